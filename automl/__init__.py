@@ -1,0 +1,1 @@
+"""Search campaigns for architectures, pipelines and hyperparameters, compared at equal cost."""

@@ -1,0 +1,1 @@
+"""Datasets and tasks: hands out training and validation data, seals test."""

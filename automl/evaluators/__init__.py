@@ -1,0 +1,1 @@
+"""Evaluators: say how good a configuration is, one file each."""

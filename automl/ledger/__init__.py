@@ -1,0 +1,1 @@
+"""The ledger: our SQL tables, the truth about every trial."""

@@ -1,0 +1,1 @@
+"""One revision of the ledger's tables per file."""

@@ -1,0 +1,133 @@
+"""Our tables. Times are POSIX seconds in UTC; costs are device-seconds; identities are readable text.
+
+campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/0/17`
+(its fresh-seed retrainings: `quickstart-3/tpe/0/final-0`).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+SCHEMA = "automl"  # on PostgreSQL; SQLite has a file of its own instead
+metadata = sa.MetaData()
+Json = sa.JSON(none_as_null=True)
+
+campaigns = sa.Table(
+    "campaigns",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # running | finished
+    sa.Column("spec", Json, nullable=False),  # the resolved study
+    sa.Column("digest", sa.Text, nullable=False),  # of the spec: continue only the same study
+    sa.Column("provenance", Json, nullable=False),  # commit, versions, host, data digest
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("owner", sa.Text),  # host:pid:start of the driver that holds the lease
+    sa.Column("token", sa.Integer, nullable=False, server_default="0"),  # fencing: grows with each owner
+    sa.Column("heartbeat_at", sa.Float),
+    sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("study", "number"),
+)
+
+searches = sa.Table(
+    "searches",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), nullable=False, index=True),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # running | finished
+    sa.Column("reason", sa.Text),  # why it ended
+    sa.Column("winner", sa.Text),  # id of the selected trial
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("campaign", "arm", "seed"),
+)
+
+trials = sa.Table(
+    "trials",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("search", sa.Text, sa.ForeignKey("searches.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # trial | final (fresh-seed retraining of the winner)
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # a TrialState
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),  # fencing: only the current attempt may write
+    sa.Column("config", Json, nullable=False),
+    sa.Column("derived", Json),  # the genotype of a one-shot search
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("asked_after", sa.Integer, nullable=False),  # tells its search had seen: replays a parallel search
+    sa.Column("told", sa.Integer),  # position among the tells of its search
+    sa.Column("values", Json),  # one per metric of the study, when complete
+    sa.Column("metrics", Json),
+    sa.Column("attributes", Json),  # what the strategy keeps with the trial
+    sa.Column("device_seconds", sa.Float, nullable=False),  # all attempts
+    sa.Column("reason", sa.Text),
+    sa.Column("traceback", sa.Text),
+    sa.Column("artifacts", Json),
+    sa.Column("workdir", sa.Text),
+    sa.Column("host", sa.Text),
+    sa.Column("device", sa.Text),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+    # what MLflow has of it: 0 nothing, 1 its start, 2 its end
+    sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("search", "kind", "number"),
+    sa.Index("ix_trials_recorded", "recorded", "state"),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("trial", sa.Text, sa.ForeignKey("trials.id"), primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("metrics", Json),
+    sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt, so far
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+openings = sa.Table(
+    "openings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("search", sa.Text, sa.ForeignKey("searches.id"), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("opened_at", sa.Float, nullable=False),
+    sa.Column("values", Json),  # one per fresh-seed model; null until they are written
+)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("study", sa.Text, primary_key=True),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("cron", sa.Text, nullable=False),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("catchup", sa.Float, nullable=False),  # seconds a missed slot may still start
+    sa.Column("paused", sa.Boolean, nullable=False),
+    sa.Column("planned_until", sa.Float, nullable=False),  # slots up to here have been planned
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+firings = sa.Table(
+    "firings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("slot", sa.Float, nullable=False),  # the planned time
+    sa.Column("state", sa.Text, nullable=False),  # ready | running | done | failed | skipped
+    sa.Column("owner", sa.Text),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("token", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("campaign", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("started_at", sa.Float),
+    sa.Column("finished_at", sa.Float),
+    sa.UniqueConstraint("study", "slot"),
+)

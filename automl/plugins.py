@@ -1,0 +1,154 @@
+"""Find a plug-in by its file's name; nothing is registered anywhere.
+
+A plug-in is a Python file ending in `PLUGIN = …`. It is looked for, in this order, as
+`package.module:attribute`, in the folders of `AUTOML_PLUGINS` (`<folder>/<kind>/<name>.py`),
+in the rooms of this package, and among entry points of the group `automl.<kind>`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from automl.contracts import UserError
+
+PACKAGES = {
+    "spaces": "automl.searchspaces",
+    "strategies": "automl.strategies",
+    "pruners": "automl.strategies.pruners",
+    "evaluators": "automl.evaluators",
+    "supernets": "automl.supernets",
+    "executors": "automl.executors",
+    "datasets": "automl.data.datasets",
+}
+SINGULAR = {
+    "spaces": "search space",
+    "strategies": "strategy",
+    "pruners": "pruner",
+    "evaluators": "evaluator",
+    "supernets": "supernet method",
+    "executors": "executor",
+    "datasets": "dataset",
+}
+_PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
+
+
+def load(kind: str, name: str) -> Any:
+    """The `PLUGIN` called `name`. Raises `UserError` for an unknown or broken one."""
+    if ":" in name:
+        return load_attribute(name)
+    path = _files(kind).get(name)
+    if path is not None:
+        return _attribute(_import_file(kind, name, path), "PLUGIN", name)
+    for entry in entry_points(group=f"automl.{kind}"):
+        if entry.name == name:
+            return _guarded(entry.load, entry.value)
+    raise UserError(unknown(SINGULAR[kind], name, names(kind)))
+
+
+def load_attribute(reference: str) -> Any:
+    """What `package.module:attribute` names. Raises `UserError` when it cannot be imported."""
+    module_name, _, attribute = reference.partition(":")
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", reference):
+        raise UserError(f"a reference must read package.module:attribute, but got {reference!r}")
+    module = _guarded(lambda: importlib.import_module(module_name), reference)
+    value: Any = module
+    for part in attribute.split("."):
+        value = _attribute(value, part, reference)
+    return value
+
+
+def names(kind: str) -> list[str]:
+    """All plug-ins of a kind that `load` finds by a plain name, sorted."""
+    return sorted({*_files(kind), *(entry.name for entry in entry_points(group=f"automl.{kind}"))})
+
+
+def summaries(kind: str) -> dict[str, str]:
+    """Name and first docstring line of every plug-in of a kind; imports none of them."""
+    found = {entry.name: entry.value for entry in entry_points(group=f"automl.{kind}")}
+    for name, path in _files(kind).items():
+        doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found[name] = doc.partition("\n")[0]
+    return dict(sorted(found.items()))
+
+
+def unknown(what: str, name: str, known: list[str]) -> str:
+    """The message for an unknown name: the nearest one and the full list."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{what} must be one of those installed, but got {name!r}; {hint}known: {', '.join(known) or 'none'}"
+
+
+def _files(kind: str) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in _folders(kind):
+        for path in sorted(folder.glob("*.py")):
+            if path.stem not in found and _PLUGIN.search(path.read_text(encoding="utf-8")):
+                found[path.stem] = path
+    return found
+
+
+def _folders(kind: str) -> Iterator[Path]:
+    for folder in filter(None, os.environ.get("AUTOML_PLUGINS", "").split(os.pathsep)):
+        yield Path(folder) / kind
+    yield _package_folder(PACKAGES[kind])
+
+
+@cache
+def _package_folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"the package {package} is not installed")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _import_file(kind: str, name: str, path: Path) -> ModuleType:
+    package = PACKAGES[kind]
+    if path.parent == _package_folder(package):
+        return importlib.import_module(f"{package}.{name}")
+    module_name = f"automl_plugins.{kind}.{name}"
+    loaded = sys.modules.get(module_name)
+    if loaded is not None and loaded.__file__ == str(path):
+        return loaded
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"a plug-in must be a Python file, but got {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        _guarded(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
+    except UserError:
+        del sys.modules[module_name]
+        raise
+    return module
+
+
+def _guarded(run: Any, what: str) -> Any:
+    try:
+        return run()
+    except Exception as error:
+        raise UserError(f"{what} must be importable, but importing it raised {error!r}") from error
+
+
+def _attribute(owner: Any, attribute: str, what: str) -> Any:
+    try:
+        return getattr(owner, attribute)
+    except AttributeError as error:
+        raise UserError(f"{what} must exist, but {owner!r} has no {attribute!r}") from error
+
+
+def load_space(spec: Any) -> Any:
+    """The search space of a study's `{name, fix, narrow}`. Raises `UserError` for values outside it."""
+    space = load("spaces", spec["name"])
+    return space.fix(spec.get("fix") or {}).narrow(spec.get("narrow") or {})

@@ -1,0 +1,1 @@
+"""Projects the ledger into MLflow. The only room that imports mlflow."""

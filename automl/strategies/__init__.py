@@ -1,0 +1,1 @@
+"""Strategies: propose configurations and prune trials. The only room that imports Optuna."""

@@ -1,0 +1,1 @@
+"""Weight-sharing methods, one file each. Torch only, no I/O."""
