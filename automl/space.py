@@ -1,0 +1,317 @@
+"""Search spaces: parameters with conditions and constraints, and what can be done with a configuration."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from automl.contracts import Config, Scalar, UserError, digest
+from automl.parameters import Choice, Float, Int, Parameter, parameter_from_json, same
+
+__all__ = ["Choice", "Constraint", "Float", "Int", "Parameter", "Space"]
+
+TRIES = 10_000
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A rule between parameters: `check` is true where it is kept, `reason` says it in words."""
+
+    check: Callable[[Config], bool]
+    reason: str
+
+
+class Space:
+    """A set of configurations. `parameters` in order: parents before the children that name them in `when`.
+
+    `default` is the configuration to start from, `canonical` maps a configuration to the plain
+    JSON data that `digest` hashes (equal for equivalent configurations). `network(config, shape,
+    classes, *, channels, cells)` builds the torch module of a configuration and
+    `supernet(shape, classes, *, channels, cells)` the weight-sharing one.
+    Raises `UserError` for impossible names, conditions or defaults.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Parameter],
+        *,
+        constraints: Iterable[Constraint] = (),
+        default: Config | None = None,
+        canonical: Callable[[Config], Any] | None = None,
+        network: Callable[..., Any] | None = None,
+        supernet: Callable[..., Any] | None = None,
+    ) -> None:
+        self.parameters: dict[str, Parameter] = dict(parameters)
+        self.constraints = tuple(constraints)
+        self.canonical = canonical
+        self.network = network
+        self.supernet = supernet
+        self._default = None if default is None else dict(default)
+        self._check_parameters()
+        if self._default is not None:
+            self.check(self._default)
+
+    def __repr__(self) -> str:
+        return f"Space({self.parameters!r}, constraints={[rule.reason for rule in self.constraints]!r})"
+
+    def _check_parameters(self) -> None:
+        if not self.parameters:
+            raise UserError("a space must have at least one parameter, but got none")
+        for number, (name, parameter) in enumerate(self.parameters.items()):
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise UserError(f"a parameter's name must match {_NAME.pattern}, but got {name!r}")
+            if not isinstance(parameter, (Float, Int, Choice)):
+                raise UserError(
+                    f"a parameter must be a Float, an Int or a Choice, but got {name}={parameter!r}"
+                )
+            before = list(self.parameters)[:number]
+            for parent, values in parameter.when.items():
+                if parent not in before:
+                    raise UserError(
+                        f"when of {name!r} must name parameters before it ({before}), but got {parent!r}"
+                    )
+                owner = self.parameters[parent]
+                if isinstance(owner, Float):
+                    raise UserError(
+                        f"when of {name!r} must name Int or Choice parameters, but {parent!r} is a Float"
+                    )
+                for value in values:
+                    problem = owner.problem(value)
+                    if problem:
+                        raise UserError(f"when of {name!r}: {parent!r} {problem}")
+
+    def _active(self, parameter: Parameter, config: Mapping[str, Scalar]) -> bool:
+        return all(
+            parent in config and any(same(config[parent], value) for value in values)
+            for parent, values in parameter.when.items()
+        )
+
+    def _fill(self, value: Callable[[str, Parameter], Scalar]) -> Config:
+        """The configuration whose active parameters have the values that `value(name, parameter)` gives."""
+        config: Config = {}
+        for name, parameter in self.parameters.items():
+            if self._active(parameter, config):
+                config[name] = value(name, parameter)
+        return config
+
+    def _broken(self, config: Config) -> list[str]:
+        found = []
+        for rule in self.constraints:
+            try:
+                kept = rule.check(dict(config))
+            except Exception as error:
+                message = (
+                    f"a constraint must return a truth value for every configuration, but {rule.reason!r}"
+                )
+                raise UserError(f"{message} raised {error!r} for {config!r}") from error
+            if not kept:
+                found.append(rule.reason)
+        return found
+
+    def sample(self, rng: random.Random) -> Config:
+        """A random configuration. Raises `UserError` when the constraints leave (almost) nothing."""
+        for _ in range(TRIES):
+            config = self._fill(lambda _name, parameter: parameter.sample(rng))
+            broken = self._broken(config)
+            if not broken:
+                return config
+        raise UserError(
+            f"constraints must leave configurations, but none of {TRIES} random ones fits; last: {broken}"
+        )
+
+    def check(self, config: Config) -> None:
+        """Raise `UserError` naming all mistakes of `config`."""
+        if not isinstance(config, Mapping):
+            raise UserError(f"a configuration must map names to values, but got {config!r}")
+        known = list(self.parameters)
+        mistakes = [f"{name!r} must be one of {known}" for name in config if name not in self.parameters]
+        for name, parameter in self.parameters.items():
+            active = self._active(parameter, config)
+            if active and name not in config:
+                mistakes.append(f"{name!r} must be given")
+            elif active:
+                problem = parameter.problem(config[name])
+                mistakes += [f"{name!r} {problem}"] if problem else []
+            elif name in config:
+                needed = {parent: list(values) for parent, values in parameter.when.items()}
+                mistakes.append(f"{name!r} must be left out, because it needs {needed}")
+        if not mistakes:
+            mistakes = self._broken(config)
+        if mistakes:
+            raise UserError("; ".join(mistakes))
+
+    def is_valid(self, config: Config) -> bool:
+        """Whether `check` finds no mistake."""
+        try:
+            self.check(config)
+        except UserError:
+            return False
+        return True
+
+    def _changed(
+        self, config: Config, name: str, value: Scalar, new: Callable[[Parameter], Scalar]
+    ) -> Config:
+        """`config` with `name` set; parameters it activates get a `new` value, those it ends go."""
+        known = {**config, name: value}
+        return self._fill(lambda key, parameter: known[key] if key in known else new(parameter))
+
+    def neighbours(self, config: Config) -> Iterator[Config]:
+        """All valid configurations that differ in one parameter.
+
+        Choices take every other option; numbers one step, or 5 % of their (log) range, down and
+        up. Parameters that become active take their middle value. Raises `UserError` for an
+        invalid `config`.
+        """
+        self.check(config)
+        for name, value in config.items():
+            for other in self.parameters[name].around(value):
+                found = self._changed(config, name, other, lambda parameter: parameter.middle())
+                if not self._broken(found):
+                    yield found
+
+    def mutate(self, config: Config, rng: random.Random) -> Config:
+        """A valid configuration with one parameter of `config` drawn anew.
+
+        Parameters that become active are drawn too. Raises `UserError` for an invalid `config`
+        or when no other configuration is in reach.
+        """
+        self.check(config)
+        free = [name for name in config if self.parameters[name].size() > 1]
+        for _ in range(TRIES // 100 if free else 0):
+            name = rng.choice(free)
+            value = self.parameters[name].sample(rng)
+            if same(value, config[name]):
+                continue
+            found = self._changed(config, name, value, lambda parameter: parameter.sample(rng))
+            if not self._broken(found):
+                return found
+        near = list(self.neighbours(config))
+        if not near:
+            raise UserError(f"a configuration must have valid neighbours to be mutated, but got {config!r}")
+        return rng.choice(near)
+
+    def digest(self, config: Config) -> str:
+        """Sha256 (hex) of the configuration's canonical form."""
+        if self.canonical is not None:
+            return digest(self.canonical(config))
+        floats = {name for name in config if isinstance(self.parameters.get(name), Float)}
+        return digest({name: float(value) if name in floats else value for name, value in config.items()})  # type: ignore[arg-type]
+
+    def size(self) -> float:
+        """Number of configurations: conditions respected, constraints not, `inf` when continuous."""
+        order: dict[str, Parameter] = {}
+        for name, parameter in self.parameters.items():
+            if parameter.when:
+                self._place(name, order)
+        order |= {name: parameter for name, parameter in self.parameters.items() if name not in order}
+        states: dict[tuple[tuple[str, Scalar], ...], float] = {(): 1.0}
+        for number, (name, parameter) in enumerate(order.items()):
+            needed = {parent for later in list(order.values())[number + 1 :] for parent in later.when}
+            after: defaultdict[tuple[tuple[str, Scalar], ...], float] = defaultdict(float)
+            for state, count in states.items():
+                kept = tuple(item for item in state if item[0] in needed)
+                groups = self._groups(name) if self._active(parameter, dict(state)) else []
+                for value, weight in groups if name in needed else []:
+                    after[(*kept, (name, value))] += count * weight
+                if name not in needed:
+                    after[kept] += count * sum(weight for _, weight in groups) if groups else count
+                elif not groups:
+                    after[kept] += count
+            states = after
+        return sum(states.values())
+
+    def _place(self, name: str, order: dict[str, Parameter]) -> None:
+        for parent in self.parameters[name].when:
+            self._place(parent, order)
+        order.setdefault(name, self.parameters[name])
+
+    def _groups(self, name: str) -> list[tuple[Scalar, float]]:
+        """Values of a parameter that conditions tell apart, each with its number of values."""
+        named: dict[Scalar, float] = {}
+        for parameter in self.parameters.values():
+            named |= dict.fromkeys(parameter.when.get(name, ()), 1.0)
+        rest = self.parameters[name].size() - len(named)
+        return [*named.items(), (f"not {list(named)}", rest)] if rest else list(named.items())
+
+    def default_config(self) -> Config:
+        """The default given to the space, else middle values and first options, else a fixed sample."""
+        config = (
+            self._fill(lambda _name, parameter: parameter.middle())
+            if self._default is None
+            else self._default
+        )
+        return self.sample(random.Random(0)) if self._broken(config) else dict(config)
+
+    def fix(self, values: Mapping[str, Any]) -> Space:
+        """The space with parameters held at one value. Raises `UserError` naming all that cannot be."""
+        return self._restricted("fix", values)
+
+    def narrow(self, values: Mapping[str, Any]) -> Space:
+        """The space with numbers in [low, high], choices among [options]; `UserError` when outside."""
+        return self._restricted("narrow", values)
+
+    def _restricted(self, what: str, values: Mapping[str, Any]) -> Space:
+        mistakes, changed = [], dict(self.parameters)
+        for name, value in values.items():
+            try:
+                if name not in self.parameters:
+                    raise UserError(f"must be one of {list(self.parameters)}")
+                changed[name] = getattr(self.parameters[name], what)(value)
+            except UserError as error:
+                mistakes.append(f"{what} {name!r}: {error}")
+        if mistakes:
+            raise UserError("; ".join(mistakes))
+        return self._with(changed)
+
+    def _with(self, changed: Mapping[str, Parameter]) -> Space:
+        kept: dict[str, Parameter] = {}
+        for name, parameter in changed.items():
+            when = {
+                parent: [value for value in values if parent in kept and not kept[parent].problem(value)]
+                for parent, values in parameter.when.items()
+            }
+            if all(when.values()):  # else a parent can no longer have the value it needs
+                kept[name] = replace(parameter, when=when)
+        space = Space(
+            kept,
+            constraints=self.constraints,
+            canonical=self.canonical,
+            network=self.network,
+            supernet=self.supernet,
+        )
+        if self._default is not None:
+            space._default = space._near(self._default)
+        return space
+
+    def _near(self, config: Config) -> Config | None:
+        """`config` with middle values where it does not fit this space; None when constraints forbid that."""
+        found = self._fill(
+            lambda name, parameter: (
+                config[name] if name in config and not parameter.problem(config[name]) else parameter.middle()
+            )
+        )
+        return None if self._broken(found) else found
+
+    def to_json(self) -> dict[str, Any]:
+        """Parameters and conditions as plain JSON; constraints as their reasons only."""
+        return {
+            "parameters": [
+                {"name": name, **parameter.to_json()} for name, parameter in self.parameters.items()
+            ],
+            "constraints": [rule.reason for rule in self.constraints],
+            "default": self._default,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Space:
+        """The space that `to_json` wrote, without builders; its constraints forbid nothing."""
+        return cls(
+            {item["name"]: parameter_from_json(item) for item in data["parameters"]},
+            constraints=[Constraint(lambda _config: True, reason) for reason in data.get("constraints", ())],
+            default=data.get("default"),
+        )
