@@ -1,0 +1,65 @@
+# Two commands do everything: `make run` (set up, run the quickstart study) and `make test` (set up, check everything).
+# The clone is installed editable, so a new plug-in file is found at once. Every version comes from constraints.txt;
+# where pip sees a CPU wheel of torch (an index or PIP_FIND_LINKS that has one), that pin takes it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INPUTS := pyproject.toml constraints.txt
+
+.PHONY: help setup run test format readme constraints clean
+
+help:
+	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
+	@echo "make run          set up, then run studies/quickstart.yaml"
+	@echo "make test         set up for development, then format check, lint, types and all tests"
+	@echo "make format       format the code and mend what the linter can mend"
+	@echo "make readme       write the README's tables of plug-ins and its command help anew"
+	@echo "make constraints  write constraints.txt anew: the newest versions that pyproject.toml allows (torch stays)"
+	@echo "make clean        remove $(VENV) and all build output (never .automl, the records)"
+
+setup: $(VENV)/.setup
+
+run: $(VENV)/.setup
+	$(BIN)/automl run studies/quickstart.yaml
+
+test: $(VENV)/.develop
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: $(VENV)/.develop
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+readme: $(VENV)/.develop
+	$(BIN)/python tests/readme_tables.py
+
+constraints:
+	$(PYTHON) -m venv --clear build/constraints
+	grep '^torch==' constraints.txt > build/torch.txt
+	build/constraints/bin/pip install --quiet --constraint build/torch.txt '.[dev]'
+	grep '^#' constraints.txt > build/constraints.txt
+	build/constraints/bin/pip freeze --all --exclude pip --exclude automl-orchestrator | sed 's/+.*//' >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/constraints
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# A development environment holds all that a plain one does, so it stands for both.
+$(VENV)/.setup: $(INPUTS)
+	$(call install,.)
+	@touch $@
+
+$(VENV)/.develop: $(INPUTS)
+	$(call install,.[dev])
+	@touch $(VENV)/.setup $@
+
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "Python 3.11 or newer is needed, but $(PYTHON) is not: make PYTHON=/path/to/python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '$(1)'
+endef
