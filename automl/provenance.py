@@ -1,0 +1,125 @@
+"""Where a result comes from: code, versions, machine. Plain JSON, without secrets; never fails.
+
+What cannot be found out is left out or None: a study outside of git, a machine without a GPU.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+DISTRIBUTION = "automl-orchestrator"
+MASK = "***"
+_CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][\w+.-]*://[^\s/@:]*:)[^\s/]*(?=@)")
+_PARAMETER = re.compile(r"(?i)(?P<head>\b[\w-]*(?:password|passwd|secret|token|api_?key)[\w-]*=)[^\s&;]+")
+_SECRET_KEY = re.compile(r"(?i)(password|passwd|secret|token|api_?key|credential)")
+
+
+def collect(folder: Path) -> dict[str, Any]:
+    """Code, versions and machine of this moment; `folder` is the study's."""
+    return {
+        "study": git_state(folder),
+        "project": git_state(Path(__file__).parent, "provenance.py"),
+        "packages": package_versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "cores": os.cpu_count(),
+        "devices": device_names(),
+    }
+
+
+def git_state(folder: Path, tracked: str | None = None) -> dict[str, Any] | None:
+    """`{"commit": sha, "dirty": bool | None}` of the repository around `folder`.
+
+    None outside of git, or when `tracked` names a file there that the repository does not hold
+    (a package installed inside somebody's checkout is not that checkout's code).
+    """
+    if tracked is not None and _git(folder, "ls-files", "--error-unmatch", tracked) is None:
+        return None
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = _git(folder, "status", "--porcelain")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def package_versions() -> dict[str, str]:
+    """The installed versions of this project and of what it is declared to need."""
+    try:
+        declared = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        declared = []
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in declared if "extra ==" not in line}
+    versions = {}
+    for name in sorted({DISTRIBUTION, *names}):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def device_names() -> list[str]:
+    """The processor and every GPU of this machine, by name."""
+    return [_processor(), *_gpus()]
+
+
+def mask(value: Any) -> Any:
+    """Plain JSON with passwords and tokens replaced: in URLs, in `key=value` texts, under telling keys.
+
+    >>> mask({"store": "postgresql://me:hunter2@db/automl", "token": "abc"})
+    {'store': 'postgresql://me:***@db/automl', 'token': '***'}
+    """
+    if isinstance(value, dict):
+        return {
+            key: MASK if _SECRET_KEY.search(str(key)) and isinstance(entry, str) else mask(entry)
+            for key, entry in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [mask(entry) for entry in value]
+    if isinstance(value, str):
+        return _PARAMETER.sub(rf"\g<head>{MASK}", _CREDENTIALS.sub(rf"\g<head>{MASK}", value))
+    return value
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # A git hook's GIT_DIR would point every folder at the repository of the hook.
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return _output(["git", "-C", str(folder), *arguments], environ)
+
+
+def _output(command: list[str], environ: dict[str, str] | None = None) -> str | None:
+    try:
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, errors="replace", timeout=10, check=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = _output(["sysctl", "-n", "machdep.cpu.brand_string"]) or "" if sys.platform == "darwin" else ""
+        return text or platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return found[1].strip() if found else platform.machine()
+
+
+def _gpus() -> list[str]:
+    if shutil.which("nvidia-smi") is None:
+        return []
+    listed = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
+    return listed.splitlines() if listed else []
