@@ -1,0 +1,213 @@
+"""What happens on a worker: one job in, reports on the way, one outcome back. Holds no state between jobs."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from automl import plugins
+from automl.checkpoints import CheckpointFolder
+from automl.contracts import (
+    Checkpoints,
+    Direction,
+    Evaluator,
+    Job,
+    Metric,
+    Outcome,
+    PluginSpec,
+    Report,
+    Result,
+    Task,
+    TrialState,
+    TrialStopped,
+    UserError,
+)
+from automl.data import load_task
+
+
+class Channel(Protocol):
+    """The way from a running trial to its driver."""
+
+    def report(self, report: Report) -> str | None:
+        """Hand over a report; a reason means that the trial ends here."""
+
+
+@dataclass
+class WorkerContext:
+    """The `Context` of a trial. Its clock starts when it is made: imports and data loading are not charged."""
+
+    job: Job
+    channel: Channel
+    task_or_none: Task | None
+    space: Any
+    protocol: Evaluator
+    device: str
+    metrics: list[Metric] = field(init=False)
+    artifacts: list[str] = field(default_factory=list)
+    reported: int | None = None
+
+    def __post_init__(self) -> None:
+        self.seed = self.job.seed
+        self.final = self.job.final
+        self.workdir = Path(self.job.workdir)
+        self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
+        self._started = time.perf_counter()
+
+    @property
+    def device_seconds(self) -> float:
+        """Cost of this attempt so far."""
+        return (time.perf_counter() - self._started) * self.job.devices
+
+    @property
+    def remaining(self) -> float:
+        """Device-seconds left for this trial (`inf` without such a budget)."""
+        return math.inf if self.job.remaining is None else self.job.remaining - self.device_seconds
+
+    @property
+    def devices(self) -> float:
+        """Devices this trial holds."""
+        return self.job.devices
+
+    @property
+    def task(self) -> Task:
+        """Training and validation data."""
+        if self.task_or_none is None:
+            raise UserError("task.dataset must be given for an evaluator that asks for data, but it is not set")
+        return self.task_or_none
+
+    @cached_property
+    def checkpoint(self) -> Checkpoints:
+        """The checkpoints of this trial, shared by its attempts."""
+        return CheckpointFolder(self.workdir / "checkpoints")
+
+    def report(self, step: int, value: float, **metrics: float) -> None:
+        """Tell the primary metric after `step`. Raises `TrialStopped` when the trial must end here."""
+        value = float(value)
+        if not math.isfinite(value):
+            raise ValueError(f"a reported value must be finite, but got {value} at step {step}")
+        if self.reported is not None and step <= self.reported:
+            raise ValueError(f"steps must increase, but got {step} after {self.reported}")
+        self.reported = step
+        finite = {name: float(v) for name, v in metrics.items() if math.isfinite(v)}
+        reason = self.channel.report(Report(int(step), value, self.device_seconds, finite))
+        if reason is not None:
+            raise TrialStopped(reason)
+
+    def artifact(self, name: str) -> Path:
+        """Path to write the artifact `name` to; it is recorded when the trial ends."""
+        if Path(name).name != name or name in {"", ".", ".."}:
+            raise ValueError(f"an artifact's name must be a plain file name, but got {name!r}")
+        if name not in self.artifacts:
+            self.artifacts.append(name)
+        folder = self.workdir / "artifacts"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+
+def run_job(job: Job, channel: Channel) -> Outcome:
+    """Evaluate one configuration. What the evaluator raises fails this trial alone; only
+    `KeyboardInterrupt` and `SystemExit` pass through."""
+    context: WorkerContext | None = None
+    try:
+        _add_import_path(job.import_path)
+        evaluator = build_evaluator(job.evaluator)
+        context = _context(job, channel)
+        _seed_everything(job)
+        result = evaluator.evaluate(dict(job.config), context)
+        values = _values(result, context.metrics)
+        return _outcome(job, context, TrialState.COMPLETE, values=values, result=result)
+    except TrialStopped as stop:
+        return _outcome(job, context, TrialState.PRUNED, reason=stop.reason)
+    except MemoryError:
+        return _outcome(job, context, TrialState.FAILED, reason="out of memory", trace=traceback.format_exc())
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return _outcome(job, context, TrialState.FAILED, reason=reason, trace=traceback.format_exc())
+
+
+def build_evaluator(spec: PluginSpec) -> Evaluator:
+    """The evaluator of a spec, with validated options."""
+    plugin = plugins.load("evaluators", spec.name)
+    evaluator: Evaluator = plugin(plugin.Options(**spec.options))
+    return evaluator
+
+
+def _context(job: Job, channel: Channel) -> WorkerContext:
+    task = load_task(job.task, job.import_path) if job.task.get("dataset") else None
+    space = plugins.load_space(job.space)
+    device = "cuda:0" if job.gpus > 0 else "cpu"
+    return WorkerContext(job, channel, task, space, build_evaluator(job.protocol), device)
+
+
+def _values(result: object, metrics: list[Metric]) -> list[float]:
+    if not isinstance(result, Result):
+        raise TypeError(f"an evaluator must return a Result, but got {type(result).__name__}")
+    missing = [m.name for m in metrics if m.name not in result.values]
+    if missing:
+        raise ValueError(f"a result must hold every metric of the study, but {', '.join(missing)} is missing")
+    values = [float(result.values[m.name]) for m in metrics]
+    for metric, value in zip(metrics, values, strict=True):
+        if not math.isfinite(value):
+            raise ValueError(f"{metric.name} must be finite, but got {value}")
+    return values
+
+
+def _outcome(
+    job: Job,
+    context: WorkerContext | None,
+    state: TrialState,
+    *,
+    values: list[float] | None = None,
+    result: Result | None = None,
+    reason: str = "",
+    trace: str = "",
+) -> Outcome:
+    metrics: Mapping[str, float] = result.metrics if result else {}
+    return Outcome(
+        state=state,
+        device_seconds=context.device_seconds if context else 0.0,
+        values=values,
+        metrics={name: float(v) for name, v in metrics.items() if math.isfinite(v)},
+        derived=result.derived if result else None,
+        reason=reason,
+        traceback=trace,
+        artifacts=[n for n in context.artifacts if (context.workdir / "artifacts" / n).exists()] if context else [],
+        host=_HOST,
+        device=_device_name(context.device if context else "cpu"),
+    )
+
+
+def _seed_everything(job: Job) -> None:
+    """Seeds and threads. Two processes with two threads each on two cores ran 150 times slower than with one."""
+    random.seed(job.seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(job.seed)
+    if "torch" in sys.modules:
+        torch = sys.modules["torch"]
+        torch.manual_seed(job.seed)
+        torch.set_num_threads(max(1, int(job.cpus)))
+
+
+def _add_import_path(folders: list[str]) -> None:
+    for folder in folders:
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda") and "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+        return str(sys.modules["torch"].cuda.get_device_name(0))
+    return f"cpu ({os.cpu_count()} cores)"
+
+
+_HOST = socket.gethostname()

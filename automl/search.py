@@ -1,0 +1,346 @@
+"""One search: an arm with one seed. It proposes jobs, keeps to its budget, takes results and names its winner."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from automl.contracts import (
+    Config,
+    Job,
+    Metric,
+    Outcome,
+    PluginSpec,
+    Report,
+    TrialState,
+    derive_seed,
+)
+from automl.ledger import Ledger, ReportRow, SearchRow, TrialRow
+from automl.progress import SearchStatus
+from automl.strategies.searcher import Searcher
+
+FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
+WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
+DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
+WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is told by its study, in plain data.
+
+    `fixed` is the one configuration of an arm without a strategy. `final_space` and `protocol`
+    are for the fresh-seed retraining of a genotype; costs are device-seconds.
+    """
+
+    metrics: list[Metric]
+    space: dict[str, Any]
+    task: dict[str, Any]
+    evaluator: PluginSpec
+    protocol: PluginSpec
+    finals: int
+    workdir: Path
+    import_path: list[str]
+    cpus: float
+    gpus: float
+    deadline: float
+    final_deadline: float
+    budget: float | None = None
+    trials: int | None = None
+    fixed: Config | None = None
+
+    @property
+    def devices(self) -> float:
+        """What a wall second costs: GPUs held, else CPUs held."""
+        return self.gpus or self.cpus
+
+
+@dataclass
+class _Open:
+    row: TrialRow
+    handed_out: float
+    elapsed: float = 0.0  # device-seconds of this attempt, as reported
+
+
+@dataclass
+class _Counts:
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+    spent: float = 0.0  # device-seconds of all attempts that ended
+    cheapest: float | None = None  # device-seconds of the cheapest complete trial
+
+    @property
+    def ended(self) -> int:
+        return self.complete + self.pruned + self.failed
+
+    def add(self, state: TrialState, device_seconds: float) -> None:
+        if state is TrialState.COMPLETE:
+            self.complete += 1
+            self.cheapest = min(device_seconds, self.cheapest or device_seconds)
+        elif state is TrialState.PRUNED:
+            self.pruned += 1
+        else:
+            self.failed += 1
+        self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
+
+
+@dataclass
+class Search:
+    """The life of one search in this driver; everything it knows it can rebuild from the ledger."""
+
+    row: SearchRow
+    plan: Plan
+    ledger: Ledger
+    searcher: Searcher | None  # None when the plan has one fixed configuration
+    counts: _Counts = field(default_factory=_Counts)
+    best: tuple[float, TrialRow] | None = None
+    ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
+    last_failure: str = ""
+
+    def __post_init__(self) -> None:
+        self._open: dict[str, _Open] = {}
+        self._retries: deque[TrialRow] = deque()
+        self._final_retries: deque[TrialRow] = deque()
+        self._next_final = 0
+        self._started = 0
+        self._exhausted = False
+
+    # --- continuing -----------------------------------------------------------------------------
+
+    def restore(
+        self, trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]], heartbeat: float | None
+    ) -> None:
+        """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used."""
+        ordinary = [row for row in trials if row.kind == "trial"]
+        self._started = len(ordinary)
+        self._next_final = len(trials) - len(ordinary)
+        self.ended = self.row.state == "finished"
+        if self.searcher is not None:
+            self.searcher.restore(ordinary, reports)
+        for row in sorted(ordinary, key=lambda row: row.told or 0):
+            if row.state is not TrialState.RUNNING:
+                self._count(row, row.values, row.device_seconds)
+        for row in trials:
+            if row.state is TrialState.RUNNING:
+                if row.kind == "trial":
+                    self.counts.spent += row.device_seconds
+                reported = max((r.device_seconds for r in reports.get(row.id, ())), default=0.0)
+                alive = ((heartbeat or 0.0) - row.started_at) * self.plan.devices
+                self._retry(row, max(reported, alive, 0.0), DRIVER_ATTEMPTS, "its driver was killed")
+
+    # --- proposing ------------------------------------------------------------------------------
+
+    @property
+    def pressure(self) -> float:
+        """What it has spent, open trials at their expected cost: the least goes first."""
+        return self.counts.spent + sum(self._expected(trial) for trial in self._open.values())
+
+    @property
+    def idle(self) -> bool:
+        """Nothing of it is open or waiting, and nothing will come."""
+        waiting = self._open or self._retries or self._final_retries
+        return self.ended and not waiting and self._next_final >= self._finals()
+
+    def propose(self) -> Job | None:
+        """The next trial, or None when there is none now."""
+        if self._retries:
+            return self._hand_out(self._retries.popleft())
+        if self.ended or self._stop_reason() is not None:
+            self._conclude_if_done()
+            return None
+        number = self._started
+        config = self._ask(number)
+        if config is None:
+            self._exhausted = True
+            self._conclude_if_done()
+            return None
+        self._started += 1
+        row = self.ledger.start_trial(
+            self.row.id,
+            "trial",
+            number,
+            config,
+            seed=derive_seed(self.row.seed, "trial", number),
+            asked_after=self.counts.ended,
+            workdir=str(self.plan.workdir / str(number)),
+        )
+        return self._hand_out(row)
+
+    def propose_final(self) -> Job | None:
+        """The next fresh-seed retraining of the winner, or None."""
+        if self._final_retries:
+            return self._hand_out(self._final_retries.popleft())
+        if not self.ended or self._next_final >= self._finals() or self.best is None:
+            return None
+        number = self._next_final
+        self._next_final += 1
+        winner = self.best[1]
+        row = self.ledger.start_trial(
+            self.row.id,
+            "final",
+            number,
+            winner.derived or winner.config,
+            seed=derive_seed(self.row.seed, "final", number),
+            asked_after=self.counts.ended,
+            workdir=str(self.plan.workdir / f"final-{number}"),
+        )
+        return self._hand_out(row)
+
+    def _ask(self, number: int) -> Config | None:
+        if self.searcher is not None:
+            return self.searcher.ask(number)
+        return self.plan.fixed if number == 0 else None
+
+    def _hand_out(self, row: TrialRow) -> Job:
+        plan, final = self.plan, row.kind == "final"
+        remaining = None if final or plan.budget is None else plan.budget - self.pressure
+        self._open[row.id] = _Open(row, time.monotonic())
+        genotype = final and self.best is not None and self.best[1].derived is not None
+        return Job(
+            trial=row.id,
+            token=row.token,
+            attempt=row.attempt,
+            space=plan.space,
+            task=plan.task,
+            metrics=[{"name": m.name, "direction": str(m.direction)} for m in plan.metrics],
+            evaluator=plan.protocol if genotype else plan.evaluator,
+            protocol=plan.protocol,
+            config=row.config,
+            seed=row.seed,
+            workdir=row.workdir or "",
+            devices=plan.devices,
+            cpus=plan.cpus,
+            gpus=plan.gpus,
+            remaining=remaining,
+            deadline=plan.final_deadline if genotype else plan.deadline,
+            final=final,
+            import_path=plan.import_path,
+        )
+
+    # --- taking results -------------------------------------------------------------------------
+
+    def report(self, trial: str, token: str, report: Report) -> str | None:
+        """Keep a report; the reason when the trial must end here."""
+        opened = self._open.get(trial)
+        if opened is None or not self.ledger.report(trial, token, report):
+            return "superseded by another attempt"
+        opened.elapsed = report.device_seconds
+        if opened.row.kind == "final":
+            return None
+        pruned = self.searcher is not None and self.searcher.report(opened.row.number, report.step, report.value)
+        if self.plan.budget is not None:
+            used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
+            if used >= self.plan.budget:
+                return "budget: the search has used its device-seconds"
+        return "pruned" if pruned else None
+
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        """Take the end of an attempt."""
+        opened = self._open.pop(trial, None)
+        if opened is None or opened.row.token != token:
+            return
+        row = opened.row
+        if row.kind == "final":
+            self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
+            return
+        attributes: dict[str, Any] = {}
+        if self.searcher is not None:
+            attributes = self.searcher.tell(row.number, outcome.state, outcome.values)
+        self.ledger.finish_trial(trial, token, outcome, told=self.counts.ended, attributes=attributes)
+        done = TrialRow(
+            **{
+                **vars(row),
+                "state": outcome.state,
+                "derived": outcome.derived,
+                "device_seconds": row.device_seconds + outcome.device_seconds,
+                "reason": outcome.reason,
+            }
+        )
+        self._count(done, outcome.values, outcome.device_seconds)
+        self._conclude_if_done()
+
+    def lost(self, trial: str, token: str, reason: str) -> None:
+        """The attempt's worker died."""
+        opened = self._open.pop(trial, None)
+        if opened is None or opened.row.token != token:
+            return
+        cost = max(opened.elapsed, (time.monotonic() - opened.handed_out) * self.plan.devices)
+        self._retry(opened.row, cost, WORKER_ATTEMPTS, reason)
+
+    def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
+        if row.attempt >= attempts:
+            self._open[row.id] = _Open(row, time.monotonic())
+            why = f"{reason} in attempt {row.attempt}, the last one"
+            self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
+            return
+        queue = self._final_retries if row.kind == "final" else self._retries
+        if row.kind == "trial":
+            self.counts.spent += cost
+        queue.append(self.ledger.restart_trial(row.id, row.token, row.device_seconds + cost))
+
+    def _count(self, row: TrialRow, values: list[float] | None, cost: float) -> None:
+        self.counts.add(row.state, row.device_seconds)
+        self.counts.spent += cost
+        if row.state is TrialState.FAILED:
+            self.last_failure = row.reason or ""
+        if row.state is TrialState.COMPLETE and values:
+            direction = self.plan.metrics[0].direction
+            if self.best is None or direction.better(values[0], self.best[0]):
+                self.best = (values[0], row)
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def _stop_reason(self) -> str | None:
+        plan, counts = self.plan, self.counts
+        if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
+            return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {self.last_failure}"
+        if self._exhausted or (plan.fixed is not None and self._started >= 1):
+            return "complete: there is nothing left to try"
+        if plan.trials is not None and self._started >= plan.trials:
+            return f"budget: {plan.trials} trials"
+        if plan.budget is not None:
+            left = plan.budget - self.pressure
+            least = WORTH_STARTING * counts.cheapest if counts.cheapest else 0.0
+            if left <= least:
+                return f"budget: {counts.spent:.1f} of {plan.budget:g} device-seconds; no trial fits the rest"
+        return None
+
+    def _conclude_if_done(self) -> None:
+        if self.ended or self._open or self._retries:
+            return
+        reason = self._stop_reason()
+        if reason is not None:
+            self.ended = True
+            self.ledger.finish_search(self.row.id, reason, self.best[1].id if self.best else None)
+
+    def _finals(self) -> int:
+        return self.plan.finals if self.best is not None else 0
+
+    def _expected(self, trial: _Open) -> float:
+        if trial.row.kind == "final":
+            return 0.0
+        mean = self.counts.spent / self.counts.ended if self.counts.ended else 0.0
+        return max(mean, trial.elapsed)
+
+    def status(self) -> SearchStatus:
+        """What a person sees of it while it runs."""
+        counts = self.counts
+        open_cost = sum(trial.elapsed for trial in self._open.values() if trial.row.kind == "trial")
+        return SearchStatus(
+            arm=self.row.arm,
+            seed=self.row.seed,
+            state="finished" if self.idle else "retraining" if self.ended else "searching",
+            complete=counts.complete,
+            pruned=counts.pruned,
+            failed=counts.failed,
+            running=len(self._open),
+            spent=counts.spent + open_cost,
+            budget=self.plan.budget,
+            best=self.best[0] if self.best else None,
+        )
