@@ -6,11 +6,29 @@ campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import sqlalchemy as sa
 
 SCHEMA = "automl"  # on PostgreSQL; SQLite has a file of its own instead
 metadata = sa.MetaData()
-Json = sa.JSON(none_as_null=True)
+
+
+class Json(sa.TypeDecorator[Any]):
+    """Plain JSON values as text, NaN and infinities included (PostgreSQL's own JSON refuses those)."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+        """The text of a value; None stays NULL."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
+        """The value of a text."""
+        return None if value is None else json.loads(value)
+
 
 campaigns = sa.Table(
     "campaigns",
@@ -37,7 +55,7 @@ searches = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), nullable=False, index=True),
     sa.Column("arm", sa.Text, nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # running | finished
     sa.Column("reason", sa.Text),  # why it ended
     sa.Column("winner", sa.Text),  # id of the selected trial
@@ -59,8 +77,10 @@ trials = sa.Table(
     sa.Column("token", sa.Text, nullable=False),  # fencing: only the current attempt may write
     sa.Column("config", Json, nullable=False),
     sa.Column("derived", Json),  # the genotype of a one-shot search
-    sa.Column("seed", sa.Integer, nullable=False),
-    sa.Column("asked_after", sa.Integer, nullable=False),  # tells its search had seen: replays a parallel search
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column(
+        "asked_after", sa.Integer, nullable=False
+    ),  # tells its search had seen: replays a parallel search
     sa.Column("told", sa.Integer),  # position among the tells of its search
     sa.Column("values", Json),  # one per metric of the study, when complete
     sa.Column("metrics", Json),
@@ -84,7 +104,7 @@ reports = sa.Table(
     "reports",
     metadata,
     sa.Column("trial", sa.Text, sa.ForeignKey("trials.id"), primary_key=True),
-    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("step", sa.BigInteger, primary_key=True),
     sa.Column("value", sa.Float, nullable=False),
     sa.Column("metrics", Json),
     sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt, so far

@@ -1,0 +1,160 @@
+"""Campaigns, and the lease of the one driver each may have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from automl.contracts import RunError, UserError
+from automl.ledger.database import Database
+from automl.ledger.owner import is_alive, is_same_host
+from automl.ledger.rows import CampaignRow
+from automl.ledger.tables import campaigns
+
+LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
+
+
+class Campaigns:
+    """The part of the ledger about campaigns."""
+
+    _db: Database
+    _held: dict[str, int]  # campaign: the token this ledger drives it with
+
+    def create_campaign(
+        self, study: str, spec: Mapping[str, Any], digest: str, provenance: Mapping[str, Any]
+    ) -> CampaignRow:
+        """A new campaign of `study`, numbered after its latest."""
+        created = time.time()
+
+        def work(connection: sa.Connection) -> CampaignRow:
+            latest = _latest(connection, study)
+            if latest is not None and (latest.created_at, latest.digest) == (created, digest):
+                return latest  # the first try was committed after all
+            number = 1 if latest is None else latest.number + 1
+            connection.execute(
+                sa.insert(campaigns),
+                {
+                    "id": f"{study}-{number}",
+                    "study": study,
+                    "number": number,
+                    "state": "running",
+                    "spec": spec,
+                    "digest": digest,
+                    "provenance": provenance,
+                    "created_at": created,
+                },
+            )
+            row = _latest(connection, study)
+            if row is None:
+                raise RuntimeError(f"{study}-{number} was inserted but cannot be read")
+            return row
+
+        for _ in range(20):
+            try:
+                return self._db.write(work)
+            except sa.exc.IntegrityError:
+                continue  # another process took the number
+        raise RunError(f"{study}: no number was free for a new campaign; run the command again")
+
+    def campaign(self, campaign: str) -> CampaignRow | None:
+        """The campaign of that id."""
+        return self._db.read(lambda connection: _get(connection, campaign))
+
+    def latest(self, study: str) -> CampaignRow | None:
+        """The newest campaign of a study."""
+        return self._db.read(lambda connection: _latest(connection, study))
+
+    def campaigns(self, study: str | None = None) -> list[CampaignRow]:
+        """All campaigns (of a study), by study and number."""
+        query = sa.select(campaigns).order_by(campaigns.c.study, campaigns.c.number)
+        if study is not None:
+            query = query.where(campaigns.c.study == study)
+        return self._db.read(lambda connection: [CampaignRow(*row) for row in connection.execute(query)])
+
+    def acquire(self, campaign: str, owner: str, *, lease: float = LEASE) -> int:
+        """Become the driver of a campaign; the token fences every earlier driver.
+
+        A driver on this host is replaced as soon as its process is dead, one elsewhere when its
+        heartbeat is `lease` seconds old. Raises `RunError` while another one lives.
+        """
+
+        def work(connection: sa.Connection) -> int:
+            row = _get(connection, campaign, lock=True)
+            if row is None:
+                raise UserError(f"a campaign must exist to be run, but there is no {campaign!r}")
+            now = self._db.time(connection)
+            if row.owner != owner and _held_by_living(row, now, lease):
+                raise RunError(
+                    f"{campaign} is being run by {row.owner}; nothing was changed; wait for it, or stop it "
+                    f"and run again (a driver on another host counts as dead after {lease:g} s without a sign)"
+                )
+            token = row.token + 1
+            connection.execute(
+                sa.update(campaigns)
+                .where(campaigns.c.id == campaign)
+                .values(owner=owner, token=token, heartbeat_at=now)
+            )
+            return token
+
+        self._held[campaign] = token = self._db.write(work)
+        return token
+
+    def heartbeat(self, campaign: str, token: int) -> bool:
+        """Say that the driver lives; False when another one has taken over."""
+
+        def work(connection: sa.Connection) -> bool:
+            values = {"heartbeat_at": self._db.time(connection)}
+            return _update_owned(connection, campaign, token, values)
+
+        return self._db.write(work)
+
+    def finish_campaign(self, campaign: str, token: int) -> bool:
+        """End a campaign for good; False when another driver has taken over."""
+        values = {"state": "finished", "finished_at": time.time(), "owner": None}
+        return self._db.write(lambda connection: _update_owned(connection, campaign, token, values))
+
+    def release(self, campaign: str, token: int) -> bool:
+        """Stop driving a campaign; unfinished, it reads as interrupted."""
+        return self._db.write(lambda connection: _update_owned(connection, campaign, token, {"owner": None}))
+
+    def status(self, campaign: CampaignRow, *, lease: float = LEASE) -> str:
+        """`running`, `finished`, or `interrupted` (no living driver)."""
+        if campaign.state == "finished":
+            return "finished"
+        now = self._db.read(self._db.time)
+        return "running" if _held_by_living(campaign, now, lease) else "interrupted"
+
+    def mark_campaign_recorded(self, campaign: str, value: int) -> None:
+        """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""
+        update = sa.update(campaigns).where(campaigns.c.id == campaign).values(recorded=value)
+        self._db.write(lambda connection: connection.execute(update).rowcount)
+
+
+def _get(connection: sa.Connection, campaign: str, *, lock: bool = False) -> CampaignRow | None:
+    query = sa.select(campaigns).where(campaigns.c.id == campaign)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else CampaignRow(*row)
+
+
+def _latest(connection: sa.Connection, study: str) -> CampaignRow | None:
+    newest = campaigns.c.number.desc()
+    row = connection.execute(
+        sa.select(campaigns).where(campaigns.c.study == study).order_by(newest).limit(1)
+    ).one_or_none()
+    return None if row is None else CampaignRow(*row)
+
+
+def _held_by_living(row: CampaignRow, now: float, lease: float) -> bool:
+    if row.owner is None:
+        return False
+    if is_same_host(row.owner):
+        return is_alive(row.owner)
+    return row.heartbeat_at is not None and now - row.heartbeat_at < lease
+
+
+def _update_owned(connection: sa.Connection, campaign: str, token: int, values: Mapping[str, Any]) -> bool:
+    owned = (campaigns.c.id == campaign) & (campaigns.c.token == token)
+    return connection.execute(sa.update(campaigns).where(owned).values(**values)).rowcount == 1

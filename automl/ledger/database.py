@@ -1,0 +1,128 @@
+"""One SQL database: its engine, and transactions that survive locks and restarts of the server."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+
+from automl.contracts import RunError
+
+T = TypeVar("T")
+PATIENCE: Final = 60.0  # seconds a transaction is retried
+CONNECT_TIMEOUT: Final = 10  # seconds
+# deadlock, serialisation; the server's classes 08 (connection), 57 (operator), 53 (resources)
+_PASSING_STATES: Final = ("40001", "40P01", "08", "57P", "53")
+
+
+class Database:
+    """Short transactions on SQLite or PostgreSQL, retried while the trouble is a passing one."""
+
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._engine = make_engine(url)
+        self._writer = self._engine.execution_options(automl_write=True)
+        self.dialect = self._engine.dialect.name
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns from one reading transaction."""
+        return self._retried(self._engine, work)
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` returns from one committed transaction.
+
+        When a commit's answer was lost, `work` runs again on what that commit left: it must
+        recognise its own writing. Raises `RunError` when the database stays away.
+        """
+        return self._retried(self._writer, work)
+
+    def time(self, connection: sa.Connection) -> float:
+        """POSIX seconds by the clock that all users of this database share."""
+        if self.dialect == "sqlite":
+            return time.time()
+        return float(connection.scalar(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))) or 0.0)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _retried(self, engine: sa.Engine, work: Callable[[sa.Connection], T]) -> T:
+        deadline = time.monotonic() + self._patience
+        pause = 0.01
+        while True:
+            try:
+                with engine.begin() as connection:
+                    return work(connection)
+            except sa.exc.DBAPIError as error:
+                if not _passing(error):
+                    if isinstance(error, sa.exc.OperationalError):
+                        raise RunError(_away(error)) from error
+                    raise
+                if time.monotonic() + pause > deadline:
+                    raise RunError(_away(error)) from error
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, 1.0)
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine whose SQLite connections are durable (WAL, synced commits) and wait for locks."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, connect_args={"connect_timeout": CONNECT_TIMEOUT})
+    engine = sa.create_engine(url, connect_args={"timeout": PATIENCE})
+    sa.event.listen(engine, "connect", _configure_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin below, DDL included
+    with _cursor(connection) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {int(1000 * PATIENCE)}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+
+
+@contextmanager
+def _cursor(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+    cursor = connection.cursor()
+    try:
+        yield cursor
+    finally:
+        cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # a deferred transaction that turns into a writing one can fail at once instead of waiting
+    writes = connection.get_execution_options().get("automl_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _passing(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same transaction may succeed a little later."""
+    original: Any = error.orig
+    if isinstance(original, sqlite3.OperationalError):
+        return (original.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if error.connection_invalidated:
+        return True
+    state = getattr(original, "sqlstate", None)
+    if state is None:  # no answer at all: the connection could not be made, or broke
+        return isinstance(error, sa.exc.OperationalError)
+    return str(state).startswith(_PASSING_STATES)
+
+
+def _away(error: sa.exc.DBAPIError) -> str:
+    return (
+        f"the ledger could not be read or written: {first_line(error)}; everything it had acknowledged is safe; "
+        "make the database available again (space, server, locks), then run the same command"
+    )
+
+
+def first_line(error: sa.exc.DBAPIError) -> str:
+    """What the database itself said, without the statement and its values."""
+    return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]

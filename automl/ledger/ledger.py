@@ -1,0 +1,51 @@
+"""The truth about every campaign, search and trial, behind one class."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from automl.ledger.campaigns import Campaigns
+from automl.ledger.database import Database
+from automl.ledger.owner import owner_identity
+from automl.ledger.searches import Searches
+from automl.ledger.store import Store, prepare
+from automl.ledger.trials import Trials, report_statement
+
+__all__ = ["Ledger", "owner_identity"]
+
+
+class Ledger(Campaigns, Searches, Trials):
+    """Our tables, opened. May be shared by threads; every method is one transaction.
+
+    Trouble that passes (a lock, a restarting server) is waited out for a minute; then a `RunError`
+    says so, and nothing that a method has returned from is lost.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._db = Database(store.url)
+        self._held = {}
+        self._report = report_statement(self._db.dialect)
+
+    @classmethod
+    def open(cls, store: Store) -> Self:
+        """The ledger of a store, which is created first if need be (see `store.prepare`)."""
+        prepare(store)
+        return cls(store)
+
+    @property
+    def database(self) -> Database:
+        """The database itself, for the tables of schedules."""
+        return self._db
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

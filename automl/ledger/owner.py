@@ -1,0 +1,65 @@
+"""Who drives a campaign: the identity of a process, and whether it is still alive."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+from functools import cache
+from pathlib import Path
+
+
+def owner_identity() -> str:
+    """`host:pid:start` of this process, equal in all its threads, never reused by another process."""
+    pid = os.getpid()
+    return f"{_host()}:{pid}:{_process_start(pid)}"
+
+
+def is_same_host(owner: str) -> bool:
+    """Whether `owner` runs where its process would be visible to this one."""
+    return owner.rpartition(":")[0].rpartition(":")[0] == _host()
+
+
+def is_alive(owner: str) -> bool:
+    """Whether the process `owner`, of this host, still runs (and its number was not given to another)."""
+    _, pid, start = owner.rsplit(":", 2)
+    return _process_start(int(pid)) == start
+
+
+@cache
+def _host() -> str:
+    """Name of this host and, in 8 digits, its boot and process namespace.
+
+    So two containers or cloned machines of one name never take each other's processes for dead.
+    """
+    scope = f"{_read('/proc/sys/kernel/random/boot_id')} {_link('/proc/self/ns/pid')}"
+    name = socket.gethostname().replace(":", "-")
+    return f"{name}-{hashlib.sha256(scope.encode()).hexdigest()[:8]}"
+
+
+def _process_start(pid: int) -> str | None:
+    """A text that differs between two processes of one number; None when there is none (or a zombie)."""
+    stat = _read(f"/proc/{pid}/stat")
+    if stat:
+        fields = stat.rpartition(")")[2].split()  # the command before it may contain anything
+        return None if fields[0] in "ZX" else fields[19]
+    if Path("/proc/self/stat").exists():
+        return None
+    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip().replace(":", "-") or None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _link(path: str) -> str:
+    try:
+        return str(Path(path).readlink())
+    except OSError:
+        return ""

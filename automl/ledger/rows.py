@@ -1,0 +1,104 @@
+"""The ledger's rows as frozen dataclasses, with exactly the columns of `tables`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from automl.contracts import Config, TrialState
+
+
+@dataclass(frozen=True)
+class CampaignRow:
+    """One dated execution of a study. `owner` is `host:pid:start` of the driver that holds it, if any."""
+
+    id: str
+    study: str
+    number: int
+    state: str
+    spec: dict[str, Any]
+    digest: str
+    provenance: dict[str, Any]
+    created_at: float
+    finished_at: float | None
+    owner: str | None
+    token: int
+    heartbeat_at: float | None
+    recorded: int
+
+
+@dataclass(frozen=True)
+class SearchRow:
+    """One arm with one seed. `winner` is the id of the selected trial once it is finished."""
+
+    id: str
+    campaign: str
+    arm: str
+    seed: int
+    state: str
+    reason: str | None
+    winner: str | None
+    created_at: float
+    finished_at: float | None
+    recorded: int
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One configuration evaluated; `kind` is `trial` or `final`. `device_seconds` counts all attempts."""
+
+    id: str
+    search: str
+    kind: str
+    number: int
+    state: TrialState
+    attempt: int
+    token: str
+    config: Config
+    derived: Config | None
+    seed: int
+    asked_after: int
+    told: int | None
+    values: list[float] | None
+    metrics: dict[str, float] | None
+    attributes: dict[str, Any] | None
+    device_seconds: float
+    reason: str | None
+    traceback: str | None
+    artifacts: list[str] | None
+    workdir: str | None
+    host: str | None
+    device: str | None
+    started_at: float
+    finished_at: float | None
+    recorded: int
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> TrialRow:
+        """The trial of a row of `tables.trials`."""
+        return cls(**{**row._mapping, "state": TrialState(row.state)})
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """One intermediate value of a trial; `device_seconds` of its attempt so far."""
+
+    trial: str
+    step: int
+    value: float
+    metrics: dict[str, float] | None
+    device_seconds: float
+    at: float
+
+
+@dataclass(frozen=True)
+class OpeningRow:
+    """One opening of the sealed test set; `values` has one entry per fresh-seed model."""
+
+    id: int
+    search: str
+    reason: str
+    opened_at: float
+    values: list[float] | None

@@ -1,0 +1,201 @@
+"""Create and upgrade a store, one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from automl.contracts import UserError
+from automl.ledger.database import CONNECT_TIMEOUT, first_line, make_engine
+from automl.ledger.store import MLFLOW_SCHEMA, Store, sqlite_url
+from automl.ledger.tables import SCHEMA
+
+VERSION_TABLE: Final = "automl_alembic_version"
+HEAD: Final = "0001"  # the newest revision under migrations/versions
+_LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
+
+
+def prepare_store(store: Store) -> None:
+    """See `store.prepare`."""
+    from automl.recorder.setup import mlflow_is_ready, prepare_mlflow
+
+    with _explained(store):
+        if _ledger_revision(store) == HEAD and mlflow_is_ready(store):
+            return
+        with _locked(store):
+            _prepare_ledger(store)
+            if not mlflow_is_ready(store):
+                prepare_mlflow(store)
+
+
+def upgrade_store(store: Store) -> list[Path]:
+    """See `store.upgrade`."""
+    from automl.recorder.setup import upgrade_mlflow
+
+    with _explained(store), _locked(store):
+        revision = _ledger_revision(store)
+        if revision is not None and revision not in _known_revisions():
+            raise UserError(_newer(store, revision))
+        copies = [copy for url in (store.url, store.tracking_uri) if (copy := _back_up(url))]
+        _migrate(store.url)
+        upgrade_mlflow(store)
+        return copies
+
+
+def _prepare_ledger(store: Store) -> None:
+    revision = _ledger_revision(store)
+    if revision == HEAD:
+        return
+    if revision is None:
+        file = sqlite_file(store.url)
+        if file is None or file.exists():
+            _migrate(store.url)
+        else:
+            create_whole(file, _migrate)
+    elif revision in _known_revisions():
+        raise UserError(
+            f"the store must have this version's tables ({HEAD}), but {store.shown} has older ones "
+            f"({revision}); stop what uses it, then run `automl db upgrade` (it keeps a copy of SQLite files)"
+        )
+    else:
+        raise UserError(_newer(store, revision))
+
+
+def _newer(store: Store, revision: str) -> str:
+    return (
+        f"the store must have this version's tables ({HEAD}), but {store.shown} has {revision}, which only a "
+        "newer version knows; install that version (`automl db upgrade` cannot go back)"
+    )
+
+
+def _migrate(url: str) -> None:
+    """Bring our tables to the newest revision, in one transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    engine = make_engine(url)
+    try:
+        with engine.execution_options(automl_write=True).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                for schema in (SCHEMA, MLFLOW_SCHEMA):
+                    connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def _known_revisions() -> set[str]:
+    return {
+        path.name.partition("_")[0]
+        for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py")
+    }
+
+
+def _ledger_revision(store: Store) -> str | None:
+    """The revision of our tables; None when there are none yet."""
+    path = sqlite_file(store.url)
+    if path is not None and not path.exists():
+        return None
+    return read_revision(store.url, VERSION_TABLE)
+
+
+def read_revision(url: str, table: str) -> str | None:
+    """The revision in Alembic's `table`; None when there is no such table or row."""
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table(table):
+                return None
+            return connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(table)))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _locked(store: Store) -> Iterator[None]:
+    """One process at a time, on this host by a file, everywhere by PostgreSQL's advisory lock."""
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context((store.folder / "setup.lock").open("w"))
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not store.url.startswith("sqlite"):
+            engine = make_engine(store.url)
+            stack.callback(engine.dispose)
+            connection = stack.enter_context(engine.connect())
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
+            stack.callback(connection.execute, sa.select(sa.func.pg_advisory_unlock(_LOCK)))
+        yield
+
+
+@contextmanager
+def _explained(store: Store) -> Iterator[None]:
+    """Turn what a user can mend (server away, foreign file, read-only folder) into `UserError`."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        url = sa.make_url(store.url)
+        reason = first_line(error)
+        if url.password:
+            reason = reason.replace(url.password, "***")
+        if url.get_backend_name() == "sqlite":
+            raise UserError(
+                f"the store must be a SQLite database this user can write, but {url.database!r} is not: "
+                f"{reason}; move that file away or name another folder in AUTOML_STORE"
+            ) from None
+        raise UserError(
+            f"the store must be reachable, but database {url.database!r} on {url.host or 'the local socket'} "
+            f"(port {url.port or 5432}) is not within {CONNECT_TIMEOUT} s: {reason}; start the server or "
+            "correct AUTOML_STORE"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"the store's folder must be writable, but {str(store.folder)!r} is not: {error.strerror}; name "
+            "another one in AUTOML_STORE (with PostgreSQL: AUTOML_FOLDER)"
+        ) from None
+
+
+def _back_up(url: str) -> Path | None:
+    """Copy a SQLite database, its write-ahead log included, beside itself."""
+    path = sqlite_file(url)
+    if path is None or not path.exists():
+        return None
+    copy = path.with_name(f"{path.name}.backup-{time.strftime('%Y%m%d-%H%M%S')}")
+    with (
+        contextlib.closing(sqlite3.connect(path)) as source,
+        contextlib.closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
+    return copy
+
+
+def create_whole(path: Path, fill: Callable[[str], None]) -> None:
+    """Create a SQLite database that others see complete or not at all; `fill` gets the URL of a draft."""
+    draft = path.with_name(f"{path.name}.draft")
+    for leftover in path.parent.glob(f"{draft.name}*"):
+        leftover.unlink()
+    fill(sqlite_url(draft))
+    with contextlib.closing(sqlite3.connect(draft)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL; None for other databases."""
+    if not url.startswith("sqlite"):
+        return None
+    return Path(sa.make_url(url).database or "")

@@ -1,0 +1,302 @@
+"""Trials and their reports. Each event is one short transaction; only the current attempt may write."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from automl.contracts import Config, Outcome, Report, RunError, TrialState
+from automl.ledger.database import Database
+from automl.ledger.rows import ReportRow, TrialRow
+from automl.ledger.tables import campaigns, reports, searches, trials
+
+CHUNK: Final = 1000  # identities in one statement
+_STARTED: Final = (
+    "id",
+    "search",
+    "kind",
+    "number",
+    "state",
+    "attempt",
+    "token",
+    "config",
+    "seed",
+    "asked_after",
+    "device_seconds",
+    "workdir",
+    "started_at",
+)
+_REPORTED: Final = ("trial", "step", "value", "metrics", "device_seconds", "at")
+
+
+def _given(table: sa.Table, names: Collection[str]) -> list[sa.BindParameter[Any]]:
+    return [sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in names]
+
+
+_BY_ID: Final = sa.select(trials).where(trials.c.id == sa.bindparam("trial"))
+_CURRENT: Final = (
+    (trials.c.id == sa.bindparam("trial"))
+    & (trials.c.token == sa.bindparam("held"))
+    & (trials.c.state == TrialState.RUNNING.value)
+)
+_START: Final = sa.insert(trials).from_select(
+    _STARTED,
+    sa.select(*_given(trials, _STARTED))
+    .select_from(searches.join(campaigns))
+    .where(
+        searches.c.id == sa.bindparam("new_search", type_=sa.Text),
+        campaigns.c.token == sa.func.coalesce(sa.bindparam("driver", type_=sa.Integer), campaigns.c.token),
+    )
+    .with_for_update(read=True, of=campaigns),
+)
+_RESTART: Final = (
+    sa.update(trials)
+    .where(_CURRENT)
+    .values(
+        attempt=trials.c.attempt + 1,
+        token=sa.bindparam("new_token"),
+        device_seconds=sa.bindparam("spent"),
+        started_at=sa.bindparam("restarted_at"),
+    )
+)
+_FINISHED: Final = ("state", "told", "values", "metrics", "derived", "attributes", "reason", "traceback")
+_FINISHED_AT: Final = ("artifacts", "host", "device", "finished_at")
+_FINISH: Final = (
+    sa.update(trials)
+    .where(_CURRENT)
+    .values(
+        {name: sa.bindparam(f"new_{name}", type_=trials.c[name].type) for name in _FINISHED + _FINISHED_AT}
+        | {"device_seconds": trials.c.device_seconds + sa.bindparam("cost", type_=sa.Float)}
+    )
+)
+
+
+def report_statement(dialect: str) -> sa.Insert:
+    """The statement that keeps a report while its attempt is the current one."""
+    insert = postgresql.insert(reports) if dialect == "postgresql" else sqlite.insert(reports)
+    source = sa.select(*_given(reports, _REPORTED)).select_from(trials).where(_CURRENT)
+    statement = insert.from_select(_REPORTED, source.with_for_update(read=True))
+    changed = {name: statement.excluded[name] for name in _REPORTED[2:]}
+    return statement.on_conflict_do_update(index_elements=["trial", "step"], set_=changed)
+
+
+class Trials:
+    """The part of the ledger about trials."""
+
+    _db: Database
+    _held: dict[str, int]
+    _report: sa.Insert
+
+    def start_trial(
+        self,
+        search: str,
+        kind: str,
+        number: int,
+        config: Config,
+        *,
+        seed: int,
+        asked_after: int,
+        workdir: str | None,
+    ) -> TrialRow:
+        """Start the first attempt of a trial; `kind` is `trial` or `final`.
+
+        Raises `RunError` when another driver has started it or taken over the campaign.
+        """
+        name = str(number) if kind == "trial" else f"{kind}-{number}"
+        row = TrialRow(
+            id=f"{search}/{name}",
+            search=search,
+            kind=kind,
+            number=number,
+            state=TrialState.RUNNING,
+            attempt=1,
+            token=secrets.token_hex(8),
+            config=config,
+            derived=None,
+            seed=seed,
+            asked_after=asked_after,
+            told=None,
+            values=None,
+            metrics=None,
+            attributes=None,
+            device_seconds=0.0,
+            reason=None,
+            traceback=None,
+            artifacts=None,
+            workdir=workdir,
+            host=None,
+            device=None,
+            started_at=time.time(),
+            finished_at=None,
+            recorded=0,
+        )
+        given: dict[str, Any] = {f"new_{column}": getattr(row, column) for column in _STARTED}
+        given["driver"] = self._held.get(search.rsplit("/", 2)[0])
+        try:
+            if self._db.write(lambda connection: connection.execute(_START, given).rowcount):
+                return row
+        except sa.exc.IntegrityError:
+            written = self.trial(row.id)
+            if written is not None and written.token == row.token:  # the first try was committed after all
+                return row
+        raise RunError(
+            f"{row.id} cannot be started here: another driver has started it or taken over its campaign; "
+            "nothing was changed; let that driver go on"
+        )
+
+    def restart_trial(self, trial: str, token: str, spent: float) -> TrialRow:
+        """Start the next attempt of a running trial; `token` is that of the lost one, which it fences.
+
+        `spent`: device-seconds of all earlier attempts; `started_at` becomes now. Raises `RunError` when fenced itself.
+        """
+        given: dict[str, Any] = {
+            "trial": trial,
+            "held": token,
+            "new_token": secrets.token_hex(8),
+            "spent": spent,
+            "restarted_at": time.time(),
+        }
+
+        def work(connection: sa.Connection) -> TrialRow | None:
+            connection.execute(_RESTART, given)
+            row = connection.execute(_BY_ID, {"trial": trial}).one_or_none()
+            return None if row is None or row.token != given["new_token"] else TrialRow.from_row(row)
+
+        restarted = self._db.write(work)
+        if restarted is None:
+            raise RunError(
+                f"{trial} cannot be restarted: it has ended or another attempt holds it; nothing was changed"
+            )
+        return restarted
+
+    def report(self, trial: str, token: str, report: Report) -> bool:
+        """Keep an intermediate value, in place of an earlier one of its step; False when fenced."""
+        given = {
+            "trial": trial,
+            "held": token,
+            "new_trial": trial,
+            "new_step": report.step,
+            "new_value": report.value,
+            "new_metrics": report.metrics,
+            "new_device_seconds": report.device_seconds,
+            "new_at": time.time(),
+        }
+        return self._db.write(lambda connection: connection.execute(self._report, given).rowcount == 1)
+
+    def finish_trial(
+        self, trial: str, token: str, outcome: Outcome, *, told: int | None, attributes: Mapping[str, Any]
+    ) -> bool:
+        """End a trial for good, adding the attempt's cost; False when fenced or already ended."""
+        finished = time.time()
+        given = {
+            "trial": trial,
+            "held": token,
+            "new_state": outcome.state.value,
+            "new_told": told,
+            "new_values": outcome.values,
+            "new_metrics": outcome.metrics,
+            "new_derived": outcome.derived,
+            "new_attributes": attributes,
+            "new_reason": _storable(outcome.reason),
+            "new_traceback": _storable(outcome.traceback),
+            "new_artifacts": outcome.artifacts,
+            "new_host": outcome.host,
+            "new_device": outcome.device,
+            "new_finished_at": finished,
+            "cost": outcome.device_seconds,
+        }
+
+        def work(connection: sa.Connection) -> bool:
+            if connection.execute(_FINISH, given).rowcount:
+                return True
+            row = connection.execute(_BY_ID, {"trial": trial}).one_or_none()
+            return row is not None and (row.token, row.finished_at) == (
+                token,
+                finished,
+            )  # committed after all
+
+        return self._db.write(work)
+
+    def trial(self, trial: str) -> TrialRow | None:
+        """The trial of that id."""
+        row = self._db.read(lambda connection: connection.execute(_BY_ID, {"trial": trial}).one_or_none())
+        return None if row is None else TrialRow.from_row(row)
+
+    def trials(self, campaign: str | None = None, search: str | None = None) -> list[TrialRow]:
+        """Trials (of a campaign, of a search) by search, kind and number."""
+        query = _of(sa.select(trials), campaign, search)
+        query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
+        return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
+
+    def reports(
+        self,
+        campaign: str | None = None,
+        search: str | None = None,
+        trials: Collection[str] | None = None,
+    ) -> dict[str, list[ReportRow]]:
+        """Reports by trial, by step; only trials that have some."""
+        found: dict[str, list[ReportRow]] = {}
+
+        def work(connection: sa.Connection) -> None:
+            found.clear()
+            for query in _report_queries(campaign, search, trials):
+                for row in connection.execute(query):
+                    found.setdefault(row.trial, []).append(ReportRow(*row))
+
+        self._db.read(work)
+        return found
+
+    def unrecorded(self, campaign: str, limit: int) -> list[TrialRow]:
+        """Trials that MLflow does not have up to date, oldest first.
+
+        One that still runs is left out for its first second: most end before, and need one writing less.
+        """
+        running = trials.c.state == TrialState.RUNNING.value
+        due = sa.case(
+            (running, (trials.c.recorded == 0) & (trials.c.started_at <= time.time() - 1)), else_=True
+        )
+        query = _of(sa.select(trials), campaign, None).where(trials.c.recorded < 2, due)
+        query = query.order_by(trials.c.started_at, trials.c.id).limit(limit)
+        return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
+
+    def mark_recorded(self, recorded: Mapping[str, int]) -> None:
+        """Note what MLflow has of trials: 1 the start, 2 the end. One transaction."""
+        if not recorded:
+            return
+        update = sa.update(trials).where(trials.c.id == sa.bindparam("trial"))
+        update = update.values(recorded=sa.bindparam("new_recorded"))
+        given = [{"trial": trial, "new_recorded": value} for trial, value in recorded.items()]
+        self._db.write(lambda connection: connection.execute(update, given).rowcount)
+
+
+def _of(query: sa.Select[Any], campaign: str | None, search: str | None) -> sa.Select[Any]:
+    if search is not None:
+        query = query.where(trials.c.search == search)
+    if campaign is not None:
+        inside = sa.select(searches.c.id).where(searches.c.campaign == campaign)
+        query = query.where(trials.c.search.in_(inside))
+    return query
+
+
+def _report_queries(
+    campaign: str | None, search: str | None, wanted: Collection[str] | None
+) -> Iterator[sa.Select[Any]]:
+    query = sa.select(reports).order_by(reports.c.trial, reports.c.step)
+    if campaign is not None or search is not None:
+        query = query.where(reports.c.trial.in_(_of(sa.select(trials.c.id), campaign, search)))
+    if wanted is None:
+        yield query
+        return
+    identities = sorted(wanted)
+    for start in range(0, len(identities), CHUNK):
+        yield query.where(reports.c.trial.in_(identities[start : start + CHUNK]))
+
+
+def _storable(text: str) -> str:
+    """The text without what SQL text cannot hold: NUL and lone surrogates."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
