@@ -1,0 +1,133 @@
+"""Checkpoints of one trial: written atomically, verified before they are loaded, never unpickled.
+
+Beside each `step-<n>.pt` lies `step-<n>.json`, its manifest: owner, step and sha256. A file whose
+manifest is missing or does not match (torn, flipped, of another step or trial) is skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from automl.contracts import UserError
+
+_NAME = re.compile(r"step-(\d+)\.(pt|json)")
+_PLAIN = (str, int, float, bool, bytes, type(None))
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.PickleError)
+_log = logging.getLogger(__name__)
+
+
+class FileCheckpoints:
+    """The newest `keep` states of the trial `owner` in `folder`. Touches no disk until it is used."""
+
+    def __init__(self, folder: Path, owner: str, *, keep: int = 2) -> None:
+        self.folder = folder
+        self.owner = owner
+        self.keep = keep
+
+    def save(self, step: int, state: Mapping[str, Any]) -> None:
+        """Write `state` (tensors, numbers, strings in dicts and lists) after `step`, atomically.
+
+        Raises `UserError` for any other type in it, since it could not be loaded safely.
+        """
+        import torch
+
+        check_plain(state, "state")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        torch.save({"owner": self.owner, "step": step, "state": dict(state)}, buffer)
+        data = buffer.getvalue()
+        manifest = {"owner": self.owner, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
+        write_atomically(self._path(step, "pt"), data)
+        write_atomically(self._path(step, "json"), json.dumps(manifest).encode())
+        self._remove_old(step)
+
+    def load(self) -> tuple[int, dict[str, Any]] | None:
+        """The newest intact (step, state), or None. Damaged files are skipped, never loaded."""
+        for step in sorted(self._steps(), reverse=True):
+            try:
+                return step, self._read(step)
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                TypeError,
+                EOFError,
+                RuntimeError,
+                pickle.PickleError,
+            ) as error:
+                _log.warning("skipped a damaged checkpoint %s: %s", self._path(step, "pt"), error)
+        return None
+
+    def _read(self, step: int) -> dict[str, Any]:
+        import torch
+
+        manifest = json.loads(self._path(step, "json").read_text(encoding="utf-8"))
+        data = self._path(step, "pt").read_bytes()
+        expected = {"owner": self.owner, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
+        if manifest != expected:
+            raise ValueError("it does not match its manifest")
+        saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        if (saved["owner"], saved["step"]) != (self.owner, step):
+            raise ValueError("it belongs to another trial or step")
+        state: dict[str, Any] = saved["state"]
+        return state
+
+    def _path(self, step: int, suffix: str) -> Path:
+        return self.folder / f"step-{step:08d}.{suffix}"
+
+    def _steps(self) -> set[int]:
+        if not self.folder.is_dir():
+            return set()
+        return {int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+
+    def _remove_old(self, step: int) -> None:
+        """Keep the newest states up to `step`; later ones are of an abandoned past."""
+        kept = set(sorted(other for other in self._steps() if other <= step)[-self.keep :])
+        for path in list(self.folder.iterdir()):
+            match = _NAME.fullmatch(path.name)
+            if path.name.endswith(".tmp") or (match and int(match[1]) not in kept):
+                path.unlink(missing_ok=True)
+
+
+def check_plain(value: Any, where: str) -> None:
+    """Raise `UserError` unless `value` holds only tensors, numbers, strings, None, dicts, lists, tuples."""
+    import torch
+
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_plain(key, f"a key of {where}")
+            check_plain(item, f"{where}[{key!r}]")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            check_plain(item, f"{where}[{index}]")
+    elif type(value) not in (str, int, float, bool, bytes, type(None)) and not isinstance(
+        value, torch.Tensor
+    ):
+        raise UserError(
+            f"a checkpoint must hold tensors, numbers and strings in dicts and lists, but {where} is "
+            f"a {type(value).__name__}; convert it (arrays: torch.from_numpy; objects: state_dict())"
+        )
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `path` whole or not at all, durably: temporary file, fsync, rename."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,143 @@
+"""Metrics by name: their directions, and their values on predictions.
+
+A prediction is an (n, classes) array of class probabilities, or an (n,) array of values for
+regression. Resource metrics (`parameters`, `flops`, `latency`) are measured by evaluators.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from automl.contracts import Direction, RunError, UserError
+
+_Score = Callable[[np.ndarray, np.ndarray], float]
+
+
+def _accuracy(y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean(p.argmax(axis=1) == y))
+
+
+def _balanced_accuracy(y: np.ndarray, p: np.ndarray) -> float:
+    hits = p.argmax(axis=1) == y
+    return float(np.mean([hits[y == label].mean() for label in np.unique(y)]))
+
+
+def _f1(y: np.ndarray, p: np.ndarray) -> float:
+    """F1 of class 1 when there are two classes, else the mean over all classes."""
+    from sklearn.metrics import f1_score
+
+    classes = p.shape[1]
+    average = "binary" if classes == 2 else "macro"
+    return float(f1_score(y, p.argmax(axis=1), labels=range(classes), average=average, zero_division=0.0))
+
+
+def _log_loss(y: np.ndarray, p: np.ndarray) -> float:
+    """Mean of -log p[true class], with p kept above the smallest float64 step below 1."""
+    return float(-np.log(np.clip(p[np.arange(len(y)), y], np.finfo(np.float64).eps, 1.0)).mean())
+
+
+def _roc_auc(y: np.ndarray, p: np.ndarray) -> float:
+    """Area under the ROC curve; the mean of one class against the rest for more than two."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = [label for label in range(p.shape[1]) if 0 < np.count_nonzero(y == label) < len(y)]
+    if not labels:
+        raise UserError(
+            f"roc_auc needs rows of at least two classes, but got {len(y)} rows of one; "
+            "use more rows or another metric"
+        )
+    if p.shape[1] == 2:
+        return float(roc_auc_score(y, p[:, 1]))
+    return float(np.mean([roc_auc_score(y == label, p[:, label]) for label in labels]))
+
+
+def _mse(y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean((y - p) ** 2))
+
+
+def _rmse(y: np.ndarray, p: np.ndarray) -> float:
+    return math.sqrt(_mse(y, p))
+
+
+def _mae(y: np.ndarray, p: np.ndarray) -> float:
+    return float(np.mean(np.abs(y - p)))
+
+
+def _r2(y: np.ndarray, p: np.ndarray) -> float:
+    """1 - MSE / variance; 0 when the targets do not vary and are not met exactly."""
+    variance = float(np.var(y))
+    error = _mse(y, p)
+    if variance == 0:
+        return 1.0 if error == 0 else 0.0
+    return 1 - error / variance
+
+
+CLASSIFICATION: dict[str, _Score] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _f1,
+    "log_loss": _log_loss,
+    "roc_auc": _roc_auc,
+}
+REGRESSION: dict[str, _Score] = {"mse": _mse, "rmse": _rmse, "mae": _mae, "r2": _r2}
+RESOURCES = ("parameters", "flops", "latency")
+_MINIMIZED = {"log_loss", "mse", "rmse", "mae", *RESOURCES}
+
+DIRECTIONS: dict[str, Direction] = {
+    name: Direction.MINIMIZE if name in _MINIMIZED else Direction.MAXIMIZE
+    for name in (*CLASSIFICATION, *REGRESSION, *RESOURCES)
+}
+
+
+def check(names: Sequence[str], classes: int) -> None:
+    """Raise `UserError` when a known metric does not suit a task of so many classes (0: regression)."""
+    fitting, kind = (CLASSIFICATION, "classification") if classes else (REGRESSION, "regression")
+    wrong = [name for name in names if name in {**CLASSIFICATION, **REGRESSION} and name not in fitting]
+    if wrong:
+        raise UserError(
+            f"a metric must suit its task, but {', '.join(wrong)} does not suit {kind}; "
+            f"use one of {', '.join(fitting)}"
+        )
+
+
+def score(names: Sequence[str], y_true: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """Metrics of `prediction`, (n, classes) probabilities or (n,) values, against `y_true`, (n,).
+
+    Raises `UserError` for a metric that does not suit the prediction's shape, `RunError` for
+    predictions that are not finite.
+    """
+    table = CLASSIFICATION if prediction.ndim == 2 else REGRESSION
+    unknown = [name for name in names if name not in table]
+    if unknown:
+        raise UserError(
+            f"a metric of predictions must be one of {', '.join(table)}, but got {', '.join(unknown)}; "
+            "choose another metric or another evaluator"
+        )
+    if not np.isfinite(prediction).all():
+        raise RunError("predictions must be finite, but some are nan or infinite; the trial has failed")
+    exact = prediction.astype(np.float64)
+    return {name: table[name](y_true, exact) for name in names}
+
+
+def finite(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
+    """`values` of every name as floats. Raises `RunError` for one missing or not finite."""
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise RunError(
+            f"an evaluation must give every metric, but {', '.join(missing)} is missing "
+            f"among {', '.join(map(str, values)) or 'none'}; return it"
+        )
+    return {name: _number(name, values[name]) for name in names}
+
+
+def _number(name: str, value: Any) -> float:
+    if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise RunError(f"a metric must be a finite number, but got {name}={value!r}; check the evaluation")
+    return float(value)

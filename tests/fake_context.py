@@ -1,0 +1,91 @@
+"""A `Context` without a driver, a tiny space of networks and a tiny task, for tests of evaluators."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from automl.checkpoints import FileCheckpoints
+from automl.contracts import Config, Direction, Metric, Split, Task, TrialStopped
+
+ACCURACY = Metric("accuracy", Direction.MAXIMIZE)
+
+
+@dataclass
+class FakeContext:
+    """Collects reports; `stop_at` is the number of reports after which the trial must end."""
+
+    workdir: Path
+    given_task: Task | None = None
+    space: Any = None
+    metrics: list[Metric] = field(default_factory=lambda: [ACCURACY])
+    seed: int = 0
+    device: str = "cpu"
+    final: bool = False
+    remaining: float = math.inf
+    devices: float = 1.0
+    protocol: Any = None
+    stop_at: int | None = None
+    reports: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.checkpoint = FileCheckpoints(self.workdir / "checkpoints", owner="trial")
+
+    @property
+    def task(self) -> Task:
+        assert self.given_task is not None
+        return self.given_task
+
+    def report(self, step: int, value: float, **metrics: float) -> None:
+        self.reports.append((step, value, metrics))
+        if self.stop_at is not None and len(self.reports) >= self.stop_at:
+            raise TrialStopped("pruned")
+
+    def artifact(self, name: str) -> Path:
+        folder = self.workdir / "artifacts"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+
+def tiny_network(
+    config: Config, shape: tuple[int, ...], classes: int, *, channels: int, cells: int
+) -> nn.Module:
+    """One convolution with batch norm, dropout (to need the random state) and a linear head."""
+    return nn.Sequential(
+        nn.Conv2d(shape[0], channels, int(config["kernel"] or 3), padding=1, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(4 * channels, classes),
+    )
+
+
+class TinySpace:
+    """What evaluators use of an `automl.space.Space`."""
+
+    network = staticmethod(tiny_network)
+
+
+TINY_CONFIG: Config = {"kernel": 3}
+
+
+def stripes(rows: int = 120, side: int = 8, channels: int = 1, seed: int = 0) -> Split:
+    """Images whose class is the brightness pattern: 0 horizontal, 1 vertical, 2 none; noisy."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(rows) % 3
+    x = rng.normal(0, 0.5, (rows, channels, side, side)).astype(np.float32)
+    x[y == 0, :, ::2, :] += 2
+    x[y == 1, :, :, ::2] += 2
+    return Split(x, y.astype(np.int64))
+
+
+def image_task(rows: int = 120, side: int = 8, channels: int = 1) -> Task:
+    train, validation = stripes(rows, side, channels), stripes(rows // 2, side, channels, seed=1)
+    return Task("stripes", "image", (channels, side, side), 3, train, validation, "0" * 64)
