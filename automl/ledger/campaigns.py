@@ -88,8 +88,8 @@ class Campaigns:
             now = self._db.time(connection)
             if row.owner != owner and _held_by_living(row, now, lease):
                 raise RunError(
-                    f"{campaign} is being run by {row.owner}; nothing was changed; wait for it, or stop it "
-                    f"and run again (a driver on another host counts as dead after {lease:g} s without a sign)"
+                    f"{campaign} is being run by {row.owner}; nothing was changed; wait for it, or stop "
+                    f"it and run again (a driver elsewhere counts as dead after {lease:g} s without a sign)"
                 )
             token = row.token + 1
             connection.execute(

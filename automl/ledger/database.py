@@ -118,8 +118,8 @@ def _passing(error: sa.exc.DBAPIError) -> bool:
 
 def _away(error: sa.exc.DBAPIError) -> str:
     return (
-        f"the ledger could not be read or written: {first_line(error)}; everything it had acknowledged is safe; "
-        "make the database available again (space, server, locks), then run the same command"
+        f"the ledger could not be read or written: {first_line(error)}; everything it had acknowledged "
+        "is safe; make the database available again (space, server, locks), then run the same command"
     )
 
 

@@ -95,8 +95,8 @@ def _schema_url(named: str, schema: str) -> str:
     scheme = named.partition("://")[0]
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise UserError(
-            f"AUTOML_STORE must be a folder or postgresql://user@host/database, but its scheme is {scheme!r}; use "
-            "one of those two"
+            f"AUTOML_STORE must be a folder or postgresql://user@host/database, but its scheme is "
+            f"{scheme!r}; use one of those two"
         )
     try:
         url = sa.make_url("postgresql+psycopg://" + named.partition("://")[2])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.contracts import Config, Outcome, Report, RunError, TrialState
-from automl.ledger.database import Database
-from automl.ledger.rows import ReportRow, TrialRow
+from automl.ledger.queries import BY_ID, Queries
+from automl.ledger.rows import TrialRow
 from automl.ledger.tables import campaigns, reports, searches, trials
 
-CHUNK: Final = 1000  # identities in one statement
 _STARTED: Final = (
     "id",
     "search",
@@ -38,7 +37,6 @@ def _given(table: sa.Table, names: Collection[str]) -> list[sa.BindParameter[Any
     return [sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in names]
 
 
-_BY_ID: Final = sa.select(trials).where(trials.c.id == sa.bindparam("trial"))
 _CURRENT: Final = (
     (trials.c.id == sa.bindparam("trial"))
     & (trials.c.token == sa.bindparam("held"))
@@ -85,10 +83,9 @@ def report_statement(dialect: str) -> sa.Insert:
     return statement.on_conflict_do_update(index_elements=["trial", "step"], set_=changed)
 
 
-class Trials:
-    """The part of the ledger about trials."""
+class Trials(Queries):
+    """The part of the ledger about what happens to trials."""
 
-    _db: Database
     _held: dict[str, int]
     _report: sa.Insert
 
@@ -152,7 +149,8 @@ class Trials:
     def restart_trial(self, trial: str, token: str, spent: float) -> TrialRow:
         """Start the next attempt of a running trial; `token` is that of the lost one, which it fences.
 
-        `spent`: device-seconds of all earlier attempts; `started_at` becomes now. Raises `RunError` when fenced itself.
+        `spent`: device-seconds of all earlier attempts; `started_at` becomes now. Raises `RunError`
+        when fenced itself.
         """
         given: dict[str, Any] = {
             "trial": trial,
@@ -164,7 +162,7 @@ class Trials:
 
         def work(connection: sa.Connection) -> TrialRow | None:
             connection.execute(_RESTART, given)
-            row = connection.execute(_BY_ID, {"trial": trial}).one_or_none()
+            row = connection.execute(BY_ID, {"trial": trial}).one_or_none()
             return None if row is None or row.token != given["new_token"] else TrialRow.from_row(row)
 
         restarted = self._db.write(work)
@@ -214,87 +212,13 @@ class Trials:
         def work(connection: sa.Connection) -> bool:
             if connection.execute(_FINISH, given).rowcount:
                 return True
-            row = connection.execute(_BY_ID, {"trial": trial}).one_or_none()
+            row = connection.execute(BY_ID, {"trial": trial}).one_or_none()
             return row is not None and (row.token, row.finished_at) == (
                 token,
                 finished,
             )  # committed after all
 
         return self._db.write(work)
-
-    def trial(self, trial: str) -> TrialRow | None:
-        """The trial of that id."""
-        row = self._db.read(lambda connection: connection.execute(_BY_ID, {"trial": trial}).one_or_none())
-        return None if row is None else TrialRow.from_row(row)
-
-    def trials(self, campaign: str | None = None, search: str | None = None) -> list[TrialRow]:
-        """Trials (of a campaign, of a search) by search, kind and number."""
-        query = _of(sa.select(trials), campaign, search)
-        query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
-        return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
-
-    def reports(
-        self,
-        campaign: str | None = None,
-        search: str | None = None,
-        trials: Collection[str] | None = None,
-    ) -> dict[str, list[ReportRow]]:
-        """Reports by trial, by step; only trials that have some."""
-        found: dict[str, list[ReportRow]] = {}
-
-        def work(connection: sa.Connection) -> None:
-            found.clear()
-            for query in _report_queries(campaign, search, trials):
-                for row in connection.execute(query):
-                    found.setdefault(row.trial, []).append(ReportRow(*row))
-
-        self._db.read(work)
-        return found
-
-    def unrecorded(self, campaign: str, limit: int) -> list[TrialRow]:
-        """Trials that MLflow does not have up to date, oldest first.
-
-        One that still runs is left out for its first second: most end before, and need one writing less.
-        """
-        running = trials.c.state == TrialState.RUNNING.value
-        due = sa.case(
-            (running, (trials.c.recorded == 0) & (trials.c.started_at <= time.time() - 1)), else_=True
-        )
-        query = _of(sa.select(trials), campaign, None).where(trials.c.recorded < 2, due)
-        query = query.order_by(trials.c.started_at, trials.c.id).limit(limit)
-        return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
-
-    def mark_recorded(self, recorded: Mapping[str, int]) -> None:
-        """Note what MLflow has of trials: 1 the start, 2 the end. One transaction."""
-        if not recorded:
-            return
-        update = sa.update(trials).where(trials.c.id == sa.bindparam("trial"))
-        update = update.values(recorded=sa.bindparam("new_recorded"))
-        given = [{"trial": trial, "new_recorded": value} for trial, value in recorded.items()]
-        self._db.write(lambda connection: connection.execute(update, given).rowcount)
-
-
-def _of(query: sa.Select[Any], campaign: str | None, search: str | None) -> sa.Select[Any]:
-    if search is not None:
-        query = query.where(trials.c.search == search)
-    if campaign is not None:
-        inside = sa.select(searches.c.id).where(searches.c.campaign == campaign)
-        query = query.where(trials.c.search.in_(inside))
-    return query
-
-
-def _report_queries(
-    campaign: str | None, search: str | None, wanted: Collection[str] | None
-) -> Iterator[sa.Select[Any]]:
-    query = sa.select(reports).order_by(reports.c.trial, reports.c.step)
-    if campaign is not None or search is not None:
-        query = query.where(reports.c.trial.in_(_of(sa.select(trials.c.id), campaign, search)))
-    if wanted is None:
-        yield query
-        return
-    identities = sorted(wanted)
-    for start in range(0, len(identities), CHUNK):
-        yield query.where(reports.c.trial.in_(identities[start : start + CHUNK]))
 
 
 def _storable(text: str) -> str:

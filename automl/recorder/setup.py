@@ -57,12 +57,13 @@ def prepare_mlflow(store: Store) -> None:
     if revision not in known:
         raise UserError(
             f"MLflow's tables must be of MLflow {version('mlflow')} or older, but {shown} has "
-            f"revision {revision}, which only a newer one knows; install that MLflow (`automl db upgrade` cannot go back)"
+            f"revision {revision}, which only a newer one knows; install that MLflow (`automl db upgrade` "
+            "cannot go back)"
         )
     if revision != known[0]:
         raise UserError(
-            f"MLflow's tables must be those of MLflow {version('mlflow')} ({known[0]}), but {shown} has older "
-            f"ones ({revision}); stop what uses them, then run `automl db upgrade` (SQLite files are copied)"
+            f"MLflow's tables must be those of MLflow {version('mlflow')} ({known[0]}), but {shown} has "
+            f"older ones ({revision}); stop what uses them, then run `automl db upgrade` (SQLite files are copied)"
         )
     _marker(store).write_text(_marker_text(store, revision), encoding="utf-8")
 
