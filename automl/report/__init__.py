@@ -1,1 +1,5 @@
 """Comparison, statistics, plots and HTML."""
+
+from automl.report.collect import collect
+
+__all__ = ["collect"]

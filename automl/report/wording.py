@@ -1,0 +1,142 @@
+"""How numbers and verdicts read, the same in the terminal and in HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from automl.contracts import Direction
+from automl.report.statistics import MOST_SEEDS, Verdict
+
+FRACTIONS = {"accuracy", "balanced_accuracy", "f1", "roc_auc"}
+COMPARED = {
+    "test": "sealed test score (mean of the fresh-seed retrainings)",
+    "fresh": "validation score of the fresh-seed retrainings (mean)",
+    "validation": "best validation score of the search",
+}
+
+
+@dataclass(frozen=True)
+class Units:
+    """Values of one metric for people: fractions in percent and points, all others as they are.
+
+    `digits` are significant digits of differences and decimals of percentages.
+    """
+
+    scale: float = 1.0
+    unit: str = ""
+    difference_unit: str = ""
+
+    @classmethod
+    def of(cls, metric: str, values: Iterable[float]) -> Units:
+        """Percent for a metric known to be a fraction whose values all lie in 0 … 1."""
+        if metric in FRACTIONS and all(0 <= value <= 1 for value in values):
+            return cls(100.0, "%", " points")
+        return cls()
+
+    def label(self, metric: str) -> str:
+        """The metric with its unit, as an axis or column is headed."""
+        return f"{metric}, {self.unit}" if self.unit else metric
+
+    def value(self, value: float | None) -> str:
+        """A value without its unit; a dash when there is none."""
+        if value is None:
+            return "–"
+        return f"{value * self.scale:.1f}" if self.unit else f"{value:.4g}"
+
+    def spread(self, summary: dict[str, Any] | None) -> str:
+        """Mean ± standard deviation over seeds; the mean alone for one seed."""
+        if summary is None or summary["mean"] is None:
+            return "–"
+        mean = self.value(summary["mean"])
+        if summary["sd"] is None:
+            return mean
+        return f"{mean} ± {summary['sd'] * self.scale:.1f}" if self.unit else f"{mean} ± {summary['sd']:.2g}"
+
+    def difference(self, value: float, *, sign: bool = False) -> str:
+        """A difference without its unit, with a true minus sign."""
+        scaled = value * self.scale
+        text = f"{abs(scaled):.1f}" if self.unit and abs(scaled) >= 0.95 else f"{abs(scaled):.2g}"
+        if scaled < 0 and float(text) != 0:
+            return f"−{text}"
+        return f"+{text}" if sign else text
+
+
+def p_text(p_value: float) -> str:
+    """The p-value, never rounded across 0.05."""
+    if p_value < 0.001:
+        return "p < 0.001"
+    digits = 4 if 0.045 < p_value < 0.055 else 2
+    return f"p = {p_value:.{digits}g}" if digits == 2 else f"p = {p_value:.{digits}f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`, `1,200 seeds`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit people would use."""
+    if value is None:
+        return "–"
+    if value < 600:
+        return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
+    if value < 36_000:
+        return f"{value / 60:.0f} min"
+    return f"{value / 3600:.1f} h"
+
+
+def sentence(verdict: Verdict, direction: Direction, units: Units) -> str:
+    """The verdict in one plain sentence; differences are turned so that positive favours the arm."""
+    parts = [_claim(verdict, direction, units)]
+    if verdict.verdict == "undecided" and verdict.paired.n > 1:
+        parts.append(_outlook(verdict))
+    if verdict.dropped:
+        listed = ", ".join(map(str, verdict.dropped))
+        noun = "seed" if len(verdict.dropped) == 1 else "seeds"
+        parts.append(f"{noun} {listed} left out: no value for one of the two")
+    return "; ".join(parts)
+
+
+def _claim(verdict: Verdict, direction: Direction, units: Units) -> str:
+    result = verdict.paired
+    open_question = f"cannot tell yet whether {verdict.arm} is better than {verdict.against}"
+    if result.mean is None:
+        return f"{open_question}: they have no seed with a result in common"
+    sign = 1 if direction is Direction.MAXIMIZE else -1
+    unit = units.difference_unit
+    if result.n == 1:
+        difference = units.difference(sign * result.mean, sign=True)
+        return f"{open_question}: one seed gives no interval (difference {difference}{unit}); run more seeds"
+    if result.spread == 0 and result.mean == 0:
+        return f"{open_question}: they are equal on all {result.n} seeds"
+    if verdict.verdict == "undecided":
+        difference = units.difference(sign * result.mean, sign=True)
+        return f"{open_question}: difference {difference}{unit} ({_evidence(verdict, sign, units)})"
+    turned = sign if verdict.verdict == "better" else -sign
+    difference = units.difference(turned * result.mean)
+    evidence = _evidence(verdict, turned, units)
+    return f"{verdict.arm} is {verdict.verdict} than {verdict.against} by {difference}{unit} ({evidence})"
+
+
+def _evidence(verdict: Verdict, sign: int, units: Units) -> str:
+    result = verdict.paired
+    interval = "the same on every seed, so no interval"
+    corrected = ""
+    if result.interval is not None:
+        low, high = sorted(sign * end for end in result.interval)
+        interval = f"95 % interval {units.difference(low)} to {units.difference(high)}"
+        if verdict.verdict == "undecided" and low * high > 0 and verdict.comparisons > 1:
+            corrected = f" after correction for {verdict.comparisons} comparisons"
+    p_value = p_text(verdict.p_value if verdict.p_value is not None else math.nan)
+    return f"{interval}, {p_value}{corrected}, {plural(result.n, 'seed')}"
+
+
+def _outlook(verdict: Verdict) -> str:
+    if verdict.more_seeds is not None:
+        return f"about {plural(verdict.more_seeds, 'more seed')} would"
+    if verdict.paired.mean == 0:
+        return "nothing seen so far tells them apart"
+    return f"more than {MOST_SEEDS:,} more seeds would be needed"

@@ -1,0 +1,64 @@
+"""Which parameters decided who was among the best (PED-ANOVA: Watanabe, Bansal and Hutter 2023)."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import optuna
+
+from automl.contracts import Config, Direction, Scalar
+
+FEWEST: Final = 30  # trials below which no importance is told
+_BEST: Final = 0.1  # the share of trials that counts as the best, at least 5 trials
+
+
+def importance(trials: Sequence[tuple[Config, float]], direction: Direction) -> dict[str, float]:
+    """Shares (summing to 1, largest first) of the parameters in reaching the best tenth of `trials`.
+
+    `trials`: configuration and finite value, of one space. A number enters by its rank among the values
+    tried, so that its scale does not matter. Empty for fewer than 30 trials or when all are equal.
+    """
+    if len(trials) < FEWEST or len({value for _, value in trials}) == 1:
+        return {}
+    study = _quiet_study(direction)
+    names = list(dict.fromkeys(name for config, _ in trials for name in config))
+    columns = {name: _column([config.get(name) for config, _ in trials]) for name in names}
+    for i, (config, value) in enumerate(trials):
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={name: columns[name][0][i] for name in config},
+                distributions={name: columns[name][1] for name in config},
+                value=value,
+            )
+        )
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=max(_BEST, 5 / len(trials)))
+    with warnings.catch_warnings():  # rare branches of a conditional space
+        warnings.simplefilter("ignore", UserWarning)
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return {name: float(share) for name, share in shares.items() if np.isfinite(share)}
+
+
+def _quiet_study(direction: Direction) -> optuna.Study:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        return optuna.create_study(direction=direction.value)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def _column(
+    values: Sequence[Scalar],
+) -> tuple[list[Scalar], optuna.distributions.BaseDistribution]:
+    """The values of one parameter (None where inactive) as Optuna is to see them."""
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in present):
+        levels = np.unique(np.asarray(present, dtype=float))
+        ranks = np.searchsorted(levels, np.asarray([value or 0.0 for value in values], dtype=float))
+        last = max(1, len(levels) - 1)
+        return [int(rank) for rank in np.minimum(ranks, last)], optuna.distributions.IntDistribution(0, last)
+    options = list(dict.fromkeys(values))
+    return list(values), optuna.distributions.CategoricalDistribution(options)

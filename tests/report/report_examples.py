@@ -1,0 +1,149 @@
+"""Campaigns made up row by row, in place of a ledger."""
+
+import random
+from dataclasses import dataclass, field
+
+from automl.contracts import TrialState
+from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
+
+OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+EDGES = ["edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_1_3", "edge_2_3"]
+ACCURACY = [{"name": "accuracy", "direction": "maximize"}]
+LOSS = [{"name": "loss", "direction": "minimize"}]
+RANDOM = {"strategy": {"name": "random", "options": {}}, "pruner": {"name": "none", "options": {}}}
+
+
+@dataclass
+class FakeLedger:
+    row: CampaignRow
+    state: str = "finished"
+    search_rows: list[SearchRow] = field(default_factory=list)
+    trial_rows: list[TrialRow] = field(default_factory=list)
+    opening_rows: list[OpeningRow] = field(default_factory=list)
+
+    def campaign(self, campaign):
+        return self.row if campaign == self.row.id else None
+
+    def status(self, campaign):
+        return self.state
+
+    def searches(self, campaign):
+        return list(self.search_rows)
+
+    def trials(self, campaign=None, search=None):
+        return sorted(self.trial_rows, key=lambda trial: (trial.search, trial.kind, trial.number))
+
+    def openings(self, campaign):
+        return list(self.opening_rows)
+
+    def search(self, arm, seed, *, state="finished", reason="budget spent", winner=None):
+        name = f"{self.row.id}/{arm}/{seed}"
+        finished_at = 2.0 if state == "finished" else None
+        row = SearchRow(name, self.row.id, arm, seed, state, reason, winner, 1.0, finished_at, 0)
+        self.search_rows.append(row)
+        return name
+
+    def trial(self, search, number, values, *, config=None, cost=1.0, **changes):
+        changes = {"kind": "trial", "state": TrialState.COMPLETE, "told": number, **changes}
+        name = f"{search}/{'final-' if changes['kind'] == 'final' else ''}{number}"
+        fields = dict.fromkeys(TrialRow.__dataclass_fields__)
+        fields |= {"id": name, "search": search, "number": number, "config": config or {"x": 0.5}}
+        fields |= {"attempt": 1, "token": "t", "seed": 0, "asked_after": 0, "recorded": 0, "started_at": 1.0}
+        fields |= {"values": values, "device_seconds": cost, "finished_at": 2.0, **changes}
+        self.trial_rows.append(TrialRow(**fields))
+        return name
+
+    def opening(self, search, values):
+        number = len(self.opening_rows) + 1
+        self.opening_rows.append(OpeningRow(number, search, "the search's winner", 1.0, values))
+
+
+def fake(arms=None, *, metrics=ACCURACY, seeds=(0, 1, 2), state="finished", **spec):
+    spec = {
+        "name": "nas-digits",
+        "task": {"dataset": "digits", "metrics": metrics},
+        "space": None,
+        "evaluator": {"name": "network", "options": {}},
+        "budget": {"device_seconds": 120.0, "trials": None, "wall_seconds": None},
+        "seeds": list(seeds),
+        "arms": arms or {"random": RANDOM, "tpe": {"strategy": {"name": "tpe", "options": {}}}},
+        "final": {"seeds": 3},
+        **spec,
+    }
+    provenance = {"commit": "0123456789abcdef", "host": "laptop", "packages": {"torch": "2.13.0"}}
+    row = CampaignRow(
+        "nas-digits-3", "nas-digits", 3, "finished", spec, "d", provenance, 1.7e9, 1.7e9, None, 1, None, 0
+    )
+    return FakeLedger(row, state)
+
+
+def values_only(by_arm, **options):
+    """One complete trial per search: `by_arm` is arm → value of each seed (None: no complete trial)."""
+    seeds = range(max(map(len, by_arm.values())))
+    ledger = fake({arm: RANDOM for arm in by_arm}, seeds=seeds, **options)
+    for arm, values in by_arm.items():
+        for seed, value in enumerate(values):
+            search = ledger.search(arm, seed)
+            if value is None:
+                ledger.trial(search, 0, None, state=TrialState.FAILED, reason="ValueError: no")
+            else:
+                ledger.trial(search, 0, [value])
+    return ledger
+
+
+def realistic(seeds=5, trials=40, metrics=ACCURACY):
+    """Cells searched by four arms with pruned and failed trials, retrained, and tested."""
+    arms = {
+        "random": RANDOM,
+        "tpe": {
+            "strategy": {"name": "tpe", "options": {}},
+            "pruner": {"name": "asha", "options": {"reduction": 3}},
+        },
+        "darts": {"evaluator": {"name": "supernet", "options": {"method": "darts"}}},
+        "resnet": {"reference": "resnet"},
+    }
+    space = {"name": "nasbench201", "fix": {}, "narrow": {}}
+    ledger = fake(arms, seeds=range(seeds), metrics=metrics, space=space)
+    for arm in arms:
+        for seed in range(seeds):
+            _search(ledger, arm, seed, trials, random.Random(f"{arm} {seed}"))
+    return ledger
+
+
+def _search(ledger, arm, seed, trials, rng):
+    search = ledger.search(arm, seed)
+    worth = dict(zip(OPERATIONS, [-0.02, 0.004, 0.008, 0.014, 0.0], strict=True))
+    best = None
+    count = {"darts": 1, "resnet": 1}.get(arm, trials)
+    for number in range(count):
+        config = {edge: rng.choice(OPERATIONS) for edge in EDGES}
+        if arm == "tpe" and best and number > 8:
+            config = {**best[1], rng.choice(EDGES): rng.choice(OPERATIONS)}
+        if arm == "resnet":
+            config = {edge: "nor_conv_3x3" if i % 2 else "skip_connect" for i, edge in enumerate(EDGES)}
+        quality = sum(worth[config[edge]] * (1 + (edge == "edge_0_3")) for edge in EDGES)
+        value = min(0.995, 0.90 + quality + rng.gauss(0, 0.006))
+        cost = {"darts": 117.0, "resnet": 6.5}.get(arm, 120 / count) * rng.uniform(0.9, 1.0)
+        values = [value] + [1000.0 + 4e5 * abs(quality)] * (len(ledger.row.spec["task"]["metrics"]) - 1)
+        if arm in ("random", "tpe") and number % 17 == 5:
+            ledger.trial(
+                search,
+                number,
+                None,
+                config=config,
+                cost=cost / 3,
+                state=TrialState.FAILED,
+                reason="FloatingPointError: the training loss is nan after epoch 2",
+                traceback="Traceback (most recent call last):\n  …\nFloatingPointError: the training loss is nan",
+            )
+        elif arm == "tpe" and number > 4 and value < 0.91:
+            ledger.trial(search, number, None, config=config, cost=cost / 4, state=TrialState.PRUNED)
+        else:
+            derived = config if arm == "darts" else None
+            own = {} if arm == "darts" else config
+            ledger.trial(search, number, values, config=own or {"order": 1}, cost=cost, derived=derived)
+            best = max(best or (value, config), (value, config), key=lambda pair: pair[0])
+    fresh = [best[0] - 0.004 + rng.gauss(0, 0.003) for _ in range(3)]
+    for number, value in enumerate(fresh):
+        ledger.trial(search, number, [value, *values[1:]], kind="final", cost=6.0)
+    ledger.opening(search, [value - 0.006 + rng.gauss(0, 0.003) for value in fresh])

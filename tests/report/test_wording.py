@@ -1,0 +1,79 @@
+import pytest
+
+from automl.contracts import Direction
+from automl.report.statistics import compare
+from automl.report.wording import Units, p_text, seconds, sentence
+
+MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
+PERCENT = Units.of("accuracy", [0.9])
+
+
+def said(random, tpe, direction=MAX, units=PERCENT):
+    arms = {"random": dict(enumerate(random)), "tpe": dict(enumerate(tpe))}
+    return sentence(compare(arms, "random", direction)[0], direction, units)
+
+
+def test_better_in_points():
+    text = said([0.90, 0.91, 0.89, 0.90, 0.92], [0.93, 0.935, 0.93, 0.925, 0.94])
+    assert text == "tpe is better than random by 2.8 points (95 % interval 1.9 to 3.7, p = 0.0012, 5 seeds)"
+
+
+def test_a_smaller_loss_is_better_and_reads_positive():
+    text = said([1.0, 1.1, 1.05, 1.02], [0.5, 0.62, 0.54, 0.51], MIN, Units())
+    assert text.startswith("tpe is better than random by 0.5 (95 % interval 0.4")
+    text = said([0.5, 0.62, 0.54, 0.51], [1.0, 1.1, 1.05, 1.02], MIN, Units())
+    assert text.startswith("tpe is worse than random by 0.5 (95 % interval 0.4")
+
+
+def test_undecided_says_how_many_more():
+    text = said([0.90, 0.91, 0.89], [0.91, 0.905, 0.91])
+    assert text.startswith(
+        "cannot tell yet whether tpe is better than random: difference +0.83 points (95 % "
+    )
+    assert text.endswith("more seeds would")
+
+
+@pytest.mark.parametrize(
+    ("random", "tpe", "end"),
+    [
+        ([0.9], [0.91], "one seed gives no interval (difference +1.0 points); run more seeds"),
+        ([0.9, 0.8], [0.9, 0.8], "they are equal on all 2 seeds; nothing seen so far tells them apart"),
+        ([0.9, None], [None, 0.9], "in common; seeds 0, 1 left out: no value for one of the two"),
+        ([0.90, 0.90, 0.90], [0.8, 1.0, 0.9001], "more than 1,000 more seeds would be needed"),
+        (
+            [0.5, 0.6],
+            [0.6, 0.7],
+            "the same on every seed, so no interval, p = 0.5, 2 seeds); about 4 more seeds would",
+        ),
+    ],
+)
+def test_cases_without_an_answer(random, tpe, end):
+    text = said(random, tpe)
+    assert text.startswith("cannot tell yet whether tpe is better than random")
+    assert text.endswith(end)
+
+
+def test_p_values_never_round_across_the_level():
+    assert p_text(0.0504) == "p = 0.0504"
+    assert p_text(0.04996) == "p = 0.0500"
+    assert p_text(0.0001) == "p < 0.001"
+    assert p_text(1.0) == "p = 1"
+
+
+def test_only_fractions_are_percent():
+    assert Units.of("accuracy", [0.5, 97.0]) == Units()
+    assert Units.of("log_loss", [0.5]) == Units()
+    assert PERCENT.value(0.98765) == "98.8"
+    assert PERCENT.label("accuracy") == "accuracy, %"
+    assert Units().spread({"mean": 1234.5678, "sd": 0.1234, "n": 3}) == "1235 ± 0.12"
+    assert PERCENT.spread(None) == PERCENT.value(None) == "–"
+
+
+def test_durations():
+    assert [seconds(value) for value in (None, 0.5, 119.6, 1200, 72_000)] == [
+        "–",
+        "0.5 s",
+        "120 s",
+        "20 min",
+        "20.0 h",
+    ]
