@@ -1,0 +1,235 @@
+"""Which room may import which, which room alone holds a library, and how long code may get.
+
+A room is a package or a module directly under `automl`; `searchspaces` ships as `automl.searchspaces`.
+An import inside a function counts like one at the top; one under `if TYPE_CHECKING` binds nothing at run
+time and is free.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from automl import plugins
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted([*ROOT.glob("automl/**/*.py"), *ROOT.glob("searchspaces/**/*.py")])
+MAX_LINES = 350
+MAX_FUNCTION = 60
+SOFT_FUNCTION = 40
+LONG_FUNCTIONS = {
+    "automl/ledger/trials.py:start_trial": "one row with all its columns",
+}
+
+# Modules that make up one room together.
+ROOMS = {
+    "space": {"parameters"},
+    "config": {"study", "study_checks", "shorthands", "validation", "document", "yamlfile"},
+    "campaign": {"search"},
+}
+ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
+
+# Each room and the rooms it may import, besides itself. Nothing points upwards.
+BASE = {"contracts"}
+SPACE = BASE | {"space"}
+WORKER = SPACE | {"plugins", "metrics", "checkpoints"}
+ALLOWED: dict[str, set[str]] = {
+    "contracts": set(),
+    "space": BASE,
+    "plugins": BASE,
+    "metrics": BASE,
+    "checkpoints": BASE,
+    "provenance": BASE,
+    "progress": BASE,
+    "config": SPACE | {"plugins", "metrics"},
+    "searchspaces": SPACE,
+    "supernets": SPACE,
+    "data": BASE | {"plugins", "checkpoints"},
+    "strategies": SPACE | {"plugins"},
+    "evaluators": WORKER | {"supernets"},
+    "executors": WORKER | {"data", "evaluators"},
+    "ledger": BASE,
+    "report": BASE | {"ledger", "strategies"},
+    "recorder": SPACE | {"ledger", "plugins", "provenance", "report"},
+    "export": WORKER | {"config", "data", "executors", "ledger", "provenance", "recorder", "report"},
+}
+KNOW_ALL = {"campaign", "schedule", "cli"}  # these may import anything below them
+ABOVE = {"campaign": {"schedule", "cli", "export"}, "schedule": {"cli", "export"}, "cli": set[str]()}
+EXCEPTIONS = {
+    # one locked step creates both stores, so that first users cannot race
+    ("automl/ledger/setup.py", "automl.recorder.setup"),
+}
+
+# Libraries that one room alone holds, so that a change of theirs is a change there.
+HELD = {
+    "optuna": {"strategies"},
+    "cmaes": {"strategies"},
+    "ray": {"executors"},
+    "mlflow": {"recorder"},
+    "sqlalchemy": {"ledger", "recorder", "schedule"},
+    "alembic": {"ledger", "recorder"},
+    "typer": {"cli"},
+    "cronsim": {"schedule", "config"},
+    "plotly": {"report"},
+    "torch": {"evaluators", "supernets", "searchspaces", "checkpoints", "executors", "export"},
+}
+HEAVY = {
+    "torch",
+    "ray",
+    "mlflow",
+    "optuna",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "plotly",
+    "matplotlib",
+    "sqlalchemy",
+}
+UNPICKLING = {
+    "pickle.load",
+    "pickle.loads",
+    "pickle.Unpickler",
+    "joblib.load",
+    "cloudpickle.load",
+    "pandas.read_pickle",
+}
+
+
+class Import(NamedTuple):
+    module: str  # dotted; for `from a import b` also `a.b`
+    line: int
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    parts = parts if parts[0] == "automl" else ["automl", *parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room(module: str) -> str | None:
+    """The room of a module of ours, None for the package itself and for what is not ours."""
+    parts = module.split(".")
+    return ROOM_OF.get(parts[1], parts[1]) if parts[0] == "automl" and len(parts) > 1 else None
+
+
+def imports(path: Path) -> Iterator[Import]:
+    """What `path` imports at run time, wherever in the file it does."""
+    pending: list[ast.AST] = [tree(path)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending.extend(node.orelse)
+            continue
+        pending.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(path)}:{node.lineno}: imports name their module in full"
+            assert node.module is not None
+            if node.module != "automl":
+                yield Import(node.module, node.lineno)
+            yield from (Import(f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def test_every_import_keeps_to_the_rooms() -> None:
+    wrong = set()
+    for path in FILES:
+        own = room(module_name(path))
+        if own is None:
+            continue
+        for module, line in imports(path):
+            other = room(module)
+            if other in (None, own) or any(
+                file == name(path) and module.startswith(allowed) for file, allowed in EXCEPTIONS
+            ):
+                continue
+            forbidden = other in ABOVE[own] if own in KNOW_ALL else other not in ALLOWED.get(own, set())
+            if forbidden:
+                wrong.add(f"{name(path)}:{line}: {own} must not import {other}")
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+def test_every_room_has_a_rule() -> None:
+    rooms = {room(module_name(path)) for path in FILES} - {None, "searchspaces"}
+    assert rooms <= set(ALLOWED) | KNOW_ALL
+
+
+def test_libraries_stay_in_their_rooms() -> None:
+    wrong = set()
+    for path in FILES:
+        for module, line in imports(path):
+            library = module.partition(".")[0]
+            if library in HELD and room(module_name(path)) not in HELD[library]:
+                wrong.add(f"{name(path)}:{line}: {library} belongs to {', '.join(sorted(HELD[library]))}")
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+def test_only_the_campaign_opens_the_test_set() -> None:
+    users = {name(path) for path in FILES for found in imports(path) if found.module == "automl.data.sealed"}
+    assert users == {"automl/campaign.py"}
+
+
+def test_nothing_that_is_read_can_run_code() -> None:
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                called, place = ast.unparse(node.func), f"{name(path)}:{node.lineno}"
+                given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert called not in UNPICKLING, place
+                assert called != "torch.load" or given.get("weights_only") == "True", place
+                assert given.get("allow_pickle", "False") == "False", place
+
+
+def test_the_command_line_starts_light() -> None:
+    code = f"import automl.cli, sys; print(*sorted({HEAVY} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_module(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_LINES, f"{lines} lines: split it by what it does"
+    module = tree(path)
+    assert ast.get_docstring(module), "a module says in its first line what it is for"
+    calls = (node for node in ast.walk(module) if isinstance(node, ast.Call))
+    assert not [call.lineno for call in calls if ast.unparse(call.func) == "print"]
+
+
+def test_functions_are_short() -> None:
+    long = {}
+    for path in FILES:
+        if "migrations" in path.parts:  # written once, never changed
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                length = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+                if length > SOFT_FUNCTION:
+                    long[f"{name(path)}:{node.name}"] = length
+    assert not {key: length for key, length in long.items() if length > MAX_FUNCTION}
+    assert set(long) == set(LONG_FUNCTIONS), "functions over the soft limit, each with its reason"
+
+
+@pytest.mark.parametrize("kind", plugins.PACKAGES)
+def test_every_plugin_says_what_it_is(kind: str) -> None:
+    found = plugins.summaries(kind)
+    assert found
+    for plugin, summary in found.items():
+        assert 10 < len(summary) <= 120, plugin
