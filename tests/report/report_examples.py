@@ -80,7 +80,7 @@ def fake(arms=None, *, metrics=ACCURACY, seeds=(0, 1, 2), state="finished", **sp
 def values_only(by_arm, **options):
     """One complete trial per search: `by_arm` is arm → value of each seed (None: no complete trial)."""
     seeds = range(max(map(len, by_arm.values())))
-    ledger = fake({arm: RANDOM for arm in by_arm}, seeds=seeds, **options)
+    ledger = fake(dict.fromkeys(by_arm, RANDOM), seeds=seeds, **options)
     for arm, values in by_arm.items():
         for seed, value in enumerate(values):
             search = ledger.search(arm, seed)
@@ -134,7 +134,7 @@ def _search(ledger, arm, seed, trials, rng):
                 cost=cost / 3,
                 state=TrialState.FAILED,
                 reason="FloatingPointError: the training loss is nan after epoch 2",
-                traceback="Traceback (most recent call last):\n  …\nFloatingPointError: the training loss is nan",
+                traceback="Traceback (most recent call last):\n  …\nFloatingPointError: the loss is nan",
             )
         elif arm == "tpe" and number > 4 and value < 0.91:
             ledger.trial(search, number, None, config=config, cost=cost / 4, state=TrialState.PRUNED)
