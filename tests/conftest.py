@@ -1,6 +1,131 @@
-"""What all tests share: one thread a process, and this folder on the path (for `fake_context`)."""
+"""What all tests share: one thread a process, a clean environment, stores, a PostgreSQL server.
+
+This folder is on the path (for `fake_context`, `postgres_server`).
+"""
+
+from __future__ import annotations
 
 import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+PG_URL = os.environ.get("AUTOML_TEST_PG_URL", "")
+KEPT = {"AUTOML_DATA", "AUTOML_TEST_PG_URL"}
+for name in list(os.environ):  # a developer's own store and server stay out of the tests
+    if name.startswith(("AUTOML_", "MLFLOW_")) and name not in KEPT:
+        del os.environ[name]
+os.environ.update(
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="1",
+    RAY_USAGE_STATS_ENABLED="0",
+)
+
+from automl.ledger import Ledger, Store, prepare, resolve_store
+from automl.ledger.mlflow_marker import VERSION_TABLE, write_marker
+from postgres_server import PostgresServer, server_programs
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the working directory of the test."""
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A prepared SQLite store, only to be copied: MLflow's migrations take seconds."""
+    store = resolve_store({}, tmp_path_factory.mktemp("prepared"))
+    prepare(store)
+    return store
+
+
+@pytest.fixture
+def store(prepared_store: Store, tmp_path: Path) -> Store:
+    """A fresh, prepared SQLite store in `tmp_path/.automl`."""
+    fresh = resolve_store({}, tmp_path)
+    fresh.folder.mkdir()
+    for file in ("ledger.db", "mlflow.db"):
+        shutil.copy(prepared_store.folder / file, fresh.folder / file)
+    connection = sqlite3.connect(fresh.folder / "mlflow.db")
+    with connection:
+        connection.execute("UPDATE experiments SET artifact_location = ?", (f"{fresh.artifacts}/0",))
+        (revision,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
+    connection.close()
+    write_marker(fresh, revision)
+    return fresh
+
+
+@pytest.fixture
+def ledger(store: Store) -> Iterator[Ledger]:
+    """The ledger of `store`."""
+    with Ledger.open(store) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server: that of `AUTOML_TEST_PG_URL`, or one of our own for the whole session."""
+    if PG_URL:
+        yield PG_URL
+        return
+    if server_programs() is None:
+        pytest.skip("no PostgreSQL: set AUTOML_TEST_PG_URL, or install its server programs")
+    with PostgresServer() as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """An empty database, as a user writes it into `AUTOML_STORE`."""
+    name = f"automl_{secrets.token_hex(6)}"
+    url = sa.make_url(postgres_server_url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str, tmp_path: Path) -> Store:
+    """A prepared store in an own PostgreSQL database."""
+    store = resolve_store({"AUTOML_STORE": postgres_url}, tmp_path)
+    prepare(store)
+    return store
+
+
+@pytest.fixture
+def crashable_postgres() -> Iterator[PostgresServer]:
+    """A server of this test alone, durable, to be killed and started again."""
+    if server_programs() is None:
+        pytest.skip("no PostgreSQL server programs on this machine to start and kill one")
+    with PostgresServer(durable=True) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """A fresh store: each test with it runs on SQLite and on PostgreSQL."""
+    name = "store" if request.param == "sqlite" else "postgres_store"
+    return request.getfixturevalue(name)
+
+
+@pytest.fixture
+def any_ledger(any_store: Store) -> Iterator[Ledger]:
+    """The ledger of `any_store`."""
+    with Ledger(any_store) as opened:
+        yield opened

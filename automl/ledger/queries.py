@@ -24,7 +24,7 @@ class Queries:
 
     def trial(self, trial: str) -> TrialRow | None:
         """The trial of that id."""
-        row = self._db.read(lambda connection: connection.execute(_BY_ID, {"trial": trial}).one_or_none())
+        row = self._db.read(lambda connection: connection.execute(BY_ID, {"trial": trial}).one_or_none())
         return None if row is None else TrialRow.from_row(row)
 
     def trials(self, campaign: str | None = None, search: str | None = None) -> list[TrialRow]:

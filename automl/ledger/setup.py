@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,7 +13,9 @@ import sqlalchemy as sa
 
 from automl.contracts import UserError
 from automl.ledger.database import CONNECT_TIMEOUT, first_line, make_engine
-from automl.ledger.store import MLFLOW_SCHEMA, Store, sqlite_url
+from automl.ledger.files import back_up, create_whole, read_revision, sqlite_file
+from automl.ledger.mlflow_marker import is_ready
+from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
 VERSION_TABLE: Final = "automl_alembic_version"
@@ -26,14 +25,14 @@ _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 def prepare_store(store: Store) -> None:
     """See `store.prepare`."""
-    from automl.recorder.setup import mlflow_is_ready, prepare_mlflow
-
     with _explained(store):
-        if _ledger_revision(store) == HEAD and mlflow_is_ready(store):
+        if _ledger_revision(store) == HEAD and is_ready(store):
             return
         with _locked(store):
             _prepare_ledger(store)
-            if not mlflow_is_ready(store):
+            if not is_ready(store):
+                from automl.recorder.setup import prepare_mlflow
+
                 prepare_mlflow(store)
 
 
@@ -45,7 +44,7 @@ def upgrade_store(store: Store) -> list[Path]:
         revision = _ledger_revision(store)
         if revision is not None and revision not in _known_revisions():
             raise UserError(_newer(store, revision))
-        copies = [copy for url in (store.url, store.tracking_uri) if (copy := _back_up(url))]
+        copies = [copy for url in (store.url, store.tracking_uri) if (copy := back_up(url))]
         _migrate(store.url)
         upgrade_mlflow(store)
         return copies
@@ -88,8 +87,8 @@ def _migrate(url: str) -> None:
     try:
         with engine.execution_options(automl_write=True).begin() as connection:
             if connection.dialect.name == "postgresql":
-                for schema in (SCHEMA, MLFLOW_SCHEMA):
-                    connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+                for schema in {SCHEMA, MLFLOW_SCHEMA} - set(sa.inspect(connection).get_schema_names()):
+                    connection.execute(sa.schema.CreateSchema(schema))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     finally:
@@ -109,18 +108,6 @@ def _ledger_revision(store: Store) -> str | None:
     if path is not None and not path.exists():
         return None
     return read_revision(store.url, VERSION_TABLE)
-
-
-def read_revision(url: str, table: str) -> str | None:
-    """The revision in Alembic's `table`; None when there is no such table or row."""
-    engine = make_engine(url)
-    try:
-        with engine.connect() as connection:
-            if not sa.inspect(connection).has_table(table):
-                return None
-            return connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(table)))
-    finally:
-        engine.dispose()
 
 
 @contextmanager
@@ -155,6 +142,12 @@ def _explained(store: Store) -> Iterator[None]:
                 f"the store must be a SQLite database this user can write, but {url.database!r} is not: "
                 f"{reason}; move that file away or name another folder in AUTOML_STORE"
             ) from None
+        if not isinstance(error, sa.exc.OperationalError):
+            raise UserError(
+                f"{url.username or 'this user'} must be able to create tables in database {url.database!r} on "
+                f"{url.host or 'the local socket'}, but it answers: {reason}; grant that, or let an "
+                "administrator run `automl db upgrade` once"
+            ) from None
         raise UserError(
             f"the store must be reachable, but database {url.database!r} on {url.host or 'the local socket'} "
             f"(port {url.port or 5432}) is not within {CONNECT_TIMEOUT} s: {reason}; start the server or "
@@ -165,37 +158,3 @@ def _explained(store: Store) -> Iterator[None]:
             f"the store's folder must be writable, but {str(store.folder)!r} is not: {error.strerror}; name "
             "another one in AUTOML_STORE (with PostgreSQL: AUTOML_FOLDER)"
         ) from None
-
-
-def _back_up(url: str) -> Path | None:
-    """Copy a SQLite database, its write-ahead log included, beside itself."""
-    path = sqlite_file(url)
-    if path is None or not path.exists():
-        return None
-    copy = path.with_name(f"{path.name}.backup-{time.strftime('%Y%m%d-%H%M%S')}")
-    with (
-        contextlib.closing(sqlite3.connect(path)) as source,
-        contextlib.closing(sqlite3.connect(copy)) as target,
-    ):
-        source.backup(target)
-    return copy
-
-
-def create_whole(path: Path, fill: Callable[[str], None]) -> None:
-    """Create a SQLite database that others see complete or not at all; `fill` gets the URL of a draft."""
-    draft = path.with_name(f"{path.name}.draft")
-    for leftover in path.parent.glob(f"{draft.name}*"):
-        leftover.unlink()
-    fill(sqlite_url(draft))
-    with contextlib.closing(sqlite3.connect(draft)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite URL; None for other databases."""
-    if not url.startswith("sqlite"):
-        return None
-    return Path(sa.make_url(url).database or "")

@@ -1,43 +1,22 @@
-"""Creates, checks and upgrades MLflow's tables; imports mlflow (2 s) only when there is something to do.
-
-A small file beside the store says that the installed MLflow found its tables right.
-"""
+"""Creates, checks and upgrades MLflow's tables in a store."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from automl.contracts import UserError
-from automl.ledger.setup import create_whole, read_revision, sqlite_file
+from automl.ledger.files import create_whole, read_revision, sqlite_file
+from automl.ledger.mlflow_marker import VERSION_TABLE, is_sql, write_marker
 
 if TYPE_CHECKING:
     from automl.ledger.store import Store
-
-_VERSION_TABLE = "alembic_version"
-
-
-def mlflow_is_ready(store: Store) -> bool:
-    """Whether the tables are those of the installed MLflow, told without importing it."""
-    if not _is_sql(store):
-        return True  # a tracking server looks after its own
-    try:
-        marker = _marker(store).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    file = sqlite_file(store.tracking_uri)
-    if file is not None and not file.exists():
-        return False
-    return marker == _marker_text(store, read_revision(store.tracking_uri, _VERSION_TABLE))
 
 
 def prepare_mlflow(store: Store) -> None:
@@ -48,10 +27,10 @@ def prepare_mlflow(store: Store) -> None:
     file = sqlite_file(store.tracking_uri)
     if file is not None and not file.exists():
         create_whole(file, lambda url: _initialise(url, store.artifacts))
-    revision = read_revision(store.tracking_uri, _VERSION_TABLE)
+    revision = read_revision(store.tracking_uri, VERSION_TABLE)
     if revision is None:
         _initialise(store.tracking_uri, store.artifacts)
-        revision = read_revision(store.tracking_uri, _VERSION_TABLE)
+        revision = read_revision(store.tracking_uri, VERSION_TABLE)
     known = _known_revisions()
     shown = sa.make_url(store.tracking_uri).set(query={}).render_as_string()
     if revision not in known:
@@ -63,19 +42,20 @@ def prepare_mlflow(store: Store) -> None:
     if revision != known[0]:
         raise UserError(
             f"MLflow's tables must be those of MLflow {version('mlflow')} ({known[0]}), but {shown} has "
-            f"older ones ({revision}); stop what uses them, then run `automl db upgrade` (SQLite files are copied)"
+            f"older ones ({revision}); stop what uses them, then run `automl db upgrade` (it keeps a copy of "
+            "SQLite files)"
         )
-    _marker(store).write_text(_marker_text(store, revision), encoding="utf-8")
+    write_marker(store, known[0])
 
 
 def upgrade_mlflow(store: Store) -> None:
     """Migrate MLflow's tables to the installed MLflow. Call under the store's lock, after a backup."""
-    if not _is_sql(store):
+    if not is_sql(store):
         return
     file = sqlite_file(store.tracking_uri)
     revision = None
     if file is None or file.exists():
-        revision = read_revision(store.tracking_uri, _VERSION_TABLE)
+        revision = read_revision(store.tracking_uri, VERSION_TABLE)
     if revision is not None and revision in _known_revisions():
         with _quiet():
             from mlflow.store.db.utils import _upgrade_db
@@ -123,16 +103,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _is_sql(store: Store) -> bool:
-    return not store.tracking_uri.startswith(("http://", "https://"))
-
-
-def _marker(store: Store) -> Path:
-    return store.folder / "mlflow.ready"
-
-
-def _marker_text(store: Store, revision: str | None) -> str:
-    address = hashlib.sha256(store.tracking_uri.encode()).hexdigest()
-    return json.dumps({"mlflow": version("mlflow"), "store": address, "revision": revision})
