@@ -1,0 +1,141 @@
+"""Study YAML → validated `Study`; every mistake at once, with file, line and key."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from automl import study_checks as checks
+from automl import validation, yamlfile
+from automl.contracts import PluginSpec
+from automl.document import KeyPath, Mistake, shown
+from automl.metrics import DIRECTIONS
+from automl.shorthands import Draft, expand
+from automl.space import Space
+from automl.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
+
+__all__ = ["Arm", "Budget", "Final", "Schedule", "SpaceSpec", "SplitSpec", "Study", "TaskSpec", "load_study"]
+
+_P = TypeVar("_P", bound=Part)
+_NAMES = {name: direction.value for name, direction in DIRECTIONS.items()}
+
+
+def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
+    """The study of a YAML file, after `overrides` like `budget.trials=20`.
+
+    Its folder becomes importable. Raises one `UserError` with all mistakes, a line each:
+    `file:line: key: rule, but got value; what to do`.
+    """
+    document = yamlfile.read(Path(path))
+    for assignment in overrides:
+        yamlfile.override(document, assignment)
+    if not isinstance(document.data, dict):
+        text = f"must be a mapping of keys, but got {shown(document.data)}; see studies/quickstart.yaml"
+        raise document.error([*document.mistakes, Mistake((), text)])
+    folder = Path(path).resolve().parent
+    importable(str(folder))
+    check = _Check(expand(document.data, _NAMES), folder)
+    mistakes = [*document.mistakes, *check.mistakes()]
+    if mistakes:
+        raise document.error(mistakes)
+    return Study.from_json({**check.draft.data, "source": str(folder)})
+
+
+def importable(folder: str) -> None:
+    """Let `package.module:attribute` be found in the folder of a study file."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+class _Check:
+    """One look over a written-out study; parts that are wrong by themselves are left out of later rules."""
+
+    def __init__(self, draft: Draft, folder: Path) -> None:
+        self.draft, self.folder = draft, folder
+        self.wrong = set(draft.broken)
+        self.spaces: dict[KeyPath, Space | None] = {}
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """All mistakes, at the paths of the file."""
+        draft = self.draft
+        yield from draft.mistakes
+        if "source" in draft.data:
+            yield Mistake(("source",), validation.unknown_key("source", Study))
+        for found in validation.check(Study, draft.data):
+            if not any(found.path[: len(broken)] == broken for broken in draft.broken):
+                yield Mistake(draft.written(found.path), found.text)
+            self.wrong.add(found.path)
+        for use in draft.plugins:
+            yield from checks.check_plugin(use)
+        for path, text in self._rules():
+            yield Mistake(draft.written(path), text)
+
+    def _rules(self) -> Iterator[Mistake]:
+        evaluator = self._plugin("evaluator")
+        task = self._part(TaskSpec, "task")
+        final = self._part(Final, "final")
+        budget = self._part(Budget, "budget")
+        schedule = self._part(Schedule, "schedule")
+        if task is not None:
+            self.draft.data["task"]["dataset"], found = checks.check_dataset(task, self.folder)
+            yield from found
+            yield from checks.check_task(task, evaluator, _NAMES)
+            if final is not None:
+                yield from checks.check_final(final, task, evaluator)
+        if budget is not None:
+            yield from checks.check_budget(budget)
+        if schedule is not None:
+            yield from checks.check_schedule(schedule)
+        if self._good("seeds"):
+            yield from checks.check_seeds(self.draft.data.get("seeds", []))
+        if evaluator is not None and evaluator.name == "supernet":
+            text = "supernet belongs to an arm, but got it as the study's evaluator; write evaluator: network"
+            yield Mistake(("evaluator",), text)
+        yield from self._space("space")
+        yield from self._arms(evaluator, len(task.metrics) if task else 1)
+
+    def _arms(self, evaluator: PluginSpec | None, metrics: int) -> Iterator[Mistake]:
+        arms = self.draft.data.get("arms")
+        names = list(arms) if isinstance(arms, dict) else []
+        found = {name: self._part(Arm, "arms", name) for name in names}
+        needs_space = any(arm is not None and arm.reference is None for arm in found.values())
+        if needs_space and self.draft.data.get("space") is None:
+            text = "must be given, but is missing; write the name of one (automl list spaces)"
+            yield Mistake(("space",), text)
+        for name, arm in found.items():
+            if arm is None:
+                continue
+            where = ("arms", name)
+            yield from checks.check_arm(name, arm, metrics, where)
+            if arm.reference is not None:
+                space, mistakes = checks.load_space(SpaceSpec(name=arm.reference), (*where, "reference"))
+                yield from [Mistake((*where, "reference"), text) for _, text in mistakes]
+            else:
+                yield from self._space(*where, "space")
+                space = self.spaces.get((*where, "space") if arm.space else ("space",))
+            if space is not None and evaluator is not None:
+                yield from checks.check_builders(space, arm.evaluator or evaluator, evaluator, where)
+
+    def _space(self, *path: str) -> Iterator[Mistake]:
+        spec = self._part(SpaceSpec, *path)
+        if spec is not None:
+            self.spaces[path], mistakes = checks.load_space(spec, path)
+            yield from mistakes
+
+    def _plugin(self, key: str) -> PluginSpec | None:
+        return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None
+
+    def _part(self, model: type[_P], *path: str) -> _P | None:
+        """The part of the study at `path`, or None when it is absent or wrong."""
+        value = self.draft.data
+        for key in path:
+            if not isinstance(value, dict) or key not in value:
+                return None
+            value = value[key]
+        return model.model_validate_json(json.dumps(value)) if self._good(*path) else None
+
+    def _good(self, *path: str) -> bool:
+        return not any(wrong[: len(path)] == path or path[: len(wrong)] == wrong for wrong in self.wrong)

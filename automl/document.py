@@ -1,0 +1,73 @@
+"""A study file as plain data that knows where each key was written, and the mistakes found in it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from automl.contracts import UserError
+
+KeyPath: TypeAlias = tuple[str | int, ...]
+
+
+class Mistake(NamedTuple):
+    """What is wrong at one key: the rule, the value and what to do, in one line."""
+
+    path: KeyPath
+    text: str
+
+
+@dataclass
+class Document:
+    """Plain data and where each of its keys was written. `mistakes` were found while reading."""
+
+    file: str
+    data: Any = None
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    overrides: dict[KeyPath, str] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def place(self, path: KeyPath) -> tuple[int, str]:
+        """Where `path`, or its nearest written ancestor, stands: (sort key, text)."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.overrides:
+                return 0, self.overrides[path[:length]]
+            if path[:length] in self.lines:
+                line = self.lines[path[:length]]
+                return line, f"{self.file}:{line}"
+        return 1, f"{self.file}:1"
+
+    def error(self, mistakes: Iterable[Mistake]) -> UserError:
+        """All mistakes in one error, a line each, in the order of the file."""
+        lines = []
+        for path, text in mistakes:
+            order, where = self.place(path)
+            name = dotted(path)
+            lines.append((order, f"{where}: {name}: {text}" if name else f"{where}: {text}"))
+        return UserError(
+            "\n".join(dict.fromkeys(line for _, line in sorted(lines, key=lambda pair: pair[0])))
+        )
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as users write it: `arms.tpe.metrics[1]`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def shown(value: Any) -> str:
+    """A value in at most 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint of a message about an unknown name: the nearest one and all known ones."""
+    names = list(known)
+    near = difflib.get_close_matches(name[:100], names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(names) or 'none'}"

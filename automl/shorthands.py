@@ -1,0 +1,195 @@
+"""Writes out the shorthands of a study file: `evaluator: network` becomes `{name: network, options: {}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from automl.document import KeyPath, Mistake, nearest, shown
+
+MAX_SEEDS = 1000
+
+
+class Use(NamedTuple):
+    """A plug-in that a study names, and the key path where it does."""
+
+    kind: str
+    name: str
+    options: dict[str, Any]
+    path: KeyPath
+
+
+@dataclass
+class Draft:
+    """A study written out but not validated. `origins`: written-out key path → the one in the file.
+
+    `broken`: written-out paths whose shape is already among the `mistakes`.
+    """
+
+    data: dict[str, Any] = field(default_factory=dict)
+    origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
+    broken: set[KeyPath] = field(default_factory=set)
+    mistakes: list[Mistake] = field(default_factory=list)
+    plugins: list[Use] = field(default_factory=list)
+
+    def written(self, path: KeyPath) -> KeyPath:
+        """The key path in the file that stands for the written-out `path`."""
+        for length in range(len(path), 0, -1):
+            origin = self.origins.get(path[:length])
+            if origin is not None:
+                return (*origin, *path[length:])
+        return path
+
+    def refuse(self, path: KeyPath, text: str) -> None:
+        """Note a shape that cannot be written out."""
+        self.broken.add(path)
+        self.mistakes.append(Mistake(self.written(path), text))
+
+
+def expand(raw: dict[str, Any], metric_directions: Mapping[str, str]) -> Draft:
+    """The study of a file's plain data, written out. Keys without a value count as not written."""
+    draft = Draft(data=_without_nulls(raw))
+    data = draft.data
+    if isinstance(data.get("task"), dict):
+        data["task"] = _without_nulls(data["task"])
+        _expand_metrics(draft, data["task"], metric_directions)
+        _expand_nulls(data["task"], "split")
+    _expand_nulls(data, "budget", "final", "schedule")
+    _expand_space(draft, data, ())
+    for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
+        _expand_plugin(draft, data, (key,), kind)
+    _expand_seeds(draft)
+    _expand_arms(draft)
+    dataset = isinstance(data.get("task"), dict) and data["task"].get("dataset")
+    data.setdefault("final", {"seeds": 3 if dataset else 0})
+    return draft
+
+
+def _without_nulls(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if value is not None}
+
+
+def _expand_nulls(data: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if isinstance(data.get(key), dict):
+            data[key] = _without_nulls(data[key])
+
+
+def _expand_metrics(draft: Draft, task: dict[str, Any], directions: Mapping[str, str]) -> None:
+    metric, direction, metrics = (task.pop(key, None) for key in ("metric", "direction", "metrics"))
+    path: KeyPath = ("task", "metrics")
+    if metrics is not None and (metric is not None or direction is not None):
+        text = "either metric (and direction) or metrics must be given, but got both; keep metrics"
+        draft.refuse(path, text)
+    elif metrics is None and metric is None:
+        text = f"metric must be given, but is missing; write one of {', '.join(directions)}, or your own"
+        draft.broken.add(path)
+        draft.mistakes.append(Mistake(("task",), text))
+    elif metrics is None:
+        draft.origins |= {(*path, 0): ("task", "metric"), (*path, 0, "name"): ("task", "metric")}
+        draft.origins |= {(*path, 0, "direction"): ("task", "direction"), path: ("task", "metric")}
+        task["metrics"] = [_metric(draft, (*path, 0), metric, direction, directions)]
+    elif isinstance(metrics, dict):
+        pairs = enumerate(metrics.items())
+        for number, (name, _) in enumerate(metrics.items()):
+            draft.origins |= {(*path, number, part): (*path, name) for part in ("name", "direction")}
+        task["metrics"] = [
+            _metric(draft, (*path, number, "name"), name, how, directions) for number, (name, how) in pairs
+        ]
+    elif isinstance(metrics, list):
+        for number in range(len(metrics)):
+            draft.origins |= {(*path, number, part): (*path, number) for part in ("name", "direction")}
+        task["metrics"] = [
+            _metric(draft, (*path, number), name, None, directions) for number, name in enumerate(metrics)
+        ]
+    else:
+        draft.refuse(
+            path, f"must be [name, …] or {{name: direction}}, but got {shown(metrics)}; use metric for one"
+        )
+
+
+def _metric(
+    draft: Draft, path: KeyPath, name: Any, direction: Any, directions: Mapping[str, str]
+) -> dict[str, Any]:
+    known = directions.get(name) if isinstance(name, str) else None
+    if not isinstance(name, str) or not name:
+        draft.refuse(path, f"must be the name of a metric, but got {shown(name)}; such as accuracy")
+    elif known is None and direction is None:
+        hint = f"write its direction: maximize or minimize; {nearest(name, directions)}"
+        draft.refuse(path, f"the direction of {shown(name)} must be known, but is not; {hint}")
+    elif known is not None and direction not in (None, known):
+        draft.refuse(path, f"direction of {name} must be {known}, but got {shown(direction)}; leave it out")
+    return {"name": name, "direction": direction if direction is not None else known}
+
+
+def _expand_space(draft: Draft, owner: dict[str, Any], path: KeyPath) -> None:
+    space = owner.get("space")
+    if isinstance(space, str):
+        owner["space"] = {"name": space}
+        draft.origins[(*path, "space", "name")] = draft.written((*path, "space"))
+    elif isinstance(space, dict):
+        owner["space"] = _without_nulls(space)
+    elif space is not None:
+        draft.refuse(
+            (*path, "space"), f"must be a name or {{name, fix, narrow}}, but got {shown(space)}; write a name"
+        )
+
+
+def _expand_plugin(draft: Draft, owner: dict[str, Any], path: KeyPath, kind: str) -> None:
+    """Write out the plug-in at `path`, whose last part is its key in `owner`."""
+    key = str(path[-1])
+    value = owner.get(key)
+    if value is None:
+        return
+    name: str
+    options: Any = {}
+    if isinstance(value, str):
+        name = value
+        draft.origins[(*path, "name")] = path
+    elif isinstance(value, dict) and len(value) == 1:
+        name, options = next(iter(value.items()))
+        options = {} if options is None else options
+        draft.origins |= {(*path, "name"): (*path, name), (*path, "options"): (*path, name)}
+    else:
+        text = f"must be a name or {{name: {{option: value}}}}, but got {shown(value)}; write one name"
+        draft.refuse(path, text)
+        return
+    owner[key] = {"name": name, "options": options}
+    if not isinstance(options, dict):
+        rule = f"the options of {name} must be a mapping, but got {shown(options)}"
+        draft.refuse((*path, "options"), f"{rule}; write {{{name}: {{option: value}}}}")
+    else:
+        draft.plugins.append(Use(kind, name, options, draft.written((*path, "options"))))
+
+
+def _expand_seeds(draft: Draft) -> None:
+    seeds = draft.data.get("seeds")
+    if isinstance(seeds, bool) or not isinstance(seeds, int):
+        return
+    if 1 <= seeds <= MAX_SEEDS:
+        draft.data["seeds"] = list(range(seeds))
+    else:
+        draft.refuse(
+            ("seeds",), f"must be 1 to {MAX_SEEDS} seeds, but got {seeds}; write how many, such as 3"
+        )
+
+
+def _expand_arms(draft: Draft) -> None:
+    arms = draft.data.get("arms", {})
+    if not isinstance(arms, dict):
+        return
+    draft.data["arms"] = arms = {
+        name: _without_nulls(arm) if isinstance(arm, dict) else {} if arm is None else arm
+        for name, arm in arms.items()
+    }
+    for name, arm in arms.items():
+        if isinstance(arm, dict):
+            for key, kind in (("strategy", "strategies"), ("pruner", "pruners"), ("evaluator", "evaluators")):
+                _expand_plugin(draft, arm, ("arms", name, key), kind)
+            _expand_space(draft, arm, ("arms", name))
+    only_references = arms and all(isinstance(arm, dict) and "reference" in arm for arm in arms.values())
+    if "random" not in arms and not only_references:
+        draft.data["arms"] = {"random": {"strategy": {"name": "random", "options": {}}}, **arms}
+        draft.origins["arms", "random"] = ("arms",)
+        draft.plugins.append(Use("strategies", "random", {}, ("arms",)))

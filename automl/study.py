@@ -1,0 +1,124 @@
+"""A validated study: plain frozen data, JSON both ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from automl.contracts import Metric, PluginSpec, digest
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
+Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
+
+
+class Part(BaseModel):
+    """Base of all parts of a study: unknown keys are errors, values frozen and not converted.
+
+    A field's description says what to write there; messages about mistakes end with it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SplitSpec(Part):
+    """Which parts of the data select and which are sealed."""
+
+    validation: float = Field(default=0.2, gt=0, lt=1, description="write a part of the data, such as 0.2")
+    test: float = Field(default=0.2, ge=0, lt=1, description="write a part of the data, such as 0.2")
+    seed: Seed = 0
+
+
+class TaskSpec(Part):
+    """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`."""
+
+    dataset: str | None = Field(None, description="write a dataset's name or a file")
+    metrics: list[Metric] = Field(min_length=1, description="write a metric's name, such as accuracy")
+    split: SplitSpec = SplitSpec()
+
+
+class SpaceSpec(Part):
+    """A search space and how it is restricted; `plugins.load_space` reads its JSON."""
+
+    name: str = Field(description="write a search space's name")
+    fix: dict[str, Any] = Field(default={}, description="write {parameter: value}")
+    narrow: dict[str, Any] = Field(default={}, description="write {parameter: [low, high] or [options]}")
+
+
+class Budget(Part):
+    """What each search may use; the first limit reached ends it."""
+
+    device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 120")
+    trials: int | None = Field(default=None, ge=1, description="write an integer such as 60")
+    wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 600")
+
+
+class Arm(Part):
+    """One method: a strategy, an evaluator that searches by itself, or a reference.
+
+    `evaluator` and `space` None mean the study's; `reference` names the space whose default
+    configuration is the hand-designed one.
+    """
+
+    strategy: PluginSpec | None = None
+    pruner: PluginSpec = PluginSpec("none")
+    evaluator: PluginSpec | None = None
+    space: SpaceSpec | None = None
+    reference: str | None = Field(default=None, description="write the name of a hand-designed configuration")
+
+
+class Final(Part):
+    """What follows a search: fresh-seed retrainings of its winner, then one opening of the test set."""
+
+    seeds: int = Field(default=3, ge=0, le=1000, description="write how many retrainings, 0 for none")
+
+
+class Schedule(Part):
+    """When the study runs again. `catchup`: seconds that a missed slot may still start."""
+
+    cron: str = Field(description='write five fields, such as "0 2 * * *"')
+    timezone: str = Field(default="UTC", description="write a name such as Europe/Paris")
+    catchup: float = Field(default=3600, ge=0, description="write seconds, such as 3600")
+
+
+class Study(Part):
+    """A validated study file, every shorthand written out. `source`: the folder its code is imported from."""
+
+    name: Name
+    task: TaskSpec
+    space: SpaceSpec | None = None
+    evaluator: PluginSpec
+    budget: Budget
+    seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
+    arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
+    executor: PluginSpec = PluginSpec("local")
+    final: Final = Final()
+    schedule: Schedule | None = None
+    record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
+    source: str = Field(default=".", repr=False)  # not a key of the file
+
+    def to_json(self) -> dict[str, Any]:
+        """The study as plain JSON values."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Study:
+        """The study that `to_json` wrote."""
+        return cls.model_validate_json(json.dumps(data))
+
+    def digest(self) -> str:
+        """Sha256 (hex) of all that can change a result.
+
+        Left out: schedule, recording, the address of a cluster, and the folders of the study and of its data.
+        """
+        data = self.to_json()
+        for key in ("schedule", "record", "source"):
+            del data[key]
+        data["executor"]["options"].pop("address", None)
+        dataset = data["task"]["dataset"]
+        if dataset and Path(dataset).is_absolute():
+            data["task"]["dataset"] = Path(dataset).name
+        return digest(data)

@@ -1,0 +1,182 @@
+"""What a study must hold beyond the types of its fields: plug-ins, files and rules between keys."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cronsim import CronSim, CronSimError
+
+from automl import plugins, validation
+from automl.contracts import PluginSpec, UserError
+from automl.document import KeyPath, Mistake, shown
+from automl.shorthands import Use
+from automl.space import Space
+from automl.study import Arm, Budget, Final, Schedule, SpaceSpec, TaskSpec
+
+RANDOM = Arm(strategy=PluginSpec("random"))
+BUILT_IN = ("network", "supernet", "pipeline", "function")  # evaluators of this package
+ON_DATA = ("network", "supernet", "pipeline")
+
+
+def check_plugin(use: Use) -> Iterator[Mistake]:
+    """An unknown plug-in, or options that it does not take."""
+    try:
+        plugin = plugins.load(use.kind, use.name)
+        options = getattr(plugin, "Options", None)
+        if options is None:
+            what = plugins.SINGULAR[use.kind]
+            raise UserError(f"a {what} must have Options, but {use.name!r} has none; see the README")
+        for path, text in validation.check(options, use.options):
+            yield Mistake((*use.path, *path), text)
+    except UserError as error:
+        yield Mistake(use.path, _line(error))
+
+
+def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mistake]]:
+    """The space that `spec` names, or what keeps it from being built."""
+    at = path
+    try:
+        space = plugins.load("spaces", spec.name)
+        if not isinstance(space, Space):
+            raise UserError(f"must name a Space, but {spec.name!r} is {shown(space)}; see automl list spaces")
+        at = (*path, "fix")
+        space = space.fix(spec.fix)
+        at = (*path, "narrow")
+        return space.narrow(spec.narrow), []
+    except UserError as error:
+        return None, [Mistake(at, _line(error))]
+
+
+def check_dataset(task: TaskSpec, folder: Path) -> tuple[str | None, list[Mistake]]:
+    """The dataset with its file, if it is one, as an absolute path; and what is wrong with it."""
+    name, path = task.dataset, ("task", "dataset")
+    if name is None or name in plugins.names("datasets"):
+        return name, []
+    try:
+        for base in (folder, Path.cwd()):
+            if (base / name).exists():
+                return str((base / name).resolve()), []
+        if ":" in name:
+            plugins.load_attribute(name)
+            return name, []
+    except (OSError, ValueError) as error:
+        return name, [Mistake(path, f"must be a readable file, but got {shown(name)}: {error}; correct it")]
+    except UserError as error:
+        return name, [Mistake(path, _line(error))]
+    if "/" in name or Path(name).suffix:
+        text = f"the file must exist, but {shown(name)} is neither in {folder} nor in {Path.cwd()}"
+        return name, [Mistake(path, f"{text}; correct the path")]
+    text = plugins.unknown("dataset", name, plugins.names("datasets"))
+    return name, [Mistake(path, f"{text}; or name a file")]
+
+
+def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str, str]) -> Iterator[Mistake]:
+    """Split sizes, metrics and whether the evaluator has the data it needs."""
+    split = task.split
+    if split.validation + split.test >= 1:
+        text = f"validation + test < 1 must hold, but got ({split.validation}, {split.test}); lower them"
+        yield Mistake(("task", "split"), text)
+    names = [metric.name for metric in task.metrics]
+    if len(set(names)) < len(names):
+        yield Mistake(("task", "metrics"), f"metrics must differ, but got {names}; write each once")
+    if evaluator is None or evaluator.name not in ON_DATA:
+        return
+    if task.dataset is None:
+        text = f"the evaluator {evaluator.name} needs a dataset, but none is given; name one"
+        yield Mistake(("task",), f"{text} (automl list datasets)")
+    for number, name in enumerate(names):
+        if name not in known:
+            text = plugins.unknown(f"a metric of {evaluator.name}", name, list(known))
+            yield Mistake(("task", "metrics", number), text)
+
+
+def check_budget(budget: Budget) -> Iterator[Mistake]:
+    """At least one limit."""
+    if budget.device_seconds is None and budget.trials is None and budget.wall_seconds is None:
+        text = "at least one limit must be given, but got none; write device_seconds: 120, for instance"
+        yield Mistake(("budget",), text)
+
+
+def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
+    """No seed twice."""
+    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+    if twice:
+        yield Mistake(("seeds",), f"seeds must differ, but got {twice} more than once; write each once")
+
+
+def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
+    """Retraining needs data, except for a function, which only runs again."""
+    if final.seeds and task.dataset is None and evaluator is not None and evaluator.name != "function":
+        text = f"retraining needs a dataset, but got seeds={final.seeds} without one"
+        yield Mistake(("final", "seeds"), f"{text}; write final: {{seeds: 0}} or name a dataset")
+
+
+def check_schedule(schedule: Schedule) -> Iterator[Mistake]:
+    """Cron expression and time zone."""
+    text = cron_mistake(schedule.cron)
+    if text:
+        yield Mistake(("schedule", "cron"), text)
+    try:
+        zoneinfo.ZoneInfo(schedule.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        text = f"must be a time zone of the IANA database, but got {shown(schedule.timezone)}"
+        yield Mistake(("schedule", "timezone"), f"{text}; write one such as Europe/Paris or UTC")
+
+
+def cron_mistake(cron: str) -> str | None:
+    """What is wrong with a cron expression, or None."""
+    rule = "must be five fields (minute hour day month weekday)"
+    if len(cron.split()) != 5:
+        return f'{rule}, but got {shown(cron)}; write one such as "0 2 * * *"'
+    try:
+        next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
+    except (CronSimError, ValueError) as error:
+        return f'{rule}, but got {shown(cron)}: {error}; write one such as "0 2 * * *"'
+    except StopIteration:
+        return f'{rule} that come round, but got {shown(cron)}; write one such as "0 2 * * *"'
+    return None
+
+
+def check_arm(name: str, arm: Arm, metrics: int, where: KeyPath) -> Iterator[Mistake]:
+    """Which keys of an arm go together."""
+    searches_itself = arm.evaluator is not None and arm.evaluator.name == "supernet"
+    own = [key for key in ("strategy", "evaluator", "space") if getattr(arm, key) is not None]
+    own += ["pruner"] if arm.pruner.name != "none" else []
+    if name == "random" and arm != RANDOM:
+        text = "the arm random is the baseline and must be {strategy: random}, but got something else"
+        yield Mistake(where, f"{text}; give this arm another name")
+    elif arm.reference is not None and own:
+        yield Mistake(where, f"a reference must stand alone, but got {', '.join(own)} too; remove them")
+    elif searches_itself and {"strategy", "pruner"} & set(own):
+        yield Mistake(where, "a supernet searches by itself, but got a strategy or pruner too; remove it")
+    elif arm.reference is None and not searches_itself and arm.strategy is None:
+        text = "an arm must have a strategy, the evaluator supernet, or a reference, but got none of them"
+        yield Mistake(where, f"{text}; write {{strategy: tpe}}, for instance")
+    if metrics > 1 and arm.pruner.name != "none":
+        text = f"pruning needs a single metric, but got {metrics}; remove the pruner"
+        yield Mistake((*where, "pruner"), text)
+
+
+def check_builders(
+    space: Space, evaluator: PluginSpec, protocol: PluginSpec, where: KeyPath
+) -> Iterator[Mistake]:
+    """Whether the space builds the networks that the evaluators train."""
+    if evaluator.name == "supernet" and space.supernet is None:
+        text = "a supernet arm needs a space that builds a supernet, but this one does not"
+        yield Mistake(where, f"{text}; use nasbench201, for instance")
+    if evaluator.name == "supernet" and protocol.name in BUILT_IN and protocol.name != "network":
+        text = (
+            f"a genotype is trained by the study's evaluator, which must be network, but got {protocol.name}"
+        )
+        yield Mistake(where, f"{text}; write evaluator: network")
+    if evaluator.name == "network" and space.network is None:
+        text = "the evaluator network needs a space that builds networks, but this one does not"
+        yield Mistake(where, f"{text}; see automl list spaces")
+
+
+def _line(error: Exception) -> str:
+    return re.sub(r"\s*\n\s*", "; ", str(error))
