@@ -1,0 +1,216 @@
+"""What a running campaign shows: a live table on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from automl.contracts import UserError
+
+LINE_EVERY = 10.0  # seconds between two lines of a log
+_BAR = 16  # characters
+
+
+@dataclass(frozen=True)
+class SearchStatus:
+    """Where one search stands: numbers of trials by state, cost and `budget` (None: no such limit), best value.
+
+    `state` is one word such as `searching`, `retraining`, `testing`, `finished`.
+    `spent` and `budget` are device-seconds.
+    """
+
+    arm: str
+    seed: int
+    state: str
+    complete: int
+    pruned: int
+    failed: int
+    running: int
+    spent: float
+    budget: float | None
+    best: float | None
+
+
+class Progress(Protocol):
+    """Where a campaign reports to; used as a context manager around the searches."""
+
+    def update(self, searches: list[SearchStatus]) -> None:
+        """All searches as they stand now."""
+
+    def message(self, text: str) -> None:
+        """One line that stays."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop showing."""
+
+
+class QuietProgress:
+    """Shows nothing."""
+
+    def update(self, searches: list[SearchStatus]) -> None:
+        """Nothing."""
+
+    def message(self, text: str) -> None:
+        """Nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+class LogProgress(QuietProgress):
+    """A line for the whole campaign every ten seconds, for log files and pipes."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream = stream or sys.stderr
+        self._clock = clock
+        self._next = 0.0
+        self._latest: list[SearchStatus] = []
+        self._line = ""
+
+    def update(self, searches: list[SearchStatus]) -> None:
+        """Write a line when the last one is old enough."""
+        self._latest = searches
+        if self._clock() >= self._next:
+            self._next = self._clock() + LINE_EVERY
+            self._write()
+
+    def message(self, text: str) -> None:
+        """Write `text`."""
+        self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._latest:
+            self._write()
+
+    def _write(self) -> None:
+        line = summary(self._latest)
+        if line != self._line:
+            self.message(line)
+        self._line = line
+
+
+class LiveProgress(QuietProgress):
+    """A table with a row per search, redrawn in place."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._live = Live(console=self.console, auto_refresh=False, vertical_overflow="crop")
+
+    def update(self, searches: list[SearchStatus]) -> None:
+        """Redraw the table."""
+        self._live.update(table(searches), refresh=True)
+
+    def message(self, text: str) -> None:
+        """Print `text` above the table."""
+        self.console.print(text, markup=False, highlight=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+
+def progress_for(how: str = "auto") -> Progress:
+    """The progress called `live`, `log`, `quiet`, or the one that suits standard error (`auto`)."""
+    if how == "auto":
+        how = "live" if Console(stderr=True).is_terminal else "log"
+    kinds: dict[str, Callable[[], Progress]] = {
+        "live": LiveProgress,
+        "log": LogProgress,
+        "quiet": QuietProgress,
+    }
+    if how not in kinds:
+        raise UserError(f"progress must be auto, {', '.join(kinds)}, but got {how!r}; write one of them")
+    return kinds[how]()
+
+
+def table(searches: Sequence[SearchStatus]) -> Table:
+    """A row per search: state, trials, a bar of what is spent, best value."""
+    shown = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in ("arm", "seed", "state", "trials", "spent", "", "best"):
+        shown.add_column(name, justify="right" if name in ("seed", "best", "") else "left", no_wrap=True)
+    for status in searches:
+        shown.add_row(
+            status.arm,
+            str(status.seed),
+            status.state,
+            _counts(status),
+            _bar(status),
+            _cost(status),
+            _value(status.best),
+        )
+    return shown
+
+
+def summary(searches: Sequence[SearchStatus]) -> str:
+    """The campaign in one line."""
+    arms: dict[str, list[SearchStatus]] = {}
+    for status in searches:
+        arms.setdefault(status.arm, []).append(status)
+    parts = []
+    for arm, rows in arms.items():
+        done = sum(row.complete + row.pruned + row.failed for row in rows)
+        running = sum(row.running for row in rows)
+        best = ", ".join(_value(row.best) for row in rows)
+        spent = sum(row.spent for row in rows)
+        parts.append(f"{arm}: {done} done, {running} running, {spent:.0f} s, best {best}")
+    return " | ".join(parts)
+
+
+def _counts(status: SearchStatus) -> str:
+    parts = [f"{status.complete} complete"]
+    for number, word in ((status.pruned, "pruned"), (status.failed, "failed"), (status.running, "running")):
+        parts += [f"{number} {word}"] if number else []
+    return ", ".join(parts)
+
+
+def _bar(status: SearchStatus) -> str:
+    if not status.budget:
+        return ""
+    full = min(_BAR, round(_BAR * status.spent / status.budget))
+    return "━" * full + "╌" * (_BAR - full)
+
+
+def _cost(status: SearchStatus) -> str:
+    return f"{status.spent:.0f}/{status.budget:.0f} s" if status.budget else f"{status.spent:.0f} s"
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
