@@ -85,21 +85,23 @@ class Space:
                     if problem:
                         raise UserError(f"when of {name!r}: {parent!r} {problem}")
 
-    def _active(self, parameter: Parameter, config: Mapping[str, Scalar]) -> bool:
+    def active(self, parameter: Parameter, config: Mapping[str, Scalar]) -> bool:
+        """Whether `config` gives all parents of `parameter` the values it needs."""
         return all(
             parent in config and any(same(config[parent], value) for value in values)
             for parent, values in parameter.when.items()
         )
 
-    def _fill(self, value: Callable[[str, Parameter], Scalar]) -> Config:
+    def fill(self, value: Callable[[str, Parameter], Scalar]) -> Config:
         """The configuration whose active parameters have the values that `value(name, parameter)` gives."""
         config: Config = {}
         for name, parameter in self.parameters.items():
-            if self._active(parameter, config):
+            if self.active(parameter, config):
                 config[name] = value(name, parameter)
         return config
 
-    def _broken(self, config: Config) -> list[str]:
+    def broken(self, config: Config) -> list[str]:
+        """Reasons of the constraints that a configuration with valid values breaks."""
         found = []
         for rule in self.constraints:
             try:
@@ -116,8 +118,8 @@ class Space:
     def sample(self, rng: random.Random) -> Config:
         """A random configuration. Raises `UserError` when the constraints leave (almost) nothing."""
         for _ in range(TRIES):
-            config = self._fill(lambda _name, parameter: parameter.sample(rng))
-            broken = self._broken(config)
+            config = self.fill(lambda _name, parameter: parameter.sample(rng))
+            broken = self.broken(config)
             if not broken:
                 return config
         raise UserError(
@@ -131,7 +133,7 @@ class Space:
         known = list(self.parameters)
         mistakes = [f"{name!r} must be one of {known}" for name in config if name not in self.parameters]
         for name, parameter in self.parameters.items():
-            active = self._active(parameter, config)
+            active = self.active(parameter, config)
             if active and name not in config:
                 mistakes.append(f"{name!r} must be given")
             elif active:
@@ -141,7 +143,7 @@ class Space:
                 needed = {parent: list(values) for parent, values in parameter.when.items()}
                 mistakes.append(f"{name!r} must be left out, because it needs {needed}")
         if not mistakes:
-            mistakes = self._broken(config)
+            mistakes = self.broken(config)
         if mistakes:
             raise UserError("; ".join(mistakes))
 
@@ -158,7 +160,7 @@ class Space:
     ) -> Config:
         """`config` with `name` set; parameters it activates get a `new` value, those it ends go."""
         known = {**config, name: value}
-        return self._fill(lambda key, parameter: known[key] if key in known else new(parameter))
+        return self.fill(lambda key, parameter: known[key] if key in known else new(parameter))
 
     def neighbours(self, config: Config) -> Iterator[Config]:
         """All valid configurations that differ in one parameter.
@@ -171,7 +173,7 @@ class Space:
         for name, value in config.items():
             for other in self.parameters[name].around(value):
                 found = self._changed(config, name, other, lambda parameter: parameter.middle())
-                if not self._broken(found):
+                if not self.broken(found):
                     yield found
 
     def mutate(self, config: Config, rng: random.Random) -> Config:
@@ -188,7 +190,7 @@ class Space:
             if same(value, config[name]):
                 continue
             found = self._changed(config, name, value, lambda parameter: parameter.sample(rng))
-            if not self._broken(found):
+            if not self.broken(found):
                 return found
         near = list(self.neighbours(config))
         if not near:
@@ -215,7 +217,7 @@ class Space:
             after: defaultdict[tuple[tuple[str, Scalar], ...], float] = defaultdict(float)
             for state, count in states.items():
                 kept = tuple(item for item in state if item[0] in needed)
-                groups = self._groups(name) if self._active(parameter, dict(state)) else []
+                groups = self._groups(name) if self.active(parameter, dict(state)) else []
                 for value, weight in groups if name in needed else []:
                     after[(*kept, (name, value))] += count * weight
                 if name not in needed:
@@ -241,11 +243,9 @@ class Space:
     def default_config(self) -> Config:
         """The default given to the space, else middle values and first options, else a fixed sample."""
         config = (
-            self._fill(lambda _name, parameter: parameter.middle())
-            if self._default is None
-            else self._default
+            self.fill(lambda _name, parameter: parameter.middle()) if self._default is None else self._default
         )
-        return self.sample(random.Random(0)) if self._broken(config) else dict(config)
+        return self.sample(random.Random(0)) if self.broken(config) else dict(config)
 
     def fix(self, values: Mapping[str, Any]) -> Space:
         """The space with parameters held at one value. Raises `UserError` naming all that cannot be."""
@@ -290,12 +290,12 @@ class Space:
 
     def _near(self, config: Config) -> Config | None:
         """`config` with middle values where it does not fit this space; None when constraints forbid that."""
-        found = self._fill(
+        found = self.fill(
             lambda name, parameter: (
                 config[name] if name in config and not parameter.problem(config[name]) else parameter.middle()
             )
         )
-        return None if self._broken(found) else found
+        return None if self.broken(found) else found
 
     def to_json(self) -> dict[str, Any]:
         """Parameters and conditions as plain JSON; constraints as their reasons only."""

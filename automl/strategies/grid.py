@@ -1,0 +1,126 @@
+"""Grid search: every combination once, in an order shuffled by the search's seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from pydantic import Field
+
+from automl.contracts import Config, Metric, Options, Scalar, UserError, derive_seed
+from automl.space import Choice, Float, Int, Parameter, Space
+
+LARGEST = 100_000  # configurations; keeps the shuffled grid in a few tens of MB
+
+
+class GridOptions(Options):
+    """How numbers become a grid: at most `points` values, evenly spaced over the (log) range."""
+
+    points: int = Field(default=10, ge=1, le=10_000)
+
+
+def grid_values(parameter: Parameter, points: int) -> list[Scalar]:
+    """The values of a parameter on the grid, ascending: all of them when there are at most `points`."""
+    if isinstance(parameter, Choice):
+        return list(parameter.options)
+    if parameter.size() <= points:
+        step = parameter.step or 0
+        return [_clip(parameter, parameter.low + place * step) for place in range(int(parameter.size()))]
+    if points == 1:
+        return [parameter.middle()]
+    low, high = (
+        (math.log(parameter.low), math.log(parameter.high))
+        if parameter.log
+        else (parameter.low, parameter.high)
+    )
+    places = [low + (high - low) * place / (points - 1) for place in range(points)]
+    values = [math.exp(place) if parameter.log else place for place in places]
+    return list(dict.fromkeys(_clip(parameter, value) for value in values))
+
+
+def _clip(parameter: Float | Int, value: float) -> float:
+    """The parameter's own value that is nearest to `value`."""
+    if parameter.step is not None:
+        value = parameter.low + round((value - parameter.low) / parameter.step) * parameter.step
+    return min(max(value, parameter.low), parameter.high)
+
+
+def grid_configs(space: Space, points: int) -> Iterator[Config]:
+    """All valid configurations on the grid, conditions and constraints respected."""
+    names = list(space.parameters)
+
+    def extend(config: Config, place: int) -> Iterator[Config]:
+        if place == len(names):
+            yield dict(config)
+            return
+        parameter = space.parameters[names[place]]
+        if not space.active(parameter, config):
+            yield from extend(config, place + 1)
+            return
+        for value in grid_values(parameter, points):
+            yield from extend({**config, names[place]: value}, place + 1)
+
+    return (config for config in extend({}, 0) if not space.broken(config))
+
+
+class FixedSampler(BaseSampler):
+    """Gives trial n the n-th of a list of configurations."""
+
+    def __init__(self, configs: Sequence[Config]) -> None:
+        self._configs = configs
+        self.proposals = len(configs)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Nothing is sampled jointly."""
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Nothing is sampled jointly."""
+        return {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """The parameter's value in the configuration of this trial's number."""
+        return self._configs[trial.number][param_name]
+
+
+class Grid:
+    """The full factorial design."""
+
+    Options = GridOptions
+
+    def __init__(self, options: GridOptions) -> None:
+        self.options = options
+        self._shuffled: list[Config] | None = None
+
+    def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
+        """A sampler for one trial. Raises `UserError` when the grid is empty or over 100,000."""
+        if self._shuffled is None:
+            self._shuffled = self._shuffle(space, search_seed)
+        return FixedSampler(self._shuffled)
+
+    def _shuffle(self, space: Space, search_seed: int) -> list[Config]:
+        configs: list[Config] = []
+        for config in grid_configs(space, self.options.points):
+            configs.append(config)
+            if len(configs) > LARGEST:
+                raise UserError(
+                    f"a grid must have at most {LARGEST} configurations, but this space has more with "
+                    f"points={self.options.points}; narrow or fix parameters, or use quasi_random"
+                )
+        if not configs:
+            raise UserError("a grid must have a configuration, but the space's constraints leave none on it")
+        random.Random(derive_seed(search_seed, "grid")).shuffle(configs)
+        return configs
+
+
+PLUGIN = Grid

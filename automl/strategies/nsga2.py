@@ -1,0 +1,45 @@
+"""NSGA-II: a genetic algorithm that selects by Pareto rank and crowding."""
+
+from __future__ import annotations
+
+from optuna.samplers import BaseSampler, NSGAIISampler
+from pydantic import Field
+
+from automl.contracts import Metric, Options
+from automl.space import Space
+
+
+class NSGA2Options(Options):
+    """How generations are bred.
+
+    `population`: trials per generation; `crossover`: probability of mixing two parents;
+    `swap`: probability of taking a parameter from the second one; `mutation`: probability of
+    drawing a parameter anew (by default one parameter per child).
+    """
+
+    population: int = Field(default=50, ge=2, le=100_000)
+    crossover: float = Field(default=0.9, ge=0, le=1)
+    swap: float = Field(default=0.5, ge=0, le=1)
+    mutation: float | None = Field(default=None, ge=0, le=1)
+
+
+class NSGA2:
+    """NSGA-II (Deb et al., IEEE TEC 2002) with uniform crossover."""
+
+    Options = NSGA2Options
+
+    def __init__(self, options: NSGA2Options) -> None:
+        self.options = options
+
+    def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
+        """A sampler for one trial."""
+        return NSGAIISampler(
+            seed=seed,
+            population_size=self.options.population,
+            crossover_prob=self.options.crossover,
+            swapping_prob=self.options.swap,
+            mutation_prob=self.options.mutation,
+        )
+
+
+PLUGIN = NSGA2

@@ -1,0 +1,39 @@
+"""Asynchronous successive halving: only the best part of the trials goes on beyond each rung of steps."""
+
+from __future__ import annotations
+
+from optuna.pruners import BasePruner
+from pydantic import Field
+
+from automl.contracts import Metric, Options
+from automl.strategies.pruners.rungs import RungPruner
+
+
+class ASHAOptions(Options):
+    """Where the rungs are, and how many pass.
+
+    Rung r = 0, 1, … is at step `min_resource` · `reduction`^(`min_early_stopping` + r); the best
+    1/`reduction` of the trials pass it.
+    """
+
+    reduction: int = Field(default=3, ge=2, le=1000)
+    min_resource: int = Field(default=1, ge=1, le=1_000_000)
+    min_early_stopping: int = Field(default=0, ge=0, le=20)
+
+
+class ASHA:
+    """ASHA, the variant that stops trials (Li et al., MLSys 2020)."""
+
+    Options = ASHAOptions
+
+    def __init__(self, options: ASHAOptions) -> None:
+        self.options = options
+
+    def pruner(self, metric: Metric) -> BasePruner:
+        """The pruner of a search."""
+        options = self.options
+        first = options.min_resource * options.reduction**options.min_early_stopping
+        return RungPruner(first, options.reduction)
+
+
+PLUGIN = ASHA

@@ -1,0 +1,48 @@
+"""Tree-structured Parzen estimator: samples where good trials are denser than bad ones."""
+
+from __future__ import annotations
+
+from optuna.samplers import BaseSampler, TPESampler
+from pydantic import Field
+
+from automl.contracts import Metric, Options
+from automl.space import Space
+
+
+class TPEOptions(Options):
+    """How the densities are estimated.
+
+    `startup`: random trials before the first estimate; `candidates`: draws among which the best
+    is proposed; `multivariate`: one joint density of all parameters (by default with one metric);
+    `constant_liar`: keep away from configurations that are still running.
+    """
+
+    startup: int = Field(default=10, ge=0, le=100_000)
+    candidates: int = Field(default=24, ge=1, le=10_000)
+    multivariate: bool | None = None
+    constant_liar: bool = True
+
+
+class TPE:
+    """TPE (Bergstra et al., NeurIPS 2011), joint and grouped by conditions (Falkner et al., ICML 2018)."""
+
+    Options = TPEOptions
+
+    def __init__(self, options: TPEOptions) -> None:
+        self.options = options
+
+    def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
+        """A sampler for one trial."""
+        options = self.options
+        joint = len(metrics) == 1 if options.multivariate is None else options.multivariate
+        return TPESampler(
+            seed=seed,
+            n_startup_trials=options.startup,
+            n_ei_candidates=options.candidates,
+            multivariate=joint,
+            group=joint and any(parameter.when for parameter in space.parameters.values()),
+            constant_liar=options.constant_liar,
+        )
+
+
+PLUGIN = TPE
