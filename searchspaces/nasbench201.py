@@ -1,0 +1,220 @@
+"""NAS-Bench-201: cells of four nodes whose six edges each take one of five operations (15,625 cells).
+
+Dong & Yang 2020, https://arxiv.org/abs/2001.00326. Node 0 is the cell's input, node 3 its output, and a
+node is the sum of its incoming edges. The network is a stem, three stages of `cells` equal cells with
+C, 2C and 4C channels, a residual block that halves height and width between stages, and a head.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from automl.contracts import Config, UserError
+from automl.searchspaces.operations import (
+    STAGES,
+    Head,
+    ResidualBlock,
+    Stem,
+    average_pool,
+    check_image,
+    image_memory,
+    normalise,
+)
+from automl.space import Choice, Space
+
+OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+NODES = 4
+PAIRS = [(source, target) for target in range(1, NODES) for source in range(target)]
+EDGES = [f"edge_{source}_{target}" for source, target in PAIRS]
+KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+_, SKIP, CONV_1, CONV_3, POOL = range(len(OPERATIONS))
+
+
+def arch_string(config: Config) -> str:
+    """The benchmark's own spelling: `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+    nodes = [
+        "".join(f"|{config[f'edge_{source}_{target}']}~{source}" for source in range(target))
+        for target in range(1, NODES)
+    ]
+    return "+".join(f"{node}|" for node in nodes)
+
+
+def from_arch_string(text: str) -> Config:
+    """The configuration that `arch_string` spelled. Raises `UserError` for any other text."""
+    config: Config = dict(zip(EDGES, re.findall(r"(\w+)~\d", text), strict=False))
+    if len(config) < len(EDGES) or arch_string(config) != text or not PLUGIN.is_valid(config):
+        raise UserError(
+            f"a NAS-Bench-201 cell must read |op~0|+|op~0|op~1|+|op~0|op~1|op~2| with op one of "
+            f"{', '.join(OPERATIONS)}, but got {text!r}"
+        )
+    return config
+
+
+def isomorphism_class(config: Config) -> str:
+    """An expression of the output that cells with the same computational graph share.
+
+    This is the benchmark's own definition, with 6,466 classes: skip_connect is the identity, `none`
+    and operations on a node with a lone `none` are the zero `#`, the terms of a sum are sorted. It is a
+    string, not a proof: zeros stay in sums, so some equal cells differ, and one
+    convolution used twice reads like two convolutions.
+    """
+    nodes = ["0"]
+    for target in range(1, NODES):
+        terms = []
+        for source in range(target):
+            operation = config[f"edge_{source}_{target}"]
+            if operation == "none" or nodes[source] == "#":
+                terms.append("#")
+            elif operation == "skip_connect":
+                terms.append(nodes[source])
+            else:
+                terms.append(f"({nodes[source]})@{operation}")
+        nodes.append("+".join(sorted(terms)))
+    return nodes[-1]
+
+
+class Cell(nn.Module):
+    """One cell of a configuration: (N, channels, H, W) to the same shape.
+
+    Edges that cannot reach the output keep their parameters, as in the benchmark, and cost no
+    time; an operation on nothing but zeros gives zero.
+    """
+
+    def __init__(self, config: Config, channels: int) -> None:
+        super().__init__()
+        self.operations = {pair: str(config[edge]) for pair, edge in zip(PAIRS, EDGES, strict=True)}
+        self.convolutions = nn.ModuleDict()
+        for edge, operation in zip(EDGES, self.operations.values(), strict=True):
+            if operation in KERNELS:
+                kernel = KERNELS[operation]
+                convolution = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False)
+                self.convolutions[edge] = nn.Sequential(convolution, nn.BatchNorm2d(channels))
+        self.live = {NODES - 1}  # nodes from which a path leads to the output
+        for source, target in reversed(PAIRS):
+            if target in self.live and self.operations[source, target] != "none":
+                self.live.add(source)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The output node; all zeros where no path leads to it."""
+        states: list[dict[str, Tensor]] = [{"skip_connect": x}]  # no entry: the node is zero
+        for target in range(1, NODES):
+            sources = range(target) if target in self.live else ()
+            terms = [
+                self._edge(source, target, states[source])
+                for source in sources
+                if states[source] and self.operations[source, target] != "none"
+            ]
+            states.append({"skip_connect": reduce(torch.add, terms)} if terms else {})
+        return states[-1].get("skip_connect", torch.zeros_like(x))
+
+    def _edge(self, source: int, target: int, state: dict[str, Tensor]) -> Tensor:
+        """One edge's value; `state` holds what all edges of its source have in common."""
+        operation, x = self.operations[source, target], state["skip_connect"]
+        if operation in KERNELS:
+            if "relu" not in state:
+                state["relu"] = functional.relu(x)
+            value: Tensor = self.convolutions[f"edge_{source}_{target}"](state["relu"])
+            return value
+        if operation == "avg_pool_3x3" and operation not in state:
+            state[operation] = average_pool(x)
+        return state[operation]
+
+
+class MixedCell(nn.Module):
+    """All cells at once: each edge is the sum of its operations times their strengths.
+
+    Every convolution and pooling ends in a batch-norm without learned parameters. The edges
+    of one source share its ReLU, its pooling and one wide convolution per kernel size.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        wide = [channels * (NODES - 1 - source) for source in range(NODES - 1)]
+        self.narrow = nn.ModuleList(nn.Conv2d(channels, w, 1, bias=False) for w in wide)
+        self.broad = nn.ModuleList(nn.Conv2d(channels, w, 3, padding=1, bias=False) for w in wide)
+
+    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
+        """(N, channels, H, W) and (edges, operations) to (N, channels, H, W)."""
+        state, sent = x, []
+        for source in range(NODES - 1):
+            sent.append(self._edges(source, state, strengths))
+            state = reduce(torch.add, [values[source - number] for number, values in enumerate(sent)])
+        return state
+
+    def _edges(self, source: int, state: Tensor, strengths: Tensor) -> list[Tensor]:
+        """What `source` sends to each later node."""
+        rows = [PAIRS.index((source, target)) for target in range(source + 1, NODES)]
+        active, pooled = functional.relu(state), normalise(average_pool(state))
+        scales = strengths[rows].repeat_interleave(self.channels, 0)
+        wide = normalise(self.narrow[source](active), scales[:, CONV_1])
+        wide = wide + normalise(self.broad[source](active), scales[:, CONV_3])
+        return [
+            part + strengths[row, SKIP] * state + strengths[row, POOL] * pooled
+            for row, part in zip(rows, wide.split(self.channels, 1), strict=True)
+        ]
+
+
+class Network(nn.Module):
+    """The network of one configuration: images to logits (N, classes)."""
+
+    def __init__(
+        self, config: Config, shape: Sequence[int], classes: int, *, channels: int, cells: int
+    ) -> None:
+        super().__init__()
+        check_image(shape, classes)
+        body: list[nn.Module] = [Stem(shape[0], channels)]
+        for stage in range(STAGES):
+            width = channels * 2**stage
+            body += [ResidualBlock(width // 2, width, stride=2)] if stage else []
+            body += [Cell(config, width) for _ in range(cells)]
+        self.body = nn.Sequential(*body)
+        self.head = Head(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, classes)."""
+        logits: Tensor = self.head(self.body(image_memory(x)))
+        return logits
+
+
+class Supernet(nn.Module):
+    """The weight-sharing network of the whole space. It holds weights only; strengths come from the method.
+
+    `edges` are the space's parameters and `operations` their options, in the order of the
+    rows and columns of `strengths`.
+    """
+
+    def __init__(self, shape: Sequence[int], classes: int, *, channels: int, cells: int) -> None:
+        super().__init__()
+        check_image(shape, classes)
+        self.edges, self.operations = list(EDGES), list(OPERATIONS)
+        self.stem = Stem(shape[0], channels)
+        self.body = nn.ModuleList()
+        for stage in range(STAGES):
+            width = channels * 2**stage
+            self.body.extend([ResidualBlock(width // 2, width, stride=2)] if stage else [])
+            self.body.extend(MixedCell(width) for _ in range(cells))
+        self.head = Head(width, classes)
+
+    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
+        """Images (N, C, H, W) and strengths (edges, operations) to logits (N, classes)."""
+        x = self.stem(image_memory(x))
+        for block in self.body:
+            x = block(x, strengths) if isinstance(block, MixedCell) else block(x)
+        logits: Tensor = self.head(x)
+        return logits
+
+
+PLUGIN = Space(
+    {edge: Choice(tuple(OPERATIONS)) for edge in EDGES},
+    default=dict.fromkeys(EDGES, "nor_conv_3x3"),
+    canonical=isomorphism_class,
+    network=Network,
+    supernet=Supernet,
+)
