@@ -75,27 +75,36 @@ class _Check:
 
     def _rules(self) -> Iterator[Mistake]:
         evaluator = self._plugin("evaluator")
+        if evaluator is not None and evaluator.name == "supernet":
+            text = "supernet belongs to an arm, but got it as the study's evaluator; write evaluator: network"
+            yield Mistake(("evaluator",), text)
+            evaluator = None
+        yield from self._dataset()
         task = self._part(TaskSpec, "task")
         final = self._part(Final, "final")
+        split = self._part(SplitSpec, "task", "split")
         budget = self._part(Budget, "budget")
         schedule = self._part(Schedule, "schedule")
         if task is not None:
-            self.draft.data["task"]["dataset"], found = checks.check_dataset(task, self.folder)
-            yield from found
             yield from checks.check_task(task, evaluator, _NAMES)
             if final is not None:
                 yield from checks.check_final(final, task, evaluator)
+        if split is not None:
+            yield from checks.check_split(split)
         if budget is not None:
             yield from checks.check_budget(budget)
         if schedule is not None:
             yield from checks.check_schedule(schedule)
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
-        if evaluator is not None and evaluator.name == "supernet":
-            text = "supernet belongs to an arm, but got it as the study's evaluator; write evaluator: network"
-            yield Mistake(("evaluator",), text)
         yield from self._space("space")
         yield from self._arms(evaluator, len(task.metrics) if task else 1)
+
+    def _dataset(self) -> Iterator[Mistake]:
+        task = self.draft.data.get("task")
+        if isinstance(task, dict) and isinstance(task.get("dataset"), str):
+            task["dataset"], found = checks.check_dataset(task["dataset"], self.folder)
+            yield from found
 
     def _arms(self, evaluator: PluginSpec | None, metrics: int) -> Iterator[Mistake]:
         arms = self.draft.data.get("arms")

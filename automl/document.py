@@ -31,12 +31,15 @@ class Document:
 
     def place(self, path: KeyPath) -> tuple[int, str]:
         """Where `path`, or its nearest written ancestor, stands: (sort key, text)."""
+        overridden = list(self.overrides)
         for length in range(len(path), -1, -1):
-            if path[:length] in self.overrides:
-                return 0, self.overrides[path[:length]]
-            if path[:length] in self.lines:
-                line = self.lines[path[:length]]
-                return line, f"{self.file}:{line}"
+            part = path[:length]
+            if part in self.lines:
+                return self.lines[part], f"{self.file}:{self.lines[part]}"
+            # an override of a.b also wrote a, where the file has none
+            above = [key for key in overridden if key[:length] == part]
+            if above:
+                return overridden.index(above[0]) - len(overridden), self.overrides[above[0]]
         return 1, f"{self.file}:1"
 
     def error(self, mistakes: Iterable[Mistake]) -> UserError:

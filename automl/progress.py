@@ -21,10 +21,10 @@ _BAR = 16  # characters
 
 @dataclass(frozen=True)
 class SearchStatus:
-    """Where one search stands: numbers of trials by state, cost and `budget` (None: no such limit), best value.
+    """Where one search stands: numbers of trials by state, cost, best value.
 
     `state` is one word such as `searching`, `retraining`, `testing`, `finished`.
-    `spent` and `budget` are device-seconds.
+    `spent` and `budget` (None: no such limit) are device-seconds.
     """
 
     arm: str

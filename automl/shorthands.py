@@ -146,7 +146,7 @@ def _expand_plugin(draft: Draft, owner: dict[str, Any], path: KeyPath, kind: str
     options: Any = {}
     if isinstance(value, str):
         name = value
-        draft.origins[(*path, "name")] = path
+        draft.origins |= {(*path, part): path for part in ("name", "options")}
     elif isinstance(value, dict) and len(value) == 1:
         name, options = next(iter(value.items()))
         options = {} if options is None else options

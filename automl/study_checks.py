@@ -12,10 +12,10 @@ from cronsim import CronSim, CronSimError
 
 from automl import plugins, validation
 from automl.contracts import PluginSpec, UserError
-from automl.document import KeyPath, Mistake, shown
+from automl.document import KeyPath, Mistake, nearest, shown
 from automl.shorthands import Use
 from automl.space import Space
-from automl.study import Arm, Budget, Final, Schedule, SpaceSpec, TaskSpec
+from automl.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
 
 RANDOM = Arm(strategy=PluginSpec("random"))
 BUILT_IN = ("network", "supernet", "pipeline", "function")  # evaluators of this package
@@ -51,10 +51,10 @@ def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mista
         return None, [Mistake(at, _line(error))]
 
 
-def check_dataset(task: TaskSpec, folder: Path) -> tuple[str | None, list[Mistake]]:
+def check_dataset(name: str, folder: Path) -> tuple[str, list[Mistake]]:
     """The dataset with its file, if it is one, as an absolute path; and what is wrong with it."""
-    name, path = task.dataset, ("task", "dataset")
-    if name is None or name in plugins.names("datasets"):
+    path = ("task", "dataset")
+    if name in plugins.names("datasets"):
         return name, []
     try:
         for base in (folder, Path.cwd()):
@@ -74,12 +74,15 @@ def check_dataset(task: TaskSpec, folder: Path) -> tuple[str | None, list[Mistak
     return name, [Mistake(path, f"{text}; or name a file")]
 
 
-def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str, str]) -> Iterator[Mistake]:
-    """Split sizes, metrics and whether the evaluator has the data it needs."""
-    split = task.split
+def check_split(split: SplitSpec) -> Iterator[Mistake]:
+    """Something must be left to train on."""
     if split.validation + split.test >= 1:
         text = f"validation + test < 1 must hold, but got ({split.validation}, {split.test}); lower them"
         yield Mistake(("task", "split"), text)
+
+
+def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str, str]) -> Iterator[Mistake]:
+    """Metrics, and whether the evaluator has the data it needs."""
     names = [metric.name for metric in task.metrics]
     if len(set(names)) < len(names):
         yield Mistake(("task", "metrics"), f"metrics must differ, but got {names}; write each once")
@@ -90,8 +93,8 @@ def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str,
         yield Mistake(("task",), f"{text} (automl list datasets)")
     for number, name in enumerate(names):
         if name not in known:
-            text = plugins.unknown(f"a metric of {evaluator.name}", name, list(known))
-            yield Mistake(("task", "metrics", number), text)
+            text = f"must be a metric that {evaluator.name} measures, but got {shown(name)}"
+            yield Mistake(("task", "metrics", number, "name"), f"{text}; {nearest(name, known)}")
 
 
 def check_budget(budget: Budget) -> Iterator[Mistake]:

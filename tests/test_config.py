@@ -147,6 +147,7 @@ schedule: {cron: "0 2 31 2 * *", timezone: Europe/Pariss}
         ("1", "name"),
         ("3", "task.dataset"),
         ("4", "task.metric"),
+        ("5", "task.split"),
         ("6", "task.wrong"),
         ("7", "space.fix"),
         ("8", "evaluator.network.epochs"),
@@ -166,7 +167,7 @@ schedule: {cron: "0 2 31 2 * *", timezone: Europe/Pariss}
 
 
 RULES: list[tuple[dict[str, Any], str]] = [
-    ({"budget": {}}, "5: budget: at least one limit must be given, but got none; write device_seconds: 120"),
+    ({"budget": {}}, "budget: at least one limit must be given, but got none; write device_seconds: 120"),
     ({"budget": ...}, "budget: must be given, but is missing"),
     ({"seeds": 0}, "seeds: must be 1 to 1000 seeds, but got 0"),
     ({"seeds": []}, "seeds: must have at least 1 item"),
@@ -190,7 +191,7 @@ RULES: list[tuple[dict[str, Any], str]] = [
     ({"task__metrics": ["f1"]}, "task.metrics: either metric (and direction) or metrics must be given"),
     (
         {"task": {"dataset": "digits", "metrics": {"speed": "maximize"}}},
-        "task.metrics.speed: a metric of network must be one of those installed, but got 'speed'",
+        "task.metrics.speed: must be a metric that network measures, but got 'speed'; known: accuracy",
     ),
     (
         {"task": {"dataset": "digits", "metrics": ["f1", "f1"]}, "arms": {}},

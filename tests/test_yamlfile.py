@@ -137,8 +137,8 @@ def test_overrides_set_keys_and_know_their_place() -> None:
     assert document.data["evaluator"] == {"network": {"epochs": 2}}
     assert document.data["budget"] == {"trials": 5}
     assert document.data["final"] == {"seeds": 0}
-    assert document.place(("budget", "trials")) == (0, "--set budget")
-    assert document.place(("final", "seeds")) == (0, "--set final.seeds")
+    assert document.place(("budget", "trials"))[1] == "--set budget"
+    assert document.place(("final", "seeds"))[1] == "--set final.seeds"
     assert document.place(("evaluator",)) == (1, "x.yaml:1")
     assert not document.mistakes
 
