@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from postgres_server import PostgresServer, server_programs
+
+from automl.ledger import Ledger, Store, prepare, resolve_store
+from automl.ledger.files import read_revision
+from automl.ledger.mlflow_marker import VERSION_TABLE, write_marker
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -29,9 +34,11 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
 )
 
-from automl.ledger import Ledger, Store, prepare, resolve_store
-from automl.ledger.mlflow_marker import VERSION_TABLE, write_marker
-from postgres_server import PostgresServer, server_programs
+
+def pytest_configure(config: pytest.Config) -> None:
+    # 2026-11-21, mlflow 3.17 with SQLAlchemy 2.1
+    noload = "ignore:The ``noload`` loader strategy:sqlalchemy.exc.SADeprecationWarning"
+    config.addinivalue_line("filterwarnings", noload)
 
 
 @pytest.fixture
@@ -58,13 +65,18 @@ def store(prepared_store: Store, tmp_path: Path) -> Store:
     fresh.folder.mkdir()
     for file in ("ledger.db", "mlflow.db"):
         shutil.copy(prepared_store.folder / file, fresh.folder / file)
-    connection = sqlite3.connect(fresh.folder / "mlflow.db")
-    with connection:
-        connection.execute("UPDATE experiments SET artifact_location = ?", (f"{fresh.artifacts}/0",))
-        (revision,) = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
-    connection.close()
-    write_marker(fresh, revision)
+    _adopt(fresh)
     return fresh
+
+
+def _adopt(store: Store) -> None:
+    """Make a copied store look as if it had been prepared where it is."""
+    engine = sa.create_engine(store.tracking_uri)
+    with engine.begin() as connection:
+        artifacts = f"{store.artifacts}/0"
+        connection.execute(sa.text("UPDATE experiments SET artifact_location = :a"), {"a": artifacts})
+    engine.dispose()
+    write_marker(store, read_revision(store.tracking_uri, VERSION_TABLE) or "")
 
 
 @pytest.fixture
@@ -86,14 +98,13 @@ def postgres_server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         yield server.url
 
 
-@pytest.fixture
-def postgres_url(postgres_server_url: str) -> Iterator[str]:
-    """An empty database, as a user writes it into `AUTOML_STORE`."""
+@contextmanager
+def _database(server_url: str, template: str) -> Iterator[str]:
     name = f"automl_{secrets.token_hex(6)}"
-    url = sa.make_url(postgres_server_url).set(drivername="postgresql+psycopg")
+    url = sa.make_url(server_url).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
@@ -101,11 +112,28 @@ def postgres_url(postgres_server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_store(postgres_url: str, tmp_path: Path) -> Store:
-    """A prepared store in an own PostgreSQL database."""
-    store = resolve_store({"AUTOML_STORE": postgres_url}, tmp_path)
-    prepare(store)
-    return store
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """An empty database, as a user writes it into `AUTOML_STORE`."""
+    with _database(postgres_server_url, "template1") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def prepared_database(postgres_server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a prepared database, only to be copied."""
+    with _database(postgres_server_url, "template1") as url:
+        prepare(resolve_store({"AUTOML_STORE": url}, tmp_path_factory.mktemp("prepared")))
+        yield sa.make_url(url).database or ""
+
+
+@pytest.fixture
+def postgres_store(postgres_server_url: str, prepared_database: str, tmp_path: Path) -> Iterator[Store]:
+    """A fresh, prepared store in an own PostgreSQL database."""
+    with _database(postgres_server_url, prepared_database) as url:
+        fresh = resolve_store({"AUTOML_STORE": url}, tmp_path)
+        fresh.folder.mkdir()
+        _adopt(fresh)
+        yield fresh
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import psycopg
 
 
 def server_programs() -> Path | None:
-    """The folder of `initdb` and `postgres`; None when they are missing, or we are root and `postgres` is not a user."""
+    """The folder of `initdb` and `postgres`; None without them, or for root without a user `postgres`."""
     if os.geteuid() == 0:
         try:
             pwd.getpwnam("postgres")

@@ -144,8 +144,8 @@ def _explained(store: Store) -> Iterator[None]:
             ) from None
         if not isinstance(error, sa.exc.OperationalError):
             raise UserError(
-                f"{url.username or 'this user'} must be able to create tables in database {url.database!r} on "
-                f"{url.host or 'the local socket'}, but it answers: {reason}; grant that, or let an "
+                f"{url.username or 'this user'} must be able to create tables in database {url.database!r} "
+                f"on {url.host or 'the local socket'}, but it answers: {reason}; grant that, or let an "
                 "administrator run `automl db upgrade` once"
             ) from None
         raise UserError(

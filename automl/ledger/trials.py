@@ -42,15 +42,20 @@ _CURRENT: Final = (
     & (trials.c.token == sa.bindparam("held"))
     & (trials.c.state == TrialState.RUNNING.value)
 )
-_START: Final = sa.insert(trials).from_select(
-    _STARTED,
-    sa.select(*_given(trials, _STARTED))
-    .select_from(searches.join(campaigns))
-    .where(
-        searches.c.id == sa.bindparam("new_search", type_=sa.Text),
-        campaigns.c.token == sa.func.coalesce(sa.bindparam("driver", type_=sa.Integer), campaigns.c.token),
+_START: Final = (
+    sa.insert(trials)
+    .from_select(
+        _STARTED,
+        sa.select(*_given(trials, _STARTED))
+        .select_from(searches.join(campaigns))
+        .where(
+            searches.c.id == sa.bindparam("new_search", type_=sa.Text),
+            campaigns.c.token
+            == sa.func.coalesce(sa.bindparam("driver", type_=sa.Integer), campaigns.c.token),
+        )
+        .with_for_update(read=True, of=campaigns),
     )
-    .with_for_update(read=True, of=campaigns),
+    .execution_options(preserve_rowcount=True)
 )
 _RESTART: Final = (
     sa.update(trials)
@@ -80,7 +85,8 @@ def report_statement(dialect: str) -> sa.Insert:
     source = sa.select(*_given(reports, _REPORTED)).select_from(trials).where(_CURRENT)
     statement = insert.from_select(_REPORTED, source.with_for_update(read=True))
     changed = {name: statement.excluded[name] for name in _REPORTED[2:]}
-    return statement.on_conflict_do_update(index_elements=["trial", "step"], set_=changed)
+    upsert = statement.on_conflict_do_update(index_elements=["trial", "step"], set_=changed)
+    return upsert.execution_options(preserve_rowcount=True)
 
 
 class Trials(Queries):
@@ -135,7 +141,7 @@ class Trials(Queries):
         given: dict[str, Any] = {f"new_{column}": getattr(row, column) for column in _STARTED}
         given["driver"] = self._held.get(search.rsplit("/", 2)[0])
         try:
-            if self._db.write(lambda connection: connection.execute(_START, given).rowcount):
+            if self._db.write(lambda connection: connection.execute(_START, given).rowcount) == 1:
                 return row
         except sa.exc.IntegrityError:
             written = self.trial(row.id)
