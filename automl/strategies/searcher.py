@@ -28,9 +28,9 @@ from automl.strategies.base import FALLBACK, TOLD, build, distribution
 if TYPE_CHECKING:
     from automl.ledger.rows import ReportRow, TrialRow
 
-ATTEMPTS = 8  # proposals that break a constraint before a random configuration takes their place
+ATTEMPTS = 5  # proposals that break a constraint before a random configuration takes their place
 STUDY = "automl:study"  # trial attribute: attributes of the study written while it was proposed
-PENDING = "relative_params:"  # part of attributes that samplers read of running trials only
+JOINT = "relative_params:"  # in names of attributes with values drawn jointly, inactive ones too
 STATES = {
     TrialState.COMPLETE: optuna.trial.TrialState.COMPLETE,
     TrialState.PRUNED: optuna.trial.TrialState.PRUNED,
@@ -83,6 +83,7 @@ class Searcher:
             return None
         before = self._storage.get_study_system_attrs(self._study._study_id)
         config = self._propose(self._open(number))
+        self._forget_joint_draw(number)
         after = self._storage.get_study_system_attrs(self._study._study_id)
         written = {key: value for key, value in after.items() if before.get(key) != value}
         if written:
@@ -131,7 +132,7 @@ class Searcher:
         self._told += 1
         self._study.tell(number, values if state is TrialState.COMPLETE else None, STATES[state])
         attributes = self._storage.get_trial(number).system_attrs
-        return {key: value for key, value in attributes.items() if key != TOLD and PENDING not in key}
+        return {key: value for key, value in attributes.items() if key != TOLD}
 
     def restore(self, trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]]) -> None:
         """Rebuild a fresh searcher from its search's rows in the ledger.
@@ -193,6 +194,12 @@ class Searcher:
             kind = self._distributions[name]
             exact = float(value) if isinstance(self._space.parameters[name], Float) else value  # type: ignore[arg-type]
             self._storage.set_trial_param(number, name, kind.to_internal_repr(exact), kind)
+
+    def _forget_joint_draw(self, number: int) -> None:
+        """Leave only the configuration: while a trial runs, samplers would count the rest of the draw too."""
+        trial = copy.copy(self._storage.get_trial(number))
+        trial.system_attrs = {key: value for key, value in trial.system_attrs.items() if JOINT not in key}
+        self._storage._set_trial(number, trial)
 
     def _set_reports(self, number: int, values: Mapping[int, float]) -> None:
         trial = copy.copy(self._storage.get_trial(number))
