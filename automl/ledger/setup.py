@@ -42,7 +42,7 @@ def upgrade_store(store: Store) -> list[Path]:
 
     with _explained(store), _locked(store):
         revision = _ledger_revision(store)
-        if revision is not None and revision not in _known_revisions():
+        if revision is not None and revision not in known_revisions():
             raise UserError(_newer(store, revision))
         copies = [copy for url in (store.url, store.tracking_uri) if (copy := back_up(url))]
         _migrate(store.url)
@@ -60,7 +60,7 @@ def _prepare_ledger(store: Store) -> None:
             _migrate(store.url)
         else:
             create_whole(file, _migrate)
-    elif revision in _known_revisions():
+    elif revision in known_revisions():
         raise UserError(
             f"the store must have this version's tables ({HEAD}), but {store.shown} has older ones "
             f"({revision}); stop what uses it, then run `automl db upgrade` (it keeps a copy of SQLite files)"
@@ -95,7 +95,8 @@ def _migrate(url: str) -> None:
         engine.dispose()
 
 
-def _known_revisions() -> set[str]:
+def known_revisions() -> set[str]:
+    """All revisions under migrations/versions."""
     return {
         path.name.partition("_")[0]
         for path in (Path(__file__).parent / "migrations/versions").glob("[0-9]*.py")

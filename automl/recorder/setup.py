@@ -31,7 +31,7 @@ def prepare_mlflow(store: Store) -> None:
     if revision is None:
         _initialise(store.tracking_uri, store.artifacts)
         revision = read_revision(store.tracking_uri, VERSION_TABLE)
-    known = _known_revisions()
+    known = known_revisions()
     shown = sa.make_url(store.tracking_uri).set(query={}).render_as_string()
     if revision not in known:
         raise UserError(
@@ -56,7 +56,7 @@ def upgrade_mlflow(store: Store) -> None:
     revision = None
     if file is None or file.exists():
         revision = read_revision(store.tracking_uri, VERSION_TABLE)
-    if revision is not None and revision in _known_revisions():
+    if revision is not None and revision in known_revisions():
         with _quiet():
             from mlflow.store.db.utils import _upgrade_db
 
@@ -78,7 +78,7 @@ def _initialise(url: str, artifacts: str) -> None:
         SqlAlchemyStore._engine_map.pop(url, None)
 
 
-def _known_revisions() -> list[str]:
+def known_revisions() -> list[str]:
     """All revisions of the installed MLflow, the newest first."""
     with _quiet():
         from alembic.script import ScriptDirectory
