@@ -10,16 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import yaml
-
-from automl import plugins
-from automl.contracts import Executor, Job, Outcome, Report, RunError, TrialState
+from automl import plugins, provenance
+from automl.contracts import Executor, Job, Outcome, PluginSpec, Report, RunError, Task, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test
 from automl.executors.worker import build_evaluator
-from automl.ledger import CampaignRow, Ledger, SearchRow, Store, owner_identity
+from automl.ledger import CampaignRow, Ledger, Store, owner_identity
 from automl.progress import Progress
-from automl.provenance import provenance
 from automl.recorder import Recorder
 from automl.report import collect, html
 from automl.search import Plan, Search
@@ -27,6 +24,7 @@ from automl.strategies.searcher import Searcher
 from automl.study import Arm, Study
 
 HEARTBEAT = 2.0  # seconds
+DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
 
@@ -40,19 +38,23 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
     executor = _executor(study)
     try:
         executor.check()
-        ledger = Ledger.open(store)
-        try:
-            row, continued = _campaign_row(ledger, study, fresh)
-            if continued:
-                progress.message(f"continuing {row.id}")
+        task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
+        with Ledger.open(store) as ledger:
+            row, continued = _campaign_row(ledger, study, fresh, task)
+            progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             token = ledger.acquire(row.id, owner_identity())
             with _lease(ledger, row.id, token) as lease, _terminate_as_interrupt():
-                _Campaign(study, row, ledger, store, executor, progress).run(lease)
-                ledger.finish_campaign(row.id, token)
-                _record_to_the_end(store, ledger, row.id, study)
+                recorder = Recorder(store, ledger, row.id, record=study.record)
+                recorder.start()
+                try:
+                    _Campaign(study, row, ledger, executor, recorder, progress).run(lease, store.folder)
+                    if row.state != "finished":
+                        ledger.finish_campaign(row.id, token)
+                    _attach_report(recorder, ledger, row.id, store.folder / "work" / row.id)
+                    recorder.drain()
+                finally:
+                    recorder.close()
             return row.id
-        finally:
-            ledger.close()
     finally:
         executor.close()
 
@@ -63,47 +65,50 @@ def _executor(study: Study) -> Executor:
     return executor
 
 
-def _campaign_row(ledger: Ledger, study: Study, fresh: bool) -> tuple[CampaignRow, bool]:
+def _campaign_row(ledger: Ledger, study: Study, fresh: bool, task: Task | None) -> tuple[CampaignRow, bool]:
+    """The campaign to run, and whether it is an earlier one: interrupted, or not wholly recorded."""
     latest = ledger.latest(study.name)
-    if latest is not None and latest.state != "finished" and latest.digest == study.digest() and not fresh:
+    same = latest is not None and not fresh and latest.digest == study.digest()
+    if latest is not None and same and (latest.state != "finished" or latest.recorded < 2):
         return latest, True
-    spec = study.to_json()
-    return ledger.create_campaign(study.name, spec, study.digest(), provenance(study)), False
+    facts = provenance.collect(Path(study.source))
+    if task is not None:
+        facts["data"] = {"name": task.name, "digest": task.digest}
+    return ledger.create_campaign(study.name, study.to_json(), study.digest(), facts), False
 
 
 class _Campaign:
     """The pool: a `JobSource` over all searches, the one that has spent the least first."""
 
     def __init__(
-        self, study: Study, row: CampaignRow, ledger: Ledger, store: Store, executor: Executor, progress: Progress
+        self,
+        study: Study,
+        row: CampaignRow,
+        ledger: Ledger,
+        executor: Executor,
+        recorder: Recorder,
+        progress: Progress,
     ) -> None:
-        self.study, self.row, self.ledger, self.store = study, row, ledger, store
-        self.executor, self.progress = executor, progress
-        self.metrics = study.task.metrics
-        self.recorder = Recorder(store, ledger, row.id, record=study.record)
-        self.searches = self._searches()
+        self.study, self.row, self.ledger = study, row, ledger
+        self.executor, self.recorder, self.progress = executor, recorder, progress
         self._owner: dict[str, Search] = {}
         self._shown = 0.0
-        self._lease: _Lease | None = None
 
-    def run(self, lease: _Lease) -> None:
-        """Search, retrain, open the test set, report."""
+    def run(self, lease: _Lease, folder: Path) -> None:
+        """Search, retrain, open the test set. `folder`: where the store keeps working files."""
         self._lease = lease
-        self.recorder.start()
-        try:
-            with self.progress:
-                self.executor.run(self)
-                self._show(force=True)
-            for search in self.searches:
-                self._open_test(search)
-        finally:
-            self.recorder.close()
+        self.searches = self._searches(folder / "work" / self.row.id)
+        with self.progress:
+            self.executor.run(self)
+            self._show(force=True)
+        for search in self.searches:
+            lease.check()
+            self._open_test(search)
 
     # --- JobSource ------------------------------------------------------------------------------
 
     def next_job(self) -> Job | None:
         """The next job: trials first, so that all arms meet the same noise; then retrainings."""
-        assert self._lease is not None
         self._lease.check()
         self._show()
         for search in sorted(self.searches, key=lambda search: search.pressure):
@@ -147,20 +152,22 @@ class _Campaign:
 
     # --- making the searches --------------------------------------------------------------------
 
-    def _searches(self) -> list[Search]:
+    def _searches(self, folder: Path) -> list[Search]:
         trials = self.ledger.trials(campaign=self.row.id)
         reports = self.ledger.reports(campaign=self.row.id) if trials else {}
         found = []
         for seed in self.study.seeds:
             for name, arm in self.study.arms.items():
                 row = self.ledger.add_search(self.row.id, name, seed)
-                search = Search(row, self._plan(name, arm, seed), self.ledger, self._searcher(arm, seed))
+                search = Search(
+                    row, self._plan(arm, folder / f"{name}-{seed}"), self.ledger, self._searcher(arm, seed)
+                )
                 own = [trial for trial in trials if trial.search == row.id]
                 search.restore(own, reports, self.row.heartbeat_at)
                 found.append(search)
         return found
 
-    def _plan(self, name: str, arm: Arm, seed: int) -> Plan:
+    def _plan(self, arm: Arm, workdir: Path) -> Plan:
         study = self.study
         evaluator = arm.evaluator or study.evaluator
         if arm.reference is not None:
@@ -172,20 +179,22 @@ class _Campaign:
         resources = self.executor
         budget = study.budget
         devices = resources.gpus or resources.cpus
-        limits = [b for b in (budget.device_seconds, budget.wall_seconds and budget.wall_seconds * devices) if b]
+        limits = [
+            b for b in (budget.device_seconds, budget.wall_seconds and budget.wall_seconds * devices) if b
+        ]
         return Plan(
-            metrics=self.metrics,
+            metrics=study.task.metrics,
             space=space,
             task=study.task.model_dump(mode="json"),
             evaluator=evaluator,
             protocol=study.evaluator,
             finals=study.final.seeds,
-            workdir=self.store.folder / "work" / self.row.id / f"{name}-{seed}",
+            workdir=workdir,
             import_path=[study.source],
             cpus=resources.cpus,
             gpus=resources.gpus,
-            deadline=build_evaluator(evaluator).deadline,
-            final_deadline=build_evaluator(study.evaluator).deadline,
+            deadline=_deadline(evaluator),
+            final_deadline=_deadline(study.evaluator),
             budget=min(limits) if limits else None,
             trials=budget.trials,
             fixed=fixed,
@@ -199,14 +208,14 @@ class _Campaign:
             plugins.load_space(space.model_dump(mode="json") if space else {}),
             arm.strategy,
             arm.pruner,
-            self.metrics,
+            self.study.task.metrics,
             seed,
         )
 
     # --- the sealed test set --------------------------------------------------------------------
 
     def _open_test(self, search: Search) -> None:
-        """Open the test set once for a search's winner: all its fresh-seed models are scored at that opening."""
+        """Open the test set once for a search's winner and score all its fresh-seed models."""
         if not self.study.task.dataset or search.plan.finals == 0 or search.best is None:
             return
         if any(o.values is not None for o in self.ledger.openings(self.row.id) if o.search == search.row.id):
@@ -223,25 +232,23 @@ class _Campaign:
         task = load_task(search.plan.task, search.plan.import_path)
         data = open_test(search.plan.task, search.plan.import_path, opening=opening.id)
         evaluator = build_evaluator(search.plan.protocol if search.best[1].derived else search.plan.evaluator)
-        primary = self.metrics[0]
+        primary = self.study.task.metrics[0]
         scores = [evaluator.score(Path(m.workdir or "") / "model", task, data, [primary]) for m in models]
         self.ledger.close_test(opening.id, [score[primary.name] for score in scores])
 
 
-def _record_to_the_end(store: Store, ledger: Ledger, campaign: str, study: Study) -> None:
-    """The finished campaign's runs, its resolved study and its report go to MLflow before we return."""
-    recorder = Recorder(store, ledger, campaign, record=study.record)
-    recorder.start()
-    try:
-        folder = store.folder / "work" / campaign
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "study.yaml").write_text(yaml.safe_dump(study.to_json(), sort_keys=False), encoding="utf-8")
-        (folder / "report.html").write_text(html(collect(ledger, campaign)), encoding="utf-8")
-        for name in ("study.yaml", "report.html"):
-            recorder.attach(campaign, folder / name, name)
-        recorder.drain()
-    finally:
-        recorder.close()
+def _deadline(evaluator: PluginSpec) -> float:
+    """Wall seconds that a trial may take."""
+    options = plugins.load("evaluators", evaluator.name).Options(**evaluator.options)
+    return float(getattr(options, "deadline", DEADLINE))
+
+
+def _attach_report(recorder: Recorder, ledger: Ledger, campaign: str, folder: Path) -> None:
+    """The finished campaign's report goes to its MLflow run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(html(collect(ledger, campaign)), encoding="utf-8")
+    recorder.attach(campaign, path, path.name)
 
 
 class _Lease:
@@ -258,7 +265,8 @@ class _Lease:
         """Raise `RunError` when another process has taken the campaign over."""
         if self._lost.is_set():
             raise RunError(
-                f"another process has taken over {self.campaign}; finished trials are safe, nothing was written twice"
+                f"another process has taken over {self.campaign}; finished trials are safe, "
+                "nothing was written twice; let that process go on"
             )
 
     def stop(self) -> None:

@@ -219,7 +219,10 @@ class Context(Protocol):
     workdir: Path
     final: bool
     metrics: list[Metric]
-    checkpoint: Checkpoints
+
+    @property
+    def checkpoint(self) -> Checkpoints:
+        """The checkpoints of this trial, shared by its attempts."""
 
     @property
     def remaining(self) -> float:
@@ -281,9 +284,15 @@ class JobSource(Protocol):
 
 
 class Executor(Protocol):
-    """Where trials run. A plug-in is a class taking its validated `Options`."""
+    """Where trials run. A plug-in is a class taking its validated `Options`.
+
+    `cpus`, `gpus`: what each trial holds; `trials_at_once` is right after `check`.
+    """
 
     Options: ClassVar[type[Options]]
+    cpus: float
+    gpus: float
+    trials_at_once: int
 
     def check(self) -> None:
         """Raise `UserError` when no node has the resources a trial asks for. Starts what it needs."""
@@ -305,4 +314,3 @@ def digest(data: Any) -> str:
     """Sha256 (hex) of plain JSON data, independent of key order."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-

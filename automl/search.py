@@ -1,4 +1,4 @@
-"""One search: an arm with one seed. It proposes jobs, keeps to its budget, takes results and names its winner."""
+"""One search, an arm with one seed: proposes jobs, keeps to its budget, takes results, names its winner."""
 
 from __future__ import annotations
 
@@ -233,7 +233,9 @@ class Search:
         opened.elapsed = report.device_seconds
         if opened.row.kind == "final":
             return None
-        pruned = self.searcher is not None and self.searcher.report(opened.row.number, report.step, report.value)
+        pruned = self.searcher is not None and self.searcher.report(
+            opened.row.number, report.step, report.value
+        )
         if self.plan.budget is not None:
             used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
             if used >= self.plan.budget:

@@ -41,7 +41,9 @@ class Local:
             import torch
 
             if not torch.cuda.is_available():
-                raise UserError("executor.local.gpus must be 0 on a machine without a usable GPU, but got 1; set it to 0")
+                raise UserError(
+                    "executor.local.gpus must be 0 on a machine without a usable GPU, but got 1; set it to 0"
+                )
 
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""

@@ -41,7 +41,8 @@ class Ray:
 
     class Options(contracts.Options):
         """`trials_at_once`: default as many as fit; `cpus`, `gpus`: what each trial holds (fractions allowed);
-        `address`: a running cluster (`auto` finds it); by default a cluster of our own on this machine."""
+        `address`: a running cluster (`auto` finds it); by default a cluster of our own on this machine.
+        """
 
         trials_at_once: int | None = Field(default=None, ge=1)
         cpus: float = Field(default=1, gt=0)
@@ -60,11 +61,11 @@ class Ray:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         slots = sum(self._slots(node) for node in nodes)
         if slots == 0:
-            most = f"{max(n.get('CPU', 0) for n in nodes):g} CPUs and {max(n.get('GPU', 0) for n in nodes):g} GPUs"
+            cpus, gpus = (max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
             self.close()
             raise UserError(
-                f"a trial's resources must fit on one node, but it asks for cpus={self.cpus:g} gpus={self.gpus:g} "
-                f"and the largest node has {most}; lower executor.ray.cpus or executor.ray.gpus, or add a node"
+                f"a trial must fit on one node, but it asks for cpus={self.cpus:g} gpus={self.gpus:g} and the "
+                f"largest have {cpus:g} CPUs and {gpus:g} GPUs; lower executor.ray.cpus or .gpus, or add a node"
             )
         self.trials_at_once = min(self.options.trials_at_once or slots, slots)
 
@@ -95,7 +96,9 @@ class Ray:
             tuner.fit()
         except tune.TuneError as error:
             if bridge.failure is None:
-                raise RunError(f"Ray Tune failed: {error}; finished trials are safe, run again to continue") from error
+                raise RunError(
+                    f"Ray Tune failed: {error}; finished trials are safe, run again to continue"
+                ) from error
         if bridge.failure is not None:
             raise bridge.failure
 
@@ -139,7 +142,7 @@ class _TuneChannel:
         tune.report({"report": json.dumps(vars(report))})
 
 
-class _Bridge(Searcher):  # type: ignore[misc]
+class _Bridge(Searcher):
     """Between Tune's trial ids and the campaign's jobs. An error in the campaign stops Tune and is kept."""
 
     def __init__(self, source: JobSource, trials_at_once: int) -> None:
@@ -149,6 +152,7 @@ class _Bridge(Searcher):  # type: ignore[misc]
         self.late: set[str] = set()
         self.errors: dict[str, str] = {}
         self.failure: BaseException | None = None
+        self.controller: Any = None
 
     def suggest(self, trial_id: str) -> Any:
         """The next job as a Tune configuration; None to ask again later."""
@@ -177,13 +181,16 @@ class _Bridge(Searcher):  # type: ignore[misc]
             reason = self.source.report(job.trial, job.token, report)
             if reason is not None:
                 del self.open[trial_id]
-                self.source.finish(job.trial, job.token, Outcome(TrialState.PRUNED, report.device_seconds, reason=reason))
+                pruned = Outcome(TrialState.PRUNED, report.device_seconds, reason=reason)
+                self.source.finish(job.trial, job.token, pruned)
         except BaseException as error:
             self._fail(error)
             return True
         return reason is not None
 
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
         """Pass the end of an attempt on: its outcome, its deadline, or the death of its worker."""
         job = self.open.pop(trial_id, None)
         if job is None or self.failure is not None:
@@ -211,11 +218,11 @@ class _Bridge(Searcher):  # type: ignore[misc]
         return str(Searcher.FINISHED)
 
 
-class _Gate(FIFOScheduler):  # type: ignore[misc]
+class _Gate(FIFOScheduler):
     """Asks the campaign about every report."""
 
     def __init__(self, bridge: _Bridge) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.bridge = bridge
 
     def on_trial_add(self, controller: Any, trial: Any) -> None:
@@ -233,8 +240,8 @@ class _Gate(FIFOScheduler):  # type: ignore[misc]
         self.bridge.errors[trial.trial_id] = f"its worker died: {text[-1]}" if text else "its worker died"
 
 
-class _Watchdog(tune.Callback):  # type: ignore[misc]
-    """Kills the worker of a trial that is past its deadline: Tune has no deadline for a trial that never reports."""
+class _Watchdog(tune.Callback):
+    """Kills the worker of a trial past its deadline: in Tune a trial that never reports lives for ever."""
 
     def __init__(self, bridge: _Bridge) -> None:
         self.bridge = bridge

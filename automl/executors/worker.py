@@ -44,7 +44,7 @@ class Channel(Protocol):
 
 @dataclass
 class WorkerContext:
-    """The `Context` of a trial. Its clock starts when it is made: imports and data loading are not charged."""
+    """The `Context` of a trial. Its clock starts when it is made: imports and loading data are free."""
 
     job: Job
     channel: Channel
@@ -82,7 +82,9 @@ class WorkerContext:
     def task(self) -> Task:
         """Training and validation data."""
         if self.task_or_none is None:
-            raise UserError("task.dataset must be given for an evaluator that asks for data, but it is not set")
+            raise UserError(
+                "task.dataset must be given for an evaluator that asks for data, but it is not set"
+            )
         return self.task_or_none
 
     @cached_property
@@ -113,10 +115,15 @@ class WorkerContext:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / name
 
+    def written(self) -> list[str]:
+        """Names of the artifacts that are there."""
+        return [name for name in self.artifacts if (self.workdir / "artifacts" / name).exists()]
+
 
 def run_job(job: Job, channel: Channel) -> Outcome:
     """Evaluate one configuration. What the evaluator raises fails this trial alone; only
-    `KeyboardInterrupt` and `SystemExit` pass through."""
+    `KeyboardInterrupt` and `SystemExit` pass through.
+    """
     context: WorkerContext | None = None
     try:
         _add_import_path(job.import_path)
@@ -181,14 +188,16 @@ def _outcome(
         derived=result.derived if result else None,
         reason=reason,
         traceback=trace,
-        artifacts=[n for n in context.artifacts if (context.workdir / "artifacts" / n).exists()] if context else [],
+        artifacts=[n for n in context.artifacts if (context.workdir / "artifacts" / n).exists()]
+        if context
+        else [],
         host=_HOST,
         device=_device_name(context.device if context else "cpu"),
     )
 
 
 def _seed_everything(job: Job) -> None:
-    """Seeds and threads. Two processes with two threads each on two cores ran 150 times slower than with one."""
+    """Seeds and threads: as many threads as CPUs held, since more fight with other trials for cores."""
     random.seed(job.seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(job.seed)

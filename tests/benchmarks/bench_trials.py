@@ -22,7 +22,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="1")
+os.environ.update(
+    MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true", MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="1"
+)
 
 STUDY = """
 name: bench
@@ -76,14 +78,17 @@ def ours(trials: int, executor: str, folder: Path) -> float:
 
 
 def by_hand(trials: int, folder: Path) -> float:
-    import mlflow
     import optuna
+
+    import mlflow
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     mlflow.set_experiment("bench")
     study = optuna.create_study(
-        storage=f"sqlite:///{folder}/optuna.db", sampler=optuna.samplers.RandomSampler(seed=0), direction="minimize"
+        storage=f"sqlite:///{folder}/optuna.db",
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        direction="minimize",
     )
 
     def run(trial: optuna.Trial) -> float:
@@ -144,7 +149,9 @@ def flat() -> None:
         with tempfile.TemporaryDirectory() as folder:
             speed = ours(trials, "local", Path(folder))
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            sys.stdout.write(f"{trials:5} trials: {1e3 / speed:6.2f} ms a trial, peak memory {memory:.0f} MiB\n")
+            sys.stdout.write(
+                f"{trials:5} trials: {1e3 / speed:6.2f} ms a trial, peak memory {memory:.0f} MiB\n"
+            )
 
 
 def main() -> None:

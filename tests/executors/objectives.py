@@ -1,0 +1,83 @@
+"""Objectives with every kind of ending, imported by the executors' workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import Any
+
+from automl.space import Float, Space
+
+SPACE = Space({"x": Float(-10.0, 10.0)})
+
+
+def good(config: dict[str, Any], context: Any) -> float:
+    for step in range(1, 4):
+        context.report(step, config["x"] + step, extra=float(step))
+    context.artifact("note.txt").write_text("hello")
+    return config["x"] * 2
+
+
+def raises(config: dict[str, Any], context: Any) -> float:
+    raise ZeroDivisionError("no such luck")
+
+
+def not_a_number(config: dict[str, Any], context: Any) -> float:
+    return float("nan")
+
+
+def minus_infinity(config: dict[str, Any], context: Any) -> float:
+    return float("-inf")
+
+
+def text(config: dict[str, Any], context: Any) -> Any:
+    return "0.5"
+
+
+def nothing(config: dict[str, Any], context: Any) -> None:
+    return None
+
+
+def memory(config: dict[str, Any], context: Any) -> float:
+    raise MemoryError
+
+
+def reports_nan(config: dict[str, Any], context: Any) -> float:
+    context.report(1, float("nan"))
+    return 1.0
+
+
+def swallows(config: dict[str, Any], context: Any) -> float:
+    """An objective with a broad `except` must still end when it is pruned."""
+    for step in range(1, 100):
+        with contextlib.suppress(Exception):
+            context.report(step, 1.0)
+    return 1.0
+
+
+def hangs(config: dict[str, Any], context: Any) -> float:
+    while True:
+        time.sleep(0.05)
+
+
+def stops_itself(config: dict[str, Any], context: Any) -> float:
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return 1.0
+
+
+def dies_once(config: dict[str, Any], context: Any) -> float:
+    found = context.checkpoint.load()
+    step = found[0] if found else 0
+    if step == 0:
+        context.checkpoint.save(1, {"step": 1})
+        context.report(1, 1.0)
+        os.kill(os.getpid(), signal.SIGKILL)
+    context.report(step + 1, 2.0)
+    return float(step)
+
+
+def always_dies(config: dict[str, Any], context: Any) -> float:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 1.0

@@ -1,0 +1,121 @@
+"""Every way in which a trial can end, on every executor: it fails alone, with its reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from queue_source import QueueSource, job
+
+from automl import plugins
+from automl.contracts import Job, TrialState, UserError
+
+ENDINGS = {
+    "raises": "ZeroDivisionError: no such luck",
+    "not_a_number": "finite",
+    "minus_infinity": "finite",
+    "text": "text",
+    "nothing": "None",
+    "memory": "out of memory",
+    "reports_nan": "finite",
+}
+
+
+def make(name: str, **options: Any) -> Any:
+    plugin = plugins.load("executors", name)
+    return plugin(plugin.Options(**options))
+
+
+@pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.ray)])
+def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
+    made = make(request.param)
+    made.check()
+    yield made
+    made.close()
+
+
+def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
+    names = ["good", *ENDINGS, "swallows"]
+    source = QueueSource([job(name, tmp_path) for name in names], stop_at={"swallows": 2})
+    executor.run(source)
+
+    assert set(source.outcomes) == set(names)
+    good = source.outcomes["good"]
+    assert (good.state, good.values, good.artifacts) == (TrialState.COMPLETE, [2.0], ["note.txt"])
+    assert [(r.step, r.value, r.metrics) for r in source.reports["good"]] == [
+        (1, 2.0, {"extra": 1.0}),
+        (2, 3.0, {"extra": 2.0}),
+        (3, 4.0, {"extra": 3.0}),
+    ]
+    assert 0 < source.reports["good"][0].device_seconds <= good.device_seconds
+    for name, words in ENDINGS.items():
+        outcome = source.outcomes[name]
+        assert outcome.state is TrialState.FAILED, name
+        assert words in outcome.reason, (name, outcome.reason)
+        assert outcome.values is None
+    assert "no such luck" in source.outcomes["raises"].traceback
+    assert (source.outcomes["swallows"].state, len(source.reports["swallows"])) == (TrialState.PRUNED, 2)
+    assert source.outcomes["swallows"].reason == "pruned"
+
+
+def test_a_trial_is_ended_at_its_deadline(executor: Any, tmp_path: Path) -> None:
+    source = QueueSource([job("hangs", tmp_path, deadline=0.5), job("good", tmp_path)])
+    executor.run(source)
+    late = source.outcomes["hangs"]
+    assert late.state is TrialState.FAILED
+    assert late.reason == "deadline: the trial took longer than 0.5 s"
+    assert 0.5 <= late.device_seconds < 5
+    assert source.outcomes["good"].state is TrialState.COMPLETE
+
+
+@pytest.mark.ray
+def test_a_dead_or_stopped_worker_loses_only_its_trial(tmp_path: Path) -> None:
+    executor = make("ray", trials_at_once=2)
+    executor.check()
+    jobs = [job(name, tmp_path) for name in ("dies_once", "always_dies", "good")]
+    source = QueueSource([*jobs, job("stops_itself", tmp_path, deadline=2.0)])
+    try:
+        executor.run(source)
+    finally:
+        executor.close()
+    assert source.outcomes["dies_once"].values == [1.0], "the second attempt goes on from the checkpoint"
+    assert [r.step for r in source.reports["dies_once"]] == [1, 2]
+    assert len(source.losses["always_dies"]) == 2
+    assert "always_dies" not in source.outcomes
+    assert source.outcomes["good"].state is TrialState.COMPLETE
+    assert source.outcomes["stops_itself"].reason.startswith("deadline")
+    assert source.most_open == 2
+
+
+@pytest.mark.ray
+def test_an_error_of_the_campaign_ends_the_run(tmp_path: Path) -> None:
+    class Broken(QueueSource):
+        def finish(self, trial: str, token: str, outcome: object) -> None:
+            raise RuntimeError("the ledger is gone")
+
+    executor = make("ray", trials_at_once=1)
+    executor.check()
+    try:
+        with pytest.raises(RuntimeError, match="the ledger is gone"):
+            executor.run(Broken([job("good", tmp_path)]))
+    finally:
+        executor.close()
+
+
+@pytest.mark.ray
+def test_resources_that_no_node_has_are_refused_at_once() -> None:
+    with pytest.raises(UserError, match=r"must fit on one node, but it asks for cpus=1 gpus=0\.25"):
+        make("ray", gpus=0.25).check()
+
+
+def test_local_refuses_what_this_machine_lacks() -> None:
+    with pytest.raises(UserError, match="must be at most this machine's"):
+        make("local", cpus=(os.cpu_count() or 1) + 1).check()
+
+
+def test_a_job_survives_json(tmp_path: Path) -> None:
+    given = job("good", tmp_path)
+    assert Job.from_json(given.to_json()) == given
