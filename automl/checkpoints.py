@@ -25,12 +25,15 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pic
 _log = logging.getLogger(__name__)
 
 
-class FileCheckpoints:
-    """The newest `keep` states of the trial `owner` in `folder`. Touches no disk until it is used."""
+class CheckpointFolder:
+    """The newest `keep` states of a trial, in `<workdir>/<folder>`. Touches no disk until it is used.
 
-    def __init__(self, folder: Path, owner: str, *, keep: int = 2) -> None:
+    The name of the trial's working directory is its owner: files moved in from another are refused.
+    """
+
+    def __init__(self, folder: Path, *, keep: int = 2) -> None:
         self.folder = folder
-        self.owner = owner
+        self.owner = folder.absolute().parent.name
         self.keep = keep
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:

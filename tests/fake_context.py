@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from automl.checkpoints import FileCheckpoints
+from automl.checkpoints import CheckpointFolder
 from automl.contracts import Config, Direction, Metric, Split, Task, TrialStopped
 
 ACCURACY = Metric("accuracy", Direction.MAXIMIZE)
@@ -34,7 +34,7 @@ class FakeContext:
     reports: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.checkpoint = FileCheckpoints(self.workdir / "checkpoints", owner="trial")
+        self.checkpoint = CheckpointFolder(self.workdir / "checkpoints")
 
     @property
     def task(self) -> Task:

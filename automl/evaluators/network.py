@@ -161,6 +161,7 @@ class _Run:
             lr=options.learning_rate,
             momentum=options.momentum,
             nesterov=True,
+            fused=True,
         )
         data = training.to_device(task.train, context.device)
         mode = training.augmentation(options.augment, task.shape)

@@ -1,0 +1,80 @@
+"""What a dataset plug-in returns, and the rules it must keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from automl.contracts import Split, UserError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All rows of a dataset, as they are before splitting and standardising.
+
+    `x`: (n, C, H, W) numbers for images, a DataFrame of n rows for tables; `y`: (n,). `classes`:
+    the number of classes when `y` holds 0 … classes-1, 0 for numeric targets, None to let the
+    study's metrics decide. `test`: the official test part, if there is one.
+    """
+
+    x: Any
+    y: np.ndarray
+    kind: Literal["image", "table"]
+    classes: int | None = None
+    test: Split | None = None
+
+
+def check_dataset(dataset: object, name: str) -> Dataset:
+    """`dataset` itself. Raises `UserError` when it breaks a rule, naming it."""
+    if not isinstance(dataset, Dataset):
+        raise UserError(
+            f"a dataset function must return automl.data.Dataset, but {name!r} returned "
+            f"{type(dataset).__name__}; wrap it: Dataset(x, y, kind='table')"
+        )
+    parts = [("all", dataset.x, dataset.y)]
+    if dataset.test is not None:
+        parts.append(("test", dataset.test.x, dataset.test.y))
+    for part, x, y in parts:
+        where = f"{name!r} ({part} rows)"
+        if np.ndim(y) != 1 or len(x) != len(y):
+            raise UserError(
+                f"a dataset must have one target a row, but {where} has {len(x)} rows and targets of "
+                f"shape {np.shape(y)}; correct the data"
+            )
+        if len(y) == 0:
+            raise UserError(f"a dataset must have rows, but {where} has none; check the file")
+        if dataset.kind == "image":
+            _check_images(x, where)
+        else:
+            _check_table(x, where)
+    return dataset
+
+
+def _check_images(x: Any, where: str) -> None:
+    if not isinstance(x, np.ndarray) or x.ndim != 4 or x.dtype.kind not in "buif":
+        what = f"{type(x).__name__} {getattr(x, 'dtype', '')} of shape {np.shape(x)}"
+        raise UserError(
+            f"images must be a numeric array of shape (n, channels, height, width), but {where} is {what}; "
+            "reshape it"
+        )
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise UserError(f"pixels must be finite, but {where} has nan or infinite ones; correct the data")
+
+
+def _check_table(x: Any, where: str) -> None:
+    import pandas as pd
+
+    if not isinstance(x, pd.DataFrame) or x.shape[1] == 0:
+        raise UserError(
+            f"a table must be a DataFrame with columns, but {where} is {type(x).__name__} of shape "
+            f"{np.shape(x)}; add feature columns beside the target"
+        )
+    numbers = x.select_dtypes("number")
+    infinite = [str(name) for name in numbers if np.isinf(numbers[name].to_numpy(float, na_value=0)).any()]
+    if infinite:
+        raise UserError(
+            f"numbers of a table must be finite or missing, but {where} has infinite ones in "
+            f"{', '.join(infinite)}; leave those cells empty"
+        )

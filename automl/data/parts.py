@@ -1,0 +1,107 @@
+"""All parts of a study's dataset at once. Only `tasks` and `sealed` use this, each for its own parts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from automl.contracts import Split, UserError
+from automl.data import sources, targets
+from automl.data.dataset import Dataset
+from automl.data.splits import Indices, split_rows
+
+SPLIT = {"validation": 0.2, "test": 0.2, "seed": 0}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A dataset with encoded targets, the rows of each part, and what standardises its images."""
+
+    name: str
+    dataset: Dataset
+    classes: int
+    rows: Indices
+    digest: str
+    mean: np.ndarray | None
+    std: np.ndarray | None
+
+    def split(self, rows: np.ndarray) -> Split:
+        """A standardised copy of `rows`; nothing in it refers to other rows."""
+        return self.prepared(Split(_take(self.dataset.x, rows), self.dataset.y[rows]))
+
+    def prepared(self, data: Split) -> Split:
+        """`data` with images standardised by the training rows, as float32; tables as they are."""
+        if self.mean is None or self.std is None:
+            return data
+        x = (data.x.astype(np.float32) - self.mean) / self.std
+        return Split(x.astype(np.float32, copy=False), data.y)
+
+
+def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
+    """The parts of the task `spec` (a study's `task` as plain JSON). Raises `UserError` for unusable data."""
+    reference = spec.get("dataset")
+    if not reference:
+        raise UserError(
+            "this needs a dataset, but the study has none; name one in task.dataset (automl list)"
+        )
+    raw = sources.read(reference, spec.get("target"), import_path)
+    name = sources.short_name(reference)
+    names = [metric["name"] for metric in spec.get("metrics") or []]
+    dataset, classes = _encoded(raw, names, name)
+    split = {**SPLIT, **(spec.get("split") or {})}
+    held = 0.0 if dataset.test is not None else split["test"]
+    rows = split_rows(dataset.y, classes, split["validation"], held, split["seed"])
+    mean, std = _statistics(dataset.x, rows.train) if dataset.kind == "image" else (None, None)
+    return Parts(name, dataset, classes, rows, _digest(dataset, rows), mean, std)
+
+
+def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, int]:
+    count = len(raw.y)
+    together = raw.y if raw.test is None else np.concatenate([raw.y, raw.test.y])
+    y, classes = targets.encode(together, raw.classes, names, name)
+    test = None if raw.test is None else Split(raw.test.x, y[count:])
+    return Dataset(raw.x, y[:count], raw.kind, classes, test), classes
+
+
+def _take(x: Any, rows: np.ndarray) -> Any:
+    """A copy of `rows` of an array or DataFrame that shares no memory with it."""
+    if isinstance(x, np.ndarray):
+        return x[rows]
+    return x.iloc[rows].reset_index(drop=True).copy(deep=True)
+
+
+def _statistics(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel over the training `rows`, (C, 1, 1) float32."""
+    train = x[rows]
+    mean = train.mean(axis=(0, 2, 3), dtype=np.float64)
+    std = train.std(axis=(0, 2, 3), dtype=np.float64)
+    std[std == 0] = 1
+    return mean.astype(np.float32)[:, None, None], std.astype(np.float32)[:, None, None]
+
+
+def _digest(dataset: Dataset, rows: Indices) -> str:
+    """Sha256 (hex) over all rows, the official test part, and which row is in which part."""
+    found = hashlib.sha256(f"{dataset.kind} {dataset.classes}".encode())
+    parts = [(dataset.x, dataset.y)]
+    if dataset.test is not None:
+        parts.append((dataset.test.x, dataset.test.y))
+    for x, y in parts:
+        found.update(_bytes(x))
+        found.update(_bytes(y))
+    for index in (rows.train, rows.validation, rows.test):
+        found.update(_bytes(index.astype(np.int64)))
+    return found.hexdigest()
+
+
+def _bytes(x: Any) -> bytes:
+    if isinstance(x, np.ndarray):
+        return f"{x.dtype.str} {x.shape}".encode() + np.ascontiguousarray(x).tobytes()
+    import pandas as pd
+
+    names = repr([str(column) for column in x.columns]).encode()
+    hashes: bytes = pd.util.hash_pandas_object(x, index=False).to_numpy().tobytes()
+    return names + hashes

@@ -1,0 +1,68 @@
+"""Where a dataset comes from: a plug-in, a file, a folder of images, or a function of the user's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from automl import plugins
+from automl.contracts import UserError
+from automl.data import files
+from automl.data.dataset import Dataset, check_dataset
+
+_BUNDLED = "automl.data.datasets."
+
+
+def read(reference: str, target: str | None, import_path: Sequence[str]) -> Dataset:
+    """The dataset that a study calls `reference`. `target` names the target column of a table file.
+
+    Raises `UserError` when there is none of that name or its data breaks a rule.
+    """
+    if is_file(reference):
+        return check_dataset(files.read(find(reference, import_path), target), reference)
+    make: Callable[[], Any] = plugins.load("datasets", reference)
+    if not callable(make):
+        raise UserError(
+            f"a dataset must be a function, but {reference!r} is a {type(make).__name__}; define one"
+        )
+    dataset = check_dataset(make(), reference)
+    if target is not None:
+        raise UserError(
+            f"task.target names a column of a table file, but {reference!r} is not one; remove task.target"
+        )
+    return dataset
+
+
+def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None:
+    """What changes when the data may have changed; None when that cannot be told."""
+    if not reference:
+        return None
+    if is_file(reference):
+        path = find(reference, import_path)
+        inside: list[Path] = sorted(path.rglob("*")) if path.is_dir() else [path]
+        return [[str(file), file.stat().st_mtime_ns, file.stat().st_size] for file in inside]
+    if ":" in reference or not plugins.load("datasets", reference).__module__.startswith(_BUNDLED):
+        return None
+    return [os.environ.get("AUTOML_DATA")]
+
+
+def is_file(reference: str) -> bool:
+    """Whether `reference` names a file or folder rather than a plug-in or function."""
+    return "/" in reference or (":" not in reference and bool(Path(reference).suffix))
+
+
+def find(reference: str, import_path: Sequence[str]) -> Path:
+    """The file `reference`, in `import_path`, then the working directory. Raises `UserError`."""
+    candidates = [folder / reference for folder in (*map(Path, import_path), Path.cwd())]
+    for path in candidates:
+        if path.exists():
+            return path
+    searched = ", ".join(dict.fromkeys(str(path) for path in candidates))
+    raise UserError(f"a dataset file must exist, but there is none at {searched}; correct task.dataset")
+
+
+def short_name(reference: str) -> str:
+    """A name for messages and titles: the file's own, without its folders."""
+    return Path(reference).name if is_file(reference) else reference

@@ -1,0 +1,76 @@
+"""Targets as evaluators need them: int64 class labels, or float64 numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from automl import metrics
+from automl.contracts import UserError
+
+# without a metric that tells, whole numbers with at most this many values are classes
+FEW_VALUES = 20
+
+
+def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> tuple[np.ndarray, int]:
+    """`y`, (n,), as int64 labels 0 … classes-1 or float64 numbers, and the number of classes (0: numbers).
+
+    `classes` None lets the metrics `names` decide. Raises `UserError` for missing targets, a
+    single class, or metrics that do not suit the targets.
+    """
+    import pandas as pd
+
+    values = pd.Series(y)
+    missing = int(values.isna().sum())
+    if missing:
+        raise UserError(
+            f"every row must have a target, but {missing} of {len(values)} rows of {dataset!r} have none; "
+            "remove those rows"
+        )
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise UserError(f"targets must be finite, but {dataset!r} has infinite ones; remove those rows")
+    if classes is None:
+        classes, values = _classes(values, names, dataset)
+    metrics.check(names, classes)
+    if classes == 0:
+        return np.asarray(values, dtype=np.float64), 0
+    labels = np.asarray(values, dtype=np.int64)
+    found = len(np.unique(labels))
+    if found < 2:
+        raise UserError(
+            f"classification needs at least two classes, but {dataset!r} has {found}; check its target"
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UserError(
+            f"labels must lie in 0 … {classes - 1}, but {dataset!r} has {labels.min()} … {labels.max()}; "
+            "correct `classes`"
+        )
+    return labels, classes
+
+
+def _classes(values: Any, names: Sequence[str], dataset: str) -> tuple[int, Any]:
+    """The number of classes (0: numbers) and the encoded values."""
+    import pandas as pd
+
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    whole = numeric and bool((values == np.floor(values)).all())
+    if numeric and not _wants_classes(values, whole, names):
+        return 0, values
+    if numeric and not whole:
+        raise UserError(
+            f"{', '.join(names)} needs classes, but the target of {dataset!r} holds numbers that are "
+            f"not whole, such as {values[values != np.floor(values)].iloc[0]}; "
+            f"use {', '.join(metrics.REGRESSION)}"
+        )
+    codes, labels = pd.factorize(values if numeric else values.astype(str), sort=True)
+    return len(labels), pd.Series(codes)
+
+
+def _wants_classes(values: Any, whole: bool, names: Sequence[str]) -> bool:
+    if any(name in metrics.CLASSIFICATION for name in names):
+        return True
+    if any(name in metrics.REGRESSION for name in names):
+        return False
+    return whole and values.nunique() <= FEW_VALUES

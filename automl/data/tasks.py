@@ -1,0 +1,57 @@
+"""The task of a study: training and validation data, never test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from automl.contracts import Split, Task
+from automl.data import sources
+from automl.data.parts import Parts, load_parts
+
+_last: dict[str, Task] = {}
+
+
+def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
+    """Training and validation data of `spec`, a study's `task` as plain JSON; nothing leads to test rows.
+
+    Files are looked for in `import_path`, then in the working directory. Images are (n, C, H, W)
+    float32, standardised by the training rows' statistics, and read-only; tables are DataFrames.
+    The last task of unchanged files is kept in memory. Raises `UserError` for unusable data.
+    """
+    stamp = sources.stamp(spec.get("dataset"), import_path)
+    key = json.dumps([spec, stamp], sort_keys=True)
+    task = _last.get(key)
+    if task is None:
+        task = _task(load_parts(spec, import_path))
+        _last.clear()
+        if stamp is not None:
+            _last[key] = task
+    return replace(task, train=_guarded(task.train), validation=_guarded(task.validation))
+
+
+def _task(parts: Parts) -> Task:
+    x = parts.dataset.x
+    shape = x.shape[1:] if parts.dataset.kind == "image" else (x.shape[1],)
+    return Task(
+        name=parts.name,
+        kind=parts.dataset.kind,
+        shape=tuple(int(size) for size in shape),
+        classes=parts.classes,
+        train=parts.split(parts.rows.train),
+        validation=parts.split(parts.rows.validation),
+        digest=parts.digest,
+    )
+
+
+def _guarded(split: Split) -> Split:
+    """`split` such that one trial's changes cannot reach the next one's data."""
+    split.y.setflags(write=False)
+    if isinstance(split.x, np.ndarray):
+        split.x.setflags(write=False)
+        return split
+    return Split(split.x.copy(deep=True), split.y)

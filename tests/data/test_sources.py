@@ -1,0 +1,315 @@
+"""Reading datasets: every kind of file, and a clear refusal of every unusable one."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import pickle
+import tarfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from automl.contracts import UserError
+from automl.data import Dataset, load_task
+from automl.data.datasets import cifar10, fashion_mnist
+from automl.data.sealed import open_test
+
+
+def spec(dataset, metric="accuracy", **extra):
+    return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **extra}
+
+
+def frame(rows=60):
+    return pd.DataFrame(
+        {
+            "size": np.arange(rows) / 7,
+            "colour": ["red", "blue", None] * (rows // 3),
+            "weight": np.arange(rows) * 1.5 + 0.25,
+            "kind": ["cat", "dog"] * (rows // 2),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sep"), [("a.csv", ","), ("a.csv.gz", ","), ("a.tsv", "\t"), ("a.tsv.gz", "\t")]
+)
+def test_tables(tmp_path, name, sep):
+    frame().to_csv(tmp_path / name, sep=sep, index=False)
+    task = load_task(spec(tmp_path / name))
+    assert (task.kind, task.shape, task.classes, task.name) == ("table", (3,), 2, name)
+    assert task.train.x["colour"].isna().any()
+    other = load_task(spec(name, "r2", target="weight"), [str(tmp_path)])
+    assert other.classes == 0 and other.train.y.dtype == np.float64
+    assert list(other.train.x.columns) == ["size", "colour", "kind"]
+
+
+@pytest.mark.parametrize(
+    ("values", "metric", "classes"),
+    [
+        ([1, 2, 3], "accuracy", 3),
+        ([1, 2, 3], "rmse", 0),
+        ([1, 2, 3], "mine", 3),
+        ([0.5, 1.5, 2.5], "mine", 0),
+        ([True, False, True], "mine", 2),
+        (["b", "a", "c"], "mine", 3),
+        ([1.0, 2.0, 3.0], "accuracy", 3),
+    ],
+)
+def test_the_metric_decides_what_a_target_is(tmp_path, values, metric, classes):
+    np.savez(tmp_path / "a.npz", x=np.zeros((30, 2)), y=np.array(values * 10))
+    assert load_task(spec(tmp_path / "a.npz", metric)).classes == classes
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((30, 6, 7), (1, 6, 7)),
+        ((30, 3, 6, 7), (3, 6, 7)),
+        ((30, 6, 7, 3), (3, 6, 7)),
+        ((30, 1, 8, 8), (1, 8, 8)),
+        ((30, 5), (5,)),
+    ],
+)
+def test_arrays(tmp_path, shape, expected):
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random(shape), y=np.arange(30) % 2)
+    task = load_task(spec(tmp_path / "a.npz"))
+    assert task.shape == expected
+    assert len(task.train) == 18
+
+
+def paint(folder, colour=(10, 20, 30), size=(6, 5), count=6):
+    for label in ("cat", "dog"):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            Image.new(
+                "RGB" if len(colour) == 3 else "L", size, colour[0] if len(colour) == 1 else colour
+            ).save(folder / label / f"{number}.png")
+
+
+def test_folder_of_images(tmp_path):
+    paint(tmp_path / "colour")
+    assert load_task(spec(tmp_path / "colour")).shape == (3, 5, 6)
+    paint(tmp_path / "grey", colour=(9,))
+    assert load_task(spec(tmp_path / "grey")).shape == (1, 5, 6)
+    paint(tmp_path / "grey" / "dog" / "more", colour=(1, 2, 3))
+    task = load_task(spec(f"{tmp_path}/grey/"))
+    assert (task.shape, task.classes, len(task.train) + len(task.validation)) == ((3, 5, 6), 2, 19)
+
+
+def test_a_users_function(tmp_path, monkeypatch):
+    (tmp_path / "my_data.py").write_text(
+        "import numpy as np\n"
+        "from automl.data import Dataset\n"
+        "def images():\n    return Dataset(np.ones((20, 1, 3, 3)), np.arange(20) % 2, 'image')\n"
+        "def wrong():\n    return [1]\n"
+        "number = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    task = load_task(spec("my_data:images"))
+    assert task.shape == (1, 3, 3) and not task.train.x.any()
+    with pytest.raises(UserError, match="'my_data:wrong' returned list; wrap it"):
+        load_task(spec("my_data:wrong"))
+    with pytest.raises(UserError, match="must be a function, but 'my_data:number' is a int"):
+        load_task(spec("my_data:number"))
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def npz(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+REFUSED = {
+    "missing file": (lambda d: d / "no.csv", {}, "must exist, but there is none at"),
+    "unknown name": (lambda _: "digitz", {}, "did you mean 'digits'"),
+    "unknown kind": (lambda d: write(d / "a.txt", "x"), {}, "must end in .csv"),
+    "empty file": (lambda d: write(d / "a.csv", ""), {}, "readable ','-separated file"),
+    "header only": (lambda d: write(d / "a.csv", "a,y\n"), {}, "0 rows and 2 columns"),
+    "one column": (
+        lambda d: write(d / "a.csv", "a;y\n1;2\n"),
+        {},
+        "1 columns; check the file and its separator",
+    ),
+    "ragged": (lambda d: write(d / "a.csv", "a,y\n1,2\n1,2,3\n"), {}, "readable ','-separated file"),
+    "not gzip": (lambda d: write(d / "a.csv.gz", "a,y\n1,2\n"), {}, "readable ','-separated file"),
+    "target": (
+        lambda d: write(d / "a.csv", "a,kind\n1,2\n"),
+        {"target": "kin"},
+        "did you mean 'kind'.*a, kind",
+    ),
+    "target of images": (lambda _: "digits", {"target": "y"}, "remove task.target"),
+    "missing targets": (lambda d: write(d / "a.csv", "a,y\n" + "1,0\n" * 9 + "2,\n"), {}, "1 of 10 rows"),
+    "one class": (
+        lambda d: write(d / "a.csv", "a,y\n" + "1,0\n" * 9),
+        {},
+        "at least two classes, but 'a.csv' has 1",
+    ),
+    "rare class": (
+        lambda d: write(d / "a.csv", "a,y\n" + "1,0\n" * 9 + "1,b\n"),
+        {},
+        "has 1 rows for 3 parts",
+    ),
+    "infinite cell": (lambda d: write(d / "a.csv", "a,y\n" + "inf,0\n1,1\n" * 9), {}, "infinite ones in a;"),
+    "infinite target": (
+        lambda d: write(d / "a.csv", "a,y\n" + "1,inf\n2,3.5\n" * 9),
+        {},
+        "targets must be finite",
+    ),
+    "not whole": (
+        lambda d: write(d / "a.csv", "a,y\n" + "1,0.5\n2,1.5\n" * 9),
+        {},
+        "not whole, such as 0.5; use",
+    ),
+    "no y": (lambda d: npz(d / "a.npz", x=np.zeros((4, 2))), {}, "must hold the arrays x and y"),
+    "pickled": (lambda d: npz(d / "a.npz", x=np.array([{}], object), y=np.zeros(1)), {}, "plain arrays"),
+    "lengths": (
+        lambda d: npz(d / "a.npz", x=np.zeros((4, 2)), y=np.zeros(3)),
+        {},
+        "4 rows and targets of shape",
+    ),
+    "no rows": (
+        lambda d: npz(d / "a.npz", x=np.zeros((0, 2)), y=np.zeros(0)),
+        {},
+        "has none; check the file",
+    ),
+    "one dimension": (lambda d: npz(d / "a.npz", x=np.zeros(4), y=np.zeros(4)), {}, "has shape"),
+    "nan pixels": (
+        lambda d: npz(d / "a.npz", x=np.full((9, 3, 3), np.nan), y=np.arange(9)),
+        {},
+        "pixels must be",
+    ),
+    "text pixels": (
+        lambda d: npz(d / "a.npz", x=np.full((9, 3, 3), "a"), y=np.arange(9)),
+        {},
+        "numeric array",
+    ),
+    "torn npz": (lambda d: write(d / "a.npz", "PK\x03\x04"), {}, "reading it failed"),
+    "no class folders": (lambda d: d, {}, "at least two classes, but .* has 0"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_unusable_data_is_refused(tmp_path, case):
+    make, extra, message = REFUSED[case]
+    with pytest.raises(UserError, match=message):
+        load_task(spec(make(tmp_path), **extra))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "metric", "kind"), [("iris", "rmse", "classification"), ("diabetes", "f1", "regression")]
+)
+def test_metrics_must_suit_the_task(dataset, metric, kind):
+    with pytest.raises(UserError, match=f"{metric} does not suit {kind}; use one of"):
+        load_task(spec(dataset, metric))
+
+
+def test_unlike_and_damaged_images_are_refused(tmp_path):
+    paint(tmp_path)
+    Image.new("RGB", (7, 5)).save(tmp_path / "dog" / "9.png")
+    with pytest.raises(UserError, match=r"one size, but .*9\.png"):
+        load_task(spec(tmp_path))
+    (tmp_path / "dog" / "9.png").write_bytes(b"\x89PNG")
+    with pytest.raises(UserError, match=r"must be readable, but .*9\.png"):
+        load_task(spec(tmp_path))
+
+
+def test_declared_classes_must_hold(monkeypatch):
+    import automl.data.datasets.iris as module
+
+    wrong = Dataset(pd.DataFrame({"a": range(9)}), np.arange(9) % 3, "table", 2)
+    made = lambda: wrong  # noqa: E731
+    monkeypatch.setattr(module, "PLUGIN", made)
+    with pytest.raises(UserError, match=r"labels must lie in 0 … 1, but 'iris' has 0 … 2"):
+        load_task(spec("iris"))
+
+
+def idx(array):
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return gzip.compress(header + array.astype(np.uint8).tobytes())
+
+
+def write_fashion(folder, rows=40):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, count in zip(fashion_mnist.NAMES, (rows, rows, 20, 20), strict=True):
+        array = np.arange(count) % 10 if "labels" in name else rng.integers(0, 256, (count, 28, 28))
+        (folder / name).write_bytes(idx(array))
+
+
+def test_fashion_mnist_from_the_official_files(tmp_path, monkeypatch):
+    write_fashion(tmp_path / "b" / "fashion_mnist")
+    monkeypatch.setenv("AUTOML_DATA", f"{tmp_path}/a{os.pathsep}{tmp_path}/b")
+    task = load_task(spec("fashion_mnist"))
+    assert (task.shape, task.classes, len(task.train), len(task.validation)) == ((1, 28, 28), 10, 30, 10)
+    assert len(open_test(spec("fashion_mnist"), opening=1)) == 20
+    (tmp_path / "b" / "fashion_mnist" / fashion_mnist.NAMES[0]).write_bytes(idx(np.zeros((3, 3)))[:-9])
+    with pytest.raises(UserError, match="whole gzip file"):
+        fashion_mnist.fashion_mnist()
+    (tmp_path / "b" / "fashion_mnist" / fashion_mnist.NAMES[0]).write_bytes(
+        gzip.compress(b"\0\0\x08\x01\0\0")
+    )
+    with pytest.raises(UserError, match="whole IDX file"):
+        fashion_mnist.fashion_mnist()
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
+def test_absent_local_data_names_what_is_searched(tmp_path, monkeypatch, name):
+    monkeypatch.delenv("AUTOML_DATA", raising=False)
+    with pytest.raises(UserError, match="AUTOML_DATA is not set"):
+        load_task(spec(name))
+    monkeypatch.setenv("AUTOML_DATA", str(tmp_path))
+    with pytest.raises(UserError, match=rf"searched: {tmp_path}/{name}"):
+        load_task(spec(name))
+
+
+def add(archive, name, data):
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    archive.addfile(member, io.BytesIO(data))
+
+
+def write_cifar(folder, name, rows=20):
+    rng = np.random.default_rng(0)
+    with tarfile.open(folder / name, "w:gz") as archive:
+        for batch in [*cifar10.TRAIN, "test_batch"]:
+            x, y = rng.integers(0, 256, (rows, 3072)).astype(np.uint8), np.arange(rows) % 10
+            if name == cifar10.PYTHON:
+                data = pickle.dumps({b"data": x, b"labels": y.tolist(), b"batch_label": b"one"}, protocol=2)
+                add(archive, f"cifar-10-batches-py/{batch}", data)
+            else:
+                data = np.column_stack([y.astype(np.uint8), x]).tobytes()
+                add(archive, f"cifar-10-batches-bin/{batch}.bin", data)
+
+
+def test_cifar_from_both_official_archives(tmp_path, monkeypatch):
+    tasks = []
+    for name in (cifar10.BINARY, cifar10.PYTHON):
+        write_cifar(tmp_path, name)
+        monkeypatch.setenv("AUTOML_DATA", str(tmp_path))
+        tasks.append(load_task(spec("cifar10")))
+        (tmp_path / name).unlink()
+        monkeypatch.setenv("AUTOML_DATA", f"{tmp_path}{os.pathsep}")
+    assert tasks[0].digest == tasks[1].digest
+    assert (tasks[0].shape, len(tasks[0].train), len(tasks[0].validation)) == ((3, 32, 32), 80, 20)
+
+
+def test_a_harmful_pickle_is_not_run(tmp_path, monkeypatch):
+    class Harm:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "canary"),))
+
+    with tarfile.open(tmp_path / cifar10.PYTHON, "w:gz") as archive:
+        for batch in [*cifar10.TRAIN, "test_batch"]:
+            add(archive, f"cifar-10-batches-py/{batch}", pickle.dumps({b"data": Harm(), b"labels": []}))
+    monkeypatch.setenv("AUTOML_DATA", str(tmp_path))
+    with pytest.raises(UserError, match=r"official archive, whole, but .*mkdir is not allowed"):
+        load_task(spec("cifar10"))
+    assert not (tmp_path / "canary").exists()
