@@ -40,8 +40,10 @@ class Ray:
     """Runs jobs on a Ray cluster, as many at once as fit or as asked for."""
 
     class Options(contracts.Options):
-        """`trials_at_once`: default as many as fit; `cpus`, `gpus`: what each trial holds (fractions allowed);
-        `address`: a running cluster (`auto` finds it); by default a cluster of our own on this machine.
+        """`cpus`, `gpus`: what each trial holds, fractions allowed.
+
+        `trials_at_once`: by default as many as fit. `address`: a running cluster (`auto` finds it);
+        by default one of our own on this machine.
         """
 
         trials_at_once: int | None = Field(default=None, ge=1)
@@ -58,14 +60,16 @@ class Ray:
     def check(self) -> None:
         """Start or join the cluster. Raises `UserError` when no node has what a trial asks for."""
         self._connect()
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        nodes = [node["Resources"] for node in alive]
         slots = sum(self._slots(node) for node in nodes)
         if slots == 0:
             cpus, gpus = (max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
             self.close()
             raise UserError(
-                f"a trial must fit on one node, but it asks for cpus={self.cpus:g} gpus={self.gpus:g} and the "
-                f"largest have {cpus:g} CPUs and {gpus:g} GPUs; lower executor.ray.cpus or .gpus, or add a node"
+                f"a trial must fit on one node, but it asks for cpus={self.cpus:g} gpus={self.gpus:g} "
+                f"and the largest have {cpus:g} CPUs and {gpus:g} GPUs; "
+                "lower executor.ray.cpus or .gpus, or add a node"
             )
         self.trials_at_once = min(self.options.trials_at_once or slots, slots)
 
@@ -119,8 +123,8 @@ class Ray:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(
-                f"executor.ray.address must name a running Ray cluster, but got {self.options.address!r}: {error}; "
-                "start one with `ray start --head` or leave the address out"
+                f"executor.ray.address must name a running Ray cluster, but got {self.options.address!r}: "
+                f"{error}; start one with `ray start --head` or leave the address out"
             ) from error
 
     def _slots(self, node: dict[str, float]) -> int:

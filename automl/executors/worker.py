@@ -121,8 +121,9 @@ class WorkerContext:
 
 
 def run_job(job: Job, channel: Channel) -> Outcome:
-    """Evaluate one configuration. What the evaluator raises fails this trial alone; only
-    `KeyboardInterrupt` and `SystemExit` pass through.
+    """Evaluate one configuration. What the evaluator raises fails this trial alone.
+
+    Only `KeyboardInterrupt` and `SystemExit` pass through.
     """
     context: WorkerContext | None = None
     try:
