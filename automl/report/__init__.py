@@ -1,5 +1,7 @@
 """Comparison, statistics, plots and HTML."""
 
 from automl.report.collect import collect
+from automl.report.html import html
+from automl.report.terminal import terminal
 
-__all__ = ["collect"]
+__all__ = ["collect", "html", "terminal"]

@@ -113,8 +113,9 @@ def _power(effect: float, n: int, alpha: float) -> float:
     critical = special.stdtrit(n - 1, 1 - alpha / 2)
     shift = effect * math.sqrt(n)
     missed = special.nctdtr(n - 1, shift, critical)
-    wrong_side = special.nctdtr(n - 1, shift, -critical)  # scipy gives nan where it is below 1e-15
-    return float(1 - missed + np.nan_to_num(wrong_side))
+    wrong_side = special.nctdtr(n - 1, shift, -critical)
+    # scipy gives nan for some vanishing tails: far beyond the critical value nothing is missed
+    return float(1 - np.nan_to_num(missed) + np.nan_to_num(wrong_side))
 
 
 def compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,21 @@ class Units:
         if scaled < 0 and float(text) != 0:
             return f"−{text}"
         return f"+{text}" if sign else text
+
+
+def units_of(data: Mapping[str, Any]) -> Units:
+    """The units of a report's primary metric."""
+    searches = [search for searches in data["arms"].values() for search in searches]
+    bests = [search["best"]["value"] for search in searches if search["best"]]
+    retrained = [value for search in searches for value in (*search["fresh"], *search["test"])]
+    return Units.of(data["metric"], [*bests, *retrained])
+
+
+def budget_text(budget: Mapping[str, float | None]) -> str:
+    """The budget of one search in words."""
+    names = {"device_seconds": "device-seconds", "trials": "trials", "wall_seconds": "seconds of wall time"}
+    given = [f"{budget[key]:,.10g} {name}" for key, name in names.items() if budget.get(key) is not None]
+    return f"at most {' or '.join(given)} a search" if given else ""
 
 
 def p_text(p_value: float) -> str:

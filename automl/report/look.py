@@ -1,0 +1,67 @@
+"""The look of the report's plots: colours, symbols, axes, and text made safe for plotly."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any, Final, TypeAlias
+
+from automl.report.comparison import BASELINE
+
+Figure: TypeAlias = dict[str, Any]
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart; the baseline is grey
+PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87500", "#3a9bdc", "#7a4fbf")
+_SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon")
+_BASELINE_STYLE: Final = ("#6b6b6b", "circle")
+
+
+def arm_styles(data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Colour and symbol of each arm."""
+    colors, symbols = cycle(PALETTE), cycle(_SYMBOLS)
+    return {
+        arm: _BASELINE_STYLE if arm == BASELINE else (next(colors), next(symbols)) for arm in data["arms"]
+    }
+
+
+def faint(color: str) -> str:
+    """A hex colour, nearly transparent."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.14)"
+
+
+def row_axis(labels: Sequence[str]) -> dict[str, Any]:
+    """A y-axis with one labelled row for each of `labels`, from the bottom."""
+    return {
+        "tickvals": list(range(len(labels))),
+        "ticktext": list(labels),
+        "range": [-0.6, len(labels) - 0.4],
+        "automargin": True,
+        "zeroline": False,
+    }
+
+
+def base_layout(*, xaxis: dict[str, Any], yaxis: dict[str, Any], height: int) -> dict[str, Any]:
+    """A layout on white; `height` in pixels, as wide as the page."""
+    axis = {"gridcolor": "#e4e4e4", "linecolor": "#8a8a8a", "zeroline": False, "automargin": True}
+    return {
+        "height": height,
+        "margin": {"l": 64, "r": 24, "t": 36, "b": 56},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "font": {
+            "family": "system-ui, 'Segoe UI', 'Liberation Sans', sans-serif",
+            "size": 13,
+            "color": "#1b1b1b",
+        },
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        "hoverlabel": {"bgcolor": "white", "font": {"color": "#1b1b1b"}},
+        "xaxis": {**axis, **xaxis},
+        "yaxis": {**axis, **yaxis},
+    }
+
+
+def safe(of_user: str) -> str:
+    """Text of a user as plotly shows it literally: plotly's labels understand a little HTML."""
+    return html.escape(of_user, quote=False)
