@@ -1,1 +1,7 @@
 """Projects the ledger into MLflow. The only room that imports mlflow."""
+
+# `environment` first: mlflow reads these settings while it is imported
+from automl.recorder import environment as environment
+from automl.recorder.recorder import Recorder
+
+__all__ = ["Recorder"]

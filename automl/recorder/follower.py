@@ -1,0 +1,172 @@
+"""Follows one campaign in the ledger and writes what is new into MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from automl.contracts import TrialState
+from automl.recorder.images import Artifact
+from automl.recorder.points import Anytime, Point, finish_order
+from automl.recorder.projection import Projection, project
+from automl.recorder.tracking import open_writer
+
+if TYPE_CHECKING:
+    from automl.ledger.ledger import Ledger
+    from automl.ledger.rows import SearchRow, TrialRow
+    from automl.ledger.store import Store
+
+BATCH: Final = 200  # trials in one transaction
+
+
+class Follower:
+    """Knows what MLflow has of a campaign; in memory only running trials and one sum per search.
+
+    Goes on where an earlier one stopped. Every method may be tried again after it has failed.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, campaign_id: str, *, with_trials: bool) -> None:
+        self._ledger, self._campaign_id, self._with_trials = ledger, campaign_id, with_trials
+        self._anytime: dict[str, Anytime] = {}
+        self._live: dict[
+            str, float
+        ] = {}  # running trials that MLflow has: time of their last recorded report
+        self._ended: list[TrialRow] = []  # recorded, not yet part of their search's curve
+        projection, searches = project(ledger, campaign_id)
+        self._token = projection.campaign.token
+        self._writer = open_writer(store, projection.campaign)
+        try:
+            self._restore(projection, searches)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def catch_up(self) -> None:
+        """Record what is new in the ledger."""
+        projection, searches = project(self._ledger, self._campaign_id)
+        self._record_parents(projection, searches)
+        while rows := self._ledger.unrecorded(self._campaign_id, BATCH):
+            self._record(projection, rows)
+        self._record_anytime(projection)
+        self._record_live(projection)
+
+    def complete(self) -> None:
+        """Write searches and the campaign with everything that their trials say together."""
+        self._writer.settle()
+        projection, searches = project(self._ledger, self._campaign_id)
+        openings = self._ledger.openings(self._campaign_id)
+        all_trials = self._ledger.trials(campaign=self._campaign_id)
+        for search in searches:
+            trials = [trial for trial in all_trials if trial.search == search.id]
+            image = projection.search_run(search, trials, openings)
+            self._writer.write([image])
+            self._writer.upload(image.uid, image.artifacts)
+            if search.state == "finished":
+                self._ledger.mark_search_recorded(search.id, 2)
+        self._writer.write([projection.campaign_run(all_trials)])
+        if projection.campaign.state == "finished":
+            self._ledger.mark_campaign_recorded(self._campaign_id, 2)
+
+    def upload(self, identity: str, artifact: Artifact) -> None:
+        """Put an artifact into the run of an identity."""
+        projection, _ = project(self._ledger, self._campaign_id)
+        self._writer.upload(projection.uid(identity), [artifact])
+
+    def suspend(self) -> None:
+        """Say SCHEDULED for what has not ended, unless another driver has taken over."""
+        projection, searches = project(self._ledger, self._campaign_id, interrupted=True)
+        if projection.campaign.token != self._token or projection.campaign.state == "finished":
+            return
+        trials = [row for identity in self._live if (row := self._ledger.trial(identity)) is not None]
+        self._write_unfinished(projection, searches, trials)
+
+    def close(self) -> None:
+        """Close MLflow's connections."""
+        self._writer.close()
+
+    def _restore(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
+        """Go on where an earlier recorder of this campaign stopped."""
+        trials = self._ledger.trials(campaign=self._campaign_id)
+        for trial in sorted((trial for trial in trials if trial.recorded == 2), key=finish_order):
+            self._advance(projection, trial)
+        unfinished = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.recorded]
+        self._write_unfinished(projection, searches, unfinished)
+
+    def _write_unfinished(
+        self,
+        projection: Projection,
+        searches: Sequence[SearchRow],
+        trials: Sequence[TrialRow],
+    ) -> None:
+        """Renew the runs of what has not ended: RUNNING or SCHEDULED as the projection says."""
+        images = [projection.search_run(row) for row in searches if row.recorded and row.state == "running"]
+        if projection.campaign.recorded and projection.campaign.state == "running":
+            images.insert(0, projection.campaign_run())
+        reports = self._ledger.reports(trials=[trial.id for trial in trials]) if trials else {}
+        for trial in trials:
+            own = reports.get(trial.id, [])
+            self._live[trial.id] = max((report.at for report in own), default=0.0)
+            images.append(projection.trial_run(trial, own))
+        self._writer.write(images)
+
+    def _record_parents(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
+        new = [search for search in searches if search.recorded == 0]
+        images = [projection.search_run(search) for search in new]
+        if projection.campaign.recorded == 0:
+            images.insert(0, projection.campaign_run())
+        self._writer.write(images)
+        if projection.campaign.recorded == 0:
+            self._writer.upload(images[0].uid, images[0].artifacts)
+            self._ledger.mark_campaign_recorded(self._campaign_id, 1)
+        for search in new:
+            self._ledger.mark_search_recorded(search.id, 1)
+
+    def _record(self, projection: Projection, rows: Sequence[TrialRow]) -> None:
+        """Record trials that are new or have ended; those whose files cannot be uploaded stay to be done."""
+        recorded = {row.id: 1 if row.state is TrialState.RUNNING else 2 for row in rows}
+        failure: Exception | None = None
+        if self._with_trials:
+            reports = self._ledger.reports(trials=list(recorded))
+            images = [projection.trial_run(row, reports.get(row.id, [])) for row in rows]
+            self._writer.write(images)
+            for image in images:
+                try:
+                    self._writer.upload(image.uid, image.artifacts)
+                except Exception as error:  # one trial's files must not keep back the others
+                    failure = error
+                    del recorded[image.identity]
+            for row in rows:
+                if row.state is TrialState.RUNNING:
+                    self._live[row.id] = max((report.at for report in reports.get(row.id, [])), default=0.0)
+        self._ledger.mark_recorded(recorded)
+        for row in rows:
+            if recorded.get(row.id) == 2:
+                self._live.pop(row.id, None)
+                self._ended.append(row)
+        if failure is not None:
+            raise failure
+
+    def _record_anytime(self, projection: Projection) -> None:
+        """Lengthen the curves of searches by the trials that have ended, in the order they did."""
+        points: dict[str, list[Point]] = {}
+        for trial in sorted(self._ended, key=finish_order):
+            points.setdefault(projection.uid(trial.search), []).extend(self._advance(projection, trial))
+        self._ended.clear()
+        self._writer.append(points)
+
+    def _advance(self, projection: Projection, trial: TrialRow) -> list[Point]:
+        if trial.kind != "trial":
+            return []
+        return self._anytime.setdefault(trial.search, Anytime(projection.metrics[0])).add(trial)
+
+    def _record_live(self, projection: Projection) -> None:
+        """Add what running trials have reported since."""
+        if not self._live:
+            return
+        points: dict[str, list[Point]] = {}
+        for trial, reports in self._ledger.reports(trials=list(self._live)).items():
+            new = [report for report in reports if report.at > self._live[trial]]
+            if new:
+                points[projection.uid(trial)] = projection.report_points(new)
+                self._live[trial] = max(report.at for report in new)
+        self._writer.append(points)

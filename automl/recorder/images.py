@@ -1,0 +1,76 @@
+"""What a run in MLflow must look like, as plain data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automl.ledger.rows import TrialRow
+from automl.recorder.points import Point
+from automl.recorder.texts import to_json
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file or folder at `path`, or a `text`, that belongs at `name` in a run's artifacts."""
+
+    name: str
+    path: Path | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class RunImage:
+    """One MLflow run as it must be. `uid` derives from the identity, `parent` is a uid; times in ms.
+
+    `rewritten`: points that were recorded before may have been replaced since (a second attempt).
+    """
+
+    identity: str
+    parent: str | None
+    status: str
+    start: int
+    end: int | None
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: list[Point]
+    artifacts: list[Artifact] = field(default_factory=list)
+    dataset: tuple[str, str] | None = None  # name, digest
+    rewritten: bool = False
+    uid: str = ""
+    name: str = ""
+
+
+def trial_artifacts(trial: TrialRow) -> Iterator[Artifact]:
+    """The files of a trial. Names that point outside its folder are left out."""
+    if trial.traceback:
+        yield Artifact("traceback.txt", text=trial.traceback)
+    if trial.workdir is None or trial.finished_at is None:
+        return
+    root = Path(trial.workdir) / "artifacts"
+    for name in trial.artifacts or []:
+        path = root / name
+        if path.exists() and path.resolve().is_relative_to(root.resolve()):
+            yield Artifact(name, path=path)
+    model = Path(trial.workdir) / "model"
+    if trial.kind == "final" and model.is_dir():
+        yield Artifact("model", path=model)
+
+
+def trials_table(trials: Sequence[TrialRow]) -> str:
+    """All trials of a search in the form of MLflow's `log_table`, for campaigns without a run per trial."""
+    names = sorted({name for trial in trials for name in trial.config})
+    fields = ("id", "kind", "state", "values", "device_seconds", "seed", "reason")
+    data = [
+        [*(getattr(trial, name) for name in fields), *(trial.config.get(name) for name in names)]
+        for trial in trials
+    ]
+    return json.dumps({"columns": [*fields, *(f"config.{name}" for name in names)], "data": data})
+
+
+def winner_text(trial: TrialRow) -> str:
+    """The selected trial as a JSON file."""
+    fields = ("id", "config", "derived", "seed", "values", "metrics", "device_seconds")
+    return to_json({name: getattr(trial, name) for name in fields})

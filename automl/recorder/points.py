@@ -1,0 +1,93 @@
+"""Points of metrics: one value at a step and a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from automl.contracts import Metric, TrialState
+from automl.ledger.rows import TrialRow
+from automl.recorder.texts import clean_key
+
+LARGEST: Final = 1.7976931348623157e308  # what MLflow stores for infinity
+
+
+class Point(NamedTuple):
+    """One value of a metric; `timestamp` in milliseconds."""
+
+    key: str
+    value: float
+    timestamp: int
+    step: int
+
+
+class Anytime:
+    """Best-so-far of one search against what it has spent, one trial after the other."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._best: float | None = None
+        self.spent = 0.0
+
+    def add(self, trial: TrialRow) -> list[Point]:
+        """The points that the end of `trial` adds; trials come in the order of `finish_order`."""
+        self.spent += trial.device_seconds
+        if trial.state is TrialState.COMPLETE and trial.values:
+            value = trial.values[0]
+            if self._best is None or self._metric.direction.better(value, self._best):
+                self._best = value
+        step, at = round(1000 * self.spent), millis(trial.finished_at or trial.started_at)
+        points = [Point("device_seconds", self.spent, at, step)]
+        if self._best is not None:
+            points.append(Point(clean_key(f"best_{self._metric.name}"), self._best, at, step))
+        return points
+
+
+def finish_order(trial: TrialRow) -> tuple[float, str]:
+    """Sorts finished trials as they ended."""
+    return (trial.finished_at or trial.started_at, trial.id)
+
+
+def stored_value(value: float) -> tuple[float, bool]:
+    """A metric's value as MLflow's tables hold it, and whether it is NaN."""
+    if math.isnan(value):
+        return 0.0, True
+    if math.isinf(value):
+        return math.copysign(LARGEST, value), False
+    return value, False
+
+
+def latest_points(points: Iterable[Point]) -> list[Point]:
+    """Of each key the point MLflow shows: the largest step, then time, then stored value."""
+    latest: dict[str, Point] = {}
+    for point in points:
+        if point.key not in latest or _newness(point) > _newness(latest[point.key]):
+            latest[point.key] = point
+    return list(latest.values())
+
+
+def _newness(point: Point) -> tuple[int, int, float]:
+    return point.step, point.timestamp, stored_value(point.value)[0]
+
+
+def counts(trials: Sequence[TrialRow], at: int, step: int) -> list[Point]:
+    """How many trials ended how, and what all of `trials` cost."""
+    ended = [trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None]
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+    numbers = {f"trials_{state}": float(sum(trial.state is state for trial in ended)) for state in states}
+    numbers["device_seconds"] = sum(trial.device_seconds for trial in trials)
+    return [Point(key, value, at, step) for key, value in numbers.items()]
+
+
+def summary(key: str, values: Sequence[float], at: int, step: int) -> list[Point]:
+    """The mean under `key`, each value under `key`_runs with its position as step."""
+    if not values:
+        return []
+    each = [Point(f"{key}_runs", value, at, number) for number, value in enumerate(values)]
+    return [Point(key, sum(values) / len(values), at, step), *each]
+
+
+def millis(seconds: float) -> int:
+    """POSIX seconds as whole milliseconds."""
+    return round(1000 * seconds)

@@ -1,0 +1,291 @@
+"""What MLflow must hold for each row of the ledger: pure functions, no mlflow.
+
+| ledger | MLflow status | why |
+|---|---|---|
+| running | RUNNING | |
+| running, but its driver is gone | SCHEDULED | it goes on when the campaign is continued |
+| complete | FINISHED | |
+| pruned | KILLED | MLflow's own Optuna storage maps it so, and it can be filtered apart from failures |
+| failed | FAILED | |
+
+Steps: epochs (as the evaluator counts) for trials, device-milliseconds for searches, so that the
+chart of `best_<metric>` over searches is the anytime comparison, however short the trials are.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from automl.contracts import Direction, Metric, TrialState, UserError
+from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.provenance import mask
+from automl.recorder.images import Artifact, RunImage, trial_artifacts, trials_table, winner_text
+from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
+from automl.recorder.texts import (
+    LONG_FILE,
+    LONGEST_PARAM,
+    LONGEST_TAG,
+    clean_key,
+    clean_text,
+    flatten,
+    short,
+    text,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from automl.ledger.ledger import Ledger
+
+TABLE_FILE: Final = "trials.json"
+STATUS: Final = {
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAILED: "FAILED",
+}
+_SPACE = uuid.UUID("6b0f2a52-7f5c-5c3c-9a51-6f1d6c2b7d11")
+
+
+def project(
+    ledger: Ledger, campaign_id: str, *, interrupted: bool = False
+) -> tuple[Projection, list[SearchRow]]:
+    """The projection of a campaign as the ledger has it now, and its searches."""
+    campaign = ledger.campaign(campaign_id)
+    if campaign is None:
+        raise UserError(f"a campaign must be in the ledger to be recorded, but there is no {campaign_id!r}")
+    searches = ledger.searches(campaign_id)
+    return Projection(campaign, searches, interrupted=interrupted), searches
+
+
+def run_uid(campaign: CampaignRow, identity: str) -> str:
+    """32 hex digits that name the run of `identity`; another ledger's campaign of this name differs."""
+    return uuid.uuid5(_SPACE, f"{campaign.created_at!r}/{identity}").hex
+
+
+def study_metrics(campaign: CampaignRow) -> list[Metric]:
+    """The study's metrics, the primary one first."""
+    entries = campaign.spec["task"]["metrics"]
+    return [Metric(entry["name"], Direction(entry["direction"])) for entry in entries]
+
+
+class Projection:
+    """The runs of one campaign. `interrupted`: no driver works on it, so nothing of it is running."""
+
+    def __init__(
+        self, campaign: CampaignRow, searches: Sequence[SearchRow], *, interrupted: bool = False
+    ) -> None:
+        self.with_trials = campaign.spec.get("record", "trials") == "trials"
+        self.campaign = campaign
+        self.metrics = study_metrics(campaign)
+        self._spec = mask(campaign.spec)
+        self._open = "SCHEDULED" if interrupted else "RUNNING"
+        self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
+
+    def campaign_run(self, trials: Sequence[TrialRow] = ()) -> RunImage:
+        """The parent of all runs; its counts and costs are those of `trials`."""
+        row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
+        provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
+        tags = {
+            **provenance,
+            "automl.kind": "campaign",
+            "automl.study": row.study,
+            "automl.state": row.state,
+            "automl.study_digest": row.digest,
+            "automl.executor": _name(row.spec.get("executor")) or "",
+            "mlflow.note.content": campaign_note(row),
+        }
+        code = row.provenance.get("study") or row.provenance.get("project") or {}
+        tags["mlflow.source.git.commit"] = code.get("commit") or ""
+        artifacts = [
+            Artifact("study.json", text=to_json(self._spec)),
+            Artifact("provenance.json", text=to_json(row.provenance)),
+        ]
+        image = RunImage(
+            identity=row.id,
+            parent=None,
+            status=self._open if row.state == "running" else "FINISHED",
+            start=millis(row.created_at),
+            end=_end(row.finished_at),
+            params=dict(flatten(self._spec)),
+            tags=tags,
+            metrics=counts(trials, at, 0) if trials else [],
+            artifacts=artifacts,
+            dataset=self._dataset(),
+        )
+        return self._named(image)
+
+    def search_run(
+        self, search: SearchRow, trials: Sequence[TrialRow] = (), openings: Sequence[OpeningRow] = ()
+    ) -> RunImage:
+        """A search with its anytime curve, counts, and the fresh-seed and test values of its winner."""
+        arm = self._spec.get("arms", {}).get(search.arm) or {}
+        tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
+        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or ""}
+        artifacts = []
+        winner = next((trial for trial in trials if trial.id == search.winner), None)
+        if winner is not None:
+            artifacts.append(Artifact("winner.json", text=winner_text(winner)))
+        if trials and not self.with_trials:
+            artifacts.append(Artifact(TABLE_FILE, text=trials_table(trials)))
+            tags["mlflow.loggedArtifacts"] = json.dumps([{"path": TABLE_FILE, "type": "table"}])
+        image = RunImage(
+            identity=search.id,
+            parent=self.uid(self.campaign.id),
+            status=self._open if search.state == "running" else "FINISHED",
+            start=millis(search.created_at),
+            end=_end(search.finished_at),
+            params={"seed": str(search.seed), **dict(flatten(arm))},
+            tags=tags,
+            metrics=self._search_metrics(search, trials, openings),
+            artifacts=artifacts,
+            dataset=self._dataset(),
+        )
+        return self._named(image)
+
+    def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> RunImage:
+        """A trial with its configuration, its values per step and at the end, and its files."""
+        state = trial.state
+        tags = {
+            **self._search_tags[trial.search],
+            "automl.kind": trial.kind,
+            "automl.number": str(trial.number),
+            "automl.trial_seed": str(trial.seed),
+            "automl.state": str(state),
+            "automl.attempt": str(trial.attempt),
+            "automl.host": trial.host or "",
+            "automl.device": trial.device or "",
+            "automl.reason": trial.reason or "",
+        }
+        params = {key: text(value) for key, value in trial.config.items()}
+        for key, value in (trial.derived or {}).items():
+            params[f"derived.{key}" if key in params else key] = text(value)
+        image = RunImage(
+            identity=trial.id,
+            parent=self.uid(trial.search),
+            status=self._open if state is TrialState.RUNNING else STATUS[state],
+            start=millis(trial.started_at),
+            end=_end(trial.finished_at),
+            params=params,
+            tags=tags,
+            metrics=self._trial_metrics(trial, reports),
+            artifacts=list(trial_artifacts(trial)),
+            rewritten=trial.attempt > 1,
+        )
+        return self._named(image)
+
+    def report_points(self, reports: Sequence[ReportRow]) -> list[Point]:
+        """The points of intermediate values: metrics per step, at the time the report was written."""
+        points = []
+        name = clean_key(self.metrics[0].name)
+        for report in reports:
+            at = millis(report.at)
+            points.append(Point(name, report.value, at, report.step))
+            points.append(Point("device_seconds", report.device_seconds, at, report.step))
+            points.extend(
+                Point(clean_key(key), value, at, report.step) for key, value in (report.metrics or {}).items()
+            )
+        return points
+
+    def uid(self, identity: str) -> str:
+        """The uid of an identity of this campaign."""
+        return run_uid(self.campaign, identity)
+
+    def _trial_metrics(self, trial: TrialRow, reports: Sequence[ReportRow]) -> list[Point]:
+        points = self.report_points(reports)
+        if trial.state is TrialState.RUNNING:
+            return points
+        step = max((report.step for report in reports), default=0)
+        last = {point.key: point.value for point in points if point.step == step}
+        at = millis(trial.finished_at or trial.started_at)
+        # not before any report: with equal steps MLflow shows the value with the latest time
+        at = max([at, *(point.timestamp + 1 for point in points if point.step == step)])
+        final = dict(trial.metrics or {})
+        final |= dict(zip((metric.name for metric in self.metrics), trial.values or [], strict=False))
+        final["device_seconds"] = trial.device_seconds
+        for name, value in final.items():
+            key = clean_key(name)
+            if last.get(key) != value:
+                points.append(Point(key, value, at, step))
+        return points
+
+    def _search_metrics(
+        self, search: SearchRow, trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
+    ) -> list[Point]:
+        metric = self.metrics[0]
+        ended = sorted(
+            (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
+            key=finish_order,
+        )
+        anytime = Anytime(metric)
+        points = [point for trial in ended for point in anytime.add(trial)]
+        if search.finished_at is None:
+            return points
+        at, step = millis(search.finished_at), round(1000 * anytime.spent)
+        points += [point for point in counts(ended, at, step) if point.key != "device_seconds"]
+        fresh = [trial.values[0] for trial in trials if trial.kind == "final" and trial.values]
+        tests = [opening.values for opening in openings if opening.search == search.id and opening.values]
+        points += summary(clean_key(f"fresh_{metric.name}"), fresh, at, step)
+        points += summary(clean_key(f"test_{metric.name}"), tests[-1] if tests else [], at, step)
+        return points
+
+    def _named(self, image: RunImage) -> RunImage:
+        """The image with the tags that every run has, and with nothing that MLflow would cut or refuse."""
+        uid, name = self.uid(image.identity), image.identity.removeprefix(f"{self.campaign.id}/")
+        tags = {key: value for key, value in image.tags.items() if value}
+        tags |= {"automl.id": image.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
+        tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}
+        tags["mlflow.user"] = str(self.campaign.provenance.get("user") or "unknown")
+        long = {f"params.{key}": value for key, value in image.params.items() if len(value) > LONGEST_PARAM}
+        long |= {f"tags.{key}": value for key, value in tags.items() if len(value) > LONGEST_TAG}
+        extra = [Artifact(LONG_FILE, text=to_json(long))] if long else []
+        params = {key: short(clean_text(value), LONGEST_PARAM) for key, value in image.params.items()}
+        return replace(
+            image,
+            uid=uid,
+            name=name,
+            params={clean_key(key): value for key, value in params.items()},
+            tags={clean_key(key): short(clean_text(value), LONGEST_TAG) for key, value in tags.items()},
+            artifacts=[*image.artifacts, *extra],
+        )
+
+    def _tags_of_arm(self, search: SearchRow) -> dict[str, str]:
+        spec = self._spec
+        arm = spec.get("arms", {}).get(search.arm) or {}
+        return {
+            "automl.search": search.id,
+            "automl.arm": search.arm,
+            "automl.seed": str(search.seed),
+            "automl.strategy": _name(arm.get("strategy")) or "",
+            "automl.pruner": _name(arm.get("pruner")) or "",
+            "automl.evaluator": _name(arm.get("evaluator") or spec.get("evaluator")) or "",
+            "automl.reference": str(arm.get("reference") or ""),
+        }
+
+    def _dataset(self) -> tuple[str, str] | None:
+        name = self.campaign.spec["task"].get("dataset")
+        found = self.campaign.provenance.get("data_digest")
+        return None if name is None else (str(name), str(found or "unknown"))
+
+
+def campaign_note(campaign: CampaignRow) -> str:
+    """What the page of a campaign and of its experiment says, as Markdown."""
+    metric = study_metrics(campaign)[0]
+    arms = ", ".join(f"`{arm}`" for arm in campaign.spec.get("arms", {}))
+    return (
+        f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
+        "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, select the searches "
+        f"and chart `best_{metric.name}` by step: steps of a search are device-milliseconds, so this is the "
+        "best value found so far against what was spent. Steps of a trial are epochs or folds."
+    )
+
+
+def _end(finished: float | None) -> int | None:
+    return None if finished is None else millis(finished)
+
+
+def _name(plugin: Any) -> str | None:
+    return plugin.get("name") if isinstance(plugin, Mapping) else plugin

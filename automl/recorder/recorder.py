@@ -1,0 +1,130 @@
+"""The thread that writes a campaign into MLflow, behind its trials and from the ledger alone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from automl.contracts import RunError
+from automl.provenance import mask
+from automl.recorder.images import Artifact
+
+if TYPE_CHECKING:
+    from automl.ledger.ledger import Ledger
+    from automl.ledger.store import Store
+    from automl.recorder.follower import Follower
+
+POLL: Final = 0.3  # seconds between two looks at the ledger
+LEAST: Final = 0.1  # seconds between two looks, however often it is woken
+LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
+
+_log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Keeps MLflow up to date with a campaign. Never blocks a trial: what fails is tried again later.
+
+    `record`: `trials` for a run per trial, `searches` for a table of them in each search's run.
+    """
+
+    def __init__(self, store: Store, ledger: Ledger, campaign_id: str, *, record: str = "trials") -> None:
+        self._store, self._ledger, self._campaign_id = store, ledger, campaign_id
+        self._with_trials = record == "trials"
+        self._follower: Follower | None = None
+        self._attached: deque[tuple[str, Artifact]] = deque()
+        self._lock = threading.Lock()  # one look at a time
+        self._awake = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin recording in the background."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+            self._thread.start()
+
+    def wake(self) -> None:
+        """Say that the ledger has news; without it they are found a little later."""
+        self._awake.set()
+
+    def attach(self, identity: str, path: Path, name: str) -> None:
+        """Put a file into the artifacts of the run of a campaign, search or trial, once it is recorded."""
+        self._attached.append((identity, Artifact(name, path=path)))
+        self._awake.set()
+
+    def drain(self, timeout: float = 120.0) -> None:
+        """Wait until MLflow has all that the ledger has, and close the runs of what is finished.
+
+        Raises `RunError` when MLflow is still away after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        pause = LEAST
+        while True:
+            try:
+                with self._lock:
+                    self._look(complete=True)
+                return
+            except Exception as error:  # whatever MLflow raises: it may be back in a moment
+                if time.monotonic() + pause > deadline:
+                    raise RunError(self._explain(error)) from error
+                _log.info("recording is tried again: %s", error)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def close(self) -> None:
+        """Stop recording. Runs of what has not ended become SCHEDULED until the campaign is continued."""
+        self._closing.set()
+        self._awake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._follower is None:
+            return
+        try:
+            self._look()
+            self._follower.suspend()
+        except Exception as error:  # the ledger has everything; a repair writes it
+            _log.warning("%s", self._explain(error))
+        finally:
+            self._follower.close()
+            self._follower = None
+
+    def _run(self) -> None:
+        pause = LEAST
+        while not self._closing.wait(pause):
+            self._awake.clear()
+            try:
+                with self._lock:
+                    self._look()
+            except Exception as error:  # MLflow or the ledger is away: trials go on, we try again
+                _log.info("recording is tried again: %s", error)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                pause = LEAST
+                self._awake.wait(POLL - LEAST)
+
+    def _look(self, *, complete: bool = False) -> None:
+        if self._follower is None:
+            from automl.recorder.follower import Follower  # importing mlflow takes a second
+
+            self._follower = Follower(
+                self._store, self._ledger, self._campaign_id, with_trials=self._with_trials
+            )
+        self._follower.catch_up()
+        if complete:
+            self._follower.complete()
+        while self._attached:
+            self._follower.upload(*self._attached[0])
+            self._attached.popleft()
+
+    def _explain(self, error: Exception) -> str:
+        study = self._campaign_id.rpartition("-")[0]
+        return (
+            f"MLflow at {mask(self._store.tracking_uri)} does not have all of {self._campaign_id} yet: "
+            f"{error}; everything is safe in the ledger; make MLflow available again, then run "
+            f"`automl audit {study} --repair`"
+        )
