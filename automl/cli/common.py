@@ -1,0 +1,101 @@
+"""What several commands share: arguments, the store, names of campaigns, output."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl.contracts import UserError
+from automl.document import nearest
+
+if TYPE_CHECKING:
+    from automl.ledger import CampaignRow, Ledger, Store
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A study, a campaign such as quickstart-3, or a file.")
+]
+StudyFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="A study file, or the name of a shipped study.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+
+
+def study_path(name: str) -> Path:
+    """The file called `name`, or the shipped study of that name."""
+    path = Path(name)
+    if not path.exists() and name in (shipped := shipped_studies()):
+        return shipped[name]
+    return path
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The study files of this package by name."""
+    folder = Path(str(resources.files("automl.studies")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+@contextlib.contextmanager
+def open_ledger() -> Iterator[tuple[Store, Ledger]]:
+    """The store and its ledger. Raises `UserError` when nothing has been kept there yet; creates nothing."""
+    from automl.ledger import Ledger, resolve_store
+
+    store = resolve_store()
+    if store.url.startswith("sqlite") and not (store.folder / "ledger.db").exists():
+        text = f"a store must hold a campaign to be read, but there is none in {store.folder}"
+        raise UserError(f"{text}; start one with: automl run quickstart, or set AUTOML_STORE")
+    ledger = Ledger.open(store)
+    try:
+        yield store, ledger
+    finally:
+        ledger.close()
+
+
+def find_campaign(ledger: Ledger, name: str) -> CampaignRow:
+    """The campaign of that id, or the latest one of that study. Raises `UserError` when there is neither."""
+    study = name
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        from automl import yamlfile
+
+        data = yamlfile.read(study_path(name)).data
+        study = str(data.get("name")) if isinstance(data, dict) else ""
+    found = ledger.latest(study) or ledger.campaign(study)
+    if found is None:
+        campaigns = ledger.campaigns()
+        known = dict.fromkeys([row.study for row in campaigns] + [row.id for row in campaigns])
+        raise UserError(
+            f"NAME must be a study or campaign that has run, but got {study!r}; {nearest(study, known)}"
+        )
+    return found
+
+
+def emit(data: Any) -> None:
+    """Write one JSON object to standard output."""
+    sys.stdout.write(f"{json.dumps(data)}\n")
+
+
+def say(text: str = "") -> None:
+    """Write a line to standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def note(text: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(f"{text}\n")
+
+
+@contextlib.contextmanager
+def only_json(wanted: bool) -> Iterator[None]:
+    """While it is held and `wanted`, whatever libraries print goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext():
+        yield

@@ -1,0 +1,96 @@
+"""The program `automl`: its commands put together, and how errors reach the user."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import tempfile
+import traceback
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from automl.cli import results, runs, schedules, stores
+from automl.contracts import RunError, UserError
+
+HELP = """
+Search campaigns for architectures, pipelines and hyperparameters: several methods side by side at
+equal cost, a sealed test set, an honest verdict.
+
+A first tour: [bold]automl run studies/quickstart.yaml[/], then [bold]automl report quickstart[/].
+NAME is a study's name, a campaign such as quickstart-3, or a study file.
+Everything is kept in ./.automl, or where AUTOML_STORE says (a folder, or postgresql://…).
+"""
+
+app = typer.Typer(
+    name="automl",
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for room in (runs, results, stores):
+    room.register(app)
+app.add_typer(schedules.app, name="schedule")
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"automl {version('automl-orchestrator')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
+    ] = False,
+) -> None:
+    """Take the options that come before the command."""
+    if debug:
+        os.environ["AUTOML_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 good, 1 failed while running, 2 a mistake of the user, 130 Ctrl-C."""
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == 130:
+            _say(f"interrupted; finished trials are safe; continue with: {_command()}")
+        raise
+    except UserError as error:
+        _say(str(error))
+        sys.exit(2)
+    except RunError as error:
+        _say(str(error))
+        sys.exit(1)
+    except Exception as error:
+        _unexpected(error)
+        sys.exit(1)
+
+
+def _unexpected(error: Exception) -> None:
+    if os.environ.get("AUTOML_DEBUG"):
+        traceback.print_exception(error)
+        return
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="automl-error-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    message = str(error).partition("\n")[0]
+    _say(f"unexpected {type(error).__name__}: {message}; finished trials are safe; traceback: {file.name}")
+
+
+def _command() -> str:
+    return shlex.join(["automl", *sys.argv[1:]])
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

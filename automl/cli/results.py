@@ -1,0 +1,88 @@
+"""Commands about winners: export, train."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl.cli.common import Json, Name, emit, find_campaign, note, only_json, open_ledger, say
+
+PANEL = "Winners"
+
+
+class Format(StrEnum):
+    """What an export writes."""
+
+    YAML = "yaml"
+    TORCH = "torch"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    for command in (export, train):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def export(
+    name: Name,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PATH", help="Default: best.yaml, or best/ for torch."),
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="yaml: configuration and certificate; torch: code and weights.")
+    ] = Format.YAML,
+    arm: Annotated[str | None, typer.Option(help="The winner of this arm instead of the best arm's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the winner of a finished campaign with its certificate.
+
+    The torch format is a folder with model.py, weights.pt and config.json that imports only torch.
+    Example: automl export quickstart -o best.yaml
+    """
+    from automl.export.certificate import export_config
+    from automl.export.torch_folder import export_torch
+
+    write = export_torch if form is Format.TORCH else export_config
+    path = output or Path("best" if form is Format.TORCH else "best.yaml")
+    with only_json(as_json), open_ledger() as (_, ledger):
+        winner = write(ledger, find_campaign(ledger, name).id, path, arm=arm)
+    if as_json:
+        emit({"output": str(path), "winner": winner.model_dump(mode="json")})
+        return
+    found = winner.certificate
+    say(f"wrote {path}: {found.trial}, {found.metric} {found.values.validation:.4g} on validation data")
+    if form is Format.YAML:
+        say(f"train it with: automl train {path}")
+
+
+def train(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `automl export` wrote.")],
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the campaign's.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of initial weights and batches.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, … Default: a GPU where there is one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train an exported winner, log it to MLflow and register it with the alias `candidate`.
+
+    The same command again continues an interrupted training.
+    Example: automl train best.yaml --epochs 50
+    """
+    from automl.export.training import Training
+    from automl.export.training import train as train_winner
+    from automl.ledger import resolve_store
+
+    training = Training(epochs=epochs, seed=seed, device=device)
+    with only_json(as_json):
+        done = train_winner(file, resolve_store(), training, message=note)
+    if as_json:
+        emit({**vars(done), "folder": str(done.folder)})
+        return
+    values = ", ".join(f"{metric} {value:.4f}" for metric, value in done.values.items())
+    say(f"{done.name} version {done.version}: {values} on validation data, {done.device_seconds:.1f} s")
+    say(f"the model is in {done.folder}")

@@ -1,0 +1,171 @@
+"""Commands about campaigns: check, run, report, audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl.cli.common import (
+    Json,
+    Name,
+    Set,
+    StudyFile,
+    emit,
+    find_campaign,
+    note,
+    only_json,
+    open_ledger,
+    say,
+)
+from automl.cli.common import study_path as path_of
+
+if TYPE_CHECKING:
+    from automl.study import Study
+
+PANEL = "Campaigns"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    for command in (check, run, report, audit):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None:
+    """Check a study file: every mistake at once, and what it will cost. Runs and creates nothing.
+
+    Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
+    """
+    from automl.config import load_study
+    from automl.forecast import forecast
+
+    with only_json(as_json):
+        study = load_study(path_of(file), overrides or [])
+        cost = forecast(study)
+    if as_json:
+        emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json()})
+        return
+    say(f"{file} is valid")
+    for line in _forecast(study):
+        say(line)
+
+
+def run(
+    file: StudyFile,
+    overrides: Set = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start a new campaign instead of continuing an interrupted one.")
+    ] = False,
+    progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Run a study, or continue its interrupted campaign. Ctrl-C at any time; nothing finished is lost.
+
+    Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
+    """
+    from automl.config import load_study
+    from automl.ledger import resolve_store
+    from automl.progress import progress_for
+
+    shown = progress_for(progress)
+    study = load_study(path_of(file), overrides or [])
+    if progress != "quiet":
+        for line in _forecast(study):
+            note(line)
+    with only_json(as_json):
+        from automl.campaign import run_campaign
+
+        campaign = run_campaign(study, store=resolve_store(), fresh=fresh, progress=shown)
+    _show_report(campaign, as_json)
+    if not as_json:
+        say(f"\nnext:  automl report {campaign} --html report.html")
+        say("       automl ui")
+        say(f"       automl export {campaign} -o best.yaml")
+
+
+def report(
+    name: Name,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained page.")] = None,
+) -> None:
+    """Show how the arms compare: table, verdicts, validation, fresh-seed and test values.
+
+    Example: automl report quickstart --html report.html
+    """
+    if html is None:
+        _show_report(name, as_json)
+        return
+    from automl.report import collect
+    from automl.report import html as page
+
+    with only_json(as_json), open_ledger() as (_, ledger):
+        data = collect(ledger, find_campaign(ledger, name).id)
+        _write(html, page(data))
+    if as_json:
+        emit(data)
+    else:
+        say(f"wrote {html}")
+
+
+def audit(
+    name: Name,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Write what MLflow misses, remove what is double.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check that MLflow has every trial of the ledger exactly once. Exit code 1 when not.
+
+    Example: automl audit quickstart --repair
+    """
+    from automl.recorder import audit as auditing
+
+    with only_json(as_json), open_ledger() as (store, ledger):
+        campaign = find_campaign(ledger, name).id
+        found = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
+    wrong = {key: found[key] for key in ("missing", "duplicate", "stuck", "different") if found[key]}
+    if as_json:
+        emit(found)
+    else:
+        say(f"{campaign}: {found['trials']} trials, {found['runs']} runs")
+        for key, identities in wrong.items():
+            say(f"{key}: {', '.join(map(str, identities))}")
+        say(
+            f"repair it with: automl audit {name} --repair"
+            if wrong
+            else "every trial is recorded exactly once"
+        )
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _show_report(name: str, as_json: bool) -> None:
+    from automl.report import collect, terminal
+
+    with only_json(as_json), open_ledger() as (_, ledger):
+        data: dict[str, Any] = collect(ledger, find_campaign(ledger, name).id)
+    if as_json:
+        emit(data)
+        return
+    from rich.console import Console
+
+    Console().print(terminal(data))
+
+
+def _forecast(study: Study) -> list[str]:
+    from automl.forecast import forecast
+
+    return [f"{study.name}: {', '.join(study.arms)} × seeds {study.seeds}", *forecast(study).lines()]
+
+
+def _write(path: Path, text: str) -> None:
+    from automl.contracts import UserError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"--html must name a writable file, but got {str(path)!r}: {error.strerror}"
+        ) from error

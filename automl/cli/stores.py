@@ -1,0 +1,88 @@
+"""Commands about what is installed and where things are kept: ui, list, db."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from automl import plugins
+from automl.cli.common import Json, emit, open_ledger, say, shipped_studies
+from automl.contracts import UserError
+
+PANEL = "Store and plug-ins"
+KINDS = [*plugins.PACKAGES, "studies", "campaigns"]
+
+database = typer.Typer(no_args_is_help=True, help="The store's tables.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command(rich_help_panel=PANEL)(ui)
+    app.command("list", rich_help_panel=PANEL)(list_)
+    app.add_typer(database, name="db", rich_help_panel=PANEL)
+
+
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 5000,
+) -> None:
+    """Open MLflow's pages on the store: experiment → campaign → search → trial. Ctrl-C ends it.
+
+    Example: automl ui --port 5001
+    """
+    with open_ledger() as (store, _):
+        pass
+    from automl.recorder.ui import serve
+
+    serve(store, host=host, port=port)
+
+
+def list_(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS), autocompletion=lambda: KINDS)],
+    as_json: Json = False,
+) -> None:
+    """List what can be named in a study file, the shipped studies, or the campaigns of the store.
+
+    Example: automl list strategies
+    """
+    if kind not in KINDS:
+        raise UserError(plugins.unknown("KIND", kind, KINDS))
+    rows = (
+        _campaigns() if kind == "campaigns" else _studies() if kind == "studies" else plugins.summaries(kind)
+    )
+    if as_json:
+        emit(rows)
+        return
+    width = max(map(len, rows), default=0)
+    for name, text in rows.items():
+        say(f"{name:{width}}  {text}".rstrip())
+
+
+def _campaigns() -> dict[str, Any]:
+    with open_ledger() as (_, ledger):
+        return {row.id: ledger.status(row) for row in ledger.campaigns()}
+
+
+def _studies() -> dict[str, Any]:
+    found = {}
+    for name, path in shipped_studies().items():
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        found[name] = first.removeprefix("#").strip() if first.startswith("#") else str(path)
+    return found
+
+
+@database.command()
+def upgrade() -> None:
+    """Migrate an older store to this version, after a copy of its SQLite files.
+
+    Example: AUTOML_STORE=postgresql://team@db/automl automl db upgrade
+    """
+    from automl.ledger import resolve_store
+    from automl.ledger import upgrade as migrate
+
+    store = resolve_store()
+    copies = migrate(store)
+    for copy in copies:
+        say(f"kept a copy: {copy}")
+    say(f"{store.shown} is up to date")
