@@ -1,0 +1,152 @@
+"""`best.yaml`: a campaign's winner as a versioned file with a certificate, written and read back.
+
+The file ends in a checksum of everything before it, so a certificate cannot be changed by accident.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field
+
+from automl import validation, yamlfile
+from automl.checkpoints import write_atomically
+from automl.config import Budget, SpaceSpec, TaskSpec
+from automl.contracts import Config, PluginSpec, UserError, digest
+from automl.document import Mistake, shown
+from automl.study import Part
+
+VERSION = 1
+_AGAIN = "export it again (automl export)"
+_HEADER = f"""\
+# A winner and its certificate. Train it with: automl train FILE
+# Format {VERSION}; the checksum at the end covers all values, so options are changed by flags, not in here.
+"""
+_LOOKS_LIKE_NUMBER = re.compile(r"[-+.\d][\d.eE+-]*")
+
+
+class Comparison(Part):
+    """The winner's arm against the baseline, over the campaign's seeds."""
+
+    against: str
+    verdict: Literal["better", "worse", "undecided", "is the baseline"]
+    compared: str
+    difference: float | None = None
+    interval: list[float | None] | None = None
+    p_value: float | None = None
+    sentence: str
+
+
+class Cost(Part):
+    """Device-seconds: of the winner's search, of its retrainings, of all searches of the campaign."""
+
+    search: float
+    retraining: float
+    all_searches: float
+
+
+class Values(Part):
+    """The winner's metric: when it was selected, retrained with fresh seeds, and on the sealed test set."""
+
+    validation: float
+    fresh: list[float]
+    test: list[float]
+
+
+class Certificate(Part):
+    """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided."""
+
+    campaign: str
+    arm: str
+    seed: int
+    trial: str
+    selected_by: str
+    metric: str
+    direction: Literal["maximize", "minimize"]
+    budget: Budget
+    device_seconds: Cost
+    arms: list[str]
+    seeds: list[int]
+    values: Values
+    baseline_beaten: bool | None
+    baseline: Comparison | None
+    test_openings: int
+    code: dict[str, str | None]
+    data: str | None
+
+
+class Winner(Part):
+    """All that `automl train` needs and all that is claimed. `genotype`: what a one-shot search derived."""
+
+    version: Literal[1] = Field(description=f"this version reads format {VERSION}: {_AGAIN}")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description=_AGAIN)
+    task: TaskSpec
+    space: SpaceSpec
+    config: Config
+    genotype: Config | None = None
+    training: PluginSpec
+    import_path: list[str]
+    certificate: Certificate
+    provenance: dict[str, Any]
+    checksum: str = Field(default="", description=_AGAIN)
+
+    @property
+    def trained(self) -> Config:
+        """The configuration that is trained."""
+        return self.config if self.genotype is None else self.genotype
+
+    def sealed(self) -> Winner:
+        """The same with its checksum."""
+        return self.model_copy(update={"checksum": self.digest()})
+
+    def digest(self) -> str:
+        """Sha256 (hex) of all values but the checksum."""
+        return digest(self.model_dump(mode="json", exclude={"checksum"}))
+
+
+def write_winner(winner: Winner, path: Path) -> None:
+    """Write `best.yaml`, whole or not at all. Raises `UserError` when the folder cannot be written."""
+    data = winner.sealed().model_dump(mode="json")
+    if data["genotype"] is None:
+        del data["genotype"]
+    text = _HEADER + yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise UserError(f"{path}: must be a file that can be written, but: {error.strerror}") from error
+
+
+def read_winner(path: Path) -> Winner:
+    """The winner of a file. Raises `UserError` with every mistake, or when its checksum does not match."""
+    document = yamlfile.read(path)
+    if not isinstance(document.data, dict):
+        text = f"must be a file that `automl export` wrote, but got {shown(document.data)}; {_AGAIN}"
+        raise document.error([*document.mistakes, Mistake((), text)])
+    mistakes = [*document.mistakes, *validation.check(Winner, document.data)]
+    if mistakes:
+        raise document.error(mistakes)
+    winner = Winner.model_validate_json(json.dumps(document.data))
+    if winner.checksum != winner.digest():
+        text = f"must be the checksum of the values above, but they were changed or cut off; {_AGAIN}"
+        raise document.error([Mistake(("checksum",), text)])
+    return winner
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text that our reader (YAML 1.2) takes for the same: no aliases, numbers in texts quoted."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = "'" if _LOOKS_LIKE_NUMBER.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
