@@ -56,6 +56,7 @@ class _Check:
     def __init__(self, draft: Draft, folder: Path) -> None:
         self.draft, self.folder = draft, folder
         self.wrong = set(draft.broken)
+        self.unusable: set[KeyPath] = set()  # plug-ins that are unknown or have wrong options
         self.spaces: dict[KeyPath, Space | None] = {}
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -68,10 +69,16 @@ class _Check:
             if not any(found.path[: len(broken)] == broken for broken in draft.broken):
                 yield Mistake(draft.written(found.path), found.text)
             self.wrong.add(found.path)
-        for use in draft.plugins:
-            yield from checks.check_plugin(use)
+        for path, text in self._plugins():
+            yield Mistake(draft.written(path), text)
         for path, text in self._rules():
             yield Mistake(draft.written(path), text)
+
+    def _plugins(self) -> Iterator[Mistake]:
+        for use in self.draft.plugins:
+            found = list(checks.check_plugin(use))
+            self.unusable |= {use.path} if found else set()
+            yield from found
 
     def _rules(self) -> Iterator[Mistake]:
         evaluator = self._plugin("evaluator")
@@ -98,7 +105,7 @@ class _Check:
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
         yield from self._space("space")
-        yield from self._arms(evaluator, len(task.metrics) if task else 1)
+        yield from self._arms(evaluator, task)
 
     def _dataset(self) -> Iterator[Mistake]:
         task = self.draft.data.get("task")
@@ -106,7 +113,7 @@ class _Check:
             task["dataset"], found = checks.check_dataset(task["dataset"], self.folder)
             yield from found
 
-    def _arms(self, evaluator: PluginSpec | None, metrics: int) -> Iterator[Mistake]:
+    def _arms(self, evaluator: PluginSpec | None, task: TaskSpec | None) -> Iterator[Mistake]:
         arms = self.draft.data.get("arms")
         names = list(arms) if isinstance(arms, dict) else []
         found = {name: self._part(Arm, "arms", name) for name in names}
@@ -118,13 +125,21 @@ class _Check:
             if arm is None:
                 continue
             where = ("arms", name)
-            yield from checks.check_arm(name, arm, metrics, where)
+            yield from checks.check_arm(name, arm, len(task.metrics) if task else 1, where)
             if arm.reference is not None:
                 space, mistakes = checks.load_space(SpaceSpec(name=arm.reference), (*where, "reference"))
                 yield from [Mistake((*where, "reference"), text) for _, text in mistakes]
             else:
                 yield from self._space(*where, "space")
                 space = self.spaces.get((*where, "space") if arm.space else ("space",))
+            path = (*where, "strategy")
+            if (
+                space is not None
+                and arm.strategy is not None
+                and task is not None
+                and path not in self.unusable
+            ):
+                yield from checks.check_strategy(arm.strategy, space, task.metrics, path)
             if space is not None and evaluator is not None:
                 yield from checks.check_builders(space, arm.evaluator or evaluator, evaluator, where)
 

@@ -12,7 +12,7 @@ MAX_SEEDS = 1000
 
 
 class Use(NamedTuple):
-    """A plug-in that a study names, and the key path where it does."""
+    """A plug-in that a study names, and the written-out key path where it does."""
 
     kind: str
     name: str
@@ -160,7 +160,7 @@ def _expand_plugin(draft: Draft, owner: dict[str, Any], path: KeyPath, kind: str
         rule = f"the options of {name} must be a mapping, but got {shown(options)}"
         draft.refuse((*path, "options"), f"{rule}; write {{{name}: {{option: value}}}}")
     else:
-        draft.plugins.append(Use(kind, name, options, draft.written((*path, "options"))))
+        draft.plugins.append(Use(kind, name, options, path))
 
 
 def _expand_seeds(draft: Draft) -> None:
@@ -192,4 +192,4 @@ def _expand_arms(draft: Draft) -> None:
     if "random" not in arms and not only_references:
         draft.data["arms"] = {"random": {"strategy": {"name": "random", "options": {}}}, **arms}
         draft.origins["arms", "random"] = ("arms",)
-        draft.plugins.append(Use("strategies", "random", {}, ("arms",)))
+        draft.plugins.append(Use("strategies", "random", {}, ("arms", "random", "strategy")))

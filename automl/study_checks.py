@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 from cronsim import CronSim, CronSimError
 
 from automl import plugins, validation
-from automl.contracts import PluginSpec, UserError
+from automl.contracts import Metric, PluginSpec, UserError
 from automl.document import KeyPath, Mistake, nearest, shown
 from automl.shorthands import Use
 from automl.space import Space
@@ -31,9 +32,9 @@ def check_plugin(use: Use) -> Iterator[Mistake]:
             what = plugins.SINGULAR[use.kind]
             raise UserError(f"a {what} must have Options, but {use.name!r} has none; see the README")
         for path, text in validation.check(options, use.options):
-            yield Mistake((*use.path, *path), text)
+            yield Mistake((*use.path, "options", *path), text)
     except UserError as error:
-        yield Mistake(use.path, _line(error))
+        yield Mistake((*use.path, "options"), _line(error))
 
 
 def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mistake]]:
@@ -162,6 +163,19 @@ def check_arm(name: str, arm: Arm, metrics: int, where: KeyPath) -> Iterator[Mis
     if metrics > 1 and arm.pruner.name != "none":
         text = f"pruning needs a single metric, but got {metrics}; remove the pruner"
         yield Mistake((*where, "pruner"), text)
+
+
+def check_strategy(
+    strategy: PluginSpec, space: Space, metrics: list[Metric], path: KeyPath
+) -> Iterator[Mistake]:
+    """Whether the strategy can search this space and these metrics. Its options must be valid."""
+    try:
+        plugin = plugins.load("strategies", strategy.name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna marks several samplers as experimental
+            plugin(plugin.Options(**strategy.options)).sampler(space, metrics, 0, 0)
+    except UserError as error:
+        yield Mistake(path, _line(error))
 
 
 def check_builders(

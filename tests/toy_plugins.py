@@ -5,10 +5,14 @@ from pathlib import Path
 _OPTIONS = """
 from pydantic import Field
 from automl import contracts
+from automl.contracts import UserError
 class Plugin:
     class Options(contracts.Options):
         {fields}
     def __init__(self, options): self.options = options
+    def sampler(self, space, metrics, seed, search_seed):
+        if "no_sampler" in space.parameters:
+            raise UserError("this strategy must be able to search the space, but got a space it cannot")
 PLUGIN = Plugin
 """
 _FIELDS = {
@@ -28,6 +32,7 @@ _FIELDS = {
 _SPACES = {
     "cells": "Space({'edge_0': Choice(['none', 'skip']), 'width': Int(8, 32)}, network=len, supernet=len)",
     "flat": "Space({'x': Float(0, 1), 'y': Float(-1, 1)})",
+    "unsearchable": "Space({'no_sampler': Float(0, 1)}, network=len, supernet=len)",
     "resnet": "Space({'depth': Int(8, 8)}, network=len)",
 }
 

@@ -58,7 +58,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 good, 1 failed while running, 2 a mistake of the user, 130 Ctrl-C."""
+    """Run the command line. Exit codes: 0 good, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
     try:
         app()
     except SystemExit as end:
