@@ -1,0 +1,133 @@
+"""Fit a scikit-learn pipeline on a table: k-fold cross-validation on the training rows, one fold a step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from automl import contracts, metrics
+from automl.checkpoints import write_atomically
+from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError, derive_seed
+from automl.evaluators.tables import TableModel
+
+FORMAT = 1
+PROBABILISTIC = {"log_loss", "roc_auc"}
+
+
+class PipelineOptions(contracts.Options):
+    """How a pipeline is evaluated. `deadline` is in wall seconds."""
+
+    folds: int = Field(5, ge=2, le=50)
+    deadline: float = Field(3600, gt=0)
+
+
+class Pipeline:
+    """The evaluator `pipeline`. Its value is the mean over the folds, which are the same for all trials."""
+
+    Options: ClassVar[type[contracts.Options]] = PipelineOptions
+
+    def __init__(self, options: PipelineOptions) -> None:
+        self.options = options
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        """Cross-validate `config`, reporting the running mean after each fold.
+
+        A final evaluation fits on all training rows instead, and its value is that on validation.
+        """
+        task, names = context.task, [metric.name for metric in context.metrics]
+        _require_table(task, names)
+        if context.final:
+            return self._fit_final(config, context, names)
+        found = context.checkpoint.load()
+        scores: list[list[float]] = found[1]["scores"] if found else []
+        for fold, (fit, held) in enumerate(self._folds(task), start=1):
+            if fold <= len(scores):
+                continue
+            data = Split(task.train.x.iloc[held], task.train.y[held])
+            part = Split(task.train.x.iloc[fit], task.train.y[fit])
+            values = _score(_model(config, task, names, context.seed), part, data, names)
+            scores.append([values[name] for name in names])
+            means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
+            context.report(fold, means[names[0]], **{name: means[name] for name in names[1:]})
+            context.checkpoint.save(fold, {"scores": scores})
+        means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
+        spread = zip(names, np.std(scores, axis=0, ddof=1).tolist(), strict=True)
+        return Result(metrics.finite(means, names), {f"{name}_fold_std": value for name, value in spread})
+
+    def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
+        """Metrics on `data` of the pipeline described in the folder `model`.
+
+        It is fitted again on the training rows, by the same configuration and seed: equal to
+        what was fitted then, and no pickle has to be trusted. Raises `UserError` when the data
+        are not those it was fitted on.
+        """
+        try:
+            described = json.loads((model / "config.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"a model folder must hold config.json, but {model}: {error}; train it again"
+            ) from error
+        if described["task"] != task.digest:
+            raise UserError(
+                "a pipeline must be scored on the data it was fitted on, but their digests differ: "
+                f"{described['task']} and {task.digest}; train it again"
+            )
+        names = [metric.name for metric in metrics]
+        _require_table(task, names)
+        return _score(_model(described["config"], task, names, described["seed"]), task.train, data, names)
+
+    def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
+        task = context.task
+        values = _score(_model(config, task, names, context.seed), task.train, task.validation, names)
+        folder = context.workdir / "model"
+        folder.mkdir(parents=True, exist_ok=True)
+        described = {"format": FORMAT, "config": config, "seed": context.seed, "task": task.digest}
+        write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
+        context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
+        return Result(metrics.finite(values, names))
+
+    def _folds(self, task: Task) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows to fit on and rows held out, by a seed of the data: paired across trials."""
+        from sklearn.model_selection import KFold, StratifiedKFold
+
+        rows, folds = len(task.train), self.options.folds
+        smallest = int(np.bincount(task.train.y).min()) if task.classes else rows
+        if smallest < folds:
+            what = "rows of the rarest class" if task.classes else "training rows"
+            raise UserError(
+                f"every fold must get a row of each class, but there are {smallest} {what} for {folds} "
+                "folds; lower evaluator.pipeline.folds or merge rare classes"
+            )
+        kind = StratifiedKFold if task.classes else KFold
+        found: Iterator[tuple[np.ndarray, np.ndarray]] = kind(
+            folds, shuffle=True, random_state=derive_seed(task.digest, "folds")
+        ).split(np.zeros(rows), task.train.y)
+        return found
+
+
+def _model(config: Config, task: Task, names: list[str], seed: int) -> TableModel:
+    return TableModel(config, task.classes, seed, calibrate=not PROBABILISTIC.isdisjoint(names))
+
+
+def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict[str, Any]:
+    return metrics.score(names, data.y, model.fit(fit.x, fit.y).predict(data.x))
+
+
+def _require_table(task: Task, names: list[str]) -> None:
+    if task.kind != "table":
+        raise UserError(
+            f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; use the evaluator network"
+        )
+    resources = [name for name in names if name in metrics.RESOURCES]
+    if resources:
+        raise UserError(
+            f"a pipeline measures predictions, but got the metrics {', '.join(resources)}; remove them"
+        )
+
+
+PLUGIN = Pipeline

@@ -1,0 +1,247 @@
+"""From a configuration to a scikit-learn pipeline for tables, for classification and regression."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from automl.contracts import Config, UserError
+
+# what a configuration leaves out has these values
+DEFAULTS: Config = {
+    "model": "gradient_boosting",
+    "imputation": "median",
+    "encoding": "one_hot",
+    "scaling": "standard",
+    "linear_c": 1.0,
+    "knn_neighbors": 5,
+    "knn_weights": "uniform",
+    "knn_power": 2,
+    "svm_c": 1.0,
+    "svm_gamma": 0.1,
+    "forest_trees": 100,
+    "forest_features": 0.5,
+    "forest_leaf": 1,
+    "boosting_rate": 0.1,
+    "boosting_rounds": 100,
+    "boosting_leaves": 31,
+    "boosting_leaf": 20,
+    "boosting_l2": 0.0,
+    "mlp_width": 64,
+    "mlp_depth": 1,
+    "mlp_alpha": 1e-4,
+    "mlp_rate": 1e-3,
+}
+CATEGORIES = 32
+
+
+class TableModel:
+    """A pipeline to be fitted once. `classes`: 0 for regression; `seed` goes into every random state.
+
+    `calibrate` asks for probabilities of models that have none of their own. Raises `UserError`
+    for a parameter or value that no pipeline has.
+    """
+
+    def __init__(self, config: Config, classes: int, seed: int, *, calibrate: bool = False) -> None:
+        unknown = sorted(set(config) - set(DEFAULTS))
+        if unknown:
+            raise UserError(
+                f"a space for pipelines must have parameters among {', '.join(DEFAULTS)}, but got "
+                f"{', '.join(unknown)}; rename or remove them"
+            )
+        self.config: dict[str, Any] = {**DEFAULTS, **config}
+        self.classes = classes
+        self.seed = seed
+        self.calibrate = calibrate
+        self._fitted: Any = None
+
+    def fit(self, x: Any, y: np.ndarray) -> TableModel:
+        """Fit on the DataFrame `x` (n, features) and targets `y` (n,)."""
+        from sklearn.pipeline import make_pipeline
+
+        table = tidy(x)
+        steps = [_columns(table, self.config), _scaler(self.config["scaling"], len(table))]
+        self._fitted = make_pipeline(*(step for step in steps if step is not None), self._model(len(table)))
+        with quiet():
+            self._fitted.fit(table, y)
+        return self
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Class probabilities (n, classes), or values (n,) for regression."""
+        with quiet():
+            if not self.classes:
+                return np.asarray(self._fitted.predict(tidy(x)), dtype=np.float64)
+            if hasattr(self._fitted, "predict_proba"):
+                found = self._fitted.predict_proba(tidy(x))
+            else:
+                found = self._fitted.predict(tidy(x))[:, None] == self._fitted.classes_
+        probabilities = np.zeros((len(x), self.classes))
+        probabilities[:, self._fitted.classes_] = found
+        return probabilities
+
+    def _model(self, rows: int) -> Any:
+        from sklearn.calibration import CalibratedClassifierCV
+        from sklearn.compose import TransformedTargetRegressor
+        from sklearn.preprocessing import StandardScaler
+
+        make = _choice("model", self.config, _FAMILIES)
+        model = make(self.config, bool(self.classes), self.seed, rows)
+        if not self.classes:
+            return TransformedTargetRegressor(model, transformer=StandardScaler())
+        if self.calibrate and not hasattr(model, "predict_proba"):
+            return CalibratedClassifierCV(model, ensemble=False, cv=3)
+        return model
+
+
+def tidy(x: Any) -> Any:
+    """Numbers and truth values as float64, everything else as strings with `missing` for what is missing."""
+    import pandas as pd
+
+    columns = {}
+    for name, column in x.items():
+        if pd.api.types.is_numeric_dtype(column):
+            columns[name] = column.astype("float64")
+        else:
+            columns[name] = column.astype(str).astype(object).where(column.notna(), "missing")
+    return pd.DataFrame(columns, index=x.index)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what a bad candidate may rightly say while it is fitted; its score tells the same."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # 2026-11-21, scikit-learn 1.9: a fit that stops at max_iter is a candidate like any other
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # 2026-11-21, scikit-learn 1.9: BLAS in MLP and SVM overflows for extreme hyperparameters
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+def _columns(table: Any, config: dict[str, Any]) -> Any:
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+
+    if config["imputation"] not in ("mean", "median", "most_frequent"):
+        raise _unknown("imputation", config, ["mean", "median", "most_frequent"])
+    encoders: dict[str, Callable[[], Any]] = {
+        "one_hot": lambda: OneHotEncoder(
+            handle_unknown="infrequent_if_exist", max_categories=CATEGORIES, sparse_output=False
+        ),
+        "ordinal": lambda: OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    }
+    numbers = list(table.select_dtypes("number").columns)
+    return ColumnTransformer(
+        [
+            ("numbers", SimpleImputer(strategy=config["imputation"], keep_empty_features=True), numbers),
+            ("words", _choice("encoding", config, encoders)(), [c for c in table if c not in numbers]),
+        ]
+    )
+
+
+def _scaler(name: str, rows: int) -> Any:
+    from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
+
+    scalers: dict[str, Callable[[], Any]] = {
+        "none": lambda: None,
+        "standard": StandardScaler,
+        "robust": RobustScaler,
+        "quantile": lambda: QuantileTransformer(
+            n_quantiles=min(1000, rows), subsample=rows, output_distribution="normal"
+        ),
+    }
+    return _choice("scaling", {"scaling": name}, scalers)()
+
+
+def _linear(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    if classify:
+        return LogisticRegression(C=c["linear_c"], max_iter=500, random_state=seed)
+    return Ridge(alpha=1 / c["linear_c"], random_state=seed)
+
+
+def _knn(c: dict[str, Any], classify: bool, _seed: int, rows: int) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    family = KNeighborsClassifier if classify else KNeighborsRegressor
+    return family(min(c["knn_neighbors"], rows), weights=c["knn_weights"], p=c["knn_power"])
+
+
+def _svm(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
+    from sklearn.svm import SVC, SVR
+
+    if classify:
+        return SVC(C=c["svm_c"], gamma=c["svm_gamma"], random_state=seed)
+    return SVR(C=c["svm_c"], gamma=c["svm_gamma"])
+
+
+def _forest(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
+    from sklearn import ensemble
+
+    name = "RandomForest" if c["model"] == "random_forest" else "ExtraTrees"
+    family = getattr(ensemble, name + ("Classifier" if classify else "Regressor"))
+    return family(
+        n_estimators=c["forest_trees"],
+        max_features=c["forest_features"],
+        min_samples_leaf=c["forest_leaf"],
+        n_jobs=1,
+        random_state=seed,
+    )
+
+
+def _boosting(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    family = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
+    return family(
+        learning_rate=c["boosting_rate"],
+        max_iter=c["boosting_rounds"],
+        max_leaf_nodes=c["boosting_leaves"],
+        min_samples_leaf=c["boosting_leaf"],
+        l2_regularization=c["boosting_l2"],
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def _mlp(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    family = MLPClassifier if classify else MLPRegressor
+    return family(
+        hidden_layer_sizes=(c["mlp_width"],) * c["mlp_depth"],
+        alpha=c["mlp_alpha"],
+        learning_rate_init=c["mlp_rate"],
+        max_iter=100,
+        random_state=seed,
+    )
+
+
+_FAMILIES: dict[str, Callable[[dict[str, Any], bool, int, int], Any]] = {
+    "linear": _linear,
+    "knn": _knn,
+    "svm": _svm,
+    "random_forest": _forest,
+    "extra_trees": _forest,
+    "gradient_boosting": _boosting,
+    "mlp": _mlp,
+}
+
+
+def _choice(name: str, config: dict[str, Any], known: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
+    if config[name] not in known:
+        raise _unknown(name, config, list(known))
+    return known[config[name]]
+
+
+def _unknown(name: str, config: dict[str, Any], known: list[str]) -> UserError:
+    return UserError(
+        f"{name} must be one of {', '.join(known)}, but got {config[name]!r}; change the search space"
+    )
