@@ -92,7 +92,7 @@ def _curve_traces(
         xs, mean, low, high = ([*values, values[-1]] for values in (xs, mean, low, high))
         xs[-1] = extend_to
     step = {"shape": "hv", "color": color}
-    common = {"x": xs, "legendgroup": arm, "hoverinfo": "skip", "type": "scatter", "mode": "lines"}
+    common = {"x": xs, "legendgroup": safe(arm), "hoverinfo": "skip", "type": "scatter", "mode": "lines"}
     edge = {**step, "width": 0}
     yield {**common, "y": low, "line": edge, "showlegend": False}
     fill = {"fill": "tonexty", "fillcolor": faint(color)}
@@ -104,9 +104,19 @@ def _curve_traces(
         "mode": "lines+markers",
         "line": {**step, "width": 2.5, "dash": "dash" if extend_to is not None else "solid"},
         "marker": {"symbol": symbol, "size": [0] * (len(xs) - 1) + [9], "opacity": 1},
+        "error_y": {**_bars(mean, low, high, color), "visible": len(xs) <= 2 and extend_to is None},
         "customdata": list(zip(low, high, strict=True)),
         "hoverinfo": "all",
         "hovertemplate": "%{x:.1f} device-seconds: %{y:.4g} (%{customdata[0]:.4g} to %{customdata[1]:.4g})",
+    }
+
+
+def _bars(mean: list[float], low: list[float], high: list[float], color: str) -> dict[str, Any]:
+    """From worst to best seed, for arms of a single trial, which have no band."""
+    return {
+        "array": [top - middle for top, middle in zip(high, mean, strict=True)],
+        "arrayminus": [middle - bottom for middle, bottom in zip(mean, low, strict=True)],
+        "color": color,
     }
 
 

@@ -123,7 +123,7 @@ def _figures(data: Mapping[str, Any], units: Units) -> Drawn:
         candidates[f"plot-pareto-{i}"] = (
             f"{metric} against {other['name']} of all trials",
             search_figures.pareto(data, i),
-            "Large marks: trials of the Pareto set, which no other trial beats in every metric.",
+            "Large marks: trials of the Pareto set, none is as good in all metrics and better in one.",
         )
     return {name: (alt, figure, caption) for name, (alt, figure, caption) in candidates.items() if figure}
 

@@ -13,7 +13,7 @@ Figure: TypeAlias = dict[str, Any]
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; the baseline is grey
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87500", "#3a9bdc", "#7a4fbf")
-_SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon")
+_SYMBOLS: Final = ("square", "diamond", "triangle-up", "x", "star", "pentagon")
 _BASELINE_STYLE: Final = ("#6b6b6b", "circle")
 
 
@@ -45,9 +45,12 @@ def row_axis(labels: Sequence[str]) -> dict[str, Any]:
 def base_layout(*, xaxis: dict[str, Any], yaxis: dict[str, Any], height: int) -> dict[str, Any]:
     """A layout on white; `height` in pixels, as wide as the page."""
     axis = {"gridcolor": "#e4e4e4", "linecolor": "#8a8a8a", "zeroline": False, "automargin": True}
+    for given in (xaxis, yaxis):
+        if "title" in given:
+            given["title"] = {"font": {"size": 13}, "standoff": 10, **given["title"]}
     return {
         "height": height,
-        "margin": {"l": 64, "r": 24, "t": 36, "b": 56},
+        "margin": {"l": 64, "r": 24, "t": 36, "b": 48},
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
         "font": {

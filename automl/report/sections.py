@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from html import escape
-from importlib.util import find_spec
 from statistics import fmean
-from typing import Any, Final
+from typing import Any
 
+from automl.contracts import UserError
 from automl.report.comparison import BASELINE, LEVELS
 from automl.report.wording import COMPARED, Units, plural, seconds
-
-_EDGE: Final = re.compile(r"edge_\d+_\d+")
 
 
 def warnings(data: Mapping[str, Any]) -> str:
@@ -93,7 +90,7 @@ fresh seeds is not part of a search's device time.</p>"""
 def _about(data: Mapping[str, Any], arm: str) -> str:
     info = data["arm_info"][arm]
     if info["reference"]:
-        return f"hand-designed: {info['reference']}"
+        return "hand-designed" if info["reference"] == arm else f"hand-designed: {info['reference']}"
     parts = [info["strategy"] or info["evaluator"] or ""]
     parts += [info["pruner"]] if info["pruner"] not in (None, "none") else []
     return " + ".join(part for part in parts if part and part != arm)
@@ -108,29 +105,46 @@ def winners(data: Mapping[str, Any], units: Units) -> str:
     """The selected configuration of every search, with a picture when it is a cell."""
     parts = []
     for arm in data["ranking"]:
-        cards = [_card(data, search, units) for search in data["arms"][arm] if search["best"]]
-        if cards:
-            parts.append(f'<h3>{escape(arm)}</h3><div class="cards">{"".join(cards)}</div>')
+        same: dict[str, list[dict[str, Any]]] = {}
+        for search in data["arms"][arm]:
+            if search["best"]:
+                same.setdefault(json.dumps(_found(search), sort_keys=True), []).append(search)
+        if same:
+            cards = "".join(_card(data, searches, units) for searches in same.values())
+            parts.append(f'<h3>{escape(arm)}</h3><div class="cards">{cards}</div>')
     return f"<h2>Winners</h2>{''.join(parts)}" if parts else ""
 
 
-def _card(data: Mapping[str, Any], search: Mapping[str, Any], units: Units) -> str:
-    best = search["best"]
-    config = best["derived"] or best["config"]
-    values = [f"validation {units.value(best['value'])}"]
-    values += [f"{level} {units.value(fmean(search[level]))}" for level in ("fresh", "test") if search[level]]
+def _found(search: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(search["best"]["derived"] or search["best"]["config"])
+
+
+def _card(data: Mapping[str, Any], searches: list[dict[str, Any]], units: Units) -> str:
+    """The configuration that these searches of one arm have all selected."""
+    config = _found(searches[0])
     rows = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(_scalar(value))}</dd>" for name, value in config.items()
     )
-    picture = _cell(data, config, best["trial"])
+    picture = _cell(data, config)
     listing = f"<dl>{rows}</dl>"
     if picture or len(config) > 8:
         listing = f"<details><summary>configuration</summary>{listing}</details>"
-    return f"""<article class="card"><strong>seed {search["seed"]}</strong>
-<p>{" · ".join(values)}</p>{picture}{listing}<p class="soft">{escape(best["trial"])}</p></article>"""
+    lines = "".join(f"<p>{_values(search, units)}</p>" for search in searches)
+    return f'<article class="card">{lines}{picture}{listing}</article>'
+
+
+def _values(search: Mapping[str, Any], units: Units) -> str:
+    best = search["best"]
+    values = [f"validation {units.value(best['value'])}"]
+    values += [f"{level} {units.value(fmean(search[level]))}" for level in ("fresh", "test") if search[level]]
+    trial = escape(best["trial"].rpartition("/")[2])
+    return f"<strong>seed {search['seed']}</strong>, trial {trial}<br>{' · '.join(values)}"
 
 
 def _scalar(value: Any) -> str:
+    """Six digits of a number; the export keeps them all."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -158,14 +172,15 @@ def provenance(data: Mapping[str, Any]) -> str:
     return f"<details><summary>Provenance</summary><pre>{escape(text)}</pre></details>"
 
 
-def _cell(data: Mapping[str, Any], config: Mapping[str, Any], trial: str) -> str:
-    """The cell as an image, in which no script could run."""
-    if not config or not all(_EDGE.fullmatch(name) for name in config):
+def _cell(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """The cell as an image, in which no script could run; empty for what is no cell."""
+    if not config or not all(name.startswith("edge_") for name in config):
         return ""
-    if find_spec("automl.report.cell") is None:
-        return ""
-    from automl.report.cell import draw_cell
+    from automl.report.cell import draw_cell  # matplotlib takes a while to import
 
-    picture = base64.b64encode(draw_cell(data["space"], config).encode()).decode()
-    alt = escape(f"Cell of {trial}: " + ", ".join(f"{name} {value}" for name, value in config.items()))
+    try:
+        picture = base64.b64encode(draw_cell(data["space"], config).encode()).decode()
+    except UserError:
+        return ""
+    alt = escape("Cell: " + ", ".join(f"{name} {value}" for name, value in config.items()))
     return f'<img alt="{alt}" src="data:image/svg+xml;base64,{picture}">'

@@ -23,14 +23,17 @@ p { margin: .4rem 0; max-width: 75ch; }
 .undecided { color: #444; background: #f1f1f1; border-style: dashed; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
+th[scope="row"] { font-weight: 600; } th .soft { font-weight: 400; }
+td { white-space: nowrap; } td.text { white-space: normal; }
 th, td { text-align: right; padding: .35rem .7rem; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; max-width: 16rem;
+  overflow-wrap: break-word; }
 td.text, th.text { text-align: left; overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid #8a8a8a; vertical-align: bottom; font-size: .87rem; }
 .compared { font-weight: 700; }
-figure { margin: .6rem 0 1.4rem; } figcaption { max-width: 80ch; }
+figure { margin: .6rem 0 1.4rem; } figcaption { max-width: 85ch; margin-top: .3rem; }
 .plot { width: 100%; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: .8rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: .8rem; }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem;
   break-inside: avoid; min-width: 0; }
 .card img { width: 100%; background: #fff; border-radius: .2rem; }
@@ -47,7 +50,8 @@ summary { cursor: pointer; } :focus-visible { outline: 3px solid #0072b2; outlin
 """
 
 SCRIPT = """
-const options = {responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"]};
+const buttons = ["toImage", "zoom2d", "pan2d", "resetScale2d"];
+const options = {responsive: true, displaylogo: false, modeBarButtons: [buttons]};
 const figures = JSON.parse(document.getElementById("figures").textContent);
 for (const [name, figure] of Object.entries(figures)) {
   Plotly.newPlot(document.getElementById(name), figure.data, figure.layout, options);

@@ -58,7 +58,10 @@ class Units:
     def difference(self, value: float, *, sign: bool = False) -> str:
         """A difference without its unit, with a true minus sign."""
         scaled = value * self.scale
-        text = f"{abs(scaled):.1f}" if self.unit and abs(scaled) >= 0.95 else f"{abs(scaled):.2g}"
+        size = abs(scaled)
+        text = f"{size:.2g}"
+        if self.unit and size >= 0.095:
+            text = f"{size:.1f}" if size >= 0.95 else f"{size:.2f}"
         if scaled < 0 and float(text) != 0:
             return f"−{text}"
         return f"+{text}" if sign else text

@@ -1,0 +1,184 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import plotly.graph_objects as go
+import pytest
+import report_examples as examples
+from report_examples import RANDOM, fake, realistic, values_only
+
+from automl.contracts import TrialState
+from automl.report import collect, html
+
+ID = "nas-digits-3"
+EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">'<b>"
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self._open = [], "", None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag if tag in ("script", "style") else self._open
+
+    def handle_endtag(self, tag):
+        self._open = None if tag == self._open else self._open
+
+    def handle_data(self, data):
+        self.text += "" if self._open else data
+
+
+def figures_of(page):
+    return json.loads(re.search(r'id="figures">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@pytest.fixture(scope="module")
+def page():
+    return html(collect(realistic(seeds=3, trials=20), ID))
+
+
+def evil_campaign():
+    arms = {"random": RANDOM, EVIL: {"strategy": {"name": EVIL, "options": {}}}}
+    ledger = fake(
+        arms, seeds=[0, 1], space={"name": EVIL}, task={"dataset": EVIL, "metrics": examples.ACCURACY}
+    )
+    ledger.row.provenance["commit"] = EVIL
+    for arm in arms:
+        for seed in (0, 1):
+            search = ledger.search(arm, seed, reason=EVIL)
+            for number in range(20):
+                ledger.trial(
+                    search, number, [number / 30 + seed / 9], config={EVIL: EVIL[: 5 + number], "x": number}
+                )
+            ledger.trial(search, 20, None, state=TrialState.FAILED, reason=EVIL, traceback=EVIL)
+    return ledger
+
+
+def test_page_is_one_file_without_any_request(page):
+    parsed = Page(page)
+    links = [value for _, attrs in parsed.tags for key, value in attrs.items() if key in ("src", "href")]
+    assert all(link.startswith("data:") for link in links)
+    policy = next(attrs["content"] for tag, attrs in parsed.tags if tag == "meta" and "http-equiv" in attrs)
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-inline" not in policy.partition("style-src")[0]
+
+
+def test_page_says_what_the_data_say(page):
+    text = Page(page).text
+    for part in (
+        "Is any arm better than random search?",
+        "Cannot tell yet whether",
+        "3 seeds",
+        "Winners",
+        "tpe",
+    ):
+        assert part in text
+    assert "FloatingPointError: the training loss is nan" in text
+    assert "The test set was opened 12 times" in " ".join(text.split())
+    assert figures_of(page).keys() == {
+        f"plot-{n}" for n in ("differences", "anytime", "levels", "importance", "parallel")
+    }
+
+
+def test_plotly_accepts_every_figure():
+    two = [*examples.ACCURACY, {"name": "parameters", "direction": "minimize"}]
+    figures = figures_of(html(collect(realistic(seeds=2, trials=20, metrics=two), ID)))
+    assert "plot-pareto-1" in figures
+    for figure in figures.values():
+        go.Figure(figure)  # raises for an unknown or wrong property
+
+
+def test_every_plot_has_a_text_alternative(page):
+    plots = [attrs for _, attrs in Page(page).tags if attrs.get("class") == "plot"]
+    assert len(plots) == 5
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in plots)
+    assert [attrs["lang"] for tag, attrs in Page(page).tags if tag == "html"] == ["en"]
+
+
+def test_nothing_from_outside_becomes_markup():
+    text = html(collect(evil_campaign(), ID))
+    parsed = Page(text)
+    assert [tag for tag, _ in parsed.tags].count("script") == 3
+    assert not [tag for tag, attrs in parsed.tags if tag == "b" or any(key.startswith("on") for key in attrs)]
+    assert EVIL in parsed.text  # shown as it is
+    assert "<img" not in json.dumps(figures_of(text))
+
+
+@pytest.mark.parametrize(
+    "ledger",
+    [
+        fake(state="running"),
+        values_only({"random": [None], "tpe": [None]}),
+        values_only({"random": [0.5], "tpe": [0.6]}),
+        values_only({"tpe": [0.5, 0.5]}),
+    ],
+)
+def test_little_data_still_makes_a_page(ledger):
+    data = collect(ledger, ID)
+    parsed = Page(html(data))
+    assert "nas-digits" in parsed.text
+    assert all(" ".join(warning.split()) in " ".join(parsed.text.split()) for warning in data["warnings"])
+
+
+def test_cells_are_pictures_without_scripts(page):
+    pictures = [attrs for tag, attrs in Page(page).tags if tag == "img"]
+    assert len(pictures) == 3 * 3 + 1  # three searched arms; the reference is the same for every seed
+    assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in pictures)
+    assert "edge_0_1 nor_conv_3x3" in " ".join(attrs["alt"] for attrs in pictures)
+
+
+def test_what_only_looks_like_a_cell_has_no_picture():
+    ledger = fake({"random": RANDOM}, seeds=[0])
+    ledger.trial(ledger.search("random", 0), 0, [0.5], config={"edge_2_1": "skip", "edge_x": "none"})
+    assert not [tag for tag, _ in Page(html(collect(ledger, ID))).tags if tag == "img"]
+
+
+def test_anytime_bands_over_seeds():
+    ledger = fake({"random": RANDOM}, seeds=[0, 1])
+    for seed, points in enumerate([[(1, 0.2), (2, 0.6)], [(2, 0.4), (4, 0.5)]]):
+        search = ledger.search("random", seed)
+        for number, (cost, value) in enumerate(points):
+            ledger.trial(search, number, [value], cost=cost)
+    low, high, mean = figures_of(html(collect(ledger, ID)))["plot-anytime"]["data"]
+    # seed 0: 20 from 1, 60 from 3; seed 1: 40 from 2, 50 from 6
+    assert mean["x"] == [2, 3, 6]
+    assert mean["y"] == pytest.approx([30, 50, 55])
+    assert low["y"] == pytest.approx([20, 40, 50])
+    assert high["y"] == pytest.approx([40, 60, 60])
+    assert mean["line"]["shape"] == "hv"
+
+
+def test_many_trials_are_thinned_but_the_best_stay():
+    ledger = fake({"random": RANDOM}, seeds=[0])
+    search = ledger.search("random", 0)
+    for number in range(2000):
+        ledger.trial(search, number, [number / 2000], config={"x": number, "y": -number})
+    traces = figures_of(html(collect(ledger, ID)))["plot-parallel"]["data"]
+    lines = {trace["name"]: trace["y"].count(None) for trace in traces}
+    assert lines == {"other half": 300, "best 50 %": 150, "best 20 %": 150, "best 5 %": 100}
+    assert max(value for value in traces[-1]["y"] if value is not None) == 1
+
+
+def test_conditional_and_mixed_parameters():
+    ledger = fake({"random": RANDOM}, seeds=[0])
+    search = ledger.search("random", 0)
+    for number in range(30):
+        config = {
+            "model": "a" if number % 3 else "b",
+            "rate": 10.0**-number,
+            "flag": bool(number % 2),
+            "one": 1,
+        }
+        if number % 3:
+            config["depth"] = number
+        ledger.trial(search, number, [number / 30], config=config)
+    figure = figures_of(html(collect(ledger, ID)))["plot-parallel"]
+    axes = figure["layout"]["xaxis"]["ticktext"]
+    assert set(axes) == {"model", "rate", "flag", "depth", "accuracy, %"}  # "one" never changes
+    notes = {note["text"] for note in figure["layout"]["annotations"]}
+    assert {"not used", "a", "b", "True", "False"} <= notes
