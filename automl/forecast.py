@@ -41,7 +41,8 @@ class Forecast:
             "as many trials as the budget buys" if self.trials is None else f"at most {self.trials} trials"
         )
         size = "a continuous space" if self.space_size is None else f"{self.space_size:,.0f} configurations"
-        yield f"{trials}, from {size}"
+        if self.searches:
+            yield f"{trials}, from {size}"
         if self.device_seconds is not None:
             yield f"at most {_duration(self.device_seconds)} on devices for the searches"
         if self.wall_seconds is not None:

@@ -63,12 +63,7 @@ def open_ledger() -> Iterator[tuple[Store, Ledger]]:
 
 def find_campaign(ledger: Ledger, name: str) -> CampaignRow:
     """The campaign of that id, or the latest one of that study. Raises `UserError` when there is neither."""
-    study = name
-    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
-        from automl import yamlfile
-
-        data = yamlfile.read(study_path(name)).data
-        study = str(data.get("name")) if isinstance(data, dict) else ""
+    study = study_name(name)
     found = ledger.latest(study) or ledger.campaign(study)
     if found is None:
         campaigns = ledger.campaigns()
@@ -77,6 +72,18 @@ def find_campaign(ledger: Ledger, name: str) -> CampaignRow:
             f"NAME must be a study or campaign that has run, but got {study!r}; {nearest(study, known)}"
         )
     return found
+
+
+def study_name(name: str) -> str:
+    """`name`, or the study's name in the file of that name."""
+    if not name.endswith((".yaml", ".yml")) and not Path(name).is_file():
+        return name
+    from automl import yamlfile
+
+    data = yamlfile.read(Path(name)).data
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        raise UserError(f"{name}: a study file must have a name, but got none; see automl check {name}")
+    return str(data["name"])
 
 
 def emit(data: Any) -> None:

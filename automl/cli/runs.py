@@ -120,9 +120,9 @@ def audit(
 
     Example: automl audit quickstart --repair
     """
-    from automl.recorder import audit as auditing
-
     with only_json(as_json), open_ledger() as (store, ledger):
+        from automl.recorder import audit as auditing
+
         campaign = find_campaign(ledger, name).id
         found = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
     wrong = {key: found[key] for key in ("missing", "duplicate", "stuck", "different") if found[key]}

@@ -1,0 +1,5 @@
+"""`python -m automl.cli` is `automl`."""
+
+from automl.cli import main
+
+main()

@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+
+from automl.contracts import Direction, Metric, PluginSpec
+from automl.forecast import forecast
+from automl.study import Study
+
+ARMS = {
+    "random": {"strategy": PluginSpec("random")},
+    "darts": {"evaluator": PluginSpec("supernet")},
+    "resnet": {"reference": "resnet"},
+}
+
+
+def study(**changes: Any) -> Study:
+    values: dict[str, Any] = {
+        "name": "s",
+        "task": {"metrics": [Metric("loss", Direction.MINIMIZE)]},
+        "evaluator": PluginSpec("network"),
+        "budget": {"device_seconds": 30.0},
+        "seeds": [0, 1],
+        "arms": ARMS,
+        "executor": PluginSpec("ray", {"trials_at_once": 2, "cpus": 1}),
+        "final": {"seeds": 3},
+    }
+    return Study(**{**values, **changes})
+
+
+def test_searches_share_the_workers() -> None:
+    cost = forecast(study())
+    assert (cost.searches, cost.references, cost.retrainings) == (4, 2, 18)
+    assert (cost.device_seconds, cost.wall_seconds, cost.trials) == (120, 60, None)
+
+
+@pytest.mark.parametrize(
+    ("budget", "trials", "device_seconds"),
+    [
+        ({"trials": 10}, 2 * (10 + 1), None),
+        ({"wall_seconds": 5.0}, None, 4 * 5 * 2),
+        ({"device_seconds": 6.0, "wall_seconds": 5.0, "trials": 1}, 4, 4 * 6),
+    ],
+)
+def test_limits(budget: Any, trials: int | None, device_seconds: float | None) -> None:
+    cost = forecast(study(budget=budget, executor=PluginSpec("local", {"cpus": 2})))
+    assert (cost.trials, cost.device_seconds) == (trials, device_seconds)
+
+
+def test_a_gpu_trial_costs_its_gpus() -> None:
+    cost = forecast(study(executor=PluginSpec("ray", {"trials_at_once": 4, "cpus": 8, "gpus": 0.5})))
+    assert cost.wall_seconds == 120 / (4 * 0.5)
+
+
+def test_no_more_workers_are_counted_than_there_are_searches() -> None:
+    cost = forecast(study(executor=PluginSpec("ray", {"trials_at_once": 100})))
+    assert cost.wall_seconds == 120 / 6
+
+
+def test_words() -> None:
+    assert list(forecast(study()).lines()) == [
+        "4 searches, 2 reference trials, 2 at once",
+        "as many trials as the budget buys, from 1 configurations",
+        "at most 2 min on devices for the searches",
+        "about 60 s on the clock",
+        "then 18 retrainings with fresh seeds",
+    ]
