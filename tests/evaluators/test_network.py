@@ -175,7 +175,7 @@ def test_augmented_images_are_shifted_copies(mode):
 
 
 @pytest.mark.parametrize(
-    ("shape", "expected"), [((1, 7, 8), "none"), ((1, 8, 8), "shift"), ((3, 32, 32), "shift_flip")]
+    ("shape", "expected"), [((1, 8, 16), "none"), ((1, 16, 16), "shift"), ((3, 32, 32), "shift_flip")]
 )
 def test_auto_augmentation(shape, expected):
     assert training.augmentation("auto", shape) == expected
