@@ -160,6 +160,10 @@ class _Bridge(Searcher):
         self.failure: BaseException | None = None
         self.controller: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher for a restore that we never do."""
+        return {}
+
     def suggest(self, trial_id: str) -> Any:
         """The next job as a Tune configuration; None to ask again later."""
         if self.failure is not None:
