@@ -50,7 +50,7 @@ def load_model(folder: Path = FOLDER) -> nn.Module:
         cells=described["cells"],
     )
     model.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
-    return model.eval()
+    return model.to(memory_format=torch.channels_last).eval()
 
 
 def prepare_images(images: Tensor, folder: Path = FOLDER) -> Tensor:
