@@ -124,7 +124,7 @@ def read_images(folder: Path) -> Dataset:
             f"{folder} has {len(labels)}; arrange it as {folder.name}/<class>/<image>.png"
         )
     x, y = [], []
-    for label, name in enumerate(labels):
+    for name in labels:
         for file in files[name]:
             try:
                 with Image.open(file) as image:
@@ -138,8 +138,8 @@ def read_images(folder: Path) -> Dataset:
                     f"all images must have one size, but {file} is {x[-1].shape[:2]} (height, width) and "
                     f"the first one {x[0].shape[:2]}; resize them"
                 )
-            y.append(label)
+            y.append(name)
     if any(image.ndim == 3 for image in x):
         x = [image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2) for image in x]
-        return Dataset(np.stack(x).transpose(0, 3, 1, 2), np.array(y), "image", len(labels))
-    return Dataset(np.stack(x)[:, None], np.array(y), "image", len(labels))
+        return Dataset(np.stack(x).transpose(0, 3, 1, 2), np.array(y), "image")
+    return Dataset(np.stack(x)[:, None], np.array(y), "image")

@@ -66,13 +66,13 @@ class TableModel:
         table = tidy(x)
         steps = [_columns(table, self.config), _scaler(self.config["scaling"], len(table))]
         self._fitted = make_pipeline(*(step for step in steps if step is not None), self._model(len(table)))
-        with quiet():
+        with controlled():
             self._fitted.fit(table, y)
         return self
 
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities (n, classes), or values (n,) for regression."""
-        with quiet():
+        with controlled():
             if not self.classes:
                 return np.asarray(self._fitted.predict(tidy(x)), dtype=np.float64)
             if hasattr(self._fitted, "predict_proba"):
@@ -111,11 +111,12 @@ def tidy(x: Any) -> Any:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence what a bad candidate may rightly say while it is fitted; its score tells the same."""
+def controlled() -> Iterator[None]:
+    """One thread, and silence: a bad candidate's score says what its warnings would."""
     from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with threadpool_limits(1), warnings.catch_warnings(), np.errstate(all="ignore"):
         # 2026-11-21, scikit-learn 1.9: a fit that stops at max_iter is a candidate like any other
         warnings.simplefilter("ignore", ConvergenceWarning)
         # 2026-11-21, scikit-learn 1.9: BLAS in MLP and SVM overflows for extreme hyperparameters
