@@ -97,7 +97,7 @@ def test_a_wrong_study_shows_all_mistakes(cli: Call, command: str) -> None:
 )
 def test_endings(cli: Call, campaign: Any, error: BaseException, code: int, message: str) -> None:
     campaign(error)
-    got, out, err = cli("run", "mine.yaml", "--progress", "quiet")
+    got, out, err = cli("run", "mine.yaml", "--fresh", "--progress", "quiet")
     assert (got, out) == (code, "")
     assert err.strip() == message.replace("mine.yaml", "mine.yaml --progress quiet")
 

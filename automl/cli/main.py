@@ -89,7 +89,7 @@ def _unexpected(error: Exception) -> None:
 
 
 def _command() -> str:
-    return shlex.join(["automl", *sys.argv[1:]])
+    return shlex.join(["automl", *(word for word in sys.argv[1:] if word != "--fresh")])
 
 
 def _say(text: str) -> None:
