@@ -11,6 +11,17 @@ from automl.contracts import Direction, Scalar
 from automl.report.look import PALETTE, Figure, arm_styles, base_layout, row_axis, safe
 from automl.report.wording import Units
 
+AXES: Final = 12
+LINES: Final = 600
+POINTS: Final = 1000  # of an arm beside the Pareto set
+_GROUPS: Final = (  # share of the trials from the best down, name, colour, width
+    (1.00, "other half", "#cfd8e3", 0.8),
+    (0.50, "best 50 %", "#86b6dd", 1.0),
+    (0.20, "best 20 %", "#2f7fc1", 1.4),
+    (0.05, "best 5 %", "#08306b", 2.2),
+)
+_INACTIVE: Final = -0.12  # height at which a line passes a parameter that its configuration does not have
+
 
 def importance(data: Mapping[str, Any]) -> Figure | None:
     """Share of each parameter in reaching the best tenth of the trials."""
@@ -52,7 +63,8 @@ def pareto(data: Mapping[str, Any], second: int) -> Figure | None:
     members = {entry["trial"] for entry in front}
     for arm, (color, symbol) in arm_styles(data).items():
         rows = [trial for trial in data["evaluations"] if trial["arm"] == arm and trial["values"]]
-        rows.sort(key=lambda trial: trial["trial"] in members)
+        others = [trial for trial in rows if trial["trial"] not in members]
+        rows = [*_thinned(others, POINTS), *(trial for trial in rows if trial["trial"] in members)]
         inside = [trial["trial"] in members for trial in rows]
         traces.append(
             {
@@ -78,17 +90,6 @@ def pareto(data: Mapping[str, Any], second: int) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-AXES: Final = 12
-LINES: Final = 600
-_GROUPS: Final = (  # share of the trials from the best down, name, colour, width
-    (1.00, "other half", "#cfd8e3", 0.8),
-    (0.50, "best 50 %", "#86b6dd", 1.0),
-    (0.20, "best 20 %", "#2f7fc1", 1.4),
-    (0.05, "best 5 %", "#08306b", 2.2),
-)
-_INACTIVE: Final = -0.12  # height at which a line passes a parameter that its configuration does not have
-
-
 def parallel(data: Mapping[str, Any], units: Units) -> Figure | None:
     """Every configuration as a line across its parameters, the better the darker.
 
@@ -98,44 +99,38 @@ def parallel(data: Mapping[str, Any], units: Units) -> Figure | None:
     trials = _comparable(data)
     if len(trials) < 2:
         return None
-    better_first = sorted(
-        trials,
-        key=lambda trial: trial["values"][0],
-        reverse=Direction(data["direction"]) is Direction.MAXIMIZE,
-    )
     names = [*data["importance"], *dict.fromkeys(name for trial in trials for name in trial["config"])]
     names = [name for name in dict.fromkeys(names) if len({repr(t["config"].get(name)) for t in trials}) > 1]
     names = names[:AXES]
     scales = [_Scale([trial["config"].get(name) for trial in trials]) for name in names]
     scales.append(_Scale([units.scale * trial["values"][0] for trial in trials]))
+    better_first = sorted(
+        trials,
+        key=lambda trial: trial["values"][0],
+        reverse=Direction(data["direction"]) is Direction.MAXIMIZE,
+    )
     traces = []
-    for i, (share, name, color, width) in enumerate(_GROUPS):
-        last = _GROUPS[i + 1][0] if i + 1 < len(_GROUPS) else 0.0
-        group = better_first[math.ceil(last * len(trials)) : math.ceil(share * len(trials))]
+    shares = [*(share for share, *_ in _GROUPS), 0.0]
+    for (share, name, color, width), following in zip(_GROUPS, shares[1:], strict=True):
+        group = better_first[math.ceil(following * len(trials)) : math.ceil(share * len(trials))]
         xs, ys = _lines(_thinned(group, LINES // 2 if share == 1 else LINES // 4), names, scales, units)
         line = {"color": color, "width": width}
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "name": name,
-                "x": xs,
-                "y": ys,
-                "line": line,
-                "hoverinfo": "skip",
-            }
-        )
-    labels = [_short(name, 18) for name in [*names, units.label(data["metric"])]]
+        common = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
+        traces.append({**common, "name": name, "x": xs, "y": ys, "line": line})
+    return {"data": traces, "layout": _axes([*names, units.label(data["metric"])], scales)}
+
+
+def _axes(names: Sequence[str], scales: Sequence[_Scale]) -> dict[str, Any]:
     layout = base_layout(xaxis={}, yaxis={"visible": False, "range": [-0.2, 1.1]}, height=470)
     layout["xaxis"] |= {
-        "tickvals": list(range(len(labels))),
-        "ticktext": [safe(label) for label in labels],
+        "tickvals": list(range(len(names))),
+        "ticktext": [safe(_short(name, 18)) for name in names],
         "gridcolor": "#6b6b6b",
-        "range": [-0.7, len(labels) - 0.85],
+        "range": [-0.7, len(names) - 0.85],
         "side": "bottom",
     }
     layout["annotations"] = [note for x, scale in enumerate(scales) for note in scale.annotations(x)]
-    return {"data": traces, "layout": layout}
+    return layout
 
 
 def _comparable(data: Mapping[str, Any]) -> list[dict[str, Any]]:
