@@ -1,4 +1,4 @@
-"""What every weight-sharing method must do; a new file in `automl/supernets/` is tested as soon as it exists."""
+"""What every weight-sharing method must do: a new file in `automl/supernets/` is tested once it exists."""
 
 from __future__ import annotations
 
