@@ -28,12 +28,13 @@ _log = logging.getLogger(__name__)
 class CheckpointFolder:
     """The newest `keep` states of a trial, in `<workdir>/<folder>`. Touches no disk until it is used.
 
-    The name of the trial's working directory is its owner: files moved in from another are refused.
+    The last three names of the working directory's path (campaign, search, trial) are its owner:
+    files moved in from another trial are refused, and a store may move as a whole.
     """
 
     def __init__(self, folder: Path, *, keep: int = 2) -> None:
         self.folder = folder
-        self.owner = folder.absolute().parent.name
+        self.owner = "/".join(folder.absolute().parent.parts[-3:])
         self.keep = keep
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:

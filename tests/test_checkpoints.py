@@ -21,7 +21,7 @@ from automl.contracts import UserError
 
 @pytest.fixture
 def saved(tmp_path):
-    checkpoints = CheckpointFolder(tmp_path / "trial-a" / "checkpoints")
+    checkpoints = CheckpointFolder(tmp_path / "campaign" / "search" / "a" / "checkpoints")
     for step in (1, 2, 3):
         checkpoints.save(step, {"step": step, "w": torch.full((5,), float(step))})
     return checkpoints
@@ -112,8 +112,9 @@ def test_swapped_steps_are_noticed(saved):
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_files_of_another_trial_are_noticed(tmp_path, saved, both):
-    other = CheckpointFolder(tmp_path / "trial-b" / "checkpoints")
+@pytest.mark.parametrize("name", ["search/b", "other/a"])
+def test_files_of_another_trial_are_noticed(tmp_path, saved, both, name):
+    other = CheckpointFolder(tmp_path / "campaign" / name / "checkpoints")
     other.save(3, {"other": 1})
     for kind in ("pt", "json") if both else ("pt",):
         shutil.copy(other.folder / f"step-00000003.{kind}", saved.folder)
@@ -122,8 +123,8 @@ def test_files_of_another_trial_are_noticed(tmp_path, saved, both):
 
 def test_a_moved_store_still_loads(tmp_path, saved):
     (tmp_path / "elsewhere").mkdir()
-    shutil.move(tmp_path / "trial-a", tmp_path / "elsewhere")
-    assert CheckpointFolder(tmp_path / "elsewhere" / "trial-a" / "checkpoints").load()[0] == 3
+    moved = shutil.move(tmp_path / "campaign", tmp_path / "elsewhere")
+    assert CheckpointFolder(Path(moved) / "search" / "a" / "checkpoints").load()[0] == 3
 
 
 def test_later_steps_of_an_abandoned_past_go(saved):
@@ -157,9 +158,9 @@ def test_a_harmful_pickle_with_a_fitting_manifest_is_not_run(tmp_path, saved):
         def __reduce__(self):
             return (os.mkdir, (str(tmp_path / "canary"),))
 
-    data = pickle.dumps({"owner": "trial-a", "step": 9, "state": Harm()}, protocol=2)
+    data = pickle.dumps({"owner": saved.owner, "step": 9, "state": Harm()}, protocol=2)
     (saved.folder / "step-00000009.pt").write_bytes(data)
-    manifest = {"owner": "trial-a", "step": 9, "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {"owner": saved.owner, "step": 9, "sha256": hashlib.sha256(data).hexdigest()}
     (saved.folder / "step-00000009.json").write_text(json.dumps(manifest))
     assert saved.load()[0] == 3
     assert not (tmp_path / "canary").exists()
