@@ -78,7 +78,7 @@ class _Number(_Parameter):
             raise UserError(problem)
         if not _is_number(high) or high > self.high:
             raise UserError(f"high must be a number <= {self.high}, but got {high!r}")
-        return replace(self, low=low, high=high)
+        return replace(self, low=self.nearest(low), high=high)
 
     def fix(self, value: Any) -> _Number:
         """The same parameter at one value. Raises `UserError` when it cannot take it."""
@@ -89,6 +89,10 @@ class _Number(_Parameter):
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with `value`, or None."""
+        raise NotImplementedError
+
+    def nearest(self, value: float) -> float:
+        """The parameter's value nearest to `value`."""
         raise NotImplementedError
 
 
@@ -118,9 +122,15 @@ class Float(_Number):
             raise UserError(
                 f"step must be a number > 0 and log=False, but got (step={self.step!r}, log={self.log})"
             )
-        low, step = Decimal(str(self.low)), Decimal(str(float(self.step)))
         object.__setattr__(self, "step", float(self.step))
-        object.__setattr__(self, "high", float((Decimal(str(self.high)) - low) // step * step + low))
+        steps = (Decimal(str(self.high)) - Decimal(str(self.low))) // Decimal(str(self.step))
+        high = Decimal(str(self.low)) + steps * Decimal(str(self.step))
+        if Decimal(str(float(high))) != high:
+            raise UserError(
+                f"low + {steps} * step must be exact in 15 digits, not (low={self.low}, step={self.step}); "
+                "round them"
+            )
+        object.__setattr__(self, "high", float(high))
 
     @property
     def _steps(self) -> int:
@@ -133,7 +143,7 @@ class Float(_Number):
         return math.inf if self.step is None else self._steps + 1
 
     def _at(self, step: int) -> float:
-        return min(self.low + step * (self.step or 0.0), self.high)
+        return float(Decimal(str(self.low)) + step * Decimal(str(self.step)))
 
     def sample(self, rng: random.Random) -> Scalar:
         """A uniform value (of the logarithm with `log`)."""
@@ -176,6 +186,12 @@ class Float(_Number):
                 return f"must be {self.low} plus a multiple of {self.step}, but got {value!r}"
         return None
 
+    def nearest(self, value: float) -> float:
+        """The parameter's value nearest to `value`."""
+        if self.step is None:
+            return self._clip(float(value))
+        return self._at(min(max(round((value - self.low) / self.step), 0), self._steps))
+
     def _clip(self, value: float) -> float:
         return min(max(value, self.low), self.high)
 
@@ -211,12 +227,12 @@ class Int(_Number):
         if not self.log:
             return self.low + self.step * rng.randint(0, (self.high - self.low) // self.step)
         drawn = rng.uniform(math.log(self.low - 0.5), math.log(self.high + 0.5))
-        return min(max(round(math.exp(drawn)), self.low), self.high)
+        return self.nearest(math.exp(drawn))
 
     def middle(self) -> Scalar:
         """The value in the middle of the (log) range."""
         if self.log:
-            return min(max(round(math.sqrt(self.low * self.high)), self.low), self.high)
+            return self.nearest(math.sqrt(self.low * self.high))
         return self.low + (self.high - self.low) // self.step // 2 * self.step
 
     def around(self, value: Any) -> list[Scalar]:
@@ -228,6 +244,11 @@ class Int(_Number):
         else:
             near = [value - self.step, value + self.step]
         return [other for other in near if self.low <= other <= self.high and other != value]
+
+    def nearest(self, value: float) -> float:
+        """The parameter's value nearest to `value`."""
+        place = round((value - self.low) / self.step)
+        return min(max(self.low + place * self.step, self.low), self.high)
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with `value`, or None."""

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from pydantic import Field
 
 from automl.contracts import Config, Metric, Options, Scalar, UserError, derive_seed
-from automl.space import Choice, Float, Int, Parameter, Space
+from automl.space import Choice, Parameter, Space
 
 LARGEST = 100_000  # configurations; keeps the shuffled grid in a few tens of MB
 
@@ -29,26 +29,15 @@ def grid_values(parameter: Parameter, points: int) -> list[Scalar]:
     """The values of a parameter on the grid, ascending: all of them when there are at most `points`."""
     if isinstance(parameter, Choice):
         return list(parameter.options)
-    if parameter.size() <= points:
-        step = parameter.step or 0
-        return [_clip(parameter, parameter.low + place * step) for place in range(int(parameter.size()))]
     if points == 1:
         return [parameter.middle()]
+    count = int(min(points, parameter.size()))
+    log = parameter.log and parameter.size() > points
     low, high = (
-        (math.log(parameter.low), math.log(parameter.high))
-        if parameter.log
-        else (parameter.low, parameter.high)
+        (math.log(parameter.low), math.log(parameter.high)) if log else (parameter.low, parameter.high)
     )
-    places = [low + (high - low) * place / (points - 1) for place in range(points)]
-    values = [math.exp(place) if parameter.log else place for place in places]
-    return list(dict.fromkeys(_clip(parameter, value) for value in values))
-
-
-def _clip(parameter: Float | Int, value: float) -> float:
-    """The parameter's own value that is nearest to `value`."""
-    if parameter.step is not None:
-        value = parameter.low + round((value - parameter.low) / parameter.step) * parameter.step
-    return min(max(value, parameter.low), parameter.high)
+    places = [low + (high - low) * place / max(count - 1, 1) for place in range(count)]
+    return list(dict.fromkeys(parameter.nearest(math.exp(place) if log else place) for place in places))
 
 
 def grid_configs(space: Space, points: int) -> Iterator[Config]:
