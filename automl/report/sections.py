@@ -39,12 +39,12 @@ def verdicts(data: Mapping[str, Any]) -> str:
         else ""
     )
     openings = data["test_openings"]
-    opened = f"opened {plural(openings, 'time')}" if openings else "still sealed"
+    opened = f"was opened {plural(openings, 'time')}" if openings else "is still sealed"
     return f"""<section>
 <h2>Is any arm better than {BASELINE} search?</h2>
 <ul class="verdicts">{items}</ul>
 <p class="soft">Compared: {escape(COMPARED[data["compared"]])}, paired over seeds (paired t-test).{together}
-The test set was {opened}.</p>
+The test set {opened}.</p>
 </section>"""
 
 

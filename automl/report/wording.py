@@ -86,13 +86,12 @@ def p_text(p_value: float) -> str:
     """The p-value, never rounded across 0.05."""
     if p_value < 0.001:
         return "p < 0.001"
-    digits = 4 if 0.045 < p_value < 0.055 else 2
-    return f"p = {p_value:.{digits}g}" if digits == 2 else f"p = {p_value:.{digits}f}"
+    return f"p = {p_value:.4f}" if 0.045 < p_value < 0.055 else f"p = {p_value:.2g}"
 
 
 def plural(count: int, noun: str) -> str:
     """`1 seed`, `2 seeds`, `1,200 seeds`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def seconds(value: float | None) -> str:
@@ -107,7 +106,7 @@ def seconds(value: float | None) -> str:
 
 
 def sentence(verdict: Verdict, direction: Direction, units: Units) -> str:
-    """The verdict in one plain sentence; differences are turned so that positive favours the arm."""
+    """The verdict in one plain sentence; differences are turned so that the leader's is positive."""
     parts = [_claim(verdict, direction, units)]
     if verdict.verdict == "undecided" and verdict.paired.n > 1:
         parts.append(_outlook(verdict))
@@ -124,19 +123,17 @@ def _claim(verdict: Verdict, direction: Direction, units: Units) -> str:
     if result.mean is None:
         return f"{open_question}: they have no seed with a result in common"
     sign = 1 if direction is Direction.MAXIMIZE else -1
-    unit = units.difference_unit
+    ahead = sign if sign * result.mean >= 0 else -sign  # turns differences positive for the one in front
+    difference = f"{units.difference(ahead * result.mean)}{units.difference_unit}"
+    lead = f"{'ahead' if ahead == sign else 'behind'} by {difference}"
     if result.n == 1:
-        difference = units.difference(sign * result.mean, sign=True)
-        return f"{open_question}: one seed gives no interval (difference {difference}{unit}); run more seeds"
+        return f"{open_question}: {lead} with one seed, which gives no interval; run more seeds"
     if result.spread == 0 and result.mean == 0:
         return f"{open_question}: they are equal on all {result.n} seeds"
+    evidence = _evidence(verdict, ahead, units)
     if verdict.verdict == "undecided":
-        difference = units.difference(sign * result.mean, sign=True)
-        return f"{open_question}: difference {difference}{unit} ({_evidence(verdict, sign, units)})"
-    turned = sign if verdict.verdict == "better" else -sign
-    difference = units.difference(turned * result.mean)
-    evidence = _evidence(verdict, turned, units)
-    return f"{verdict.arm} is {verdict.verdict} than {verdict.against} by {difference}{unit} ({evidence})"
+        return f"{open_question}: {lead} ({evidence})"
+    return f"{verdict.arm} is {verdict.verdict} than {verdict.against} by {difference} ({evidence})"
 
 
 def _evidence(verdict: Verdict, sign: int, units: Units) -> str:

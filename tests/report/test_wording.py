@@ -25,18 +25,27 @@ def test_a_smaller_loss_is_better_and_reads_positive():
     assert text.startswith("tpe is worse than random by 0.5 (95 % interval 0.4")
 
 
+def test_who_lags_is_behind_in_either_direction():
+    text = said([1.0, 1.1, 1.05], [1.2, 1.0, 1.3], MIN, Units())
+    assert text.startswith(
+        "cannot tell yet whether tpe is better than random: behind by 0.12 (95 % interval −0.3"
+    )
+    text = said([0.9, 0.8, 0.85], [0.7, 0.9, 0.6], MAX, Units())
+    assert text.startswith(
+        "cannot tell yet whether tpe is better than random: behind by 0.12 (95 % interval −0.3"
+    )
+
+
 def test_undecided_says_how_many_more():
     text = said([0.90, 0.91, 0.89], [0.91, 0.905, 0.91])
-    assert text.startswith(
-        "cannot tell yet whether tpe is better than random: difference +0.83 points (95 % "
-    )
+    assert text.startswith("cannot tell yet whether tpe is better than random: ahead by 0.83 points (95 % ")
     assert text.endswith("more seeds would")
 
 
 @pytest.mark.parametrize(
     ("random", "tpe", "end"),
     [
-        ([0.9], [0.91], "one seed gives no interval (difference +1.0 points); run more seeds"),
+        ([0.9], [0.91], "ahead by 1.0 points with one seed, which gives no interval; run more seeds"),
         ([0.9, 0.8], [0.9, 0.8], "they are equal on all 2 seeds; nothing seen so far tells them apart"),
         ([0.9, None], [None, 0.9], "in common; seeds 0, 1 left out: no value for one of the two"),
         ([0.90, 0.90, 0.90], [0.8, 1.0, 0.9001], "more than 1,000 more seeds would be needed"),
