@@ -27,7 +27,8 @@ class Plan:
     """How many search epochs fit beside the training of the derived network.
 
     Times in wall seconds. `limit` is the most epochs, None for as many as fit; `deadline` is
-    that of the whole trial.
+    that of the whole trial. The cost of a training is kept in search epochs, so that both estimates follow
+    a machine that becomes slower or faster.
     """
 
     def __init__(
@@ -38,12 +39,27 @@ class Plan:
         self.bounded = math.isfinite(context.remaining)
         self.slack = SLACK * self.left()
         self.durations: list[float] = []
-        self.timed: dict[str, float] = {}
+        self.probed = False
+        self.timed: dict[str, float] = {}  # by digest: seconds of training / seconds of a search epoch
         self.timing = 0.0
 
     def left(self) -> float:
         """What is left of the budget and of the deadline."""
         return min(self.context.remaining / self.context.devices, self.end - time.monotonic())
+
+    def observe(self, duration: float, *, probe: bool = False) -> None:
+        """Take the duration of an epoch. The first real one replaces what was probed before it."""
+        if self.probed:
+            self.durations.clear()
+            self.timed.clear()
+        self.probed = probe
+        self.durations.append(duration)
+
+    @property
+    def duration(self) -> float:
+        """What the next epochs are expected to take."""
+        recent = self.durations[-RECENT:]
+        return sum(recent) / len(recent)
 
     def epochs(self, done: int, genotype: Config) -> int:
         """The number of epochs to do in all, never below `done`.
@@ -51,7 +67,7 @@ class Plan:
         Raises `RunError` before the first one when not even it fits.
         """
         limit = self.limit or (math.inf if self.bounded else EPOCHS)
-        duration = sum(self.durations[-RECENT:]) / len(self.durations[-RECENT:])
+        duration = self.duration
         training = self.training_seconds(genotype, anew=False)
         fits = (self.left() - self.slack - MARGIN * training) / duration
         if fits < 1:
@@ -74,9 +90,10 @@ class Plan:
         if key not in self.timed and (anew or cheap):
             start = time.monotonic()
             epochs = self.protocol.adjusted(genotype).epochs
-            self.timed[key] = epochs * seconds_per_epoch(genotype, self.context, self.protocol)
+            seconds = epochs * seconds_per_epoch(genotype, self.context, self.protocol)
+            self.timed[key] = seconds / self.duration
             self.timing += time.monotonic() - start
-        return self.timed.get(key, max(self.timed.values(), default=0.0))
+        return self.duration * self.timed.get(key, max(self.timed.values(), default=0.0))
 
 
 class Search:
@@ -96,16 +113,17 @@ class Search:
         """Search to the end of the plan, from the checkpoint `saved` on: what was found, as plain data."""
         done, planned = self.resume(saved) if saved else (0, 0)
         if not done or done < planned:
-            self.plan.durations = [self.probe()]
+            self.plan.observe(self.probe(), probe=True)
             planned = self.plan.epochs(done, self.method.derive())
+        start = time.monotonic()
         while done < planned:
-            start = time.monotonic()
             self.epoch(done, planned)
             done += 1
+            duration, start = time.monotonic() - start, time.monotonic()
+            self.seconds += duration
+            self.plan.observe(duration)
             planned = self.plan.epochs(done, self.method.derive())
-            self.seconds += time.monotonic() - start
             self.context.checkpoint.save(done, self.state(planned))
-            self.plan.durations.append(time.monotonic() - start)
         last = self.history[-1]
         return {
             "genotype": self.method.derive(),
