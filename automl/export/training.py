@@ -1,0 +1,190 @@
+"""`automl train`: trains what `best.yaml` describes, by its campaign's protocol, and registers the model."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl import plugins
+from automl.contracts import (
+    Job,
+    Outcome,
+    PluginSpec,
+    Report,
+    RunError,
+    TrialState,
+    UserError,
+    derive_seed,
+    digest,
+)
+from automl.data import load_task
+from automl.executors.worker import run_job
+from automl.export.winner import Winner, read_winner
+from automl.provenance import collect
+
+if TYPE_CHECKING:
+    from automl.ledger.store import Store
+
+
+@dataclass(frozen=True)
+class Training:
+    """What may differ from the campaign's protocol. `device`: cpu, cuda, or None for whatever is there."""
+
+    epochs: int | None = None
+    seed: int = 0
+    device: str | None = None
+
+
+PROTOCOL = Training()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: its metrics on validation data, its folder, its place in the registry."""
+
+    name: str
+    version: str
+    values: dict[str, float]
+    device_seconds: float
+    folder: Path
+
+
+@dataclass
+class _Channel:
+    """Keeps the reports of a training and tells a person of each."""
+
+    metric: str
+    message: Callable[[str], None]
+    reports: list[Report] = field(default_factory=list)
+
+    def report(self, report: Report) -> str | None:
+        self.reports.append(report)
+        self.message(f"step {report.step}: {self.metric} {report.value:.4f} ({report.device_seconds:.1f} s)")
+        return None
+
+
+def train(
+    path: Path,
+    store: Store,
+    training: Training = Training(),
+    *,
+    message: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Train the winner of the file `path` and register it with the alias `candidate`.
+
+    The same command again continues an interrupted training from its last checkpoint. Raises
+    `UserError` for a wrong file, option, device or other data than the certificate's; `RunError`
+    when the training fails.
+    """
+    winner = read_winner(path)
+    _check_data(winner)
+    job = _job(winner, store, training, path.resolve().parent)
+    channel = _Channel(winner.certificate.metric, message)
+    outcome = run_job(job, channel)
+    if outcome.state is not TrialState.COMPLETE:
+        raise RunError(
+            f"training {winner.name} failed: {outcome.reason}; nothing was registered; its checkpoints are "
+            f"in {job.workdir}, and the same command goes on from there"
+        )
+    folder = Path(job.workdir) / "model"
+    version = _register(store, winner, job, (outcome, channel.reports))
+    names = [metric.name for metric in winner.task.metrics]
+    values = dict(zip(names, outcome.values or [], strict=True))
+    return Trained(winner.name, version, values, outcome.device_seconds, folder)
+
+
+def _check_data(winner: Winner) -> None:
+    expected = winner.certificate.data
+    if expected is None:
+        return
+    found = load_task(winner.task.model_dump(mode="json"), winner.import_path).digest
+    if found != expected:
+        raise UserError(
+            f"the data must be those the winner was found on ({expected[:12]}), but {winner.task.dataset} is "
+            f"now {found[:12]}; restore them, or run the study again on the new data"
+        )
+
+
+def _job(winner: Winner, store: Store, training: Training, folder: Path) -> Job:
+    evaluator = _recipe(winner.training, training.epochs)
+    device = _device(training.device)
+    gpus = 1.0 if device == "cuda" else 0.0
+    cpus = float(os.cpu_count() or 1)
+    identity = digest([winner.checksum, evaluator.options, training.seed])[:12]
+    return Job(
+        trial=f"{winner.name}/train-{identity}",
+        token=identity,
+        attempt=1,
+        space=winner.space.model_dump(mode="json"),
+        task=winner.task.model_dump(mode="json"),
+        metrics=[{"name": metric.name, "direction": str(metric.direction)} for metric in winner.task.metrics],
+        evaluator=evaluator,
+        protocol=evaluator,
+        config=winner.trained,
+        seed=derive_seed(winner.name, "train", training.seed),
+        workdir=str(store.folder / "train" / f"{winner.name}-{identity}"),
+        devices=gpus or cpus,
+        cpus=cpus,
+        gpus=gpus,
+        remaining=None,
+        deadline=float(evaluator.options.get("deadline", 3600)),
+        final=True,
+        import_path=[*winner.import_path, str(folder)],
+    )
+
+
+def _recipe(spec: PluginSpec, epochs: int | None) -> PluginSpec:
+    if epochs is None:
+        return spec
+    if "epochs" not in spec.options:
+        raise UserError(
+            f"--epochs needs an evaluator that has epochs, but {spec.name!r} has none; leave it out"
+        )
+    if epochs < 1:
+        raise UserError(f"--epochs must be at least 1, but got {epochs}")
+    options = {**spec.options, "epochs": epochs}
+    return PluginSpec(
+        spec.name, plugins.load("evaluators", spec.name).Options(**options).model_dump(mode="json")
+    )
+
+
+def _device(name: str | None) -> str:
+    import torch
+
+    usable = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if name is not None and name not in usable:
+        raise UserError(
+            f"--device must be one this machine has, but got {name!r}; known: {', '.join(usable)}"
+        )
+    return name or usable[-1]
+
+
+def _register(store: Store, winner: Winner, job: Job, done: tuple[Outcome, list[Report]]) -> str:
+    from automl.ledger import prepare
+    from automl.recorder.registry import TrainingRun, register_model
+
+    outcome, reports = done
+    certificate = winner.certificate
+    names = [metric.name for metric in winner.task.metrics]
+    run = TrainingRun(
+        identity=job.trial,
+        metric=certificate.metric,
+        params={"config": job.config, "training": job.evaluator.options, "seed": job.seed},
+        values={**outcome.metrics, **dict(zip(names, outcome.values or [], strict=True))},
+        reports=reports,
+        tags={
+            "automl.campaign": certificate.campaign,
+            "automl.arm": certificate.arm,
+            "automl.trial": certificate.trial,
+            "automl.certificate": winner.checksum,
+            "automl.data": certificate.data or "",
+            "automl.device": outcome.device,
+            "automl.provenance": json.dumps(collect(Path(__file__).parent)),
+        },
+    )
+    prepare(store)
+    return register_model(store, name=winner.name, folder=Path(job.workdir) / "model", run=run)
