@@ -2,14 +2,24 @@
 
 from automl.ledger.ledger import Ledger
 from automl.ledger.owner import owner_identity
-from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.rows import (
+    CampaignRow,
+    FiringRow,
+    OpeningRow,
+    ReportRow,
+    ScheduleRow,
+    SearchRow,
+    TrialRow,
+)
 from automl.ledger.store import Store, prepare, resolve_store, upgrade
 
 __all__ = [
     "CampaignRow",
+    "FiringRow",
     "Ledger",
     "OpeningRow",
     "ReportRow",
+    "ScheduleRow",
     "SearchRow",
     "Store",
     "TrialRow",

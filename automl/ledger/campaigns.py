@@ -30,7 +30,7 @@ class Campaigns:
         created = time.time()
 
         def work(connection: sa.Connection) -> CampaignRow:
-            latest = _latest(connection, study)
+            latest = latest_campaign(connection, study)
             if latest is not None and (latest.created_at, latest.digest) == (created, digest):
                 return latest  # the first try was committed after all
             number = 1 if latest is None else latest.number + 1
@@ -47,7 +47,7 @@ class Campaigns:
                     "created_at": created,
                 },
             )
-            row = _latest(connection, study)
+            row = latest_campaign(connection, study)
             if row is None:
                 raise RuntimeError(f"{study}-{number} was inserted but cannot be read")
             return row
@@ -65,7 +65,7 @@ class Campaigns:
 
     def latest(self, study: str) -> CampaignRow | None:
         """The newest campaign of a study."""
-        return self._db.read(lambda connection: _latest(connection, study))
+        return self._db.read(lambda connection: latest_campaign(connection, study))
 
     def campaigns(self, study: str | None = None) -> list[CampaignRow]:
         """All campaigns (of a study), by study and number."""
@@ -86,7 +86,7 @@ class Campaigns:
             if row is None:
                 raise UserError(f"a campaign must exist to be run, but there is no {campaign!r}")
             now = self._db.time(connection)
-            if row.owner != owner and _held_by_living(row, now, lease):
+            if row.owner != owner and held_by_living(row, now, lease):
                 raise RunError(
                     f"{campaign} is being run by {row.owner}; nothing was changed; wait for it, or stop "
                     f"it and run again (a driver elsewhere counts as dead after {lease:g} s without a sign)"
@@ -125,7 +125,7 @@ class Campaigns:
         if campaign.state == "finished":
             return "finished"
         now = self._db.read(self._db.time)
-        return "running" if _held_by_living(campaign, now, lease) else "interrupted"
+        return "running" if held_by_living(campaign, now, lease) else "interrupted"
 
     def mark_campaign_recorded(self, campaign: str, value: int) -> None:
         """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""
@@ -139,7 +139,8 @@ def _get(connection: sa.Connection, campaign: str, *, lock: bool = False) -> Cam
     return None if row is None else CampaignRow(*row)
 
 
-def _latest(connection: sa.Connection, study: str) -> CampaignRow | None:
+def latest_campaign(connection: sa.Connection, study: str) -> CampaignRow | None:
+    """The newest campaign of a study."""
     newest = campaigns.c.number.desc()
     row = connection.execute(
         sa.select(campaigns).where(campaigns.c.study == study).order_by(newest).limit(1)
@@ -147,7 +148,8 @@ def _latest(connection: sa.Connection, study: str) -> CampaignRow | None:
     return None if row is None else CampaignRow(*row)
 
 
-def _held_by_living(row: CampaignRow, now: float, lease: float) -> bool:
+def held_by_living(row: CampaignRow, now: float, lease: float = LEASE) -> bool:
+    """Whether a campaign has a driver that is alive, as far as can be told from here."""
     if row.owner is None:
         return False
     if is_same_host(row.owner):

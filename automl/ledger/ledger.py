@@ -7,6 +7,7 @@ from typing import Self
 
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
+from automl.ledger.firings import Firings
 from automl.ledger.owner import owner_identity
 from automl.ledger.searches import Searches
 from automl.ledger.store import Store, prepare
@@ -15,7 +16,7 @@ from automl.ledger.trials import Trials, report_statement
 __all__ = ["Ledger", "owner_identity"]
 
 
-class Ledger(Campaigns, Searches, Trials):
+class Ledger(Campaigns, Searches, Trials, Firings):
     """Our tables, opened. May be shared by threads; every method is one transaction.
 
     Trouble that passes (a lock, a restarting server) is waited out for a minute; then a `RunError`
@@ -32,11 +33,6 @@ class Ledger(Campaigns, Searches, Trials):
         """The ledger of a store, which is created first if need be (see `store.prepare`)."""
         prepare(store)
         return cls(store)
-
-    @property
-    def database(self) -> Database:
-        """The database itself, for the tables of schedules."""
-        return self._db
 
     def close(self) -> None:
         """Close all connections."""

@@ -102,3 +102,35 @@ class OpeningRow:
     reason: str
     opened_at: float
     values: list[float] | None
+
+
+@dataclass(frozen=True)
+class ScheduleRow:
+    """When a study runs again. Slots up to `planned_until` have rows of their own in firings."""
+
+    study: str
+    file: str
+    cron: str
+    timezone: str
+    catchup: float
+    paused: bool
+    planned_until: float
+    created_at: float
+
+
+@dataclass(frozen=True)
+class FiringRow:
+    """One planned start. `state`: ready, running, done, failed or skipped; `started_at`: its first start."""
+
+    id: int
+    study: str
+    slot: float
+    state: str
+    owner: str | None
+    lease_until: float | None
+    token: int
+    attempts: int
+    campaign: str | None
+    reason: str | None
+    started_at: float | None
+    finished_at: float | None

@@ -1,0 +1,194 @@
+"""Runs firings: one process each, watched, kept with a lease, taken up again when it was killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol, TypeAlias
+
+from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity
+from automl.ledger.firings import SlotsBetween
+
+LEASE: Final = 30.0  # seconds a firing stays with a process that gives no sign
+MAX_ATTEMPTS: Final = 10
+RECORDED: Final = 2  # what the recorder writes beside a campaign that is all in MLflow
+GRACE: Final = 60.0  # seconds a campaign gets to end when the daemon is stopped
+
+
+class Process(Protocol):
+    """A started campaign, as `subprocess.Popen` has it."""
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+
+    def kill(self) -> None:
+        """Stop it."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+
+
+Launch: TypeAlias = Callable[[ScheduleRow, Store, Path], Process]
+Clock: TypeAlias = Callable[[], float | None]
+
+
+def launch_run(schedule: ScheduleRow, store: Store, log: Path) -> Process:
+    """`automl run FILE` on `store`, in a process of its own; its output goes to the file `log`."""
+    environ = dict(os.environ)
+    if store.url.startswith("sqlite"):
+        environ["AUTOML_STORE"] = str(store.folder)
+    command = [sys.executable, "-m", "automl.cli", "run", schedule.file]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            start_new_session=True,  # Ctrl-C goes to the daemon, which asks the campaign to stop
+        )
+
+
+@dataclass
+class _Run:
+    """A firing of ours. `process` None: it waits for a campaign that another process runs."""
+
+    firing: FiringRow
+    log: Path
+    kept_at: float
+    process: Process | None = None
+
+
+@dataclass
+class Daemon:
+    """What one process has taken of the firings. `clock` None: the clock of the store."""
+
+    ledger: Ledger
+    store: Store
+    launch: Launch
+    clock: Clock
+    active: list[_Run] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)
+
+    def plan(self, slots_between: SlotsBetween) -> None:
+        """Write down the slots that have come."""
+        self.ledger.plan(slots_between, self.clock())
+
+    def claim(self) -> bool:
+        """Take one firing that may run, if there is one."""
+        held = [run.firing.id for run in self.active]
+        firing = self.ledger.claim_firing(owner_identity(), LEASE, self.clock(), held=held)
+        if firing is None:
+            return False
+        logs = self.store.folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        slot = datetime.fromtimestamp(firing.slot, UTC).strftime("%Y%m%dT%H%MZ")
+        run = _Run(firing, logs / f"{firing.study}-{slot}.log", time.time())
+        self.active.append(run)
+        if firing.attempts > MAX_ATTEMPTS:
+            self._end(run, "failed", f"interrupted {MAX_ATTEMPTS} times")
+        return True
+
+    def watch(self) -> None:
+        """Keep our firings, start and end their campaigns."""
+        for run in list(self.active):
+            if abs(time.time() - run.kept_at) > LEASE / 3:
+                run.kept_at = time.time()
+                if not self.ledger.extend_firing(run.firing, LEASE, self.clock()):
+                    self._lose(run)
+                    continue
+            self._step(run)
+
+    def close(self) -> None:
+        """Ask our campaigns to stop and leave their firings to the next daemon."""
+        for run in self.active:
+            if run.process is not None:
+                self.ledger.extend_firing(run.firing, GRACE + LEASE, self.clock())
+                run.process.terminate()
+        deadline = time.monotonic() + GRACE
+        for run in list(self.active):
+            if run.process is not None and _wait(run.process, deadline - time.monotonic()) == 0:
+                self._end(run, "done", None, self.ledger.latest(run.firing.study))
+            else:
+                self._leave(run)
+
+    def _step(self, run: _Run) -> None:
+        status = None if run.process is None else run.process.poll()
+        if run.process is not None and status is None:
+            return
+        campaign = self.ledger.latest(run.firing.study)
+        if status == 0:
+            self._end(run, "done", None, campaign)
+        elif campaign is not None and self.ledger.status(campaign) == "running":
+            run.process = (
+                None  # another process runs it: started by hand, or left by a daemon that was killed
+            )
+        elif campaign is not None and _ended_since(campaign, run.firing):
+            self._end(run, "done", None, campaign)
+        elif status is None:
+            self._start(run)
+        elif status < 0:  # killed
+            self._leave(run)
+        else:
+            self._end(run, "failed", _reason(run.log, status), campaign)
+
+    def _start(self, run: _Run) -> None:
+        schedules = {schedule.study: schedule for schedule in self.ledger.schedules()}
+        schedule = schedules.get(run.firing.study)
+        if schedule is None:
+            self._end(run, "failed", "the schedule was removed")
+            return
+        try:
+            run.process = self.launch(schedule, self.store, run.log)
+        except OSError as error:
+            self._end(run, "failed", f"the campaign could not be started: {error}")
+
+    def _end(self, run: _Run, state: str, reason: str | None, campaign: CampaignRow | None = None) -> None:
+        identity = None if campaign is None else campaign.id
+        if self.ledger.finish_firing(run.firing, state, identity, reason, self.clock()):
+            self.ended.add(run.firing.id)
+        self.active.remove(run)
+
+    def _leave(self, run: _Run) -> None:
+        self.ledger.release_firing(run.firing)
+        self.active.remove(run)
+
+    def _lose(self, run: _Run) -> None:
+        """Another process has taken the firing: it waits for our campaign if that still runs."""
+        if run.process is not None:
+            run.process.terminate()
+            _wait(run.process, GRACE)
+        self.active.remove(run)
+
+
+def _wait(process: Process, seconds: float) -> int:
+    try:
+        return process.wait(timeout=max(seconds, 0.1))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _ended_since(campaign: CampaignRow, firing: FiringRow) -> bool:
+    """Whether the campaign has wholly ended after the firing started, so that it need not run again."""
+    ended = campaign.finished_at or 0.0
+    return campaign.recorded >= RECORDED and ended >= (firing.started_at or 0.0)
+
+
+def _reason(log: Path, status: int) -> str:
+    """The last line the campaign wrote, and where the others are."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        lines = []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+    return f"exit code {status}: {last[:500]} (see {log})"
