@@ -11,7 +11,7 @@ from typing import Any
 
 from automl.contracts import UserError
 from automl.report.comparison import BASELINE, LEVELS
-from automl.report.wording import COMPARED, Units, plural, seconds
+from automl.report.wording import COMPARED, Units, seconds, test_set
 
 
 def warnings(data: Mapping[str, Any]) -> str:
@@ -38,13 +38,12 @@ def verdicts(data: Mapping[str, Any]) -> str:
         if family > 1
         else ""
     )
-    openings = data["test_openings"]
-    opened = f"was opened {plural(openings, 'time')}" if openings else "is still sealed"
+    sealed = test_set(data["test_openings"]) if data["dataset"] else ""
     return f"""<section>
 <h2>Is any arm better than {BASELINE} search?</h2>
 <ul class="verdicts">{items}</ul>
 <p class="soft">Compared: {escape(COMPARED[data["compared"]])}, paired over seeds (paired t-test).{together}
-The test set {opened}.</p>
+{sealed}</p>
 </section>"""
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.report.comparison import LEVELS
-from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, units_of
+from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
 
 _LEGEND: Final = (
     "trials: complete/pruned/failed over all seeds; device time: of one search; validation: "
@@ -88,9 +88,8 @@ def _verdicts(data: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text(
             "p corrected for all comparisons (Holm) decides; intervals are each pair's own.", style="dim"
         )
-    openings = data["test_openings"]
-    opened = f"The test set was opened {plural(openings, 'time')}." if openings else "The test set is sealed."
-    yield Text(opened, style="dim")
+    if data["dataset"]:
+        yield Text(test_set(data["test_openings"]), style="dim")
 
 
 def _warnings(data: Mapping[str, Any]) -> Iterator[RenderableType]:

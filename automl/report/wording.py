@@ -94,6 +94,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def test_set(openings: int) -> str:
+    """How often the test set has been opened."""
+    return f"The test set was opened {plural(openings, 'time')}." if openings else "The test set is sealed."
+
+
 def seconds(value: float | None) -> str:
     """A duration in the unit people would use."""
     if value is None:
