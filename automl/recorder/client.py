@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -16,7 +17,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from automl.recorder.images import Artifact, RunImage
 from automl.recorder.points import Point
 from automl.recorder.tracking import Experiment, Recorded, log_dataset, upload
-from mlflow import MlflowClient
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -28,6 +28,8 @@ _GONE: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
 
 class ClientWriter:
     """A `Writer` for anything that MlflowClient can talk to."""
+
+    batch = 10  # several calls each: what a failure makes us do again stays little
 
     def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
+from mlflow import MlflowClient
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_USER
 from mlflow.utils.uri import append_to_uri_path
@@ -20,7 +21,6 @@ from automl.ledger.database import Database
 from automl.recorder.images import Artifact, RunImage
 from automl.recorder.points import Point, latest_points, stored_value
 from automl.recorder.tracking import Experiment, Recorded, log_dataset, upload
-from mlflow import MlflowClient
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -35,6 +35,8 @@ _NEWEST: Final = ("value", "timestamp", "step", "is_nan")
 
 class DirectWriter:
     """A `Writer` for MLflow's tables on SQLite or PostgreSQL."""
+
+    batch = 200  # one transaction
 
     def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow, url: str) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign

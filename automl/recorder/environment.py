@@ -10,7 +10,7 @@ SETTINGS: Final = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the recorder tries again itself; seven block four minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the recorder tries again itself; seven block four minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
 }
 for _key, _value in SETTINGS.items():

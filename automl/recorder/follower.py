@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from automl.contracts import TrialState
 from automl.recorder.images import Artifact
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
     from automl.ledger.rows import SearchRow, TrialRow
     from automl.ledger.store import Store
-
-BATCH: Final = 200  # trials in one transaction
 
 
 class Follower:
@@ -41,11 +40,13 @@ class Follower:
             self._writer.close()
             raise
 
-    def catch_up(self) -> None:
-        """Record what is new in the ledger."""
+    def catch_up(self, stopping: threading.Event) -> None:
+        """Record what is new in the ledger, or a part of it when `stopping` is set meanwhile."""
         projection, searches = project(self._ledger, self._campaign_id)
         self._record_parents(projection, searches)
-        while rows := self._ledger.unrecorded(self._campaign_id, BATCH):
+        while not stopping.is_set() and (
+            rows := self._ledger.unrecorded(self._campaign_id, self._writer.batch)
+        ):
             self._record(projection, rows)
         self._record_anytime(projection)
         self._record_live(projection)

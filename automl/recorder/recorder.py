@@ -85,7 +85,6 @@ class Recorder:
         if self._follower is None:
             return
         try:
-            self._look()
             self._follower.suspend()
         except Exception as error:  # the ledger has everything; a repair writes it
             _log.warning("%s", self._explain(error))
@@ -114,7 +113,7 @@ class Recorder:
             self._follower = Follower(
                 self._store, self._ledger, self._campaign_id, with_trials=self._with_trials
             )
-        self._follower.catch_up()
+        self._follower.catch_up(self._closing)
         if complete:
             self._follower.complete()
         while self._attached:

@@ -9,16 +9,16 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Protocol
 
+import mlflow
+from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-import mlflow
 from automl.contracts import RunError
 from automl.recorder.images import Artifact, RunImage
 from automl.recorder.points import Point
 from automl.recorder.projection import campaign_note, study_metrics
-from mlflow import MlflowClient
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -50,7 +50,9 @@ class Recorded:
 
 
 class Writer(Protocol):
-    """Makes MLflow hold what it must."""
+    """Makes MLflow hold what it must. `batch`: trials to be written at once."""
+
+    batch: int
 
     def write(self, images: Sequence[RunImage]) -> None:
         """Make each run as its image says, whatever was there before; parents come before children.
@@ -93,7 +95,7 @@ def make_client(store: Store) -> MlflowClient:
 def open_writer(store: Store, campaign: CampaignRow) -> Writer:
     """The fastest writer that is known to be right for this store and MLflow version."""
     client = make_client(store)
-    experiment = open_experiment(client, store, campaign)
+    experiment = open_campaign_experiment(client, store, campaign)
     if store.tracking_uri.startswith(DIRECT_SCHEMES) and mlflow.__version__ in VERIFIED:
         from automl.recorder.direct import DirectWriter
 
@@ -103,24 +105,8 @@ def open_writer(store: Store, campaign: CampaignRow) -> Writer:
     return ClientWriter(client, experiment, campaign)
 
 
-def open_experiment(client: MlflowClient, store: Store, campaign: CampaignRow) -> Experiment:
-    """The experiment named after the study, created or restored if need be, with its tags."""
-    found = client.get_experiment_by_name(campaign.study)
-    if found is None:
-        remote = store.tracking_uri.startswith("http")  # a server decides itself where artifacts go
-        location = None if remote else f"{_as_uri(store.artifacts)}/{campaign.study}"
-        try:
-            client.create_experiment(campaign.study, artifact_location=location)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        found = client.get_experiment_by_name(campaign.study)
-        if found is None:
-            raise RunError(
-                f"MLflow must keep the experiment {campaign.study!r} it was told to create, but lost it"
-            )
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
+def open_campaign_experiment(client: MlflowClient, store: Store, campaign: CampaignRow) -> Experiment:
+    """The experiment named after the study, with what MLflow's pages show of it."""
     metric = study_metrics(campaign)[0]
     tags = {
         "mlflow.experimentKind": "custom_model_development",
@@ -128,9 +114,30 @@ def open_experiment(client: MlflowClient, store: Store, campaign: CampaignRow) -
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(metric.direction == "maximize"),
         "mlflow.note.content": campaign_note(campaign),
     }
+    experiment = open_experiment(client, store, campaign.study)
+    present = client.get_experiment(experiment.id).tags
     for key, value in tags.items():
-        if found.tags.get(key) != value:
-            client.set_experiment_tag(found.experiment_id, key, value)
+        if present.get(key) != value:
+            client.set_experiment_tag(experiment.id, key, value)
+    return experiment
+
+
+def open_experiment(client: MlflowClient, store: Store, name: str) -> Experiment:
+    """The experiment of that name, created or restored if need be."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        remote = store.tracking_uri.startswith("http")  # a server decides itself where artifacts go
+        location = None if remote else f"{_as_uri(store.artifacts)}/{name}"
+        try:
+            client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise RunError(f"MLflow must keep the experiment {name!r} it was told to create, but lost it")
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
     return Experiment(found.experiment_id, found.artifact_location)
 
 

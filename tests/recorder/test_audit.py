@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from mlflow import MlflowClient
 from recorder_helpers import Filled
 
 from automl.contracts import TrialState
@@ -13,7 +14,6 @@ from automl.ledger import Ledger, Store
 from automl.recorder import Recorder, tracking
 from automl.recorder.audit import audit, repair
 from automl.recorder.tracking import make_client
-from mlflow import MlflowClient
 
 CLEAN: dict[str, Any] = {"trials": 4, "runs": 4, "missing": [], "duplicate": [], "stuck": [], "different": []}
 TRIAL = "demo-1/random/0/1"

@@ -9,11 +9,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from recorder_helpers import Filled, write_file
 
-import mlflow
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store
 from automl.recorder.client import ClientWriter
@@ -22,7 +23,6 @@ from automl.recorder.images import Artifact, RunImage
 from automl.recorder.points import Point
 from automl.recorder.projection import Projection
 from automl.recorder.tracking import VERIFIED, Experiment, Writer, make_client
-from mlflow import MlflowClient
 
 START = 1_700_000_000_000
 ODD = [

@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from mlflow import MlflowClient
 from mlflow.entities import Run
 from recorder_helpers import SPEC, Filled, write_file
 
 from automl.contracts import RunError, TrialState
 from automl.ledger import Ledger, Store, owner_identity
-from automl.recorder import Recorder, follower, tracking
+from automl.recorder import Recorder, tracking
 from automl.recorder.audit import audit
 from automl.recorder.direct import DirectWriter
 from automl.recorder.tracking import make_client
-from mlflow import MlflowClient
 
 CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "different": []}
 
@@ -296,7 +296,7 @@ def test_runs_of_other_ledgers_and_users_stay(filled: Filled) -> None:
 
 
 def test_many_trials_are_few_transactions(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(follower.BATCH + 50):
+    for number in range(DirectWriter.batch + 50):
         filled.trial(number, steps=1)
     sizes = []
     real = DirectWriter.write
@@ -306,7 +306,7 @@ def test_many_trials_are_few_transactions(filled: Filled, monkeypatch: pytest.Mo
     recorder = Recorder(filled.store, filled.ledger, filled.id)
     recorder._look()
     recorder.close()
-    assert sizes[:4] == [0, 3, follower.BATCH, 50]
+    assert sizes[:4] == [0, 3, DirectWriter.batch, 50]
 
 
 CWD_SCRIPT = """

@@ -1,0 +1,136 @@
+"""Models in MLflow's registry: plain folders (weights, configuration), never pickles.
+
+A version's source is the folder `model` among the artifacts of the training's run, and its tags
+hold the sha256 of every file, so that what is loaded is what was registered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+
+from automl.contracts import Report, RunError, UserError
+from automl.recorder.points import millis
+from automl.recorder.texts import clean_key, clean_text, flatten, short
+from automl.recorder.tracking import make_client, open_experiment
+
+if TYPE_CHECKING:
+    from automl.ledger.store import Store
+
+FOLDER: Final = "model"  # among the artifacts of the run
+CANDIDATE: Final = "candidate"
+_SUM: Final = "sha256."  # begins the tag of each file
+_LONGEST: Final = 6000
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What is recorded of a training. `identity` names it: the same one is recorded and registered once.
+
+    `params` may be nested plain data; `reports` are those of `metric`; `values` are final metrics.
+    """
+
+    identity: str
+    metric: str
+    params: Mapping[str, Any]
+    values: Mapping[str, float]
+    reports: Sequence[Report] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def register_model(store: Store, *, name: str, folder: Path, run: TrainingRun, alias: str = CANDIDATE) -> str:
+    """Record a training in the experiment `name` and register its model `folder` there as `name`.
+
+    Returns the version, which `alias` then points to. Raises `UserError` when the folder holds no files.
+    """
+    sums = _sums(folder)
+    if not sums:
+        raise UserError(f"a model must be a folder with files, but {str(folder)!r} has none; train it first")
+    client = make_client(store)
+    experiment = open_experiment(client, store, name)
+    run_id = _record(client, experiment.id, run, folder)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = _existing(client, name, run_id)
+    if version is None:
+        source = f"{client.get_run(run_id).info.artifact_uri}/{FOLDER}"
+        tags = {f"{_SUM}{path}": value for path, value in sums.items()}
+        tags["automl.id"] = run.identity
+        version = str(client.create_model_version(name, source, run_id, tags).version)
+    client.set_registered_model_alias(name, alias, version)
+    return version
+
+
+def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Path:
+    """Copy the model that `alias` of `name` points to into the folder `to`, checked file by file.
+
+    Raises `UserError` when there is none, `RunError` when its files are not those that were registered.
+    """
+    client = make_client(store)
+    try:
+        version = client.get_model_version_by_alias(name, alias)
+    except MlflowException as error:
+        raise UserError(
+            f"a model must be registered to be fetched, but {name}@{alias} is not: {error}"
+        ) from None
+    to.mkdir(parents=True, exist_ok=True)
+    uri = f"runs:/{version.run_id}/{FOLDER}"
+    folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(to), tracking_uri=store.tracking_uri))
+    wanted = {key.removeprefix(_SUM): value for key, value in version.tags.items() if key.startswith(_SUM)}
+    found = _sums(folder)
+    if found != wanted:
+        wrong = sorted({path for path, _ in wanted.items() ^ found.items()})
+        raise RunError(
+            f"{name} version {version.version} must have the files it was registered with, but "
+            f"{', '.join(wrong)} differ; do not load it; register the model again"
+        )
+    return folder
+
+
+def _record(client: MlflowClient, experiment: str, run: TrainingRun, folder: Path) -> str:
+    query = f"tags.\"automl.id\" = '{run.identity}' AND attributes.status = 'FINISHED'"
+    found = client.search_runs([experiment], query, max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    own = {"automl.id": run.identity, "automl.kind": "train", "mlflow.source.name": "automl"}
+    created = client.create_run(experiment, tags={**run.tags, **own}, run_name=run.identity)
+    run_id = str(created.info.run_id)
+    params = [Param(clean_key(key), short(clean_text(value), _LONGEST)) for key, value in flatten(run.params)]
+    client.log_batch(run_id, _metrics(run), params)
+    client.log_artifacts(run_id, str(folder), FOLDER)
+    client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def _metrics(run: TrainingRun) -> list[Metric]:
+    at = millis(time.time())
+    points = [Metric(clean_key(run.metric), report.value, at, report.step) for report in run.reports]
+    for report in run.reports:
+        points += [Metric(clean_key(key), value, at, report.step) for key, value in report.metrics.items()]
+    last = max((report.step for report in run.reports), default=0)
+    return points + [Metric(clean_key(key), value, at + 1, last) for key, value in run.values.items()]
+
+
+def _existing(client: MlflowClient, name: str, run_id: str) -> str | None:
+    for version in client.search_model_versions(f"name = '{name}'"):
+        if version.run_id == run_id:
+            return str(version.version)
+    return None
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The sha256 of every file below `folder`, by its path there."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

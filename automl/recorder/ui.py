@@ -1,0 +1,71 @@
+"""MLflow's own pages on a store."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from automl.contracts import RunError, UserError
+from automl.provenance import mask
+from automl.recorder.environment import SETTINGS
+
+if TYPE_CHECKING:
+    from automl.ledger.store import Store
+
+
+def serve(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> None:
+    """Serve the pages until Ctrl-C.
+
+    Raises `UserError` when the store is on a server of its own or the port is taken.
+    """
+    argv, environ = command(store, host=host, port=port)
+    _check_port(host, port)
+    with subprocess.Popen(argv, env=environ) as server:
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            return
+    if code != 0:
+        raise RunError(
+            f"MLflow's server ended with code {code}; the store is unchanged; its own words are above"
+        )
+
+
+def command(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment that serve the pages on a SQL store.
+
+    The store's address is in the environment only, for it may hold a password. Job execution is off:
+    nothing here uses it, and it takes eight more processes and 600 MB.
+    """
+    if store.tracking_uri.startswith("http"):
+        raise UserError(
+            "`automl ui` serves a local or SQL store, but this one is on the tracking server "
+            f"{mask(store.tracking_uri)}; open that address"
+        )
+    environ = {
+        **os.environ,
+        **SETTINGS,
+        "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": store.artifacts,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    environ.pop("MLFLOW_TRACKING_URI", None)
+    options = ["--host", host, "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-m", "mlflow", "server", *options], environ
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise UserError(
+                f"host and port must be free to listen on, but {host}:{port} is not: {error}; "
+                "choose another --port"
+            ) from None
