@@ -14,7 +14,7 @@ help:
 	@echo "make run          set up, then run studies/quickstart.yaml"
 	@echo "make test         set up for development, then format check, lint, types and all tests"
 	@echo "make format       format the code and mend what the linter can mend"
-	@echo "make readme       write the README's tables of plug-ins and its command help anew"
+	@echo "make readme       write the README's tables of plug-ins anew"
 	@echo "make constraints  write constraints.txt anew: the newest versions that pyproject.toml allows (torch stays)"
 	@echo "make clean        remove $(VENV) and all build output (never .automl, the records)"
 

@@ -31,6 +31,7 @@ ROOMS = {
     "space": {"parameters"},
     "config": {"study", "study_checks", "shorthands", "validation", "document", "yamlfile"},
     "campaign": {"search"},
+    "schedule": {"daemon"},
 }
 ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
 
@@ -47,9 +48,10 @@ ALLOWED: dict[str, set[str]] = {
     "provenance": BASE,
     "progress": BASE,
     "config": SPACE | {"plugins", "metrics"},
+    "forecast": BASE | {"plugins", "config"},
     "searchspaces": SPACE,
     "supernets": SPACE,
-    "data": BASE | {"plugins", "checkpoints"},
+    "data": BASE | {"plugins", "checkpoints", "metrics"},
     "strategies": SPACE | {"plugins"},
     "evaluators": WORKER | {"supernets"},
     "executors": WORKER | {"data", "evaluators"},

@@ -1,0 +1,153 @@
+"""What the README says is so: its blocks run, its commands and options exist, its tables are current."""
+
+from __future__ import annotations
+
+import random
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import torch
+import typer
+from readme_tables import current
+
+from automl import plugins
+from automl.config import load_study
+from automl.contracts import Metric, PluginSpec, TrialState
+from automl.data import load_task
+from automl.metrics import DIRECTIONS
+from automl.strategies.searcher import Searcher
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+STUDIES = [block for language, block in BLOCKS if language == "yaml"]
+FILES = {
+    block.partition("\n")[0].removeprefix("# "): block for language, block in BLOCKS if language == "python"
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The README's Python blocks as the files they say they are."""
+    for name, block in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block.partition("\n")[2].lstrip("\n"))
+    monkeypatch.setenv("AUTOML_PLUGINS", str(tmp_path / "my_plugins"))
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_there_are_blocks_to_test() -> None:
+    assert len(STUDIES) == 2
+    assert {"my_space.py", "my_code.py", "my_plugins/strategies/nearby.py"} <= set(FILES)
+
+
+@pytest.mark.parametrize("block", STUDIES)
+def test_studies_are_valid(block: str, files: Path) -> None:
+    (files / "study.yaml").write_text(block)
+    study = load_study(files / "study.yaml")
+    assert "random" in study.arms
+
+
+def test_the_objective_runs(files: Path) -> None:
+    reported: list[tuple[int, float]] = []
+
+    class Context:
+        def report(self, step: int, value: float) -> None:
+            reported.append((step, value))
+
+    space, objective = (plugins.load_attribute(name) for name in ("my_space:PLUGIN", "my_code:objective"))
+    value = objective(space.sample(random.Random(0)), Context())
+    assert [step for step, _ in reported] == [1, 2, 3, 4, 5]
+    assert reported[-1][1] == value
+
+
+def test_the_space_builds_networks(files: Path) -> None:
+    space = plugins.load("spaces", "perceptron")
+    network = space.network(space.default_config(), (1, 8, 8), 10, channels=4, cells=1)
+    assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_the_strategy_searches_and_its_options_are_checked(files: Path) -> None:
+    space = plugins.load("spaces", "perceptron")
+    metric = Metric("accuracy", DIRECTIONS["accuracy"])
+    configs = []
+    for _ in range(2):
+        searcher = Searcher(space, PluginSpec("nearby", {"change": 0.2}), PluginSpec("none"), [metric], 3)
+        for number in range(20):
+            configs.append(config := searcher.ask(number))
+            assert config is not None
+            searcher.tell(number, TrialState.COMPLETE, [float(config["width"])])  # type: ignore[arg-type]
+    assert configs[:20] == configs[20:]
+    assert configs[19] is not None
+    assert configs[0] is not None
+    assert configs[19]["width"] > configs[0]["width"]  # type: ignore[operator]
+
+
+def test_the_weight_sharing_method_moves_alpha_alone(files: Path) -> None:
+    torch.manual_seed(0)
+    method = plugins.load("supernets", "sharp")
+    supernet = plugins.load("spaces", "nasbench201").supernet((1, 8, 8), 10, channels=4, cells=1)
+    allowed = torch.ones(len(supernet.edges), len(supernet.operations), dtype=torch.bool)
+    search = method(method.Options(sharpness=1.0), supernet, allowed=allowed, seed=0)
+    batch = (torch.randn(8, 1, 8, 8), torch.arange(8))
+    alpha = search.alpha.detach().clone()
+    weights = {name: weight.detach().clone() for name, weight in search.weights.items()}
+    loss, logits = search.alpha_step(batch, batch)
+    assert torch.isfinite(loss)
+    assert logits.shape == (8, 10)
+    assert not torch.equal(search.alpha, alpha)
+    assert all(torch.equal(weights[name], weight) for name, weight in search.weights.items())
+    assert set(search.derive()) == set(supernet.edges)
+
+
+def test_the_dataset_loads(files: Path) -> None:
+    task = load_task({"dataset": "rings", "metrics": [{"name": "accuracy", "direction": "maximize"}]})
+    assert (task.kind, task.shape, task.classes) == ("table", (2,), 2)
+
+
+def commands() -> list[str]:
+    """Every `automl …` line of the README: shell blocks, and code in running text and tables."""
+    shell = "\n".join(block for language, block in BLOCKS if language == "bash")
+    found = [line for line in shell.splitlines() if line.startswith("automl ")]
+    return found + re.findall(r"`(automl [a-z][^`]*)`", TEXT)
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_and_their_options_exist(line: str) -> None:
+    from automl.cli import app
+
+    command: Any = typer.main.get_command(app)
+    words = shlex.split(line, comments=True)[1:]
+    while words and isinstance(command, click.Group | typer.core.TyperGroup):
+        assert words[0] in command.commands, line
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known, line
+
+
+def test_every_command_is_in_the_readme() -> None:
+    from automl.cli import app
+
+    group: Any = typer.main.get_command(app)
+    told = " ".join(commands())
+    assert not [name for name in group.commands if f"automl {name}" not in told]
+
+
+def test_files_it_links_to_exist() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", TEXT)
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]
+    assert not [name for name in re.findall(r"`(mlflow/\w+\.sh)", TEXT) if not (ROOT / name).exists()]
+    targets = (ROOT / "Makefile").read_text()
+    made = re.findall(r"^make (\w+)|`make (\w+)", TEXT, re.MULTILINE)
+    assert not [pair for pair in made if f"\n{''.join(pair)}:" not in targets]
+
+
+def test_tables_of_plugins_are_current() -> None:
+    assert current(TEXT) == TEXT, "run: make readme"
