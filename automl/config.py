@@ -82,8 +82,9 @@ class _Check:
 
     def _rules(self) -> Iterator[Mistake]:
         evaluator = self._plugin("evaluator")
-        if evaluator is not None and evaluator.name == "supernet":
-            text = "supernet belongs to an arm, but got it as the study's evaluator; write evaluator: network"
+        if evaluator is not None and checks.trait(evaluator, "one_shot"):
+            text = f"{evaluator.name} belongs to an arm, but got it as the study's evaluator"
+            text += "; write evaluator: network"
             yield Mistake(("evaluator",), text)
             evaluator = None
         yield from self._dataset()

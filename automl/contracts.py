@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -252,9 +252,16 @@ class Context(Protocol):
 
 
 class Evaluator(Protocol):
-    """Says how good a configuration is. A plug-in is a class taking its validated `Options`."""
+    """Says how good a configuration is. A plug-in is a class taking its validated `Options`.
+
+    `needs_data`: the study must name a dataset. `builder`: what the space must build for it.
+    `one_shot`: it searches the whole space in a single trial and returns a `derived` configuration.
+    """
 
     Options: ClassVar[type[Options]]
+    needs_data: ClassVar[bool]
+    builder: ClassVar[Literal["network", "supernet"] | None]
+    one_shot: ClassVar[bool]
 
     def evaluate(self, config: Config, context: Context) -> Result:
         """Evaluate `config`; may report, checkpoint and write artifacts on the way."""

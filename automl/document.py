@@ -58,7 +58,11 @@ def dotted(path: KeyPath) -> str:
     """A key path as users write it: `arms.tpe.metrics[1]`."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            key = part if part.isprintable() and part.strip() else repr(part)
+            text += f".{key}" if text else key
     return text
 
 

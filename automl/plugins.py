@@ -87,7 +87,8 @@ def unknown(what: str, name: str, known: list[str]) -> str:
     """The message for an unknown name: the nearest one and the full list."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{what} must be one of those installed, but got {name!r}; {hint}known: {', '.join(known) or 'none'}"
+    listed = ", ".join(known) or "none"
+    return f"{what} must be one of those there are, but got {name!r}; {hint}known: {listed}"
 
 
 def _files(kind: str) -> dict[str, Path]:
@@ -127,7 +128,7 @@ def _import_file(kind: str, name: str, path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        _guarded(lambda: spec.loader.exec_module(module), str(path))  # type: ignore[union-attr]
+        _guarded(lambda: spec.loader.exec_module(module), str(path))
     except UserError:
         del sys.modules[module_name]
         raise

@@ -33,9 +33,13 @@ class SplitSpec(Part):
 
 
 class TaskSpec(Part):
-    """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`."""
+    """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`.
+
+    `target`: the column of a table to predict, by default its last.
+    """
 
     dataset: str | None = Field(None, description="write a dataset's name or a file")
+    target: str | None = Field(None, description="write the name of the table's target column")
     metrics: list[Metric] = Field(min_length=1, description="write a metric's name, such as accuracy")
     split: SplitSpec = SplitSpec()
 

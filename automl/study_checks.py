@@ -8,6 +8,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cronsim import CronSim, CronSimError
 
@@ -19,8 +20,6 @@ from automl.space import Space
 from automl.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
 
 RANDOM = Arm(strategy=PluginSpec("random"))
-BUILT_IN = ("network", "supernet", "pipeline", "function")  # evaluators of this package
-ON_DATA = ("network", "supernet", "pipeline")
 
 
 def check_plugin(use: Use) -> Iterator[Mistake]:
@@ -87,7 +86,7 @@ def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str,
     names = [metric.name for metric in task.metrics]
     if len(set(names)) < len(names):
         yield Mistake(("task", "metrics"), f"metrics must differ, but got {names}; write each once")
-    if evaluator is None or evaluator.name not in ON_DATA:
+    if evaluator is None or not trait(evaluator, "needs_data"):
         return
     if task.dataset is None:
         text = f"the evaluator {evaluator.name} needs a dataset, but none is given; name one"
@@ -147,7 +146,7 @@ def cron_mistake(cron: str) -> str | None:
 
 def check_arm(name: str, arm: Arm, metrics: int, where: KeyPath) -> Iterator[Mistake]:
     """Which keys of an arm go together."""
-    searches_itself = arm.evaluator is not None and arm.evaluator.name == "supernet"
+    one_shot = arm.evaluator is not None and trait(arm.evaluator, "one_shot")
     own = [key for key in ("strategy", "evaluator", "space") if getattr(arm, key) is not None]
     own += ["pruner"] if arm.pruner.name != "none" else []
     if name == "random" and arm != RANDOM:
@@ -155,10 +154,11 @@ def check_arm(name: str, arm: Arm, metrics: int, where: KeyPath) -> Iterator[Mis
         yield Mistake(where, f"{text}; give this arm another name")
     elif arm.reference is not None and own:
         yield Mistake(where, f"a reference must stand alone, but got {', '.join(own)} too; remove them")
-    elif searches_itself and {"strategy", "pruner"} & set(own):
-        yield Mistake(where, "a supernet searches by itself, but got a strategy or pruner too; remove it")
-    elif arm.reference is None and not searches_itself and arm.strategy is None:
-        text = "an arm must have a strategy, the evaluator supernet, or a reference, but got none of them"
+    elif one_shot and {"strategy", "pruner"} & set(own):
+        text = "its evaluator searches by itself, but the arm has a strategy or pruner too; remove it"
+        yield Mistake(where, text)
+    elif arm.reference is None and not one_shot and arm.strategy is None:
+        text = "an arm must have a strategy, a one-shot evaluator, or a reference, but got none of them"
         yield Mistake(where, f"{text}; write {{strategy: tpe}}, for instance")
     if metrics > 1 and arm.pruner.name != "none":
         text = f"pruning needs a single metric, but got {metrics}; remove the pruner"
@@ -182,17 +182,21 @@ def check_builders(
     space: Space, evaluator: PluginSpec, protocol: PluginSpec, where: KeyPath
 ) -> Iterator[Mistake]:
     """Whether the space builds the networks that the evaluators train."""
-    if evaluator.name == "supernet" and space.supernet is None:
-        text = "a supernet arm needs a space that builds a supernet, but this one does not"
-        yield Mistake(where, f"{text}; use nasbench201, for instance")
-    if evaluator.name == "supernet" and protocol.name in BUILT_IN and protocol.name != "network":
-        text = (
-            f"a genotype is trained by the study's evaluator, which must be network, but got {protocol.name}"
-        )
-        yield Mistake(where, f"{text}; write evaluator: network")
-    if evaluator.name == "network" and space.network is None:
-        text = "the evaluator network needs a space that builds networks, but this one does not"
+    builder = trait(evaluator, "builder")
+    if builder is not None and getattr(space, builder, None) is None:
+        text = f"the evaluator {evaluator.name} needs a space that builds a {builder}, but this one does not"
         yield Mistake(where, f"{text}; see automl list spaces")
+    if trait(evaluator, "one_shot") and trait(protocol, "builder", unknown="network") != "network":
+        text = f"the study's evaluator must train the genotype, but got {protocol.name}"
+        yield Mistake(where, f"{text}; write evaluator: network")
+
+
+def trait(evaluator: PluginSpec, name: str, *, unknown: Any = None) -> Any:
+    """What an evaluator says of itself (see `contracts.Evaluator`); `unknown` for one that cannot be loaded."""
+    try:
+        return getattr(plugins.load("evaluators", evaluator.name), name, None)
+    except UserError:
+        return unknown
 
 
 def _line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from automl.contracts import UserError
 class Plugin:
     class Options(contracts.Options):
         {fields}
+    {traits}
     def __init__(self, options): self.options = options
     def sampler(self, space, metrics, seed, search_seed):
         if "no_sampler" in space.parameters:
@@ -29,6 +30,11 @@ _FIELDS = {
         "ray": "trials_at_once: int | None = None; cpus: float = 1; address: str | None = None",
     },
 }
+_TRAITS = {
+    "network": "needs_data, builder, one_shot = True, 'network', False",
+    "supernet": "needs_data, builder, one_shot = True, 'supernet', True",
+    "pipeline": "needs_data, builder, one_shot = True, None, False",
+}
 _SPACES = {
     "cells": "Space({'edge_0': Choice(['none', 'skip']), 'width': Int(8, 32)}, network=len, supernet=len)",
     "flat": "Space({'x': Float(0, 1), 'y': Float(-1, 1)})",
@@ -42,7 +48,9 @@ def write_toy_plugins(folder: Path) -> None:
     for kind, plugins in _FIELDS.items():
         (folder / kind).mkdir(parents=True)
         for name, fields in plugins.items():
-            (folder / kind / f"{name}.py").write_text(_OPTIONS.format(fields=fields))
+            (folder / kind / f"{name}.py").write_text(
+                _OPTIONS.format(fields=fields, traits=_TRAITS.get(name, ""))
+            )
     (folder / "spaces").mkdir()
     for name, text in _SPACES.items():
         source = f"from automl.space import Choice, Float, Int, Space\nPLUGIN = {text}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,9 @@ class Function:
     """The evaluator `function`. A final evaluation is one more call, with a fresh `context.seed`."""
 
     Options: ClassVar[type[contracts.Options]] = FunctionOptions
+    needs_data: ClassVar[bool] = False
+    builder: ClassVar[Literal["network", "supernet"] | None] = None
+    one_shot: ClassVar[bool] = False
 
     def __init__(self, options: FunctionOptions) -> None:
         self.options = options

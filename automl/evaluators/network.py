@@ -53,6 +53,9 @@ class Network:
     """The evaluator `network`. Its value is that of the last epoch, on validation data."""
 
     Options: ClassVar[type[contracts.Options]] = NetworkOptions
+    needs_data: ClassVar[bool] = True
+    builder: ClassVar[Literal["network", "supernet"] | None] = "network"
+    one_shot: ClassVar[bool] = False
 
     def __init__(self, options: NetworkOptions) -> None:
         self.options = options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -30,6 +30,9 @@ class Pipeline:
     """The evaluator `pipeline`. Its value is the mean over the folds, which are the same for all trials."""
 
     Options: ClassVar[type[contracts.Options]] = PipelineOptions
+    needs_data: ClassVar[bool] = True
+    builder: ClassVar[Literal["network", "supernet"] | None] = None
+    one_shot: ClassVar[bool] = False
 
     def __init__(self, options: PipelineOptions) -> None:
         self.options = options

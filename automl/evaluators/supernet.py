@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -62,6 +62,9 @@ class Supernet:
     """The evaluator `supernet`: a one-shot search, whose result is a genotype and its trained value."""
 
     Options: ClassVar[type[contracts.Options]] = SupernetOptions
+    needs_data: ClassVar[bool] = True
+    builder: ClassVar[Literal["network", "supernet"] | None] = "supernet"
+    one_shot: ClassVar[bool] = True
 
     def __init__(self, options: SupernetOptions) -> None:
         self.options = options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ EPOCHS = 50  # without a budget
 SLACK = 0.05  # part of the budget that stays unused
 MARGIN = 1.1  # the training may take this times its estimate
 TIMING = 0.05  # part of the search that may go into timing derived networks
-RECENT = 5  # epochs whose mean duration is expected of the next ones
+RECENT = 5  # epochs that show a machine becoming slower
+BATCHES = 8  # per timing of a derived network
 
 
 class Plan:
@@ -40,7 +42,7 @@ class Plan:
         self.slack = SLACK * self.left()
         self.durations: list[float] = []
         self.probed = False
-        self.timed: dict[str, float] = {}  # by digest: seconds of training / seconds of a search epoch
+        self.timed: dict[str, list[float]] = {}  # by digest: seconds of training / seconds of a search epoch
         self.timing = 0.0
 
     def left(self) -> float:
@@ -57,9 +59,8 @@ class Plan:
 
     @property
     def duration(self) -> float:
-        """What the next epochs are expected to take."""
-        recent = self.durations[-RECENT:]
-        return sum(recent) / len(recent)
+        """What the next epochs are expected to take: a lull of the machine is not counted on."""
+        return max(fmean(self.durations), fmean(self.durations[-RECENT:]))
 
     def epochs(self, done: int, genotype: Config) -> int:
         """The number of epochs to do in all, never below `done`.
@@ -84,16 +85,20 @@ class Plan:
         return int(max(done, min(limit, done + int(fits))))
 
     def training_seconds(self, genotype: Config, *, anew: bool) -> float:
-        """How long training `genotype` takes: timed when `anew` or cheap, else the longest time known."""
+        """How long training `genotype` takes: the mean of its timings, else the longest known.
+
+        It is timed once more when that is cheap, and when `anew`.
+        """
         key = self.context.space.digest(genotype)
         cheap = not self.timed or self.timing < TIMING * sum(self.durations)
-        if key not in self.timed and (anew or cheap):
+        if anew or cheap:
             start = time.monotonic()
             epochs = self.protocol.adjusted(genotype).epochs
-            seconds = epochs * seconds_per_epoch(genotype, self.context, self.protocol)
-            self.timed[key] = seconds / self.duration
+            seconds = epochs * seconds_per_epoch(genotype, self.context, self.protocol, batches=BATCHES)
+            self.timed.setdefault(key, []).append(seconds / self.duration)
             self.timing += time.monotonic() - start
-        return self.duration * self.timed.get(key, max(self.timed.values(), default=0.0))
+        means = {name: fmean(ratios) for name, ratios in self.timed.items()}
+        return self.duration * means.get(key, max(means.values()))
 
 
 class Search:
