@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from optuna.pruners import BasePruner, HyperbandPruner
 from optuna.study import Study
@@ -36,6 +36,10 @@ class HyperbandOptions(Options):
 class BracketPruner(HyperbandPruner):
     """Optuna's pruner with brackets that depend on the order of tells alone."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._brackets: dict[int, int] = {}  # of trials by number, once their range is known
+
     def _try_initialization(self, study: Study) -> None:
         if self._max_resource == "auto":
             complete = study._storage.get_all_trials(
@@ -57,8 +61,11 @@ class BracketPruner(HyperbandPruner):
     def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
         if not self._pruners:
             self._try_initialization(study)
-        bracket: int = super()._get_bracket_id(study, trial)
-        return bracket
+        if not self._pruners:
+            return 0
+        if trial.number not in self._brackets:
+            self._brackets[trial.number] = super()._get_bracket_id(study, trial)
+        return self._brackets[trial.number]
 
 
 class Hyperband:
