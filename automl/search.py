@@ -101,7 +101,7 @@ class Search:
     counts: _Counts = field(default_factory=_Counts)
     best: tuple[float, TrialRow] | None = None
     ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
-    last_failure: str = ""
+    last_stop: str = ""
 
     def __post_init__(self) -> None:
         self._open: dict[str, _Open] = {}
@@ -289,8 +289,7 @@ class Search:
     def _count(self, row: TrialRow, values: list[float] | None, cost: float) -> None:
         self.counts.add(row.state, row.device_seconds)
         self.counts.spent += cost
-        if row.state is TrialState.FAILED:
-            self.last_failure = row.reason or ""
+        self.last_stop = row.reason or ""
         if row.state is TrialState.COMPLETE and values:
             direction = self.plan.metrics[0].direction
             if self.best is None or direction.better(values[0], self.best[0]):
@@ -301,9 +300,11 @@ class Search:
     def _stop_reason(self) -> str | None:
         plan, counts = self.plan, self.counts
         if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
-            return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {self.last_failure}"
-        if self._exhausted or (plan.fixed is not None and self._started >= 1):
-            return "complete: there is nothing left to try"
+            return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {self.last_stop}"
+        if plan.fixed is not None and self._started >= 1:
+            return f"complete: its one trial has ended{self.last_stop and ': ' + self.last_stop}"
+        if self._exhausted:
+            return "complete: the strategy has nothing left to propose"
         if plan.trials is not None and self._started >= plan.trials:
             return f"budget: {plan.trials} trials"
         if plan.budget is not None:
