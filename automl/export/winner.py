@@ -127,7 +127,9 @@ def read_winner(path: Path) -> Winner:
     if not isinstance(document.data, dict):
         text = f"must be a file that `automl export` wrote, but got {shown(document.data)}; {_AGAIN}"
         raise document.error([*document.mistakes, Mistake((), text)])
-    mistakes = [*document.mistakes, *validation.check(Winner, document.data)]
+    found = validation.check(Winner, document.data)
+    rules = [Mistake(mistake.path, f"{mistake.text.rpartition('; ')[0]}; {_AGAIN}") for mistake in found]
+    mistakes = [*document.mistakes, *rules]
     if mistakes:
         raise document.error(mistakes)
     winner = Winner.model_validate_json(json.dumps(document.data))
