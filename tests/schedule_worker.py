@@ -44,5 +44,5 @@ def work(store: Store, began: float, log: Path) -> None:
         return ended
 
     Ledger.finish_firing = noted  # type: ignore[method-assign]
-    clock = lambda: NOON + (time.time() - began) * SPEED  # noqa: E731
+    clock = lambda: NOON + max(0.0, time.time() - began) * SPEED  # noqa: E731
     schedule.serve(store, lambda *_: Timed(), poll=0.05, clock=clock)
