@@ -94,7 +94,7 @@ def train(
     if not folder.is_dir():
         raise UserError(
             f"a training must leave a model to be registered, but {job.evaluator.name!r} left none; write it "
-            f"to context.workdir / 'model' when context.final is true, or use the configuration in {path} itself"
+            f"to context.workdir / 'model' when context.final is true, or use {path} directly"
         )
     version = _register(store, winner, job, (outcome, channel.reports))
     names = [metric.name for metric in winner.task.metrics]
