@@ -26,6 +26,7 @@ from automl.strategies.searcher import Searcher
 FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
+ONE_SHOT_OVERRUN = 1.1  # times its budget: its only value comes at the very end, and it plans to fit
 WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
 
 
@@ -33,8 +34,8 @@ WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a furthe
 class Plan:
     """What a search is told by its study, in plain data.
 
-    `fixed` is the one configuration of an arm without a strategy. `final_space` and `protocol`
-    are for the fresh-seed retraining of a genotype; costs are device-seconds.
+    `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
+    retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
     """
 
     metrics: list[Metric]
@@ -238,7 +239,7 @@ class Search:
         )
         if self.plan.budget is not None:
             used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
-            if used >= self.plan.budget:
+            if used >= self.plan.budget * (1.0 if self.plan.fixed is None else ONE_SHOT_OVERRUN):
                 return "budget: the search has used its device-seconds"
         return "pruned" if pruned else None
 

@@ -192,7 +192,7 @@ def check_builders(
 
 
 def trait(evaluator: PluginSpec, name: str, *, unknown: Any = None) -> Any:
-    """What an evaluator says of itself (see `contracts.Evaluator`); `unknown` for one that cannot be loaded."""
+    """What an evaluator says of itself (see `contracts.Evaluator`); `unknown` when it cannot be loaded."""
     try:
         return getattr(plugins.load("evaluators", evaluator.name), name, None)
     except UserError:

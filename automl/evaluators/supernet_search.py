@@ -19,6 +19,8 @@ from automl.supernets.base import Batch, SearchOptions, Step, WeightSharing
 
 EPOCHS = 50  # without a budget
 SLACK = 0.05  # part of the budget that stays unused
+BURST = 5.0  # seconds that a busy machine may steal, at most the part BURST_SLACK of the budget
+BURST_SLACK = 0.08
 MARGIN = 1.1  # the training may take this times its estimate
 TIMING = 0.05  # part of the search that may go into timing derived networks
 RECENT = 5  # epochs that show a machine becoming slower
@@ -39,7 +41,7 @@ class Plan:
         self.context, self.protocol, self.limit = context, protocol, limit
         self.end = time.monotonic() + deadline
         self.bounded = math.isfinite(context.remaining)
-        self.slack = SLACK * self.left()
+        self.slack = SLACK * self.left() + min(BURST, BURST_SLACK * self.left())
         self.durations: list[float] = []
         self.probed = False
         self.timed: dict[str, list[float]] = {}  # by digest: seconds of training / seconds of a search epoch

@@ -130,7 +130,6 @@ def run_job(job: Job, channel: Channel) -> Outcome:
         _add_import_path(job.import_path)
         evaluator = build_evaluator(job.evaluator)
         context = _context(job, channel)
-        _seed_everything(job)
         result = evaluator.evaluate(dict(job.config), context)
         values = _values(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result)
@@ -154,6 +153,7 @@ def _context(job: Job, channel: Channel) -> WorkerContext:
     task = load_task(job.task, job.import_path) if job.task.get("dataset") else None
     space = plugins.load_space(job.space)
     device = "cuda:0" if job.gpus > 0 else "cpu"
+    _seed_everything(job)
     return WorkerContext(job, channel, task, space, build_evaluator(job.protocol), device)
 
 
@@ -206,6 +206,9 @@ def _seed_everything(job: Job) -> None:
         torch = sys.modules["torch"]
         torch.manual_seed(job.seed)
         torch.set_num_threads(max(1, int(job.cpus)))
+        torch.optim.SGD(
+            [torch.zeros(1)], lr=1.0
+        )  # a process's first optimiser imports for a second: not charged
 
 
 def _add_import_path(folders: list[str]) -> None:
