@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def audit(store: Store, ledger: Ledger, campaign_id: str) -> dict[str, Any]:
-    """Whether MLflow has every trial of a campaign exactly once and right; changes nothing.
+    """Whether MLflow has every trial of a campaign exactly once and right; changes no run.
 
     `trials` and `runs` count trials in the ledger and their runs in MLflow. The lists name identities
     of trials, searches and the campaign: `missing` a run; `duplicate`: more than one run, or a run of

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from automl.contracts import TrialState
@@ -31,6 +30,7 @@ class Follower:
             str, float
         ] = {}  # running trials that MLflow has: time of their last recorded report
         self._ended: list[TrialRow] = []  # recorded, not yet part of their search's curve
+        self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
         projection, searches = project(ledger, campaign_id)
         self._token = projection.campaign.token
         self._writer = open_writer(store, projection.campaign)
@@ -40,16 +40,23 @@ class Follower:
             self._writer.close()
             raise
 
-    def catch_up(self, stopping: threading.Event) -> None:
-        """Record what is new in the ledger, or a part of it when `stopping` is set meanwhile."""
+    def catch_up(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Record what is new in the ledger, or a part of it when `enough` becomes true meanwhile."""
         projection, searches = project(self._ledger, self._campaign_id)
         self._record_parents(projection, searches)
-        while not stopping.is_set() and (
-            rows := self._ledger.unrecorded(self._campaign_id, self._writer.batch)
-        ):
-            self._record(projection, rows)
+        failed: dict[
+            str, Exception
+        ] = {}  # trials whose files could not be uploaded: kept back alone, for now
+        while not enough():
+            rows = self._ledger.unrecorded(self._campaign_id, self._writer.batch + len(failed))
+            rows = [row for row in rows if row.id not in failed]
+            if not rows:
+                break
+            failed |= self._record(projection, rows)
         self._record_anytime(projection)
         self._record_live(projection)
+        for error in failed.values():
+            raise error
 
     def complete(self) -> None:
         """Write searches and the campaign with everything that their trials say together."""
@@ -78,8 +85,10 @@ class Follower:
         projection, searches = project(self._ledger, self._campaign_id, interrupted=True)
         if projection.campaign.token != self._token or projection.campaign.state == "finished":
             return
-        trials = [row for identity in self._live if (row := self._ledger.trial(identity)) is not None]
-        self._write_unfinished(projection, searches, trials)
+        trials = self._ledger.trials(campaign=self._campaign_id) if self._with_trials else []
+        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        self._write_unfinished(projection, searches, running)
+        self._ledger.mark_recorded({trial.id: 1 for trial in running})
 
     def close(self) -> None:
         """Close MLflow's connections."""
@@ -122,10 +131,10 @@ class Follower:
         for search in new:
             self._ledger.mark_search_recorded(search.id, 1)
 
-    def _record(self, projection: Projection, rows: Sequence[TrialRow]) -> None:
-        """Record trials that are new or have ended; those whose files cannot be uploaded stay to be done."""
+    def _record(self, projection: Projection, rows: Sequence[TrialRow]) -> dict[str, Exception]:
+        """Record trials that are new or have ended; returns those whose files could not be uploaded."""
         recorded = {row.id: 1 if row.state is TrialState.RUNNING else 2 for row in rows}
-        failure: Exception | None = None
+        failed: dict[str, Exception] = {}
         if self._with_trials:
             reports = self._ledger.reports(trials=list(recorded))
             images = [projection.trial_run(row, reports.get(row.id, [])) for row in rows]
@@ -134,7 +143,7 @@ class Follower:
                 try:
                     self._writer.upload(image.uid, image.artifacts)
                 except Exception as error:  # one trial's files must not keep back the others
-                    failure = error
+                    failed[image.identity] = error
                     del recorded[image.identity]
             for row in rows:
                 if row.state is TrialState.RUNNING:
@@ -144,16 +153,16 @@ class Follower:
             if recorded.get(row.id) == 2:
                 self._live.pop(row.id, None)
                 self._ended.append(row)
-        if failure is not None:
-            raise failure
+        return failed
 
     def _record_anytime(self, projection: Projection) -> None:
         """Lengthen the curves of searches by the trials that have ended, in the order they did."""
-        points: dict[str, list[Point]] = {}
         for trial in sorted(self._ended, key=finish_order):
-            points.setdefault(projection.uid(trial.search), []).extend(self._advance(projection, trial))
+            curve = self._curves.setdefault(projection.uid(trial.search), [])
+            curve.extend(self._advance(projection, trial))
         self._ended.clear()
-        self._writer.append(points)
+        self._writer.append(self._curves)
+        self._curves.clear()
 
     def _advance(self, projection: Projection, trial: TrialRow) -> list[Point]:
         if trial.kind != "trial":
@@ -165,9 +174,11 @@ class Follower:
         if not self._live:
             return
         points: dict[str, list[Point]] = {}
+        latest: dict[str, float] = {}
         for trial, reports in self._ledger.reports(trials=list(self._live)).items():
             new = [report for report in reports if report.at > self._live[trial]]
             if new:
                 points[projection.uid(trial)] = projection.report_points(new)
-                self._live[trial] = max(report.at for report in new)
+                latest[trial] = max(report.at for report in new)
         self._writer.append(points)
+        self._live |= latest

@@ -71,21 +71,21 @@ def _newness(point: Point) -> tuple[int, int, float]:
     return point.step, point.timestamp, stored_value(point.value)[0]
 
 
-def counts(trials: Sequence[TrialRow], at: int, step: int) -> list[Point]:
-    """How many trials ended how, and what all of `trials` cost."""
+def counts(trials: Sequence[TrialRow], at: int) -> list[Point]:
+    """How many trials ended how, and what all of `trials` cost; at step 0, so that MLflow draws bars."""
     ended = [trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None]
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
     numbers = {f"trials_{state}": float(sum(trial.state is state for trial in ended)) for state in states}
     numbers["device_seconds"] = sum(trial.device_seconds for trial in trials)
-    return [Point(key, value, at, step) for key, value in numbers.items()]
+    return [Point(key, value, at, 0) for key, value in numbers.items()]
 
 
-def summary(key: str, values: Sequence[float], at: int, step: int) -> list[Point]:
+def summary(key: str, values: Sequence[float], at: int) -> list[Point]:
     """The mean under `key`, each value under `key`_runs with its position as step."""
     if not values:
         return []
     each = [Point(f"{key}_runs", value, at, number) for number, value in enumerate(values)]
-    return [Point(key, sum(values) / len(values), at, step), *each]
+    return [Point(key, sum(values) / len(values), at, 0), *each]
 
 
 def millis(seconds: float) -> int:

@@ -92,7 +92,7 @@ class Projection:
         tags = {
             **provenance,
             "automl.kind": "campaign",
-            "automl.study": row.study,
+            "automl.config.study": row.study,
             "automl.state": row.state,
             "automl.study_digest": row.digest,
             "automl.executor": _name(row.spec.get("executor")) or "",
@@ -112,7 +112,7 @@ class Projection:
             end=_end(row.finished_at),
             params=dict(flatten(self._spec)),
             tags=tags,
-            metrics=counts(trials, at, 0) if trials else [],
+            metrics=counts(trials, at) if trials else [],
             artifacts=artifacts,
             dataset=self._dataset(),
         )
@@ -224,12 +224,12 @@ class Projection:
         points = [point for trial in ended for point in anytime.add(trial)]
         if search.finished_at is None:
             return points
-        at, step = millis(search.finished_at), round(1000 * anytime.spent)
-        points += [point for point in counts(ended, at, step) if point.key != "device_seconds"]
+        at = millis(search.finished_at)
+        points += [point for point in counts(ended, at) if point.key != "device_seconds"]
         fresh = [trial.values[0] for trial in trials if trial.kind == "final" and trial.values]
         tests = [opening.values for opening in openings if opening.search == search.id and opening.values]
-        points += summary(clean_key(f"fresh_{metric.name}"), fresh, at, step)
-        points += summary(clean_key(f"test_{metric.name}"), tests[-1] if tests else [], at, step)
+        points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
+        points += summary(clean_key(f"test_{metric.name}"), tests[-1] if tests else [], at)
         return points
 
     def _named(self, image: RunImage) -> RunImage:
@@ -267,8 +267,8 @@ class Projection:
 
     def _dataset(self) -> tuple[str, str] | None:
         name = self.campaign.spec["task"].get("dataset")
-        found = self.campaign.provenance.get("data_digest")
-        return None if name is None else (str(name), str(found or "unknown"))
+        data = self.campaign.provenance.get("data") or {}
+        return None if name is None else (str(name), str(data.get("digest") or "unknown"))
 
 
 def campaign_note(campaign: CampaignRow) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 POLL: Final = 0.3  # seconds between two looks at the ledger
 LEAST: Final = 0.1  # seconds between two looks, however often it is woken
+LAST_LOOK: Final = 5.0  # seconds that closing may still record
 LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,9 @@ class Recorder:
             self._thread = None
         if self._follower is None:
             return
+        deadline = time.monotonic() + LAST_LOOK
         try:
+            self._follower.catch_up(lambda: time.monotonic() > deadline)
             self._follower.suspend()
         except Exception as error:  # the ledger has everything; a repair writes it
             _log.warning("%s", self._explain(error))
@@ -113,7 +116,7 @@ class Recorder:
             self._follower = Follower(
                 self._store, self._ledger, self._campaign_id, with_trials=self._with_trials
             )
-        self._follower.catch_up(self._closing)
+        self._follower.catch_up(lambda: self._closing.is_set() and not complete)
         if complete:
             self._follower.complete()
         while self._attached:

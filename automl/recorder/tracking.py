@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 # Versions of MLflow for which tests/recorder/test_equality.py has passed.
 VERIFIED: Final = frozenset({"3.17.2"})
 DIRECT_SCHEMES: Final = ("sqlite", "postgresql")
-LONGEST_DIGEST: Final = 36  # characters of a dataset's digest in MLflow
+SHOWN_DIGEST: Final = (
+    12  # characters of a dataset's digest; MLflow keeps 36, the tag `automl.data.digest` all
+)
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def log_dataset(client: MlflowClient, run_id: str, image: RunImage) -> None:
     if image.dataset is None:
         return
     name, digest = image.dataset
-    dataset = Dataset(name, digest[:LONGEST_DIGEST], source_type="automl", source=name)
+    dataset = Dataset(name, digest[:SHOWN_DIGEST], source_type="automl", source=name)
     tags = [InputTag("mlflow.data.context", "search")]
     client.log_inputs(run_id, [DatasetInput(dataset, tags)])
 

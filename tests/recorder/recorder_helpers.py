@@ -23,7 +23,7 @@ PROVENANCE = {
     "study": {"commit": "0123456789abcdef", "dirty": False},
     "packages": {"torch": "2.13.0", "mlflow": "3.17.2"},
     "host": "here",
-    "data_digest": "d" * 64,
+    "data": {"name": "digits", "digest": "d" * 64},
 }
 
 

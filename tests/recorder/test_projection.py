@@ -156,8 +156,8 @@ def test_anytime_curve_is_in_device_milliseconds(filled: Filled) -> None:
     image = made.search_run(search, filled.ledger.trials(search=search.id))
     assert series(image, "best_accuracy") == [(10, 0.5), (30, 0.5), (60, 0.75), (260, 0.75), (1260, 0.75)]
     assert series(image, "device_seconds")[-1] == (1260, pytest.approx(1.2601))
-    assert series(image, "trials_complete") == [(1260, 4.0)]
-    assert series(image, "trials_failed") == [(1260, 1.0)]
+    assert series(image, "trials_complete") == [(0, 4.0)]
+    assert series(image, "trials_failed") == [(0, 1.0)]
 
 
 def test_anytime_curve_minimises(store: Store, ledger: Ledger) -> None:

@@ -64,6 +64,24 @@ def eventually(seen: Callable[[], Any], timeout: float = 10.0) -> Any:
     return value
 
 
+@pytest.mark.postgres
+def test_records_on_postgresql(postgres_store: Store) -> None:
+    with Ledger(postgres_store) as ledger:
+        filled = Filled(postgres_store, ledger)
+        with recording(filled) as recorder:
+            for number in range(5):
+                filled.trial(number, arm=number % 2)
+            odd = filled.start(5, {"text": "NUL \x00 and \ud800", "long": "x" * 9000})
+            filled.end(odd, None, TrialState.FAILED, reason="é\ud800\x00", traceback="\x00")
+            recorder.drain()
+        filled.finish()
+        with recording(filled) as recorder:
+            recorder.drain()
+        assert ledger.trials(campaign=filled.id)[0].recorded == 2
+        found = audit(postgres_store, ledger, filled.id)
+        assert found == {"trials": 6, "runs": 6, **CLEAN}
+
+
 def test_records_a_campaign(filled_either: Filled) -> None:
     filled = filled_either
     with recording(filled) as recorder:
@@ -136,16 +154,18 @@ def test_short_trials_are_written_once(filled: Filled, monkeypatch: pytest.Monke
 
 def test_interrupted_and_continued(filled_either: Filled) -> None:
     filled = filled_either
-    filled.trial(0, 0.5)
     trial = filled.start(1)
     filled.report(trial, 0.125, 0.25)
     time.sleep(1.0)
     with recording(filled):
         eventually(lambda: trial.id in runs(filled))
+        filled.trial(0, 0.5)
+        young = filled.start(2)
     found = runs(filled)
+    assert found[young.id].info.status == "SCHEDULED"
     assert {found[name].info.status for name in ("demo-1", "demo-1/tpe/0", trial.id)} == {"SCHEDULED"}
     assert filled.ledger.release(filled.id, filled.token)
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 2, "runs": 2, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 3, "runs": 3, **CLEAN}
 
     filled.token = filled.ledger.acquire(filled.id, owner_identity())
     with recording(filled) as recorder:
@@ -153,9 +173,10 @@ def test_interrupted_and_continued(filled_either: Filled) -> None:
         again = filled.ledger.restart_trial(trial.id, trial.token, 1.0)
         filled.report(again, 0.5, 0.75, first=2)  # the second step anew: the first attempt's is replaced
         filled.end(again, 0.75)
+        filled.end(young, 0.5)
         filled.finish()
         recorder.drain()
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 2, "runs": 2, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 3, "runs": 3, **CLEAN}
     run = runs(filled)[trial.id]
     assert run.data.tags["automl.attempt"] == "2"
     history = make_client(filled.store).get_metric_history(run.info.run_id, "accuracy")
@@ -222,14 +243,18 @@ def test_files_that_cannot_be_uploaded_keep_no_other_trial_back(
     bad = filled.start(0)
     filled.end(bad, None, TrialState.FAILED, traceback="Traceback")
     good = filled.trial(1)
+    monkeypatch.setattr(DirectWriter, "batch", 1)
     recorder = Recorder(filled.store, filled.ledger, filled.id)
     recorder._look()  # the campaign's own artifacts
     filled.ledger.mark_recorded({bad.id: 0, good.id: 0})
     monkeypatch.setattr(MlflowClient, "log_artifact", refuse)
     with pytest.raises(RunError, match=r"safe in the ledger.*automl audit demo --repair"):
         recorder.drain(timeout=0.5)
+    later = filled.trial(2)
+    with pytest.raises(RunError):
+        recorder.drain(timeout=0.2)
     recorded = {trial.id: trial.recorded for trial in filled.ledger.trials(campaign=filled.id)}
-    assert recorded == {bad.id: 0, good.id: 2}
+    assert recorded == {bad.id: 0, good.id: 2, later.id: 2}
     monkeypatch.setattr(MlflowClient, "log_artifact", real)
     recorder.drain()
     recorder.close()
