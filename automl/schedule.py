@@ -25,12 +25,12 @@ from typing import Final
 
 from cronsim import CronSim
 
+from automl.config import Study
+from automl.config.checks import cron_mistake
 from automl.contracts import UserError
 from automl.daemon import Clock, Daemon, Launch, launch_run
 from automl.ledger import FiringRow, Ledger, ScheduleRow, Store
 from automl.plugins import unknown
-from automl.study import Study
-from automl.study_checks import cron_mistake
 
 POLL: Final = 1.0  # seconds
 

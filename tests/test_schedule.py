@@ -19,9 +19,9 @@ import pytest
 import schedule_worker
 
 from automl import daemon, schedule
+from automl.config.study import Schedule
 from automl.contracts import UserError
 from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, owner_identity
-from automl.study import Schedule
 
 HOUR = 3600.0
 NOON = schedule_worker.NOON
@@ -257,6 +257,16 @@ def test_a_pause_is_not_made_up_for(any_ledger: Ledger, any_store: Store, planne
     schedule.tick(any_store, runs, now=NOON + 3.6 * HOUR)
     schedule.tick(any_store, runs, now=NOON + 4 * HOUR)
     assert states(any_ledger) == [(1, "skipped"), (4, "done")]
+
+
+def test_resuming_what_is_not_paused_changes_nothing(
+    any_ledger: Ledger, any_store: Store, planned: Any
+) -> None:
+    planned()
+    any_ledger.plan(schedule.slots_between, NOON + HOUR)
+    schedule.resume(any_ledger, "nightly")
+    assert states(any_ledger) == [(1, "ready")]
+    assert schedule.list_schedules(any_ledger)[0].planned_until == NOON + HOUR
 
 
 def test_a_removed_schedule_starts_nothing_more(any_ledger: Ledger, any_store: Store, planned: Any) -> None:

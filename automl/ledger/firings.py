@@ -56,11 +56,13 @@ class Firings:
         """Pause or resume; slots of the time between do not fire. False when there is no such schedule."""
 
         def work(connection: sa.Connection) -> bool:
-            self._skip(connection, firings.c.study == study, "the schedule was paused")
+            mine = schedules.c.study == study
             values = {"paused": paused, "planned_until": self._now(connection, now)}
-            return _changed(
-                connection, sa.update(schedules).where(schedules.c.study == study).values(**values)
-            )
+            update = sa.update(schedules).where(mine, schedules.c.paused.is_(not paused))
+            if _changed(connection, update.values(**values)):
+                self._skip(connection, firings.c.study == study, "the schedule was paused")
+                return True
+            return connection.scalar(sa.select(schedules.c.study).where(mine)) is not None
 
         return self._db.write(work)
 

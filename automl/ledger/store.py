@@ -8,6 +8,7 @@ a URI such as `s3://bucket/automl`). `MLFLOW_TRACKING_URI` may name a tracking s
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -97,6 +98,11 @@ def _schema_url(named: str, schema: str) -> str:
         raise UserError(
             f"AUTOML_STORE must be a folder or postgresql://user@host/database, but its scheme is "
             f"{scheme!r}; use one of those two"
+        )
+    if importlib.util.find_spec("psycopg") is None:
+        raise UserError(
+            "AUTOML_STORE=postgresql://… needs the package psycopg, which is not installed; "
+            "run: pip install 'automl-orchestrator[postgres]'"
         )
     try:
         url = sa.make_url("postgresql+psycopg://" + named.partition("://")[2])

@@ -96,6 +96,12 @@ def test_a_store_that_cannot_be_is_refused_and_nothing_is_created(
     assert listing(tmp_path) == ["file"]
 
 
+def test_a_missing_driver_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("automl.ledger.store.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'automl-orchestrator\[postgres\]'"):
+        resolve_store({"AUTOML_STORE": "postgresql://db/x"}, tmp_path)
+
+
 def differences(store: Store) -> list[Any]:
     engine = make_engine(store.url)
     with engine.connect() as connection:
