@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from automl import plugins, provenance
+from automl.config import Arm, Study
 from automl.contracts import Executor, Job, Outcome, PluginSpec, Report, RunError, Task, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test
@@ -21,7 +22,6 @@ from automl.recorder import Recorder
 from automl.report import collect, html
 from automl.search import Plan, Search
 from automl.strategies.searcher import Searcher
-from automl.study import Arm, Study
 
 HEARTBEAT = 2.0  # seconds
 DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from automl import plugins
-from automl.study import Arm, Study
+from automl.config import Arm, Study
 
 
 @dataclass(frozen=True)

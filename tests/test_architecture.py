@@ -29,7 +29,6 @@ LONG_FUNCTIONS = {
 # Modules that make up one room together.
 ROOMS = {
     "space": {"parameters"},
-    "config": {"study", "study_checks", "shorthands", "validation", "document", "yamlfile"},
     "campaign": {"search"},
     "schedule": {"daemon"},
 }

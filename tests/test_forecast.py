@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from automl.config import Study
 from automl.contracts import Direction, Metric, PluginSpec
 from automl.forecast import forecast
-from automl.study import Study
 
 ARMS = {
     "random": {"strategy": PluginSpec("random")},

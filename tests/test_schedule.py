@@ -435,13 +435,12 @@ def test_a_stopped_daemon_leaves_its_firing_to_the_next(
     assert states(any_ledger) == [(1, "done")]
 
 
-def test_a_program_that_cannot_be_started_fails_the_firing(ledger: Ledger, store: Store) -> None:
-    def run(planned: ScheduleRow, store: Store, log: Path) -> Done:
+def test_a_program_that_cannot_be_started_fails_the_firing(any_store: Store, planned: Any) -> None:
+    def run(*_: object) -> Done:
         raise FileNotFoundError("no such program")
 
-    schedule.add(ledger, study(), Path("x.yaml"))
-    ledger.pause_schedule("nightly", False, NOON + 1)
-    (firing,) = schedule.tick(store, run, now=NOON + HOUR)
+    planned()
+    (firing,) = schedule.tick(any_store, run, now=NOON + HOUR)
     assert firing.state == "failed" and "could not be started: no such program" in str(firing.reason)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automl.config.document import nearest
 from automl.contracts import UserError
-from automl.document import nearest
 
 if TYPE_CHECKING:
     from automl.ledger import CampaignRow, Ledger, Store
@@ -78,7 +78,7 @@ def study_name(name: str) -> str:
     """`name`, or the study's name in the file of that name."""
     if not name.endswith((".yaml", ".yml")) and not Path(name).is_file():
         return name
-    from automl import yamlfile
+    from automl.config import yamlfile
 
     data = yamlfile.read(Path(name)).data
     if not isinstance(data, dict) or not isinstance(data.get("name"), str):

@@ -36,6 +36,10 @@ def export(
         Format, typer.Option("--format", help="yaml: configuration and certificate; torch: code and weights.")
     ] = Format.YAML,
     arm: Annotated[str | None, typer.Option(help="The winner of this arm instead of the best arm's.")] = None,
+    optuna: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Write all trials to this Optuna storage instead."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the winner of a finished campaign with its certificate.
@@ -43,6 +47,9 @@ def export(
     The torch format is a folder with model.py, weights.pt and config.json that imports only torch.
     Example: automl export quickstart -o best.yaml
     """
+    if optuna is not None:
+        _export_optuna(name, optuna, as_json)
+        return
     from automl.export.certificate import export_config
     from automl.export.torch_folder import export_torch
 
@@ -57,6 +64,17 @@ def export(
     say(f"wrote {path}: {found.trial}, {found.metric} {found.values.validation:.4g} on validation data")
     if form is Format.YAML:
         say(f"train it with: automl train {path}")
+
+
+def _export_optuna(name: str, url: str, as_json: bool) -> None:
+    from automl.strategies.export import export_optuna
+
+    with only_json(as_json), open_ledger() as (_, ledger):
+        studies = export_optuna(ledger, find_campaign(ledger, name).id, url)
+    if as_json:
+        emit({"studies": studies})
+    else:
+        say(f"wrote {len(studies)} Optuna studies: {', '.join(studies)}")
 
 
 def train(

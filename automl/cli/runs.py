@@ -22,7 +22,7 @@ from automl.cli.common import (
 from automl.cli.common import study_path as path_of
 
 if TYPE_CHECKING:
-    from automl.study import Study
+    from automl.config import Study
 
 PANEL = "Campaigns"
 

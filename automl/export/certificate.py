@@ -8,13 +8,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from automl import plugins
+from automl.config import Study
 from automl.contracts import Direction, PluginSpec, UserError
 from automl.data import load_task
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.provenance import mask
 from automl.report import collect
 from automl.report.comparison import BASELINE
-from automl.study import Study
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger

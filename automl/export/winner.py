@@ -13,12 +13,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
-from automl import validation, yamlfile
 from automl.checkpoints import write_atomically
-from automl.config import Budget, SpaceSpec, TaskSpec
+from automl.config import Budget, SpaceSpec, TaskSpec, validation, yamlfile
+from automl.config.document import Mistake, shown
+from automl.config.study import Part
 from automl.contracts import Config, PluginSpec, UserError, digest
-from automl.document import Mistake, shown
-from automl.study import Part
 
 VERSION = 1
 _AGAIN = "export it again (automl export)"

@@ -6,9 +6,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automl import yamlfile
+from automl.config import yamlfile
+from automl.config.document import Document
 from automl.contracts import UserError
-from automl.document import Document
 
 
 def parse(text: str) -> Document:

@@ -1,4 +1,4 @@
-"""Study YAML → validated `Study`; every mistake at once, with file, line and key."""
+"""Reads a study file, writes out its shorthands and checks all of it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from automl import study_checks as checks
-from automl import validation, yamlfile
+from automl.config import checks, validation, yamlfile
+from automl.config.document import KeyPath, Mistake, shown
+from automl.config.shorthands import Draft, expand
+from automl.config.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
 from automl.contracts import PluginSpec
-from automl.document import KeyPath, Mistake, shown
 from automl.metrics import DIRECTIONS
-from automl.shorthands import Draft, expand
 from automl.space import Space
-from automl.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
-
-__all__ = ["Arm", "Budget", "Final", "Schedule", "SpaceSpec", "SplitSpec", "Study", "TaskSpec", "load_study"]
 
 _P = TypeVar("_P", bound=Part)
 _NAMES = {name: direction.value for name, direction in DIRECTIONS.items()}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from automl.document import KeyPath, Mistake, nearest, shown
+from automl.config.document import KeyPath, Mistake, nearest, shown
 
 _RULES = {
     "int_type": "must be an integer",

@@ -12,12 +12,13 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 
-from automl import plugins, validation
+from automl import plugins
+from automl.config import validation
+from automl.config.document import KeyPath, Mistake, nearest, shown
+from automl.config.shorthands import Use
+from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
 from automl.contracts import Metric, PluginSpec, UserError
-from automl.document import KeyPath, Mistake, nearest, shown
-from automl.shorthands import Use
 from automl.space import Space
-from automl.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
 
 RANDOM = Arm(strategy=PluginSpec("random"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from automl.document import KeyPath, Mistake, nearest, shown
+from automl.config.document import KeyPath, Mistake, nearest, shown
 
 MAX_SEEDS = 1000
 

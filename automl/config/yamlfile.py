@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from automl.config.document import Document, KeyPath, Mistake, dotted, shown
 from automl.contracts import UserError
-from automl.document import Document, KeyPath, Mistake, dotted, shown
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50

@@ -1,0 +1,17 @@
+"""Study YAML → validated `Study`; every mistake at once, with file, line and key."""
+
+from automl.config.loading import importable, load_study
+from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
+
+__all__ = [
+    "Arm",
+    "Budget",
+    "Final",
+    "Schedule",
+    "SpaceSpec",
+    "SplitSpec",
+    "Study",
+    "TaskSpec",
+    "importable",
+    "load_study",
+]
