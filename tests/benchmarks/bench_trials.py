@@ -78,9 +78,8 @@ def ours(trials: int, executor: str, folder: Path) -> float:
 
 
 def by_hand(trials: int, folder: Path) -> float:
-    import optuna
-
     import mlflow
+    import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")

@@ -1,15 +1,4 @@
-"""Studies that run again and again: cron expressions, a daemon, and one step for cron or systemd.
-
-Each planned start (a slot) is a row, unique by study and time; one process takes it, keeps it with a
-lease and ends it. The rules:
-
-* A study never overlaps itself: its slot waits while a campaign of it is running, started by whomever.
-* Of several slots that were missed or had to wait, only the newest starts; the others are skipped,
-  and so is a slot that nobody looked for within `catchup` seconds (at least 90).
-* A firing whose process was killed is taken up again: its campaign goes on where it was.
-* Where clocks change, a fixed time of day fires once: `30 2 * * *` at 03:00 when 02:30 does not exist,
-  and at the first 02:30 when there are two.
-"""
+"""Adding, pausing and looking at schedules, the slots they plan, and running what is due."""
 
 from __future__ import annotations
 
@@ -28,9 +17,9 @@ from cronsim import CronSim
 from automl.config import Study
 from automl.config.checks import cron_mistake
 from automl.contracts import UserError
-from automl.daemon import Clock, Daemon, Launch, launch_run
 from automl.ledger import FiringRow, Ledger, ScheduleRow, Store
 from automl.plugins import unknown
+from automl.schedule.daemon import Clock, Daemon, Launch, launch_run
 
 POLL: Final = 1.0  # seconds
 

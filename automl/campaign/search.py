@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -9,16 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from automl.contracts import (
-    Config,
-    Job,
-    Metric,
-    Outcome,
-    PluginSpec,
-    Report,
-    TrialState,
-    derive_seed,
-)
+from automl.campaign.plan import Counts, Plan
+from automl.contracts import Config, Job, Outcome, PluginSpec, Report, TrialState, derive_seed
 from automl.ledger import Ledger, ReportRow, SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.strategies.searcher import Searcher
@@ -30,65 +23,11 @@ ONE_SHOT_OVERRUN = 1.1  # times its budget: its only value comes at the very end
 WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a search is told by its study, in plain data.
-
-    `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
-    retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
-    """
-
-    metrics: list[Metric]
-    space: dict[str, Any]
-    task: dict[str, Any]
-    evaluator: PluginSpec
-    protocol: PluginSpec
-    finals: int
-    workdir: Path
-    import_path: list[str]
-    cpus: float
-    gpus: float
-    deadline: float
-    final_deadline: float
-    budget: float | None = None
-    trials: int | None = None
-    fixed: Config | None = None
-
-    @property
-    def devices(self) -> float:
-        """What a wall second costs: GPUs held, else CPUs held."""
-        return self.gpus or self.cpus
-
-
 @dataclass
 class _Open:
     row: TrialRow
     handed_out: float
     elapsed: float = 0.0  # device-seconds of this attempt, as reported
-
-
-@dataclass
-class _Counts:
-    complete: int = 0
-    pruned: int = 0
-    failed: int = 0
-    failed_in_a_row: int = 0
-    spent: float = 0.0  # device-seconds of all attempts that ended
-    cheapest: float | None = None  # device-seconds of the cheapest complete trial
-
-    @property
-    def ended(self) -> int:
-        return self.complete + self.pruned + self.failed
-
-    def add(self, state: TrialState, device_seconds: float) -> None:
-        if state is TrialState.COMPLETE:
-            self.complete += 1
-            self.cheapest = min(device_seconds, self.cheapest or device_seconds)
-        elif state is TrialState.PRUNED:
-            self.pruned += 1
-        else:
-            self.failed += 1
-        self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
 
 
 @dataclass
@@ -99,7 +38,7 @@ class Search:
     plan: Plan
     ledger: Ledger
     searcher: Searcher | None  # None when the plan has one fixed configuration
-    counts: _Counts = field(default_factory=_Counts)
+    counts: Counts = field(default_factory=Counts)
     best: tuple[float, TrialRow] | None = None
     ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
     last_stop: str = ""
@@ -147,6 +86,15 @@ class Search:
         """Nothing of it is open or waiting, and nothing will come."""
         waiting = self._open or self._retries or self._final_retries
         return self.ended and not waiting and self._next_final >= self._finals()
+
+    @property
+    def final_evaluator(self) -> PluginSpec:
+        """What retrains the winner: a genotype is trained by the study's protocol."""
+        return self.plan.protocol if self._found_genotype else self.plan.evaluator
+
+    @property
+    def _found_genotype(self) -> bool:
+        return self.best is not None and self.best[1].derived is not None
 
     def propose(self) -> Job | None:
         """The next trial, or None when there is none now."""
@@ -202,7 +150,6 @@ class Search:
         plan, final = self.plan, row.kind == "final"
         remaining = None if final or plan.budget is None else plan.budget - self.pressure
         self._open[row.id] = _Open(row, time.monotonic())
-        genotype = final and self.best is not None and self.best[1].derived is not None
         return Job(
             trial=row.id,
             token=row.token,
@@ -210,7 +157,7 @@ class Search:
             space=plan.space,
             task=plan.task,
             metrics=[{"name": m.name, "direction": str(m.direction)} for m in plan.metrics],
-            evaluator=plan.protocol if genotype else plan.evaluator,
+            evaluator=self.final_evaluator if final else plan.evaluator,
             protocol=plan.protocol,
             config=row.config,
             seed=row.seed,
@@ -219,7 +166,7 @@ class Search:
             cpus=plan.cpus,
             gpus=plan.gpus,
             remaining=remaining,
-            deadline=plan.final_deadline if genotype else plan.deadline,
+            deadline=plan.final_deadline if final and self._found_genotype else plan.deadline,
             final=final,
             import_path=plan.import_path,
         )
@@ -251,6 +198,7 @@ class Search:
         row = opened.row
         if row.kind == "final":
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
+            _remove_checkpoints(row)
             return
         attributes: dict[str, Any] = {}
         if self.searcher is not None:
@@ -265,7 +213,12 @@ class Search:
                 "reason": outcome.reason,
             }
         )
+        before = self.best
         self._count(done, outcome.values, outcome.device_seconds)
+        if self.best is before:
+            _remove_checkpoints(row)
+        elif before is not None:
+            _remove_checkpoints(before[1])
         self._conclude_if_done()
 
     def lost(self, trial: str, token: str, reason: str) -> None:
@@ -348,3 +301,9 @@ class Search:
             budget=self.plan.budget,
             best=self.best[0] if self.best else None,
         )
+
+
+def _remove_checkpoints(row: TrialRow) -> None:
+    """Of ended trials only the best one's checkpoint is kept: it goes to MLflow."""
+    if row.workdir:
+        shutil.rmtree(Path(row.workdir) / "checkpoints", ignore_errors=True)

@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 import pytest
 import schedule_worker
 
-from automl import daemon, schedule
+from automl import schedule
 from automl.config.study import Schedule
 from automl.contracts import UserError
 from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, owner_identity
+from automl.schedule import daemon
 
 HOUR = 3600.0
 NOON = schedule_worker.NOON

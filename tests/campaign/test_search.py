@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from automl.campaign.plan import Plan
+from automl.campaign.search import FAILURES_IN_A_ROW, Search
 from automl.contracts import Direction, Job, Metric, Outcome, PluginSpec, Report, TrialState
 from automl.ledger import Ledger
-from automl.search import FAILURES_IN_A_ROW, Plan, Search
 from automl.space import Float, Space
 from automl.strategies.searcher import Searcher
 

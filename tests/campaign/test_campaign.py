@@ -30,6 +30,11 @@ def two(config, context):
 def broken(config, context):
     raise ValueError("never works")
 
+def checkpointing(config, context):
+    context.checkpoint.save(1, {"x": config["x"]})
+    context.report(1, config["x"] ** 2)
+    return config["x"] ** 2
+
 def interrupted(config, context):
     if not os.path.exists("go"):
         raise KeyboardInterrupt
@@ -121,6 +126,20 @@ def test_a_hopeless_objective_stops_and_says_why(study: Path, store: Store, ledg
     trial = ledger.trials(campaign="toy-1")[0]
     assert trial.state is TrialState.FAILED
     assert "never works" in (trial.traceback or "")
+
+
+def test_only_the_winner_keeps_its_checkpoint(study: Path, store: Store, ledger: Ledger) -> None:
+    study.write_text(study.read_text().replace("toy_code:objective", "toy_code:checkpointing"))
+    run(study, store, "seeds=1", "arms={random: {strategy: random}}")
+    winner = ledger.searches("toy-1")[0].winner
+    kept = {
+        trial.id
+        for trial in ledger.trials(campaign="toy-1")
+        if list(Path(trial.workdir or "").glob("*/*.pt"))
+    }
+    assert kept == {winner}
+    recorded = list(Path(store.artifacts).glob("**/checkpoint/step-00000001.pt"))
+    assert len(recorded) == 1
 
 
 def test_an_interrupted_campaign_is_continued(study: Path, store: Store, ledger: Ledger) -> None:

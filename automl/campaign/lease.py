@@ -1,0 +1,79 @@
+"""One driver for a campaign: a heartbeat while it runs, and an end that lets it be continued."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from automl.contracts import RunError
+from automl.ledger import Ledger, owner_identity
+
+HEARTBEAT = 2.0  # seconds
+
+
+class Lease:
+    """Keeps our claim on a campaign alive from a thread of its own."""
+
+    def __init__(self, ledger: Ledger, campaign: str) -> None:
+        self.ledger, self.campaign = ledger, campaign
+        self.token = ledger.acquire(campaign, owner_identity())
+        self._lost = threading.Event()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise `RunError` when another process has taken the campaign over."""
+        if self._lost.is_set():
+            raise RunError(
+                f"another process has taken over {self.campaign}; finished trials are safe, "
+                "nothing was written twice; let that process go on"
+            )
+
+    def release(self) -> None:
+        """End the thread and give the campaign up: unfinished, it can be continued at once."""
+        self._done.set()
+        self._thread.join()
+        self.ledger.release(self.campaign, self.token)
+
+    def _beat(self) -> None:
+        while not self._done.wait(HEARTBEAT):
+            try:
+                if not self.ledger.heartbeat(self.campaign, self.token):
+                    self._lost.set()
+                    return
+            except RunError:
+                continue  # the store is away: the trials will meet that too, or it comes back
+
+
+@contextmanager
+def held(ledger: Ledger, campaign: str) -> Iterator[Lease]:
+    """Drive a campaign inside the block. SIGTERM ends it as Ctrl-C does.
+
+    Raises `RunError` while another living process drives it.
+    """
+    lease = Lease(ledger, campaign)
+    try:
+        with _terminate_as_interrupt():
+            yield lease
+    finally:
+        lease.release()
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

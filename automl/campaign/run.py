@@ -1,0 +1,109 @@
+"""Runs a study from its first trial to the report in MLflow, or goes on where it was interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from automl import plugins, provenance
+from automl.campaign.lease import Lease, held
+from automl.campaign.planning import plan_searches
+from automl.campaign.pool import Pool
+from automl.campaign.search import Search
+from automl.config import Study
+from automl.contracts import Executor, Task, TrialState
+from automl.data import load_task
+from automl.data.sealed import open_test
+from automl.executors.worker import build_evaluator
+from automl.ledger import CampaignRow, Ledger, Store
+from automl.progress import Progress
+from automl.recorder import Recorder
+from automl.report import collect, html
+
+
+def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: Progress) -> str:
+    """Run `study` to its end and return the campaign's id.
+
+    Continues the latest campaign of the same study when that was interrupted, unless `fresh`.
+    Raises `UserError` before anything is created when a resource or data is missing, `RunError`
+    when another process runs this campaign or the tracking server stays away.
+    """
+    executor = _executor(study)
+    try:
+        executor.check()
+        task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
+        with Ledger.open(store) as ledger:
+            row, continued = _campaign_row(ledger, study, fresh, task)
+            progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
+            with held(ledger, row.id) as lease:
+                recorder = Recorder(store, ledger, row.id, record=study.record)
+                recorder.start()
+                try:
+                    folder = store.folder / "work" / row.id
+                    searches = plan_searches(study, row, ledger, executor, folder)
+                    with progress:
+                        executor.run(Pool(searches, lease, recorder, progress))
+                    _finish(study, row, ledger, searches, lease)
+                    _attach(recorder, ledger, row.id, searches, folder)
+                    recorder.drain()
+                finally:
+                    recorder.close()
+            return row.id
+    finally:
+        executor.close()
+
+
+def _executor(study: Study) -> Executor:
+    plugin = plugins.load("executors", study.executor.name)
+    executor: Executor = plugin(plugin.Options(**study.executor.options))
+    return executor
+
+
+def _campaign_row(ledger: Ledger, study: Study, fresh: bool, task: Task | None) -> tuple[CampaignRow, bool]:
+    """The campaign to run, and whether it is an earlier one: interrupted, or not wholly recorded."""
+    latest = ledger.latest(study.name)
+    same = latest is not None and not fresh and latest.digest == study.digest()
+    if latest is not None and same and (latest.state != "finished" or latest.recorded < 2):
+        return latest, True
+    facts = provenance.collect(Path(study.source))
+    if task is not None:
+        facts["data"] = {"name": task.name, "digest": task.digest}
+    return ledger.create_campaign(study.name, study.to_json(), study.digest(), facts), False
+
+
+def _finish(study: Study, row: CampaignRow, ledger: Ledger, searches: list[Search], lease: Lease) -> None:
+    """Open the test set for each winner, then end the campaign."""
+    if study.task.dataset and study.final.seeds:
+        opened = {opening.search for opening in ledger.openings(row.id) if opening.values is not None}
+        for search in searches:
+            lease.check()
+            if search.row.id not in opened:
+                _open_test(search, ledger)
+    if row.state != "finished":
+        ledger.finish_campaign(row.id, lease.token)
+
+
+def _open_test(search: Search, ledger: Ledger) -> None:
+    """Open the test set once for a search's winner and score all its fresh-seed models."""
+    trials = ledger.trials(search=search.row.id)
+    models = [trial for trial in trials if trial.kind == "final" and trial.state is TrialState.COMPLETE]
+    if search.best is None or not models:
+        return
+    plan = search.plan
+    opening = ledger.open_test(search.row.id, f"winner of {search.row.id}")
+    task = load_task(plan.task, plan.import_path)
+    data = open_test(plan.task, plan.import_path, opening=opening.id)
+    evaluator = build_evaluator(search.final_evaluator)
+    primary = plan.metrics[0]
+    scores = [evaluator.score(Path(model.workdir or "") / "model", task, data, [primary]) for model in models]
+    ledger.close_test(opening.id, [score[primary.name] for score in scores])
+
+
+def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:
+    """The report and the winners' checkpoints go to MLflow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(html(collect(ledger, campaign)), encoding="utf-8")
+    recorder.attach(campaign, path, path.name)
+    for search in searches:
+        if search.best is not None and (kept := search.best[1].workdir):
+            recorder.attach(search.best[1].id, Path(kept) / "checkpoints", "checkpoint")
