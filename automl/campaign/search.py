@@ -29,6 +29,10 @@ class _Open:
     handed_out: float
     elapsed: float = 0.0  # device-seconds of this attempt, as reported
 
+    def used(self, devices: float) -> float:
+        """Device-seconds of this attempt so far, its worker's start included where that is not known better."""
+        return max(self.elapsed, (time.monotonic() - self.handed_out) * devices)
+
 
 @dataclass
 class Search:
@@ -226,8 +230,7 @@ class Search:
         opened = self._open.pop(trial, None)
         if opened is None or opened.row.token != token:
             return
-        cost = max(opened.elapsed, (time.monotonic() - opened.handed_out) * self.plan.devices)
-        self._retry(opened.row, cost, WORKER_ATTEMPTS, reason)
+        self._retry(opened.row, opened.used(self.plan.devices), WORKER_ATTEMPTS, reason)
 
     def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
         if row.attempt >= attempts:
@@ -283,12 +286,13 @@ class Search:
         if trial.row.kind == "final":
             return 0.0
         mean = self.counts.spent / self.counts.ended if self.counts.ended else 0.0
-        return max(mean, trial.elapsed)
+        return max(mean, trial.used(self.plan.devices))
 
     def status(self) -> SearchStatus:
         """What a person sees of it while it runs."""
         counts = self.counts
-        open_cost = sum(trial.elapsed for trial in self._open.values() if trial.row.kind == "trial")
+        trials = [trial for trial in self._open.values() if trial.row.kind == "trial"]
+        open_cost = sum(trial.used(self.plan.devices) for trial in trials)
         return SearchStatus(
             arm=self.row.arm,
             seed=self.row.seed,
