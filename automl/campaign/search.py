@@ -30,7 +30,7 @@ class _Open:
     elapsed: float = 0.0  # device-seconds of this attempt, as reported
 
     def used(self, devices: float) -> float:
-        """Device-seconds of this attempt so far, its worker's start included where that is not known better."""
+        """Device-seconds of this attempt so far; before a report with its worker's start."""
         return max(self.elapsed, (time.monotonic() - self.handed_out) * devices)
 
 
