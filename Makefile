@@ -27,7 +27,7 @@ test: $(VENV)/.develop
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 format: $(VENV)/.develop
 	$(BIN)/ruff format .

@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -94,10 +94,17 @@ def unknown(what: str, name: str, known: list[str]) -> str:
 def _files(kind: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in _folders(kind):
-        for path in sorted(folder.glob("*.py")):
-            if path.stem not in found and _PLUGIN.search(path.read_text(encoding="utf-8")):
-                found[path.stem] = path
+        if folder.is_dir():
+            for path in _scan(folder, folder.stat().st_mtime_ns):
+                found.setdefault(path.stem, path)
     return found
+
+
+@lru_cache(maxsize=64)
+def _scan(folder: Path, _changed: int) -> list[Path]:
+    """The plug-in files of a folder, read once for each change of it: every trial loads a few."""
+    files = sorted(folder.glob("*.py"))
+    return [path for path in files if _PLUGIN.search(path.read_text(encoding="utf-8"))]
 
 
 def _folders(kind: str) -> Iterator[Path]:

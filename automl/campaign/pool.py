@@ -9,7 +9,6 @@ from automl.campaign.lease import Lease
 from automl.campaign.search import Search
 from automl.contracts import Job, Outcome, Report
 from automl.progress import Progress
-from automl.recorder import Recorder
 
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
@@ -17,11 +16,8 @@ SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 class Pool:
     """The `JobSource` of a campaign."""
 
-    def __init__(
-        self, searches: Sequence[Search], lease: Lease, recorder: Recorder, progress: Progress
-    ) -> None:
-        self.searches, self.lease = searches, lease
-        self.recorder, self.progress = recorder, progress
+    def __init__(self, searches: Sequence[Search], lease: Lease, progress: Progress) -> None:
+        self.searches, self.lease, self.progress = searches, lease, progress
         self._owner: dict[str, Search] = {}
         self._shown = 0.0
 
@@ -55,7 +51,6 @@ class Pool:
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
         self._owner.pop(trial).finish(trial, token, outcome)
-        self.recorder.wake()
 
     def lost(self, trial: str, token: str, reason: str) -> None:
         """The attempt's worker died."""

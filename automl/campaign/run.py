@@ -41,7 +41,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
                     folder = store.folder / "work" / row.id
                     searches = plan_searches(study, row, ledger, executor, folder)
                     with progress:
-                        executor.run(Pool(searches, lease, recorder, progress))
+                        executor.run(Pool(searches, lease, progress))
                     _finish(study, row, ledger, searches, lease)
                     _attach(recorder, ledger, row.id, searches, folder)
                     recorder.drain()

@@ -1,4 +1,8 @@
-"""Trials and their reports. Each event is one short transaction; only the current attempt may write."""
+"""Trials and their reports. Each event is one short transaction; only the current attempt may write.
+
+On SQLite only the end of a trial is synced to the disk: a power failure that takes a start or a report
+with it takes a trial that has to run again anyway, and a search asks for the same one.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +145,10 @@ class Trials(Queries):
         given: dict[str, Any] = {f"new_{column}": getattr(row, column) for column in _STARTED}
         given["driver"] = self._held.get(search.rsplit("/", 2)[0])
         try:
-            if self._db.write(lambda connection: connection.execute(_START, given).rowcount) == 1:
+            if (
+                self._db.write(lambda connection: connection.execute(_START, given).rowcount, synced=False)
+                == 1
+            ):
                 return row
         except sa.exc.IntegrityError:
             written = self.trial(row.id)
@@ -190,7 +197,9 @@ class Trials(Queries):
             "new_device_seconds": report.device_seconds,
             "new_at": time.time(),
         }
-        return self._db.write(lambda connection: connection.execute(self._report, given).rowcount == 1)
+        return self._db.write(
+            lambda connection: connection.execute(self._report, given).rowcount == 1, synced=False
+        )
 
     def finish_trial(
         self, trial: str, token: str, outcome: Outcome, *, told: int | None, attributes: Mapping[str, Any]

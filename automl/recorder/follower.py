@@ -50,9 +50,10 @@ class Follower:
         while not enough():
             rows = self._ledger.unrecorded(self._campaign_id, self._writer.batch + len(failed))
             rows = [row for row in rows if row.id not in failed]
-            if not rows:
-                break
-            failed |= self._record(projection, rows)
+            if rows:
+                failed |= self._record(projection, rows)
+            if len(rows) < self._writer.batch:
+                break  # what ended meanwhile makes a fuller batch the next time
         self._record_anytime(projection)
         self._record_live(projection)
         for error in failed.values():

@@ -17,7 +17,7 @@ ENDINGS = {
     "raises": "ZeroDivisionError: no such luck",
     "not_a_number": "finite",
     "minus_infinity": "finite",
-    "text": "text",
+    "text": "loss='0.5'",
     "nothing": "None",
     "memory": "out of memory",
     "reports_nan": "finite",
