@@ -11,7 +11,9 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
+from queue import SimpleQueue
 from typing import Any
 
 # Read by Ray at import: no usage statistics, no per-trial log files, Ctrl-C is ours.
@@ -80,7 +82,7 @@ class Ray:
         bridge = _Bridge(source, self.trials_at_once)
         resources = tune.PlacementGroupFactory([{"CPU": self.cpus, "GPU": self.gpus}])
         tuner = tune.Tuner(
-            tune.with_resources(_trial, resources),
+            tune.with_resources(_Worker, resources),
             tune_config=tune.TuneConfig(
                 search_alg=bridge,
                 scheduler=_Gate(bridge),
@@ -136,16 +138,67 @@ class Ray:
         return int(min(fits) + 1e-9)
 
 
-def _trial(config: dict[str, Any]) -> dict[str, str]:
-    outcome = run_job(Job.from_json(json.loads(config["job"])), _TuneChannel())
-    return {"outcome": json.dumps(outcome.to_json())}
+class _Worker(tune.Trainable):
+    """A reused actor: each `step` lets the trial go on to its next report or to its outcome.
+
+    A class of our own rather than a function, which Tune charges one more round trip per trial.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Tune's name for starting."""
+        self._talk = _Talk(Job.from_json(json.loads(config["job"])))
+
+    def step(self) -> dict[str, Any]:
+        """The next report, or the outcome with `done`."""
+        return self._talk.next()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Another trial in the same process."""
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """End a trial that was stopped at a report."""
+        self._talk.stop()
 
 
-class _TuneChannel:
-    """Reports through Tune; Tune ends the thread inside `report` when the scheduler answers STOP."""
+class _Talk:
+    """A trial in a thread that waits for an answer to each of its reports."""
 
-    def report(self, report: Report) -> None:
-        tune.report({"report": json.dumps(vars(report))})
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._said: SimpleQueue[dict[str, Any] | BaseException] = SimpleQueue()
+        self._may_go_on: SimpleQueue[bool] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=job.trial, daemon=True)
+
+    def next(self) -> dict[str, Any]:
+        """Let the trial go on; what it says next. Raises what broke the worker itself."""
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._may_go_on.put(True)
+        said = self._said.get()
+        if isinstance(said, BaseException):
+            raise said
+        return said
+
+    def stop(self) -> None:
+        """End the thread, which waits at a report or is through."""
+        if self._thread.ident is not None:
+            self._may_go_on.put(False)
+            self._thread.join()
+
+    def report(self, report: Report) -> str | None:
+        """Called by the trial: waits until it may go on, or is told that it ends here."""
+        self._said.put({"report": json.dumps(vars(report))})
+        return None if self._may_go_on.get() else "stopped"
+
+    def _run(self) -> None:
+        try:
+            self._said.put({"outcome": json.dumps(run_job(self.job, self).to_json()), "done": True})
+        except BaseException as error:
+            self._said.put(error)
 
 
 class _Bridge(Searcher):

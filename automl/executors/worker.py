@@ -123,7 +123,7 @@ class WorkerContext:
 def run_job(job: Job, channel: Channel) -> Outcome:
     """Evaluate one configuration. What the evaluator raises fails this trial alone.
 
-    Only `KeyboardInterrupt` and `SystemExit` pass through.
+    Only `KeyboardInterrupt` passes through.
     """
     context: WorkerContext | None = None
     try:
@@ -135,6 +135,9 @@ def run_job(job: Job, channel: Channel) -> Outcome:
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result)
     except TrialStopped as stop:
         return _outcome(job, context, TrialState.PRUNED, reason=stop.reason)
+    except SystemExit as error:
+        reason = f"the evaluation called sys.exit({error.code!r})"
+        return _outcome(job, context, TrialState.FAILED, reason=reason, trace=traceback.format_exc())
     except MemoryError:
         return _outcome(job, context, TrialState.FAILED, reason="out of memory", trace=traceback.format_exc())
     except Exception as error:

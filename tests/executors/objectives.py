@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from typing import Any
 
@@ -42,6 +43,10 @@ def nothing(config: dict[str, Any], context: Any) -> None:
 
 def memory(config: dict[str, Any], context: Any) -> float:
     raise MemoryError
+
+
+def exits(config: dict[str, Any], context: Any) -> float:
+    sys.exit(3)
 
 
 def reports_nan(config: dict[str, Any], context: Any) -> float:

@@ -20,6 +20,7 @@ ENDINGS = {
     "text": "loss='0.5'",
     "nothing": "None",
     "memory": "out of memory",
+    "exits": "the evaluation called sys.exit(3)",
     "reports_nan": "finite",
 }
 
