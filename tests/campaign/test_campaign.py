@@ -13,6 +13,7 @@ from automl.config import load_study
 from automl.contracts import RunError, TrialState
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
+from automl.recorder.audit import audit as recorder_audit
 
 CODE = """
 import os
@@ -106,6 +107,25 @@ def test_same_seed_same_search_other_seed_other_search(study: Path, store: Store
     }
     assert configs["toy-1/tpe"] == configs["toy-2/tpe"]
     assert configs["toy-1/tpe"] != [t.config for t in ledger.trials(search="toy-1/tpe/1")]
+
+
+@pytest.mark.ray
+def test_both_executors_propose_the_same(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    run(study, store, "executor={ray: {trials_at_once: 1}}")
+    local, on_ray = (
+        [(t.search.partition("/")[2], t.number, t.config, t.values) for t in ledger.trials(campaign=name)]
+        for name in ("toy-1", "toy-2")
+    )
+    assert local == on_ray
+
+
+def test_a_team_shares_a_store(study: Path, any_store: Store, any_ledger: Ledger) -> None:
+    run(study, any_store)
+    assert len(any_ledger.trials(campaign="toy-1")) == 24
+    audit = recorder_audit(any_store, any_ledger, "toy-1")
+    assert audit["trials"] == audit["runs"] == 24
+    assert [audit[key] for key in ("missing", "duplicate", "stuck", "different")] == [[], [], [], []]
 
 
 def test_two_metrics(study: Path, store: Store, ledger: Ledger) -> None:
