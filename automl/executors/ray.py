@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 import time
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -128,8 +129,12 @@ class Ray:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"executor.ray.address must name a running Ray cluster, but got {self.options.address!r}: "
-                f"{error}; start one with `ray start --head` or leave the address out"
+                f"{error}; start one with `ray start --head` and give every node and this process the same "
+                "RAY_AUTH_TOKEN, or leave the address out"
             ) from error
+        token = Path.home() / ".ray" / "auth_token"
+        if token.exists() and token.stat().st_uid == os.getuid():
+            token.chmod(0o600)  # Ray makes it readable to everybody on this machine
 
     def _slots(self, node: dict[str, float]) -> int:
         fits = [node.get("CPU", 0) / self.cpus]

@@ -277,7 +277,8 @@ def campaign_note(campaign: CampaignRow) -> str:
     arms = ", ".join(f"`{arm}`" for arm in campaign.spec.get("arms", {}))
     return (
         f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
-        "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, select the searches "
+        "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
+        "searches (search for tags.`automl.kind` = 'search'; the page loads the newest 100 runs first) "
         f"and chart `best_{metric.name}` by step: steps of a search are device-milliseconds, so this is the "
         "best value found so far against what was spent. Steps of a trial are epochs or folds."
     )
