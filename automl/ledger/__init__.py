@@ -11,7 +11,8 @@ from automl.ledger.rows import (
     SearchRow,
     TrialRow,
 )
-from automl.ledger.store import Store, prepare, resolve_store, upgrade
+from automl.ledger.setup import prepare, upgrade
+from automl.ledger.store import Store, resolve_store
 
 __all__ = [
     "CampaignRow",

@@ -10,7 +10,8 @@ from automl.ledger.database import Database
 from automl.ledger.firings import Firings
 from automl.ledger.owner import owner_identity
 from automl.ledger.searches import Searches
-from automl.ledger.store import Store, prepare
+from automl.ledger.setup import prepare
+from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
 
 __all__ = ["Ledger", "owner_identity"]
@@ -30,7 +31,7 @@ class Ledger(Campaigns, Searches, Trials, Firings):
 
     @classmethod
     def open(cls, store: Store) -> Self:
-        """The ledger of a store, which is created first if need be (see `store.prepare`)."""
+        """The ledger of a store, which is created first if need be (see `setup.prepare`)."""
         prepare(store)
         return cls(store)
 

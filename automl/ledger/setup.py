@@ -23,8 +23,11 @@ HEAD: Final = "0001"  # the newest revision under migrations/versions
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 
-def prepare_store(store: Store) -> None:
-    """See `store.prepare`."""
+def prepare(store: Store) -> None:
+    """Create the ledger and MLflow's store where they do not exist; safe for many first users at once.
+
+    Raises `UserError` when the store is older or newer than this version, or cannot be reached.
+    """
     with _explained(store):
         if _ledger_revision(store) == HEAD and is_ready(store):
             return
@@ -36,8 +39,8 @@ def prepare_store(store: Store) -> None:
                 prepare_mlflow(store)
 
 
-def upgrade_store(store: Store) -> list[Path]:
-    """See `store.upgrade`."""
+def upgrade(store: Store) -> list[Path]:
+    """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
     from automl.recorder.setup import upgrade_mlflow
 
     with _explained(store), _locked(store):

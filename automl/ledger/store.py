@@ -1,4 +1,4 @@
-"""Where everything is kept, and the one locked step that creates or upgrades it.
+"""Where everything is kept.
 
 By default `./.automl`: two SQLite files and a folder of artifacts. `AUTOML_STORE` names another
 folder, or a PostgreSQL database (`postgresql://user@host/database`) in which our tables and
@@ -53,23 +53,6 @@ def resolve_store(environ: Mapping[str, str] = os.environ, cwd: Path | None = No
         tracking = server
     artifacts = environ.get("AUTOML_ARTIFACTS", "").strip() or str(folder / "artifacts")
     return Store(url=url, tracking_uri=tracking, artifacts=_absolute(artifacts, cwd), folder=folder)
-
-
-def prepare(store: Store) -> None:
-    """Create the ledger and MLflow's store where they do not exist; safe for many first users at once.
-
-    Raises `UserError` when the store is older or newer than this version, or cannot be reached.
-    """
-    from automl.ledger.setup import prepare_store
-
-    prepare_store(store)
-
-
-def upgrade(store: Store) -> list[Path]:
-    """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
-    from automl.ledger.setup import upgrade_store
-
-    return upgrade_store(store)
 
 
 def _folder(named: str, cwd: Path) -> Path:
