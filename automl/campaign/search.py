@@ -114,16 +114,7 @@ class Search:
             self._conclude_if_done()
             return None
         self._started += 1
-        row = self.ledger.start_trial(
-            self.row.id,
-            "trial",
-            number,
-            config,
-            seed=derive_seed(self.row.seed, "trial", number),
-            asked_after=self.counts.ended,
-            workdir=str(self.plan.workdir / str(number)),
-        )
-        return self._hand_out(row)
+        return self._start("trial", number, config, self.plan.workdir / str(number))
 
     def propose_final(self) -> Job | None:
         """The next fresh-seed retraining of the winner, or None."""
@@ -134,14 +125,19 @@ class Search:
         number = self._next_final
         self._next_final += 1
         winner = self.best[1]
+        config = winner.derived or winner.config
+        return self._start("final", number, config, self.plan.workdir / f"final-{number}")
+
+    def _start(self, kind: str, number: int, config: Config, workdir: Path) -> Job:
+        shutil.rmtree(workdir, ignore_errors=True)  # of a campaign of this name whose ledger was deleted
         row = self.ledger.start_trial(
             self.row.id,
-            "final",
+            kind,
             number,
-            winner.derived or winner.config,
-            seed=derive_seed(self.row.seed, "final", number),
+            config,
+            seed=derive_seed(self.row.seed, kind, number),
             asked_after=self.counts.ended,
-            workdir=str(self.plan.workdir / f"final-{number}"),
+            workdir=str(workdir),
         )
         return self._hand_out(row)
 

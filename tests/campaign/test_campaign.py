@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from automl.campaign import run_campaign
+from automl.checkpoints import CheckpointFolder
 from automl.config import load_study
 from automl.contracts import RunError, TrialState
 from automl.ledger import Ledger, Store
@@ -32,6 +33,8 @@ def broken(config, context):
     raise ValueError("never works")
 
 def checkpointing(config, context):
+    if context.checkpoint.load():
+        raise ValueError("a first attempt must find no checkpoint")
     context.checkpoint.save(1, {"x": config["x"]})
     context.report(1, config["x"] ** 2)
     return config["x"] ** 2
@@ -149,6 +152,8 @@ def test_a_hopeless_objective_stops_and_says_why(study: Path, store: Store, ledg
 
 
 def test_only_the_winner_keeps_its_checkpoint(study: Path, store: Store, ledger: Ledger) -> None:
+    left = CheckpointFolder(store.folder / "work" / "toy-1" / "random-0" / "0" / "checkpoints")
+    left.save(9, {"x": 0.0})  # of an earlier campaign whose ledger somebody deleted
     study.write_text(study.read_text().replace("toy_code:objective", "toy_code:checkpointing"))
     run(study, store, "seeds=1", "arms={random: {strategy: random}}")
     winner = ledger.searches("toy-1")[0].winner
