@@ -93,6 +93,15 @@ def test_mlflow_has_every_trial_once(finished: Path) -> None:
     assert [audit[key] for key in ("missing", "duplicate", "stuck", "different")] == [[], [], [], []]
 
 
+def test_winners_have_their_cell_and_checkpoint_in_mlflow(finished: Path) -> None:
+    artifacts = finished / ".automl" / "artifacts"
+    assert len(list(artifacts.glob("**/cell.svg"))) == 6, "two seeds of three arms; a ResNet is no cell"
+    assert len(list(artifacts.glob("**/checkpoint/*.pt"))) >= 8
+    assert len(list(artifacts.glob("**/model/weights.pt"))) == 8
+    assert len(list(artifacts.glob("**/genotype.json"))) == 2
+    assert len(list(artifacts.glob("**/report.html"))) == 1
+
+
 def test_the_winner_leaves_with_a_certificate_and_trains(finished: Path) -> None:
     assert automl(finished, "export", "quickstart", "-o", "best.yaml").returncode == 0
     trained = _json(finished, "train", "best.yaml", "--epochs", "2")

@@ -14,10 +14,10 @@ from automl.contracts import Executor, Task, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test
 from automl.executors.worker import build_evaluator
-from automl.ledger import CampaignRow, Ledger, Store
+from automl.ledger import CampaignRow, Ledger, Store, TrialRow
 from automl.progress import Progress
 from automl.recorder import Recorder
-from automl.report import collect, html
+from automl.report import cell_picture, collect, html
 
 
 def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: Progress) -> str:
@@ -99,11 +99,21 @@ def _open_test(search: Search, ledger: Ledger) -> None:
 
 
 def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:
-    """The report and the winners' checkpoints go to MLflow."""
+    """The report, and the winners' checkpoints and cell pictures, go to MLflow."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(html(collect(ledger, campaign)), encoding="utf-8")
     recorder.attach(campaign, path, path.name)
     for search in searches:
-        if search.best is not None and (kept := search.best[1].workdir):
-            recorder.attach(search.best[1].id, Path(kept) / "checkpoints", "checkpoint")
+        if search.best is not None and search.best[1].workdir:
+            _attach_winner(recorder, search, search.best[1], Path(search.best[1].workdir))
+
+
+def _attach_winner(recorder: Recorder, search: Search, winner: TrialRow, workdir: Path) -> None:
+    recorder.attach(search.row.id, workdir / "checkpoints", "checkpoint")
+    picture = cell_picture(search.plan.space, winner.derived or winner.config)
+    if picture is not None:
+        path = search.plan.workdir / "cell.svg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(picture, encoding="utf-8")
+        recorder.attach(search.row.id, path, path.name)

@@ -9,8 +9,8 @@ from html import escape
 from statistics import fmean
 from typing import Any
 
-from automl.contracts import UserError
 from automl.report.comparison import BASELINE, LEVELS
+from automl.report.pictures import cell_picture
 from automl.report.wording import COMPARED, Units, seconds, test_set
 
 
@@ -173,13 +173,9 @@ def provenance(data: Mapping[str, Any]) -> str:
 
 def _cell(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """The cell as an image, in which no script could run; empty for what is no cell."""
-    if not config or not all(name.startswith("edge_") for name in config):
+    svg = cell_picture(data["space"], config)
+    if svg is None:
         return ""
-    from automl.report.cell import draw_cell  # matplotlib takes a while to import
-
-    try:
-        picture = base64.b64encode(draw_cell(data["space"], config).encode()).decode()
-    except UserError:
-        return ""
+    picture = base64.b64encode(svg.encode()).decode()
     alt = escape("Cell: " + ", ".join(f"{name} {value}" for name, value in config.items()))
     return f'<img alt="{alt}" src="data:image/svg+xml;base64,{picture}">'

@@ -1,0 +1,20 @@
+"""A picture of a winner, where there is something to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from automl.contracts import UserError
+
+
+def cell_picture(space: Any, config: Mapping[str, Any] | None) -> str | None:
+    """SVG text of a cell (parameters named `edge_<source>_<target>`); None for any other configuration."""
+    if not config or not all(name.startswith("edge_") for name in config):
+        return None
+    from automl.report.cell import draw_cell  # matplotlib takes a while to import
+
+    try:
+        return draw_cell(space, config)
+    except UserError:
+        return None
