@@ -145,10 +145,7 @@ class Trials(Queries):
         given: dict[str, Any] = {f"new_{column}": getattr(row, column) for column in _STARTED}
         given["driver"] = self._held.get(search.rsplit("/", 2)[0])
         try:
-            if (
-                self._db.write(lambda connection: connection.execute(_START, given).rowcount, synced=False)
-                == 1
-            ):
+            if self._db.write(lambda c: c.execute(_START, given).rowcount == 1, synced=False):
                 return row
         except sa.exc.IntegrityError:
             written = self.trial(row.id)
@@ -197,9 +194,7 @@ class Trials(Queries):
             "new_device_seconds": report.device_seconds,
             "new_at": time.time(),
         }
-        return self._db.write(
-            lambda connection: connection.execute(self._report, given).rowcount == 1, synced=False
-        )
+        return self._db.write(lambda c: c.execute(self._report, given).rowcount == 1, synced=False)
 
     def finish_trial(
         self, trial: str, token: str, outcome: Outcome, *, told: int | None, attributes: Mapping[str, Any]

@@ -189,12 +189,12 @@ class LostAnswer(Database):
 
     lose = False
 
-    def write(self, work: Any) -> Any:
+    def write(self, work: Any, *, synced: bool = True) -> Any:
         if not self.lose:
-            return super().write(work)
+            return super().write(work, synced=synced)
         self.lose = False
-        super().write(work)  # committed, unheard
-        return super().write(work)
+        super().write(work, synced=synced)  # committed, unheard
+        return super().write(work, synced=synced)
 
 
 def test_a_commit_whose_answer_was_lost_happens_once(any_store: Store, any_ledger: Ledger) -> None:
