@@ -48,10 +48,6 @@ class Recorder:
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
 
-    def wake(self) -> None:
-        """Say that the ledger has news; without it they are found a little later."""
-        self._awake.set()
-
     def attach(self, identity: str, path: Path, name: str) -> None:
         """Put a file into the artifacts of the run of a campaign, search or trial, once it is recorded."""
         self._attached.append((identity, Artifact(name, path=path)))

@@ -87,7 +87,6 @@ def test_records_a_campaign(filled_either: Filled) -> None:
     with recording(filled) as recorder:
         for number in range(4):
             filled.trial(number, 0.5 + number / 10, arm=number % 2)
-            recorder.wake()
         filled.end(filled.start(4), None, TrialState.FAILED, reason="ValueError", traceback="Traceback é")
         filled.finish()
         recorder.drain()
