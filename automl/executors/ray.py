@@ -25,6 +25,7 @@ os.environ.update(
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
     RAY_AIR_NEW_OUTPUT="0",
+    TUNE_GLOBAL_CHECKPOINT_S="1e9",  # no snapshots of Tune's: the ledger is the truth
     TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
 )
 
@@ -37,8 +38,6 @@ from ray.tune.search import Searcher
 from automl import contracts
 from automl.contracts import Job, JobSource, Outcome, Report, RunError, TrialState, UserError
 from automl.executors.worker import run_job
-
-_NEVER = 1e9  # seconds; Tune's own snapshots are of no use to us: the ledger is the truth
 
 
 class Ray:
@@ -100,7 +99,6 @@ class Ray:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
-        os.environ["TUNE_GLOBAL_CHECKPOINT_S"] = str(_NEVER)
         try:
             tuner.fit()
         except tune.TuneError as error:
