@@ -21,10 +21,12 @@ from automl.searchspaces.operations import (
     Head,
     ResidualBlock,
     Stem,
+    allowed,
     average_pool,
     check_image,
     image_memory,
     normalise,
+    strongest,
 )
 from automl.space import Choice, Space
 
@@ -194,6 +196,8 @@ class Supernet(nn.Module):
         super().__init__()
         check_image(shape, classes)
         self.edges, self.operations = list(EDGES), list(OPERATIONS)
+        self.nodes = [[row for row, pair in enumerate(PAIRS) if pair[1] == node] for node in range(1, NODES)]
+        self.skip_rows = list(range(len(EDGES)))
         self.stem = Stem(shape[0], channels)
         self.body = nn.ModuleList()
         for stage in range(STAGES):
@@ -202,13 +206,27 @@ class Supernet(nn.Module):
             self.body.extend(MixedCell(width) for _ in range(cells))
         self.head = Head(width, classes)
 
-    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
+    def forward(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
         """Images (N, C, H, W) and strengths (edges, operations) to logits (N, classes)."""
         x = self.stem(image_memory(x))
         for block in self.body:
             x = block(x, strengths) if isinstance(block, MixedCell) else block(x)
         logits: Tensor = self.head(x)
         return logits
+
+    def allowed(self, space: Space) -> Tensor:
+        """(edges, operations), bool: the options that `space` leaves."""
+        options: Tensor = allowed(self.edges, self.operations, space)
+        return options
+
+    def derive(self, strengths: Tensor, space: Space) -> Config:
+        """The strongest allowed operation of each edge; `none` only where nothing else is allowed."""
+        config: Config = strongest(self.edges, self.operations, strengths, space)
+        return config
+
+    def path(self, config: Config) -> Tensor:
+        """(edges, operations), bool: one operation on each edge."""
+        return torch.tensor([[config[edge] == name for name in self.operations] for edge in self.edges])
 
 
 PLUGIN = Space(

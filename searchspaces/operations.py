@@ -5,13 +5,15 @@ Every convolution is ReLU–convolution–batch-norm without bias. Tensors are (
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from automl.contracts import UserError
+from automl.contracts import Config, UserError
+from automl.space import Choice, Space
 
 STAGES = 3
 
@@ -80,6 +82,25 @@ def normalise(x: Tensor, scale: Tensor | None = None) -> Tensor:
     if scale is not None:
         scale = scale.contiguous()  # torch 2.13: an expanded weight gives wrong gradients in channels-last
     return functional.batch_norm(x, None, None, weight=scale, training=True)
+
+
+def allowed(edges: Sequence[str], operations: Sequence[str], space: Space) -> Tensor:
+    """(edges, operations), bool: the options that `space` leaves, where every edge is a parameter of it."""
+    rows = []
+    for edge in edges:
+        parameter = space.parameters[edge]
+        assert isinstance(parameter, Choice)
+        rows.append([name in parameter.options for name in operations])
+    return torch.tensor(rows)
+
+
+def strongest(edges: Sequence[str], operations: Sequence[str], strengths: Tensor, space: Space) -> Config:
+    """Each edge's strongest option in `space`; `none` only where nothing else is left."""
+    table = strengths.detach().double().cpu().clone()
+    if "none" in operations:
+        table[:, operations.index("none")] -= 2  # below every strength, above what is not allowed
+    chosen = table.masked_fill(~allowed(edges, operations, space), -math.inf).argmax(1).tolist()
+    return {edge: operations[index] for edge, index in zip(edges, chosen, strict=True)}
 
 
 def check_image(shape: Sequence[int], classes: int) -> None:

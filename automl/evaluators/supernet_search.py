@@ -209,12 +209,12 @@ def build_method(
 ) -> WeightSharing:
     """The method on a fresh supernet with the protocol's channels and cells."""
     space, task = context.space, context.task
-    supernet = space.supernet(task.shape, task.classes, channels=protocol.channels, cells=protocol.cells)
-    training.place(supernet, context.device)
-    allowed = torch.tensor(
-        [[name in space.parameters[edge].options for name in supernet.operations] for edge in supernet.edges]
+    part = {"partial": getattr(options, method.channel_part)} if method.channel_part else {}
+    supernet = space.supernet(
+        task.shape, task.classes, channels=protocol.channels, cells=protocol.cells, **part
     )
-    return method(options, supernet, allowed=allowed, seed=derive_seed(context.seed, "alpha"))
+    training.place(supernet, context.device)
+    return method(options, supernet, space=space, seed=derive_seed(context.seed, "alpha"))
 
 
 def describe(method: WeightSharing) -> dict[str, Any]:

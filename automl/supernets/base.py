@@ -1,14 +1,18 @@
 """What weight-sharing methods have in common: a supernet, architecture parameters and their two optimisers.
 
-A method is a plug-in class with `Options` (a `SearchOptions`) that extends `WeightSharing` by `alpha_step`.
+A method is a plug-in class with `Options` (a `SearchOptions`) that extends `WeightSharing`. It may change what
+a forward mixes (`mixture`), how the architecture parameters are trained (`alpha_step`), and how a configuration
+is chosen when training has ended (`select`).
 """
 
 from __future__ import annotations
 
 import math
+import random
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import torch
 from pydantic import Field
@@ -18,9 +22,62 @@ from torch.nn import functional
 
 from automl import contracts
 from automl.contracts import Config
+from automl.space import Space
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # images (n, C, H, W), labels (n,)
 Tensors: TypeAlias = dict[str, Tensor]
+
+
+class Supernet(Protocol):
+    """What a space's supernet offers besides being a torch module. It holds weights only.
+
+    `edges` and `operations` name the rows and columns of every matrix of strengths; `nodes` lists the rows
+    whose values are summed in the same node of the same cell; skip connections are counted in `skip_rows`.
+    """
+
+    edges: list[str]
+    operations: list[str]
+    nodes: list[list[int]]
+    skip_rows: list[int]
+
+    def __call__(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
+        """Logits (n, classes) of images (n, C, H, W).
+
+        What is not `active` (edges, operations; bool, on the CPU; None for all) is not computed, adds
+        nothing, and gets no gradient.
+        """
+
+    def allowed(self, space: Space) -> Tensor:
+        """(edges, operations), bool, on the CPU: what the softmax of `space`, perhaps narrowed, mixes."""
+
+    def derive(self, strengths: Tensor, space: Space) -> Config:
+        """The valid configuration of `space` that stands for `strengths`; `none` only where nothing else is."""
+
+    def path(self, config: Config) -> Tensor:
+        """(edges, operations), bool, on the CPU: the operations that `config` consists of."""
+
+
+class Mixture(NamedTuple):
+    """What one forward computes: strengths (edges, operations) and which of them are `active`."""
+
+    strengths: Tensor
+    active: Tensor | None = None
+
+
+class Selection(Protocol):
+    """What a method may use after training to choose a configuration. All of it is charged to the search."""
+
+    space: Space
+    rng: random.Random
+
+    def left(self) -> float:
+        """Wall seconds left for choosing (`inf` without a limit)."""
+
+    def accuracy(self, mixture: Mixture) -> float:
+        """Accuracy on the search's validation half; batch-norm statistics come from its training half."""
+
+    def train(self, steps: int) -> None:
+        """Take so many more of the method's own steps."""
 
 
 class SearchOptions(contracts.Options):
@@ -45,25 +102,29 @@ class Step:
 
 
 class WeightSharing(ABC):
-    """A search that trains one supernet for all configurations.
+    """A search that trains one supernet for all configurations of `space`; `seed` draws everything random.
 
-    `supernet` holds the weights and names `edges` and `operations`; `allowed` (edges,
-    operations) is true where the space has the operation; `seed` draws alpha. Alpha belongs
-    to its own optimiser only: weight steps leave it bit for bit as it is, and alpha steps the weights
-    and all buffers of the supernet.
+    `architecture` holds alpha (edges, operations) and a method's further parameters of that kind. They
+    belong to their own optimiser only: weight steps leave them bit for bit as they are, and alpha steps the
+    weights and all buffers of the supernet. `progress` in [0, 1] is that of the present step.
     """
 
     Options: ClassVar[type[SearchOptions]] = SearchOptions
+    selection: ClassVar[float] = 0.0  # part of the search's time that `select` may take
+    channel_part: ClassVar[str | None] = None  # the option, if any, that is the supernet's `partial`
 
-    def __init__(self, options: SearchOptions, supernet: Any, *, allowed: Tensor, seed: int) -> None:
+    def __init__(self, options: SearchOptions, supernet: Any, *, space: Space, seed: int) -> None:
         self.options = options
         self.supernet = supernet
+        self.space = space
+        self.progress = 0.0
         self.weights: dict[str, nn.Parameter] = dict(supernet.named_parameters())
         sample = next(iter(self.weights.values()))
-        generator = torch.Generator().manual_seed(seed)
-        noise = 1e-3 * torch.randn(allowed.shape, generator=generator, dtype=torch.float64)
-        self.alpha = noise.to(sample.device, sample.dtype).requires_grad_()
-        self.allowed = allowed.to(sample.device)
+        self.device, self.dtype = sample.device, sample.dtype
+        self.active: Tensor = supernet.allowed(space)
+        self.allowed = self.active.to(self.device)
+        self.generator = torch.Generator().manual_seed(seed)  # on the CPU: the same draws on every device
+        self.architecture = {name: self.parameter(start) for name, start in self.start().items()}
         self.weight_optimiser = torch.optim.SGD(
             self.weights.values(),
             lr=options.learning_rate,
@@ -71,22 +132,44 @@ class WeightSharing(ABC):
             weight_decay=options.weight_decay,
         )
         self.alpha_optimiser = torch.optim.Adam(
-            [self.alpha], lr=options.alpha_rate, betas=(0.5, 0.999), weight_decay=options.alpha_decay
+            self.architecture.values(),
+            lr=options.alpha_rate,
+            betas=(0.5, 0.999),
+            weight_decay=options.alpha_decay,
         )
+
+    def start(self) -> Mapping[str, Tensor]:
+        """Where the architecture parameters start: alpha at 1e-3 · N(0, 1)."""
+        noise = torch.randn(self.active.shape, generator=self.generator, dtype=torch.float64)
+        return {"alpha": 1e-3 * noise}
+
+    def parameter(self, value: Tensor) -> Tensor:
+        """An architecture parameter that starts at `value`."""
+        return value.to(self.device, self.dtype).requires_grad_()
+
+    @property
+    def alpha(self) -> Tensor:
+        """The architecture parameter that every operation of every edge has: (edges, operations)."""
+        return self.architecture["alpha"]
 
     @abstractmethod
     def alpha_step(self, train: Batch, validation: Batch) -> tuple[Tensor, Tensor]:
-        """Change alpha alone. Gives loss and logits on `validation` before the change."""
+        """Change the architecture alone. Gives loss and logits on `validation` before the change."""
 
     def strengths(self) -> Tensor:
         """Softmax of alpha over the allowed operations of each edge: (edges, operations), rows sum to 1."""
         return self.alpha.masked_fill(~self.allowed, -math.inf).softmax(1)
 
+    def mixture(self) -> Mixture:
+        """What the next forward of a step mixes; drawn anew by methods that sample."""
+        return Mixture(self.strengths(), self.active)
+
     def step(self, train: Batch, validation: Batch, progress: float) -> Step:
         """One alpha step and one weight step, at `progress` in [0, 1] of the search."""
+        self.progress = min(progress, 1.0)
         low, high = self.options.minimum_rate, self.options.learning_rate
         for group in self.weight_optimiser.param_groups:
-            group["lr"] = low + (high - low) / 2 * (1 + math.cos(math.pi * min(progress, 1.0)))
+            group["lr"] = low + (high - low) / 2 * (1 + math.cos(math.pi * self.progress))
         self.supernet.train()
         validation_loss, logits = self.alpha_step(train, validation)
         accuracy = (logits.argmax(1) == validation[1]).float().mean()
@@ -95,47 +178,51 @@ class WeightSharing(ABC):
     def weight_step(self, train: Batch) -> Tensor:
         """Change the weights alone, by the gradient of the training loss; gives that loss."""
         x, y = train
-        loss = functional.cross_entropy(self.supernet(x, self.strengths().detach()), y)
+        with torch.no_grad():
+            mixture = self.mixture()
+        loss = functional.cross_entropy(self.supernet(x, *mixture), y)
         self.weight_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.weights.values(), self.options.clip)
         self.weight_optimiser.step()
         return loss.detach()
 
-    def logits(self, weights: Tensors, x: Tensor) -> Tensor:
-        """The supernet at `weights` and the present alpha; its own weights and buffers stay as they are."""
+    def logits(self, weights: Tensors, x: Tensor, mixture: Mixture | None = None) -> Tensor:
+        """The supernet at `weights` and a mixture; its own weights and buffers stay as they are."""
         buffers = {name: buffer.clone() for name, buffer in self.supernet.named_buffers()}
-        output: Tensor = functional_call(self.supernet, (weights, buffers), (x, self.strengths()))
+        output: Tensor = functional_call(self.supernet, (weights, buffers), (x, *(mixture or self.mixture())))
         return output
 
-    def loss(self, weights: Tensors, batch: Batch) -> Tensor:
-        """Cross-entropy on `batch` of the supernet at `weights` and the present alpha."""
-        return functional.cross_entropy(self.logits(weights, batch[0]), batch[1])
+    def loss(self, weights: Tensors, batch: Batch, mixture: Mixture | None = None) -> Tensor:
+        """Cross-entropy on `batch` of the supernet at `weights` and a mixture."""
+        return functional.cross_entropy(self.logits(weights, batch[0], mixture), batch[1])
 
     @torch.no_grad()
     def derive(self) -> Config:
-        """The strongest allowed operation of each edge; `none` only where nothing else is allowed."""
-        strengths = self.strengths()
-        operations = self.supernet.operations
-        if "none" in operations:
-            none = operations.index("none")
-            strengths[:, none] -= 2  # below every strength, above what is not allowed
-        chosen = strengths.masked_fill(~self.allowed, -math.inf).argmax(1).tolist()
-        return {edge: operations[index] for edge, index in zip(self.supernet.edges, chosen, strict=True)}
+        """The configuration that the present strengths stand for, by the space's rule."""
+        config: Config = self.supernet.derive(self.strengths(), self.space)
+        return config
+
+    def select(self, selection: Selection) -> Config:
+        """The configuration chosen after training; most methods derive it from their strengths."""
+        return self.derive()
 
     def state_dict(self) -> dict[str, Any]:
-        """Supernet, alpha and both optimisers."""
+        """Supernet, architecture, both optimisers and the generator."""
         return {
             "supernet": self.supernet.state_dict(),
-            "alpha": self.alpha.detach(),
+            "architecture": {name: value.detach() for name, value in self.architecture.items()},
             "weight_optimiser": self.weight_optimiser.state_dict(),
             "alpha_optimiser": self.alpha_optimiser.state_dict(),
+            "generator": self.generator.get_state(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from what `state_dict` gave."""
         self.supernet.load_state_dict(state["supernet"])
         with torch.no_grad():
-            self.alpha.copy_(state["alpha"])
+            for name, value in self.architecture.items():
+                value.copy_(state["architecture"][name])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
+        self.generator.set_state(state["generator"])

@@ -30,10 +30,7 @@ def make(name: str, space_name: str, *, seed: int = 0, fixed: dict[str, Any] | N
     plugin, space = plugins.load("supernets", name), plugins.load("spaces", space_name).fix(fixed or {})
     torch.manual_seed(seed)
     supernet = space.supernet((1, 8, 8), 3, channels=2, cells=1)
-    allowed = [
-        [op in space.parameters[edge].options for op in supernet.operations] for edge in supernet.edges
-    ]
-    method: WeightSharing = plugin(plugin.Options(), supernet, allowed=torch.tensor(allowed), seed=seed)
+    method: WeightSharing = plugin(plugin.Options(), supernet, space=space, seed=seed)
     return method
 
 
@@ -47,7 +44,7 @@ def steps(method: WeightSharing, count: int = 2, start: int = 0) -> None:
 
 def state(method: WeightSharing) -> list[Tensor]:
     held = method.state_dict()
-    return [value.clone() for value in (*held["supernet"].values(), held["alpha"])]
+    return [value.clone() for value in (*held["supernet"].values(), *held["architecture"].values())]
 
 
 def equal(a: list[Tensor], b: list[Tensor]) -> bool:
