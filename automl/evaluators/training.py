@@ -1,4 +1,4 @@
-"""What every training of an image network shares: seeds, batches, augmentation, prediction."""
+"""What every training of an image network shares: seeds, batches, prediction, resources."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from automl.contracts import Split, Task, UserError
+from automl.evaluators.augmentation import Augmentation as Augmentation
+from automl.evaluators.augmentation import augment as augment
+from automl.evaluators.augmentation import augmentation as augmentation
 
-Augmentation = Literal["none", "shift", "shift_flip"]
 _PREDICT_BATCH = 500
 
 
@@ -79,36 +79,6 @@ def batches(count: int, size: int, device: str) -> list[Tensor]:
     """
     parts = torch.randperm(count).to(device).split(size)  # type: ignore[no-untyped-call]
     return list(parts[:-1] if len(parts) > 1 and len(parts[-1]) == 1 else parts)
-
-
-def augmentation(mode: Literal["auto"] | Augmentation, shape: tuple[int, ...]) -> Augmentation:
-    """What `auto` means for images of `shape` (C, H, W): shifts from 16×16 on, flips where there is colour.
-
-    Smaller images are cut to their object: on 8×8 digits, shifts cost two points of accuracy.
-    """
-    if mode != "auto":
-        return mode
-    channels, height, width = shape
-    if min(height, width) < 16:
-        return "none"
-    return "shift_flip" if channels == 3 else "shift"
-
-
-def augment(x: Tensor, mode: Augmentation) -> Tensor:
-    """Shift every image of `x` (n, C, H, W) by up to an eighth of its side; flip half of them."""
-    if mode == "none":
-        return x
-    count, _, height, width = x.shape
-    reach = max(1, min(height, width) // 8)
-    padded = pad(x, (reach,) * 4, mode="replicate")
-    start = torch.randint(2 * reach + 1, (2, count, 1)).to(x.device)
-    rows = start[0] + torch.arange(height, device=x.device)
-    columns = start[1] + torch.arange(width, device=x.device)
-    if mode == "shift_flip":
-        columns = torch.where((torch.rand(count, 1) < 0.5).to(x.device), columns.flip(1), columns)
-    images = torch.arange(count, device=x.device)[:, None, None]
-    # advanced indices on dimensions 0, 2, 3 give (n, H, W, C): channels-last without a copy
-    return padded[images, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 @torch.inference_mode()
