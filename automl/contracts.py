@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Scalar: TypeAlias = str | int | float | bool | None
 Config: TypeAlias = dict[str, Scalar]
+PROXY = "proxy_"  # begins the name of a metric that is a zero-cost proxy's score
 
 
 class UserError(Exception):
@@ -85,12 +86,36 @@ class PluginSpec:
 
 
 @dataclass(frozen=True)
+class Replay:
+    """A whole search that one job runs in memory, on the simulated clock of its evaluator.
+
+    `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
+    `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
+    """
+
+    strategy: PluginSpec | None
+    pruner: PluginSpec
+    seed: int
+    budget: float | None
+    trials: int | None
+    finals: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Replay:
+        """The replay that `dataclasses.asdict` wrote."""
+        strategy, pruner = data["strategy"], PluginSpec(**data["pruner"])
+        return cls(**{**data, "strategy": strategy and PluginSpec(**strategy), "pruner": pruner})
+
+
+@dataclass(frozen=True)
 class Job:
     """What a worker is told: plain JSON, enough to evaluate one configuration anywhere.
 
     `remaining` and all other costs are device-seconds (wall seconds times `devices`);
     `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
-    genotype is trained. `final` marks a fresh-seed retraining, whose model is kept.
+    genotype is trained. `final` marks a fresh-seed retraining, whose model is kept. `screen` names
+    the zero-cost proxy by which the configuration is only scored; empty: it is evaluated.
+    With `replay` the job is a whole search, which `trial` names.
     """
 
     trial: str
@@ -111,6 +136,8 @@ class Job:
     deadline: float
     final: bool = False
     import_path: list[str] = field(default_factory=list)
+    screen: str = ""
+    replay: Replay | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The job as plain JSON values."""
@@ -122,15 +149,19 @@ class Job:
         fields = dict(data)
         fields["evaluator"] = PluginSpec(**fields["evaluator"])
         fields["protocol"] = PluginSpec(**fields["protocol"])
+        fields["replay"] = fields.get("replay") and Replay.from_json(fields["replay"])
         return cls(**fields)
 
 
 @dataclass(frozen=True)
 class Report:
-    """One intermediate value: `step` as the evaluator counts (epochs, folds), cost in device-seconds."""
+    """One intermediate value: `step` as the evaluator counts (epochs, folds), cost in device-seconds.
+
+    `value` is None for metrics of a step that is not the trial's own (an epoch of a supernet).
+    """
 
     step: int
-    value: float
+    value: float | None
     device_seconds: float
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -140,7 +171,7 @@ class Outcome:
     """How an attempt ended. `values` has one entry per metric of the study, all finite, when complete.
 
     `derived` is the configuration a one-shot search found; `artifacts` are file names
-    under `<workdir>/artifacts`.
+    under `<workdir>/artifacts`. `trials`: those of a replayed search, whose end `reason` says.
     """
 
     state: TrialState
@@ -153,6 +184,7 @@ class Outcome:
     artifacts: list[str] = field(default_factory=list)
     host: str = ""
     device: str = ""
+    trials: list[Replayed] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain JSON values."""
@@ -161,7 +193,32 @@ class Outcome:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """The outcome that `to_json` wrote."""
-        return cls(**{**data, "state": TrialState(data["state"])})
+        trials = [Replayed.from_json(trial) for trial in data.get("trials", ())]
+        return cls(**{**data, "state": TrialState(data["state"]), "trials": trials})
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One trial of a replayed search, ended; the order of a search's trials is that of their tells.
+
+    `kind` is `trial`, or `final` for a fresh-seed value of the winner. Times are POSIX seconds of the
+    replay itself; costs are those of the simulated clock.
+    """
+
+    kind: str
+    number: int
+    config: Config
+    seed: int
+    outcome: Outcome
+    reports: list[Report]
+    started_at: float
+    finished_at: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Replayed:
+        """The trial that `dataclasses.asdict` wrote."""
+        reports = [Report(**report) for report in data["reports"]]
+        return cls(**{**data, "outcome": Outcome.from_json(data["outcome"]), "reports": reports})
 
 
 @dataclass(frozen=True)
@@ -247,6 +304,18 @@ class Context(Protocol):
     def report(self, step: int, value: float, **metrics: float) -> None:
         """Tell the primary metric after `step`. Raises `TrialStopped` when the trial must end here."""
 
+    def charge(self, device_seconds: float) -> None:
+        """Set a simulated clock: the trial has cost so much in all, whatever time it really takes.
+
+        Raises `TrialStopped` when that is more than its budget leaves; it then has cost just that.
+        """
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Tell metrics of `step` that are no value of the trial: it is not pruned by them.
+
+        Raises `TrialStopped` when the trial has spent its budget.
+        """
+
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""
 
@@ -268,6 +337,21 @@ class Evaluator(Protocol):
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the model that a `final` evaluation left in the folder `model`."""
+
+
+class Tabular(Evaluator, Protocol):
+    """An evaluator that looks its values and costs up: its trials can be replayed on a simulated clock.
+
+    A plug-in with a true `simulated` is taken for one.
+    """
+
+    simulated: ClassVar[bool]
+
+    def mistakes(self, space: Any, metrics: list[Metric]) -> list[tuple[str, str]]:
+        """What keeps its options from serving `space` (an `automl.space.Space`): (option, text) pairs."""
+
+    def fresh(self, config: Config) -> list[float]:
+        """Fresh-seed validation values of a configuration."""
 
 
 class JobSource(Protocol):

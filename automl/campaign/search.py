@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from automl.campaign.plan import Counts, Plan
+from automl.campaign.plan import Plan
 from automl.contracts import Config, Job, Outcome, PluginSpec, Report, TrialState, derive_seed
 from automl.ledger import Ledger, ReportRow, SearchRow, TrialRow
 from automl.progress import SearchStatus
+from automl.stopping import Counts, stop_reason
 from automl.strategies.searcher import Searcher
 
-FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
 ONE_SHOT_OVERRUN = 1.1  # times its budget: its only value comes at the very end, and it plans to fit
-WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
 
 
 @dataclass
@@ -45,7 +44,6 @@ class Search:
     counts: Counts = field(default_factory=Counts)
     best: tuple[float, TrialRow] | None = None
     ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
-    last_stop: str = ""
 
     def __post_init__(self) -> None:
         self._open: dict[str, _Open] = {}
@@ -181,8 +179,10 @@ class Search:
         opened.elapsed = report.device_seconds
         if opened.row.kind == "final":
             return None
-        pruned = self.searcher is not None and self.searcher.report(
-            opened.row.number, report.step, report.value
+        pruned = (
+            self.searcher is not None
+            and report.value is not None
+            and self.searcher.report(opened.row.number, report.step, report.value)
         )
         if self.plan.budget is not None:
             used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
@@ -242,7 +242,7 @@ class Search:
     def _count(self, row: TrialRow, values: list[float] | None, cost: float) -> None:
         self.counts.add(row.state, row.device_seconds)
         self.counts.spent += cost
-        self.last_stop = row.reason or ""
+        self.counts.last_stop = row.reason or ""
         if row.state is TrialState.COMPLETE and values:
             direction = self.plan.metrics[0].direction
             if self.best is None or direction.better(values[0], self.best[0]):
@@ -251,21 +251,14 @@ class Search:
     # --- ending ---------------------------------------------------------------------------------
 
     def _stop_reason(self) -> str | None:
-        plan, counts = self.plan, self.counts
-        if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
-            return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {self.last_stop}"
-        if plan.fixed is not None and self._started >= 1:
-            return f"complete: its one trial has ended{self.last_stop and ': ' + self.last_stop}"
-        if self._exhausted:
-            return "complete: the strategy has nothing left to propose"
-        if plan.trials is not None and self._started >= plan.trials:
-            return f"budget: {plan.trials} trials"
-        if plan.budget is not None:
-            left = plan.budget - self.pressure
-            least = WORTH_STARTING * counts.cheapest if counts.cheapest else 0.0
-            if left <= least:
-                return f"budget: {counts.spent:.1f} of {plan.budget:g} device-seconds; no trial fits the rest"
-        return None
+        return stop_reason(
+            self.plan,
+            self.counts,
+            started=self._started,
+            pressure=self.pressure,
+            single=self.plan.fixed is not None,
+            exhausted=self._exhausted,
+        )
 
     def _conclude_if_done(self) -> None:
         if self.ended or self._open or self._retries:

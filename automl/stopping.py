@@ -1,0 +1,75 @@
+"""When a search ends: what is counted of it, and the rules that live and replayed searches share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from automl.contracts import TrialState
+
+FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
+WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
+
+
+class Limits(Protocol):
+    """What ends a search, None where there is no such limit; `budget` in device-seconds."""
+
+    @property
+    def budget(self) -> float | None:
+        """Device-seconds of all its trials."""
+
+    @property
+    def trials(self) -> int | None:
+        """Trials it may start."""
+
+
+@dataclass
+class Counts:
+    """The trials of a search that have ended, and what they cost in device-seconds."""
+
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+    spent: float = 0.0  # device-seconds of all attempts that ended
+    cheapest: float | None = None  # device-seconds of the cheapest complete trial
+    last_stop: str = ""  # why the last trial ended where it did
+
+    @property
+    def ended(self) -> int:
+        """Trials in a final state."""
+        return self.complete + self.pruned + self.failed
+
+    def add(self, state: TrialState, device_seconds: float) -> None:
+        """Count a trial that ended; `device_seconds` of all its attempts."""
+        if state is TrialState.COMPLETE:
+            self.complete += 1
+            self.cheapest = min(device_seconds, self.cheapest or device_seconds)
+        elif state is TrialState.PRUNED:
+            self.pruned += 1
+        else:
+            self.failed += 1
+        self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
+
+
+def stop_reason(
+    limits: Limits, counts: Counts, *, started: int, pressure: float, single: bool, exhausted: bool
+) -> str | None:
+    """Why a search starts no further trial, or None.
+
+    `pressure`: device-seconds spent, or expected of open trials. `single`: it has one configuration only.
+    `exhausted`: its strategy has nothing left.
+    """
+    if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
+        return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {counts.last_stop}"
+    if single and started >= 1:
+        return f"complete: its one trial has ended{counts.last_stop and ': ' + counts.last_stop}"
+    if exhausted:
+        return "complete: the strategy has nothing left to propose"
+    if limits.trials is not None and started >= limits.trials:
+        return f"budget: {limits.trials} trials"
+    if limits.budget is not None:
+        least = WORTH_STARTING * counts.cheapest if counts.cheapest else 0.0
+        if limits.budget - pressure <= least:
+            return f"budget: {counts.spent:.1f} of {limits.budget:g} device-seconds; no trial fits the rest"
+    return None
