@@ -32,6 +32,7 @@ class FakeContext:
     protocol: Any = None
     stop_at: int | None = None
     reports: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+    logs: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.checkpoint = CheckpointFolder(self.workdir / "checkpoints")
@@ -45,6 +46,9 @@ class FakeContext:
         self.reports.append((step, value, metrics))
         if self.stop_at is not None and len(self.reports) >= self.stop_at:
             raise TrialStopped("pruned")
+
+    def log(self, step: int, **metrics: float) -> None:
+        self.logs.append((step, metrics))
 
     def artifact(self, name: str) -> Path:
         folder = self.workdir / "artifacts"

@@ -97,6 +97,13 @@ class WorkerContext:
         value = float(value)
         if not math.isfinite(value):
             raise ValueError(f"a reported value must be finite, but got {value} at step {step}")
+        self._send(step, value, metrics)
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Tell metrics of `step` without a value. Raises `TrialStopped` when the budget is spent."""
+        self._send(step, None, metrics)
+
+    def _send(self, step: int, value: float | None, metrics: Mapping[str, float]) -> None:
         if self.reported is not None and step <= self.reported:
             raise ValueError(f"steps must increase, but got {step} after {self.reported}")
         self.reported = step

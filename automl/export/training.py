@@ -63,7 +63,8 @@ class _Channel:
 
     def report(self, report: Report) -> str | None:
         self.reports.append(report)
-        self.message(f"step {report.step}: {self.metric} {report.value:.4f} ({report.device_seconds:.1f} s)")
+        value = "" if report.value is None else f": {self.metric} {report.value:.4f}"
+        self.message(f"step {report.step}{value} ({report.device_seconds:.1f} s)")
         return None
 
 

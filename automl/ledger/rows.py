@@ -83,11 +83,11 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One intermediate value of a trial; `device_seconds` of its attempt so far."""
+    """One intermediate value of a trial, or None beside metrics alone; `device_seconds` of its attempt."""
 
     trial: str
     step: int
-    value: float
+    value: float | None
     metrics: dict[str, float] | None
     device_seconds: float
     at: float

@@ -105,7 +105,7 @@ reports = sa.Table(
     metadata,
     sa.Column("trial", sa.Text, sa.ForeignKey("trials.id"), primary_key=True),
     sa.Column("step", sa.BigInteger, primary_key=True),
-    sa.Column("value", sa.Float, nullable=False),
+    sa.Column("value", sa.Float),  # null: metrics of a step that is not the trial's own
     sa.Column("metrics", Json),
     sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt, so far
     sa.Column("at", sa.Float, nullable=False),

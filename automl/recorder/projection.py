@@ -183,7 +183,8 @@ class Projection:
         name = clean_key(self.metrics[0].name)
         for report in reports:
             at = millis(report.at)
-            points.append(Point(name, report.value, at, report.step))
+            if report.value is not None:
+                points.append(Point(name, report.value, at, report.step))
             points.append(Point("device_seconds", report.device_seconds, at, report.step))
             points.extend(
                 Point(clean_key(key), value, at, report.step) for key, value in (report.metrics or {}).items()

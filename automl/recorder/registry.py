@@ -116,7 +116,10 @@ def _record(client: MlflowClient, experiment: str, run: TrainingRun, folder: Pat
 
 def _metrics(run: TrainingRun) -> list[Metric]:
     at = millis(time.time())
-    points = [Metric(clean_key(run.metric), report.value, at, report.step) for report in run.reports]
+    name = clean_key(run.metric)
+    points = [
+        Metric(name, report.value, at, report.step) for report in run.reports if report.value is not None
+    ]
     for report in run.reports:
         points += [Metric(clean_key(key), value, at, report.step) for key, value in report.metrics.items()]
     last = max((report.step for report in run.reports), default=0)

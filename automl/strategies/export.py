@@ -121,7 +121,7 @@ def _frozen(trial: TrialRow, reports: Sequence[ReportRow], space: Space) -> optu
         values=trial.values if trial.state is TrialState.COMPLETE else None,
         params=dict(trial.config),
         distributions={name: distribution(space.parameters[name]) for name in trial.config},
-        intermediate_values={report.step: report.value for report in reports},
+        intermediate_values={report.step: report.value for report in reports if report.value is not None},
         user_attrs={
             IDENTITY: trial.id,
             **{f"automl:{key}": value for key, value in described.items() if value is not None},

@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
-from automl.contracts import UserError
+from automl.contracts import Report, UserError
 from automl.ledger import Ledger, Store, prepare, resolve_store, setup, upgrade
 from automl.ledger.database import make_engine
 from automl.ledger.files import read_revision
@@ -220,10 +221,48 @@ def test_a_newer_store_is_refused(any_store: Store, which: str) -> None:
 def test_an_older_ledger_is_never_migrated_silently(
     any_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(setup, "HEAD", "0002")
+    head = setup.HEAD
+    monkeypatch.setattr(setup, "HEAD", "9999")
+    with pytest.raises(UserError, match=f"has older ones \\({head}\\).*`automl db upgrade`"):
+        prepare(any_store)
+    assert read_revision(any_store.url, setup.VERSION_TABLE) == head
+
+
+def first_tables(store: Store) -> None:
+    """Make the ledger of `store` one of the first revision, with a report."""
+    with Ledger(store) as ledger:
+        campaign = ledger.create_campaign("a", {}, "d", {})
+        search = ledger.add_search(campaign.id, "random", 0).id
+        trial = ledger.start_trial(search, "trial", 0, {}, seed=0, asked_after=0, workdir=None)
+        assert ledger.report(trial.id, trial.token, Report(1, 0.1, 1 / 3, {"loss": 0.7}))
+    engine = make_engine(store.url)
+    with engine.execution_options(automl_write=True).begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("reports") as table:
+            table.alter_column("value", existing_type=sa.Float, nullable=False)
+    engine.dispose()
+    set_revision(store.url, setup.VERSION_TABLE, "0001")
+
+
+def test_a_ledger_of_the_first_revision_is_migrated_with_its_reports(any_store: Store) -> None:
+    first_tables(any_store)
+    with Ledger(any_store) as ledger:
+        before = ledger.reports("a-1")
+        (trial,) = ledger.trials("a-1")
+        with pytest.raises(sa.exc.IntegrityError):
+            ledger.report(trial.id, trial.token, Report(2, None, 1.0))
     with pytest.raises(UserError, match=r"has older ones \(0001\).*`automl db upgrade`"):
         prepare(any_store)
-    assert read_revision(any_store.url, setup.VERSION_TABLE) == "0001"
+    upgrade(any_store)
+    assert differences(any_store) == []
+    with Ledger(any_store) as ledger:
+        assert ledger.reports("a-1") == before
+        assert ledger.report(trial.id, trial.token, Report(2, None, 1.0, {"skips": 4.0}))
+        kept = ledger.reports("a-1")[trial.id]
+    assert [(report.step, report.value, report.metrics) for report in kept] == [
+        (1, 0.1, {"loss": 0.7}),
+        (2, None, {"skips": 4.0}),
+    ]
 
 
 def test_an_older_mlflow_store_is_migrated_only_when_asked_and_copied_first(store: Store) -> None:
