@@ -1,16 +1,16 @@
 """What weight-sharing methods have in common: a supernet, architecture parameters and their two optimisers.
 
-A method is a plug-in class with `Options` (a `SearchOptions`) that extends `WeightSharing`. It may change what
-a forward mixes (`mixture`), how the architecture parameters are trained (`alpha_step`), and how a configuration
-is chosen when training has ended (`select`).
+A method is a plug-in class with `Options` (a `SearchOptions`) that extends `WeightSharing`. It may change
+what a forward mixes (`mixture`), what the architecture parameters minimise besides the validation loss
+(`penalty`), how they are trained (`alpha_step`), and how a configuration is chosen when training has ended
+(`select`).
 """
 
 from __future__ import annotations
 
 import math
 import random
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -51,7 +51,7 @@ class Supernet(Protocol):
         """(edges, operations), bool, on the CPU: what the softmax of `space`, perhaps narrowed, mixes."""
 
     def derive(self, strengths: Tensor, space: Space) -> Config:
-        """The valid configuration of `space` that stands for `strengths`; `none` only where nothing else is."""
+        """The valid configuration of `space` that stands for `strengths`; `none` only if nothing else is."""
 
     def path(self, config: Config) -> Tensor:
         """(edges, operations), bool, on the CPU: the operations that `config` consists of."""
@@ -101,12 +101,13 @@ class Step:
     validation_accuracy: Tensor
 
 
-class WeightSharing(ABC):
+class WeightSharing:
     """A search that trains one supernet for all configurations of `space`; `seed` draws everything random.
 
     `architecture` holds alpha (edges, operations) and a method's further parameters of that kind. They
     belong to their own optimiser only: weight steps leave them bit for bit as they are, and alpha steps the
-    weights and all buffers of the supernet. `progress` in [0, 1] is that of the present step.
+    weights and all buffers of the supernet. A method may have none of them. `progress` in [0, 1] is that of
+    the present step, and `selected` what `select` did, in numbers.
     """
 
     Options: ClassVar[type[SearchOptions]] = SearchOptions
@@ -118,6 +119,7 @@ class WeightSharing(ABC):
         self.supernet = supernet
         self.space = space
         self.progress = 0.0
+        self.selected: dict[str, float] = {}
         self.weights: dict[str, nn.Parameter] = dict(supernet.named_parameters())
         sample = next(iter(self.weights.values()))
         self.device, self.dtype = sample.device, sample.dtype
@@ -132,7 +134,7 @@ class WeightSharing(ABC):
             weight_decay=options.weight_decay,
         )
         self.alpha_optimiser = torch.optim.Adam(
-            self.architecture.values(),
+            [{"params": list(self.architecture.values())}],  # an empty group is allowed, no group is not
             lr=options.alpha_rate,
             betas=(0.5, 0.999),
             weight_decay=options.alpha_decay,
@@ -152,24 +154,61 @@ class WeightSharing(ABC):
         """The architecture parameter that every operation of every edge has: (edges, operations)."""
         return self.architecture["alpha"]
 
-    @abstractmethod
     def alpha_step(self, train: Batch, validation: Batch) -> tuple[Tensor, Tensor]:
-        """Change the architecture alone. Gives loss and logits on `validation` before the change."""
+        """Change the architecture alone. Gives loss and logits on `validation` before the change.
+
+        Here by Adam along ∇ (L_val(w, ·) + penalty) at the present weights w.
+        """
+        gradients, loss, logits = self.first_order(validation)
+        self.descend(gradients)
+        return loss, logits
+
+    def first_order(self, validation: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
+        """∇ (L_val(w, ·) + penalty) for each architecture parameter, L_val, and the logits."""
+        logits = self.logits({name: w.detach() for name, w in self.weights.items()}, validation[0])
+        loss = functional.cross_entropy(logits, validation[1])
+        return self.slopes(loss + self.penalty()), loss, logits
+
+    def slopes(self, loss: Tensor) -> list[Tensor]:
+        """The gradient of `loss` for each architecture parameter; zeros where it does not depend on it."""
+        parameters = list(self.architecture.values())
+        if not loss.requires_grad:
+            return [torch.zeros_like(parameter) for parameter in parameters]
+        return list(torch.autograd.grad(loss, parameters, materialize_grads=True))
+
+    def descend(self, gradients: Sequence[Tensor]) -> None:
+        """One step of Adam along these gradients of the architecture parameters."""
+        for parameter, gradient in zip(self.architecture.values(), gradients, strict=True):
+            parameter.grad = gradient
+        self.alpha_optimiser.step()
+        self.alpha_optimiser.zero_grad(set_to_none=True)
+
+    def penalty(self) -> Tensor:
+        """What the architecture parameters minimise besides the validation loss: a scalar."""
+        return torch.zeros((), device=self.device, dtype=self.dtype)
 
     def strengths(self) -> Tensor:
         """Softmax of alpha over the allowed operations of each edge: (edges, operations), rows sum to 1."""
         return self.alpha.masked_fill(~self.allowed, -math.inf).softmax(1)
 
     def mixture(self) -> Mixture:
-        """What the next forward of a step mixes; drawn anew by methods that sample."""
+        """What the next forward mixes; drawn anew by methods that sample."""
         return Mixture(self.strengths(), self.active)
+
+    def weight_mixture(self) -> Mixture:
+        """What the forward of a weight step mixes."""
+        return self.mixture()
+
+    def rate(self) -> float:
+        """The weights' learning rate: a cosine over the search."""
+        low, high = self.options.minimum_rate, self.options.learning_rate
+        return low + (high - low) / 2 * (1 + math.cos(math.pi * self.progress))
 
     def step(self, train: Batch, validation: Batch, progress: float) -> Step:
         """One alpha step and one weight step, at `progress` in [0, 1] of the search."""
         self.progress = min(progress, 1.0)
-        low, high = self.options.minimum_rate, self.options.learning_rate
         for group in self.weight_optimiser.param_groups:
-            group["lr"] = low + (high - low) / 2 * (1 + math.cos(math.pi * self.progress))
+            group["lr"] = self.rate()
         self.supernet.train()
         validation_loss, logits = self.alpha_step(train, validation)
         accuracy = (logits.argmax(1) == validation[1]).float().mean()
@@ -179,7 +218,7 @@ class WeightSharing(ABC):
         """Change the weights alone, by the gradient of the training loss; gives that loss."""
         x, y = train
         with torch.no_grad():
-            mixture = self.mixture()
+            mixture = self.weight_mixture()
         loss = functional.cross_entropy(self.supernet(x, *mixture), y)
         self.weight_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -208,13 +247,14 @@ class WeightSharing(ABC):
         return self.derive()
 
     def state_dict(self) -> dict[str, Any]:
-        """Supernet, architecture, both optimisers and the generator."""
+        """Supernet, architecture, both optimisers, the generator and the progress."""
         return {
             "supernet": self.supernet.state_dict(),
             "architecture": {name: value.detach() for name, value in self.architecture.items()},
             "weight_optimiser": self.weight_optimiser.state_dict(),
             "alpha_optimiser": self.alpha_optimiser.state_dict(),
             "generator": self.generator.get_state(),
+            "progress": self.progress,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -226,3 +266,4 @@ class WeightSharing(ABC):
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
         self.generator.set_state(state["generator"])
+        self.progress = state["progress"]

@@ -6,11 +6,12 @@ Liu, Simonyan & Yang 2019, https://arxiv.org/abs/1806.09055. The weights w desce
     w' = w − η (μ · momentum buffer + ∇_w L_train(w, α) + λ w)
     ∇_α L_val(w', α) − η ∇²_{α,w} L_train(w, α) · v      with v = ∇_{w'} L_val(w', α)
 
-Order 1 takes η = 0: ∇_α L_val(w, α).
+Order 1 takes η = 0: ∇_α L_val(w, α). What is said of α here holds for every architecture parameter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -36,23 +37,16 @@ class Darts(WeightSharing):
     options: DartsOptions
 
     def alpha_step(self, train: Batch, validation: Batch) -> tuple[Tensor, Tensor]:
-        """Change alpha alone. Gives loss and logits on `validation` before the change."""
-        gradient = self.first_order if self.options.order == 1 else self.second_order
-        self.alpha.grad, loss, logits = gradient(train, validation)
-        self.alpha_optimiser.step()
-        self.alpha.grad = None
+        """Change the architecture alone. Gives loss and logits on `validation` before the change."""
+        if self.options.order == 1:
+            return super().alpha_step(train, validation)
+        gradients, loss, logits = self.second_order(train, validation)
+        self.descend(gradients)
         return loss, logits
 
-    def first_order(self, _train: Batch, validation: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """∇_α L_val(w, α), the loss, and the logits."""
-        logits = self.logits({name: w.detach() for name, w in self.weights.items()}, validation[0])
-        loss = functional.cross_entropy(logits, validation[1])
-        (gradient,) = torch.autograd.grad(loss, [self.alpha])
-        return gradient, loss, logits
-
-    def second_order(self, train: Batch, validation: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def second_order(self, train: Batch, validation: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
         """∇_α L_val(w'(α), α), and loss and logits at w'."""
-        exact = self.options.hvp == "exact"
+        exact, alphas = self.options.hvp == "exact", list(self.architecture.values())
         weights: Tensors = {name: w.detach().requires_grad_() for name, w in self.weights.items()}
         slopes = torch.autograd.grad(
             self.loss(weights, train), list(weights.values()), create_graph=exact, materialize_grads=True
@@ -60,16 +54,17 @@ class Darts(WeightSharing):
         ahead = self.ahead([slope.detach() for slope in slopes])
         logits = self.logits(ahead, validation[0])
         loss = functional.cross_entropy(logits, validation[1])
-        direct, *v = torch.autograd.grad(loss, [self.alpha, *ahead.values()], materialize_grads=True)
+        both = torch.autograd.grad(loss + self.penalty(), [*alphas, *ahead.values()], materialize_grads=True)
+        direct, v = both[: len(alphas)], list(both[len(alphas) :])
         if exact:
             used = [(slope, part) for slope, part in zip(slopes, v, strict=True) if slope.requires_grad]
-            (mixed,) = torch.autograd.grad(
-                [slope for slope, _ in used], [self.alpha], [part for _, part in used]
+            mixed: Sequence[Tensor] = torch.autograd.grad(
+                [slope for slope, _ in used], alphas, [part for _, part in used], materialize_grads=True
             )
         else:
             mixed = self.finite_difference(v, train)
         rate: float = self.weight_optimiser.param_groups[0]["lr"]
-        return direct - rate * mixed, loss, logits
+        return [one - rate * other for one, other in zip(direct, mixed, strict=True)], loss, logits
 
     def ahead(self, slopes: list[Tensor]) -> Tensors:
         """One step ahead, w' = w − η (μ · buffer + ∇_w L_train + λ w) with `slopes` = ∇_w L_train."""
@@ -84,19 +79,18 @@ class Darts(WeightSharing):
             found[name] = (w - group["lr"] * move).requires_grad_()
         return found
 
-    def finite_difference(self, v: list[Tensor], train: Batch) -> Tensor:
+    def finite_difference(self, v: Sequence[Tensor], train: Batch) -> Sequence[Tensor]:
         """(∇_α L_train(w + R v, α) − ∇_α L_train(w − R v, α)) / 2R."""
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(part) for part in v]))
         radius = RADIUS / norm.clamp_min(torch.finfo(norm.dtype).tiny)
-        slopes: list[Tensor] = []
+        slopes: list[list[Tensor]] = []
         for sign in (1, -1):
             moved = {
                 name: w.detach() + sign * radius * part
                 for (name, w), part in zip(self.weights.items(), v, strict=True)
             }
-            slopes += torch.autograd.grad(self.loss(moved, train), [self.alpha])
-        difference: Tensor = (slopes[0] - slopes[1]) / (2 * radius)
-        return difference
+            slopes.append(self.slopes(self.loss(moved, train)))
+        return [(high - low) / (2 * radius) for high, low in zip(*slopes, strict=True)]
 
 
 PLUGIN = Darts

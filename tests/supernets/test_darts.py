@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,60 +13,35 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
+from toy_supernet import SPACE, Batch, Batches, Toy, batch, build, numeric, set_alpha, snapshot
 
+from automl.supernets.base import Mixture, Tensors
 from automl.supernets.darts import Darts, DartsOptions
-
-Batches = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-class Toy(nn.Module):
-    """Two edges with three operations on vectors: none, tanh of a linear map, a batch-normed linear map."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.edges = ["edge_0_1", "edge_1_2"]
-        self.operations = ["none", "tanh", "norm"]
-        self.maps = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
-        self.norm = nn.BatchNorm1d(4)
-        self.head = nn.Linear(4, 3)
-
-    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
-        for row, (first, second) in enumerate(zip(self.maps[::2], self.maps[1::2], strict=True)):
-            x = strengths[row, 1] * first(x).tanh() + strengths[row, 2] * self.norm(second(x)) + 0.1 * x
-        logits: Tensor = self.head(x)
-        return logits
-
-
-def batch(seed: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(12, 4, generator=generator, dtype=torch.float64).to(dtype)
-    return x, torch.randint(0, 3, (12,), generator=generator)
 
 
 def make(seed: int = 0, dtype: torch.dtype = torch.float64, **options: Any) -> Darts:
-    torch.manual_seed(seed)
-    allowed = torch.ones(2, 3, dtype=torch.bool)
-    return Darts(DartsOptions(**options), Toy().to(dtype), allowed=allowed, seed=seed)
+    return build(Darts, seed, dtype, **options)
 
 
-def trained(**options: Any) -> tuple[Darts, Batches]:
+def trained(method: type[Darts] = Darts, **options: Any) -> tuple[Darts, Batches]:
     """A search with momentum in its buffers and alpha away from the origin."""
-    darts = make(learning_rate=0.1, alpha_rate=0.1, weight_decay=0.01, **options)
+    darts = build(method, learning_rate=0.1, alpha_rate=0.1, weight_decay=0.01, **options)
     batches = (batch(1), batch(2))
     for _ in range(3):
         darts.step(*batches, progress=0.0)
     return darts, batches
 
 
-def bilevel(darts: Darts, alpha: Tensor, batches: Batches, rate: float) -> float:
+def bilevel(darts: Darts, architecture: Tensors, batches: Batches, rate: float) -> float:
     """L_val(w'(α), α), written out plainly."""
     train, validation = batches
     group = darts.weight_optimiser.param_groups[0]
     weights = {name: w.detach().clone().requires_grad_() for name, w in darts.weights.items()}
     buffers = {name: value.clone() for name, value in darts.supernet.named_buffers()}
+    strengths = architecture["alpha"].softmax(1) * architecture.get("beta", torch.ones(3, 1))
 
-    def loss(at: dict[str, Tensor], data: tuple[Tensor, Tensor]) -> Tensor:
-        logits = functional_call(darts.supernet, (at, buffers), (data[0], alpha.softmax(1)))
+    def loss(at: Tensors, data: Batch) -> Tensor:
+        logits = functional_call(darts.supernet, (at, buffers), (data[0], strengths))
         return functional.cross_entropy(logits, data[1])
 
     slopes = torch.autograd.grad(loss(weights, train), list(weights.values()))
@@ -77,54 +54,84 @@ def bilevel(darts: Darts, alpha: Tensor, batches: Batches, rate: float) -> float
     return float(loss(ahead, validation))
 
 
-def central_differences(darts: Darts, batches: Batches, rate: float, width: float = 1e-5) -> Tensor:
-    gradient = torch.zeros_like(darts.alpha)
-    for index in range(gradient.numel()):
-        step = torch.zeros_like(gradient).flatten()
-        step[index] = width
-        step = step.view_as(gradient)
-        alpha = darts.alpha.detach()
-        high, low = (bilevel(darts, alpha + sign * step, batches, rate) for sign in (1, -1))
-        gradient.view(-1)[index] = (high - low) / (2 * width)
-    return gradient
+def central_differences(darts: Darts, batches: Batches, rate: float) -> list[Tensor]:
+    at = {name: value.detach() for name, value in darts.architecture.items()}
+    return [
+        numeric(lambda moved, name=name: bilevel(darts, {**at, name: moved}, batches, rate), value)
+        for name, value in at.items()
+    ]
 
 
-def relative(a: Tensor, b: Tensor) -> float:
-    return float((a - b).norm() / b.norm())
+class Weighted(Darts):
+    """DARTS with a second architecture parameter, a factor of each edge."""
+
+    def start(self) -> dict[str, Tensor]:
+        return {**super().start(), "beta": torch.ones(3, 1)}
+
+    def strengths(self) -> Tensor:
+        return super().strengths() * self.architecture["beta"]
 
 
+def relative(a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
+    """The largest relative difference (L2) of the gradients of any parameter."""
+    return max(float((one - other).norm() / other.norm()) for one, other in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("method", [Darts, Weighted])
 @pytest.mark.parametrize(("hvp", "tolerance"), [("exact", 1e-6), ("finite_difference", 1e-4)])
-def test_second_order_is_the_gradient_of_the_bilevel_objective(hvp: str, tolerance: float) -> None:
-    darts, batches = trained(order=2, hvp=hvp)
+def test_second_order_is_the_gradient_of_the_bilevel_objective(
+    hvp: str, tolerance: float, method: type[Darts]
+) -> None:
+    darts, batches = trained(method, order=2, hvp=hvp)
     truth = central_differences(darts, batches, rate=0.1)
     assert relative(darts.second_order(*batches)[0], truth) < tolerance
-    assert relative(darts.first_order(*batches)[0], truth) > 0.01  # else the toy would not tell them apart
+    assert relative(darts.first_order(batches[1])[0], truth) > 0.01  # else the toy could not tell them apart
 
 
-def test_first_order_is_the_gradient_at_the_present_weights() -> None:
-    darts, batches = trained()
-    assert relative(darts.first_order(*batches)[0], central_differences(darts, batches, rate=0.0)) < 1e-8
+@pytest.mark.parametrize("method", [Darts, Weighted])
+def test_first_order_is_the_gradient_at_the_present_weights(method: type[Darts]) -> None:
+    darts, batches = trained(method)
+    truth = central_differences(darts, batches, rate=0.0)
+    assert relative(darts.first_order(batches[1])[0], truth) < 1e-8
+
+
+@pytest.mark.parametrize(("hvp", "tolerance"), [("exact", 1e-9), ("finite_difference", 1e-4)])
+def test_the_mixed_term_is_autograds_hessian_vector_product(hvp: str, tolerance: float) -> None:
+    """∇_α L_val(w') − η ∇²_{α,w} L_train · v with the Hessian's block formed whole."""
+    darts, (train, validation) = trained(order=2, hvp=hvp)
+    names, weights = list(darts.weights), [w.detach() for w in darts.weights.values()]
+    alpha = darts.alpha.detach()
+
+    def loss(alpha: Tensor, *weights: Tensor, data: Batch) -> Tensor:
+        mixture = Mixture(alpha.softmax(1))
+        return darts.loss(dict(zip(names, weights, strict=True)), data, mixture)
+
+    inputs = [w.clone().requires_grad_() for w in weights]
+    slopes = torch.autograd.grad(loss(alpha, *inputs, data=train), inputs)
+    ahead = list(darts.ahead(list(slopes)).values())
+    moved = alpha.clone().requires_grad_()
+    direct, *v = torch.autograd.grad(loss(moved, *ahead, data=validation), [moved, *ahead])
+    blocks = torch.autograd.functional.hessian(partial(loss, data=train), (alpha, *weights))[0][1:]
+    product = sum(torch.tensordot(block, part, part.dim()) for block, part in zip(blocks, v, strict=True))
+    assert relative(darts.second_order(train, validation)[0], [direct - 0.1 * product]) < tolerance
+    assert product.norm() > 0.01 * direct.norm()
 
 
 def test_second_order_without_a_weight_step_is_first_order() -> None:
     darts, batches = trained(order=2)
     darts.weight_optimiser.param_groups[0]["lr"] = 0.0
-    first, second = darts.first_order(*batches)[0], darts.second_order(*batches)[0]
+    (first,), (second,) = darts.first_order(batches[1])[0], darts.second_order(*batches)[0]
     assert torch.equal(first, second)
 
 
-def test_second_order_with_weights_that_do_nothing() -> None:
+@pytest.mark.parametrize("hvp", ["exact", "finite_difference"])
+def test_second_order_with_weights_that_do_nothing(hvp: str) -> None:
     torch.manual_seed(0)
     toy = Toy().double()
     toy.unused = nn.Linear(2, 2).double()
-    allowed = torch.ones(2, 3, dtype=torch.bool)
-    for hvp in ("exact", "finite_difference"):
-        darts = Darts(DartsOptions(order=2, hvp=hvp), toy, allowed=allowed, seed=0)
-        assert torch.isfinite(darts.second_order(batch(1), batch(2))[0]).all()
-
-
-def snapshot(darts: Darts) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in darts.supernet.state_dict().items()}
+    darts = Darts(DartsOptions(order=2, hvp=hvp), toy, space=SPACE, seed=0)
+    (gradient,) = darts.second_order(batch(1), batch(2))[0]
+    assert torch.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +194,7 @@ def test_cosine_schedule(progress: float, rate: float) -> None:
 def test_state_dict_continues_bit_for_bit() -> None:
     darts, batches = trained(order=2)
     state = copy.deepcopy(darts.state_dict())
-    assert torch.equal(state["alpha"], darts.alpha)
+    assert torch.equal(state["architecture"]["alpha"], darts.alpha)
     other = make(seed=5, learning_rate=0.1, alpha_rate=0.1, weight_decay=0.01, order=2)
     other.load_state_dict(state)
     for search in (darts, other):
@@ -204,27 +211,21 @@ def test_seeds() -> None:
     assert 1e-4 < float(make(3).alpha.detach().std()) < 1e-2
 
 
-def set_alpha(darts: Darts, rows: list[list[float]]) -> None:
-    with torch.no_grad():
-        darts.alpha.copy_(torch.tensor(rows))
-
-
 def test_none_is_never_derived() -> None:
     darts = make()
-    set_alpha(darts, [[9.0, -1.0, -2.0], [9.0, -8.0, -3.0]])
-    assert darts.derive() == {"edge_0_1": "tanh", "edge_1_2": "norm"}
+    set_alpha(darts, [[9.0, -1.0, -2.0], [9.0, -8.0, -3.0], [9.0, 5.0, 4.0]])
+    assert list(darts.derive().values()) == ["tanh", "norm", "tanh"]
 
 
 def test_only_allowed_operations_have_strength_and_are_derived() -> None:
-    torch.manual_seed(0)
-    allowed = torch.tensor([[True, True, False], [True, False, False]])
-    darts = Darts(DartsOptions(order=2), Toy(), allowed=allowed, seed=0)
-    set_alpha(darts, [[9.0, -1.0, 8.0], [-9.0, 5.0, 5.0]])
-    assert darts.derive() == {"edge_0_1": "tanh", "edge_1_2": "none"}
+    space = SPACE.narrow({"edge_0_1": ["none", "tanh"], "edge_0_2": ["none"]})
+    darts = build(Darts, space=space, order=2)
+    set_alpha(darts, [[9.0, -1.0, 8.0], [-9.0, 5.0, 5.0], [0.0, 0.0, 1.0]])
+    assert list(darts.derive().values()) == ["tanh", "none", "norm"]
     strengths = darts.strengths()
-    assert torch.equal(strengths == 0, ~allowed)
-    assert torch.allclose(strengths.sum(1), torch.ones(2))
-    darts.step(batch(1, torch.float32), batch(2, torch.float32), 0.0)
+    assert (strengths == 0).tolist() == [[False, False, True], [False, True, True], [False] * 3]
+    assert torch.allclose(strengths.sum(1), torch.ones(3, dtype=torch.float64))
+    darts.step(batch(1), batch(2), 0.0)
     assert torch.isfinite(darts.alpha).all()
 
 
