@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from automl.config import checks, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
+from automl.config.rungs import with_rungs
 from automl.config.shorthands import Draft, expand
 from automl.config.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
 from automl.contracts import PluginSpec
@@ -23,8 +24,8 @@ _NAMES = {name: direction.value for name, direction in DIRECTIONS.items()}
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     """The study of a YAML file, after `overrides` like `budget.trials=20`.
 
-    Its folder becomes importable. Raises one `UserError` with all mistakes, a line each:
-    `file:line: key: rule, but got value; what to do`.
+    Its folder becomes importable; evaluators are told their pruner's rungs. Raises one `UserError` with
+    all mistakes, a line each: `file:line: key: rule, but got value; what to do`.
     """
     document = yamlfile.read(Path(path))
     for assignment in overrides:
@@ -38,7 +39,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     mistakes = [*document.mistakes, *check.mistakes()]
     if mistakes:
         raise document.error(mistakes)
-    return Study.from_json({**check.draft.data, "source": str(folder)})
+    return with_rungs(Study.from_json({**check.draft.data, "source": str(folder)}))
 
 
 def importable(folder: str) -> None:

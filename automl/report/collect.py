@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from automl.contracts import Direction, UserError
 from automl.report.comparison import comparison
 from automl.report.details import evaluations, failures, importances, pareto, warnings
+from automl.report.rungs import rungs
 from automl.report.searches import search_entry
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
 
     Besides the documented keys: `compared` (what the verdicts compare: test, fresh or validation),
     `summary` (mean, standard deviation and n over seeds), `ranking` (arms, best first), `metrics`,
-    `arm_info`, `pareto`, `failures`, `evaluations` (every trial), `importance`, `warnings`.
+    `arm_info`, `pareto`, `failures`, `evaluations` (every trial), `rungs` (by pruning arm: whether the
+    values it prunes by rank trials as the final ones do), `importance`, `warnings`.
     """
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
@@ -53,6 +55,7 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
         "pareto": pareto(searches, trials, directions),
         "failures": failures(searches, trials),
         "evaluations": evaluations(searches, trials),
+        "rungs": rungs(ledger, campaign.spec, searches, trials),
     }
     data["importance"] = importances(data, directions[0])
     data["warnings"] = warnings(data, campaign.spec)
@@ -89,8 +92,16 @@ def _arm_info(spec: Mapping[str, Any], arm: str) -> dict[str, Any]:
     reference = own.get("reference")
     kind = "reference" if reference else "strategy" if names["strategy"] else names["evaluator"]
     shared = not reference and own.get("space") in (None, spec.get("space"))
-    shared = shared and own.get("evaluator") in (None, spec.get("evaluator"))
+    shared = shared and _without_rungs(own.get("evaluator")) in (None, _without_rungs(spec.get("evaluator")))
     return {**names, "reference": reference, "kind": kind, "shared": shared}
+
+
+def _without_rungs(evaluator: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """An evaluator but for the rungs that it was told of: they come with an arm's pruner."""
+    if evaluator is None:
+        return None
+    options = {key: value for key, value in evaluator["options"].items() if key != "rungs"}
+    return {**evaluator, "options": options}
 
 
 def _plain(value: Any) -> Any:

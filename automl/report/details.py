@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from automl.contracts import Direction, TrialState
 from automl.report.comparison import BASELINE
+from automl.report.rungs import warnings as rung_warnings
 from automl.report.searches import final_values, tell_order
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def warnings(data: Mapping[str, Any], spec: Mapping[str, Any]) -> list[str]:
         found.append(f"arms are compared on {data['metric']} alone; see the Pareto set for all metrics")
     if BASELINE not in data["arms"]:
         found.append(f"no arm is called {BASELINE!r}, so there is nothing to compare with")
+    found += rung_warnings(data["rungs"])
     for arm, searches in data["arms"].items():
         missing = sorted(set(spec["seeds"]) - {search["seed"] for search in searches})
         if missing:

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from automl.report import rungs
 from automl.report.comparison import LEVELS
 from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
 
@@ -36,6 +37,7 @@ def terminal(data: Mapping[str, Any]) -> RenderableType:
         Text(),
     ]
     parts += _verdicts(data)
+    parts += _rungs(data)
     parts += _warnings(data)
     return Group(*parts)
 
@@ -90,6 +92,14 @@ def _verdicts(data: Mapping[str, Any]) -> Iterator[RenderableType]:
         )
     if data["dataset"]:
         yield Text(test_set(data["test_openings"]), style="dim")
+
+
+def _rungs(data: Mapping[str, Any]) -> Iterator[RenderableType]:
+    if data["rungs"]:
+        yield Text("\nDo the rungs rank?", style="bold")
+        for line in rungs.lines(data):
+            yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
+        yield Text(rungs.ABOUT, style="dim")
 
 
 def _warnings(data: Mapping[str, Any]) -> Iterator[RenderableType]:

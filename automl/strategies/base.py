@@ -42,7 +42,11 @@ class Strategy(Protocol):
 
 
 class Pruner(Protocol):
-    """Says when a trial is not worth going on. A plug-in is a class taking its validated `Options`."""
+    """Says when a trial is not worth going on. A plug-in is a class taking its validated `Options`.
+
+    One that compares trials at a few steps only has a method `rungs(steps: int) -> list[int]` besides:
+    those of a trial with so many steps, rising. An evaluator with an option `rungs` is told of them.
+    """
 
     Options: ClassVar[type[Options]]
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 
 from automl.contracts import TrialState
-from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
+from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
 
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 EDGES = ["edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_1_3", "edge_2_3"]
@@ -20,6 +20,7 @@ class FakeLedger:
     search_rows: list[SearchRow] = field(default_factory=list)
     trial_rows: list[TrialRow] = field(default_factory=list)
     opening_rows: list[OpeningRow] = field(default_factory=list)
+    report_rows: dict[str, list[ReportRow]] = field(default_factory=dict)
 
     def campaign(self, campaign):
         return self.row if campaign == self.row.id else None
@@ -35,6 +36,14 @@ class FakeLedger:
 
     def openings(self, campaign):
         return list(self.opening_rows)
+
+    def reports(self, campaign=None, search=None, trials=None):
+        return {trial: rows for trial, rows in self.report_rows.items() if trial.startswith(f"{search}/")}
+
+    def curve(self, trial, values):
+        self.report_rows[trial] = [
+            ReportRow(trial, step, value, None, float(step), 1.0) for step, value in enumerate(values, 1)
+        ]
 
     def search(self, arm, seed, *, state="finished", reason="budget spent", winner=None):
         name = f"{self.row.id}/{arm}/{seed}"

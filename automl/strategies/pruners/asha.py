@@ -6,7 +6,7 @@ from optuna.pruners import BasePruner
 from pydantic import Field
 
 from automl.contracts import Metric, Options
-from automl.strategies.pruners.rungs import RungPruner
+from automl.strategies.pruners.rungs import RungPruner, rungs_up_to
 
 
 class ASHAOptions(Options):
@@ -31,9 +31,16 @@ class ASHA:
 
     def pruner(self, metric: Metric) -> BasePruner:
         """The pruner of a search."""
+        return RungPruner(self._first, self.options.reduction)
+
+    def rungs(self, steps: int) -> list[int]:
+        """The rungs of a trial of so many `steps`."""
+        return rungs_up_to(self._first, self.options.reduction, steps)
+
+    @property
+    def _first(self) -> int:
         options = self.options
-        first = options.min_resource * options.reduction**options.min_early_stopping
-        return RungPruner(first, options.reduction)
+        return int(options.min_resource * options.reduction**options.min_early_stopping)
 
 
 PLUGIN = ASHA

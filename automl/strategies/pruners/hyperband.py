@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from automl.contracts import Metric, Options
 from automl.strategies.base import TOLD
-from automl.strategies.pruners.rungs import RungPruner
+from automl.strategies.pruners.rungs import RungPruner, rungs_up_to
 
 
 class HyperbandOptions(Options):
@@ -83,6 +83,10 @@ class Hyperband:
             max_resource=self.options.max_resource,
             reduction_factor=self.options.reduction,
         )
+
+    def rungs(self, steps: int) -> list[int]:
+        """The rungs of all brackets for a trial of so many `steps`."""
+        return rungs_up_to(self.options.min_resource, self.options.reduction, steps)
 
 
 PLUGIN = Hyperband

@@ -15,6 +15,15 @@ def value_at(trial: FrozenTrial, step: float) -> float | None:
     return None
 
 
+def rungs_up_to(first: int, reduction: int, steps: int) -> list[int]:
+    """The rungs `first` · `reduction`^r for r = 0, 1, … that are at most `steps`."""
+    rungs = []
+    while first <= steps:
+        rungs.append(first)
+        first *= reduction
+    return rungs
+
+
 class RungPruner(BasePruner):
     """Ends a trial that arrives at a rung and is not in its best 1/`reduction`.
 
@@ -46,7 +55,4 @@ class RungPruner(BasePruner):
 
     def _rungs(self, before: int, last: int) -> list[int]:
         """Steps of the rungs in (before, last]."""
-        rungs = [self.resource]
-        while rungs[-1] * self.reduction <= last:
-            rungs.append(rungs[-1] * self.reduction)
-        return [rung for rung in rungs if before < rung <= last]
+        return [rung for rung in rungs_up_to(self.resource, self.reduction, last) if rung > before]
