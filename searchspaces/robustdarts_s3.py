@@ -1,7 +1,7 @@
 """RobustDARTS S3: S2 whose supernet mixes none (zero) in on every edge as well.
 
-Zela et al. 2020, https://arxiv.org/abs/1909.09656, section 3.
-No genotype has `none`, so the genotypes are those of S2.
+Zela et al. 2020, https://arxiv.org/abs/1909.09656, section 3. No genotype has `none`, so
+they are those of S2.
 """
 
 from automl.searchspaces.darts_cells import EDGE_NAMES, Description

@@ -1,7 +1,7 @@
 """RobustDARTS S4: the DARTS cells with noise and sep_conv_3x3 on every edge.
 
-Zela et al. 2020, https://arxiv.org/abs/1909.09656, section 3.
-`noise` gives standard normal noise in place of its input: an operation that no good network needs, and a test of what a search method does with it.
+Zela et al. 2020, https://arxiv.org/abs/1909.09656, section 3. `noise` gives standard normal
+noise in place of its input: an operation that no good network needs, to see what a search does with it.
 """
 
 from automl.searchspaces.darts_cells import EDGE_NAMES, Description
