@@ -61,4 +61,5 @@ def blank_square(x: Tensor, length: int) -> Tensor:
         first = torch.randint(side, (count, 1)).to(x.device) - length // 2
         places = torch.arange(side, device=x.device) - first
         inside.append((places >= 0) & (places < length))
-    return x.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0)
+    blank = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
+    return torch.where(blank, 0, x).contiguous(memory_format=torch.channels_last)

@@ -151,37 +151,6 @@ def test_estimate_is_positive_and_leaves_no_trace(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("mode", ["shift", "shift_flip"])
-def test_augmented_images_are_shifted_copies(mode):
-    x = torch.arange(2 * 3 * 16 * 16, dtype=torch.float32).reshape(2, 3, 16, 16)
-    padded = torch.nn.functional.pad(x, (2,) * 4, mode="replicate")
-    torch.manual_seed(0)
-    seen = set()
-    for _ in range(60):
-        for image, source in zip(training.augment(x, mode), padded, strict=True):
-            crops = {
-                (i, j, flip): (crop.flip(2) if flip else crop)
-                for i in range(5)
-                for j in range(5)
-                for flip in (False, True)
-                for crop in [source[:, i : i + 16, j : j + 16]]
-            }
-            found = [key for key, crop in crops.items() if torch.equal(crop, image)]
-            assert len(found) == 1
-            seen.update(found)
-    # 120 draws of 25 (50) equally likely crops: P(fewer than 15 different ones) < 1e-9
-    assert len({key[:2] for key in seen}) >= 15
-    assert {key[2] for key in seen} == ({False} if mode == "shift" else {False, True})
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"), [((1, 8, 16), "none"), ((1, 16, 16), "shift"), ((3, 32, 32), "shift_flip")]
-)
-def test_auto_augmentation(shape, expected):
-    assert training.augmentation("auto", shape) == expected
-    assert training.augmentation("none", shape) == "none"
-
-
 def test_a_last_batch_of_one_is_left_out():
     assert [len(part) for part in training.batches(65, 32, "cpu")] == [32, 32]
     assert [len(part) for part in training.batches(1, 32, "cpu")] == [1]
