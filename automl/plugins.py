@@ -2,7 +2,8 @@
 
 A plug-in is a Python file ending in `PLUGIN = …`. It is looked for, in this order, as
 `package.module:attribute`, in the folders of `AUTOML_PLUGINS` (`<folder>/<kind>/<name>.py`),
-in the rooms of this package, and among entry points of the group `automl.<kind>`.
+in the rooms of this package, and among entry points of the group `automl.<kind>`. A search space
+may also be a benchmark file (see `automl.benchmarks`), whose configurations it then has.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ SINGULAR = {
     "executors": "executor",
     "datasets": "dataset",
 }
+TABLE = ".npz"  # ends the name of a space that is a benchmark file's own
 _PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
 
 
@@ -48,6 +50,8 @@ def load(kind: str, name: str) -> Any:
     """The `PLUGIN` called `name`. Raises `UserError` for an unknown or broken one."""
     if ":" in name:
         return load_attribute(name)
+    if kind == "spaces" and name.endswith(TABLE):
+        return load_attribute("automl.benchmarks:table_space")(name)
     path = _files(kind).get(name)
     if path is not None:
         return _attribute(_import_file(kind, name, path), "PLUGIN", name)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from automl import plugins
 from automl.campaign.plan import Plan
+from automl.campaign.replay import AnySearch, ReplaySearch, is_simulated
 from automl.campaign.search import Search
 from automl.config import Arm, Study
-from automl.contracts import Config, Executor, PluginSpec
-from automl.ledger import CampaignRow, Ledger
+from automl.contracts import Config, Executor, PluginSpec, Replay
+from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.strategies.searcher import Searcher
 
 DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
@@ -18,20 +20,34 @@ DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
 
 def plan_searches(
     study: Study, row: CampaignRow, ledger: Ledger, executor: Executor, folder: Path
-) -> list[Search]:
+) -> list[AnySearch]:
     """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
-    trials = ledger.trials(campaign=row.id)
-    reports = ledger.reports(campaign=row.id) if trials else {}
-    searches = []
-    for seed in study.seeds:
-        for name, arm in study.arms.items():
-            plan = _plan(study, arm, executor, folder / f"{name}-{seed}")
-            search_row = ledger.add_search(row.id, name, seed)
-            search = Search(search_row, plan, ledger, _searcher(study, arm, seed))
-            own = [trial for trial in trials if trial.search == search_row.id]
-            search.restore(own, reports, row.heartbeat_at)
+    trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
+    for trial in ledger.trials(campaign=row.id):
+        trials[trial.search].append(trial)
+    rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
+    in_memory = row.spec.get("record") == "searches"
+    searches: list[AnySearch] = []
+    live = []
+    for search_row in rows:
+        arm, own = study.arms[search_row.arm], trials[search_row.id]
+        plan = _plan(study, arm, executor, folder / f"{search_row.arm}-{search_row.seed}")
+        if in_memory and is_simulated(plan.evaluator):
+            replayed = ReplaySearch(search_row, plan, ledger, _replay(arm, search_row, plan))
+            replayed.restore(own)
+            searches.append(replayed)
+        else:
+            search = Search(search_row, plan, ledger, _searcher(study, arm, search_row.seed))
+            live.append(search)
             searches.append(search)
+    reports = ledger.reports(campaign=row.id) if live and trials else {}
+    for search in live:
+        search.restore(trials[search.row.id], reports, row.heartbeat_at)
     return searches
+
+
+def _replay(arm: Arm, row: SearchRow, plan: Plan) -> Replay:
+    return Replay(arm.strategy, arm.pruner, row.seed, plan.budget, plan.trials, plan.finals)
 
 
 def _plan(study: Study, arm: Arm, executor: Executor, workdir: Path) -> Plan:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 
 from automl import plugins, provenance
 from automl.campaign.lease import Lease, held
 from automl.campaign.planning import plan_searches
 from automl.campaign.pool import Pool
+from automl.campaign.replay import AnySearch, is_simulated
 from automl.campaign.search import Search
 from automl.config import Study
-from automl.contracts import Executor, Task, TrialState
+from automl.contracts import Config, Executor, Task, TrialState
 from automl.data import load_task
-from automl.data.sealed import open_test
+from automl.data.sealed import open_test, open_test_column
 from automl.executors.worker import build_evaluator
 from automl.ledger import CampaignRow, Ledger, Store, TrialRow
 from automl.progress import Progress
@@ -35,7 +37,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
             row, continued = _campaign_row(ledger, study, fresh, task)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             with held(ledger, row.id) as lease:
-                recorder = Recorder(store, ledger, row.id, record=study.record)
+                recorder = Recorder(store, ledger, row.id, record=row.spec.get("record", "trials"))
                 recorder.start()
                 try:
                     folder = store.folder / "work" / row.id
@@ -70,16 +72,34 @@ def _campaign_row(ledger: Ledger, study: Study, fresh: bool, task: Task | None) 
     return ledger.create_campaign(study.name, study.to_json(), study.digest(), facts), False
 
 
-def _finish(study: Study, row: CampaignRow, ledger: Ledger, searches: list[Search], lease: Lease) -> None:
+def _finish(study: Study, row: CampaignRow, ledger: Ledger, searches: list[AnySearch], lease: Lease) -> None:
     """Open the test set for each winner, then end the campaign."""
-    if study.task.dataset and study.final.seeds:
-        opened = {opening.search for opening in ledger.openings(row.id) if opening.values is not None}
-        for search in searches:
+    opened = {opening.search for opening in ledger.openings(row.id) if opening.values is not None}
+    waiting = [search for search in searches if search.row.id not in opened and study.final.seeds]
+    lease.check()
+    _open_columns([s for s in waiting if is_simulated(s.final_evaluator)], study.final.seeds, ledger)
+    for search in waiting:
+        if study.task.dataset and isinstance(search, Search) and not is_simulated(search.final_evaluator):
             lease.check()
-            if search.row.id not in opened:
-                _open_test(search, ledger)
+            _open_test(search, ledger)
     if row.state != "finished":
         ledger.finish_campaign(row.id, lease.token)
+
+
+def _open_columns(searches: list[AnySearch], count: int, ledger: Ledger) -> None:
+    """Open the test columns of benchmark tables, each table once, for all winners that have one."""
+    groups: defaultdict[tuple[str, str], dict[str, Config]] = defaultdict(dict)
+    for search in searches:
+        options = search.final_evaluator.options
+        if search.best is not None and options.get("test"):
+            found = search.best[1]
+            winner = found if isinstance(found, dict) else found.config
+            groups[options["file"], options["test"]][search.row.id] = winner
+    for (file, column), winners in groups.items():
+        ids = ledger.open_tests({name: f"winner of {name}" for name in winners})
+        openings = [ids[name] for name in winners]
+        values = open_test_column(file, column, list(winners.values()), count, openings=openings)
+        ledger.close_tests(dict(zip(openings, values, strict=True)))
 
 
 def _open_test(search: Search, ledger: Ledger) -> None:
@@ -98,14 +118,16 @@ def _open_test(search: Search, ledger: Ledger) -> None:
     ledger.close_test(opening.id, [score[primary.name] for score in scores])
 
 
-def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:
+def _attach(
+    recorder: Recorder, ledger: Ledger, campaign: str, searches: list[AnySearch], folder: Path
+) -> None:
     """The report, and the winners' checkpoints and cell pictures, go to MLflow."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(html(collect(ledger, campaign)), encoding="utf-8")
     recorder.attach(campaign, path, path.name)
     for search in searches:
-        if search.best is not None and search.best[1].workdir:
+        if isinstance(search, Search) and search.best is not None and search.best[1].workdir:
             _attach_winner(recorder, search, search.best[1], Path(search.best[1].workdir))
 
 

@@ -113,8 +113,10 @@ def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
 
 
 def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
-    """Retraining needs data, except for a function, which only runs again."""
-    if final.seeds and task.dataset is None and evaluator is not None and evaluator.name != "function":
+    """Retraining needs data, except for a function, which only runs again, and for a table."""
+    if evaluator is None or evaluator.name == "function" or trait(evaluator, "simulated"):
+        return
+    if final.seeds and task.dataset is None:
         text = f"retraining needs a dataset, but got seeds={final.seeds} without one"
         yield Mistake(("final", "seeds"), f"{text}; write final: {{seeds: 0}} or name a dataset")
 

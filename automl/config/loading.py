@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from automl.config import checks, validation, yamlfile
+from automl.config import checks, replays, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.rungs import with_rungs
 from automl.config.shorthands import Draft, expand
@@ -35,7 +35,9 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         raise document.error([*document.mistakes, Mistake((), text)])
     folder = Path(path).resolve().parent
     importable(str(folder))
-    check = _Check(expand(document.data, _NAMES), folder)
+    draft = expand(document.data, _NAMES)
+    replays.complete(draft, folder, document.data)
+    check = _Check(draft, folder)
     mistakes = [*document.mistakes, *check.mistakes()]
     if mistakes:
         raise document.error(mistakes)
@@ -95,6 +97,7 @@ class _Check:
             yield from checks.check_task(task, evaluator, _NAMES)
             if final is not None:
                 yield from checks.check_final(final, task, evaluator)
+                yield from replays.check_finals(final.seeds, evaluator) if evaluator else ()
         if split is not None:
             yield from checks.check_split(split)
         if budget is not None:
@@ -141,12 +144,19 @@ class _Check:
                 yield from checks.check_strategy(arm.strategy, space, task.metrics, path)
             if space is not None and evaluator is not None:
                 yield from checks.check_builders(space, arm.evaluator or evaluator, evaluator, where)
+                if task is not None:
+                    place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
+                    yield from self._table(arm.evaluator or evaluator, space, task, place)
 
     def _space(self, *path: str) -> Iterator[Mistake]:
         spec = self._part(SpaceSpec, *path)
         if spec is not None:
             self.spaces[path], mistakes = checks.load_space(spec, path)
             yield from mistakes
+
+    def _table(self, evaluator: PluginSpec, space: Space, task: TaskSpec, path: KeyPath) -> Iterator[Mistake]:
+        if path not in self.unusable:
+            yield from replays.check(evaluator, space, task.metrics, path)
 
     def _plugin(self, key: str) -> PluginSpec | None:
         return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None

@@ -116,13 +116,17 @@ class Study(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all that can change a result.
 
-        Left out: schedule, recording, the address of a cluster, and the folders of the study and of its data.
+        Left out: schedule, recording, the address of a cluster, and the folders of the study and of its
+        data, benchmark files included.
         """
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
         data["executor"]["options"].pop("address", None)
-        dataset = data["task"]["dataset"]
-        if dataset and Path(dataset).is_absolute():
-            data["task"]["dataset"] = Path(dataset).name
+        arms = [data, *data["arms"].values()]
+        files = [(data["task"], "dataset"), *((arm["space"], "name") for arm in arms if arm["space"])]
+        files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]
+        for owner, key in files:
+            if isinstance(owner.get(key), str) and Path(owner[key]).is_absolute():
+                owner[key] = Path(owner[key]).name
         return digest(data)

@@ -1,11 +1,12 @@
-"""The sealed test set: the one function that hands it out."""
+"""The sealed test set: the functions that hand it out, of a dataset and of a benchmark table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automl.contracts import Split, UserError
+from automl.benchmarks import Table, find_file
+from automl.contracts import Config, Split, UserError
 from automl.data.parts import load_parts
 
 
@@ -28,3 +29,21 @@ def open_test(spec: Mapping[str, Any], import_path: Sequence[str] = (), *, openi
             "official one; set task.split.test, or final: {seeds: 0}"
         )
     return parts.split(parts.rows.test)
+
+
+def open_test_column(
+    file: str, name: str, winners: Sequence[Config], count: int, *, openings: Sequence[int]
+) -> list[list[float]]:
+    """The test values of `winners` in column `name` of a benchmark table: `count` seeds of each, or all.
+
+    The column `name`_seeds holds them where there is one. `openings` are the ids of the ledger's rows
+    that record these openings, one for each winner: they are written first. The table is read anew and
+    forgotten. Raises `UserError` for an unusable column.
+    """
+    if len(openings) != len(winners) or not all(opening >= 1 for opening in openings):
+        raise ValueError(
+            f"each opening of the test set must be recorded before it happens, but got {openings}"
+        )
+    table = Table(find_file(file))
+    column = table.column(f"{name}_seeds" if f"{name}_seeds" in table.columns else name)
+    return [column.all(table.row(config))[:count] for config in winners]

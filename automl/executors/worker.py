@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from automl import plugins
 from automl.checkpoints import CheckpointFolder
@@ -27,6 +27,7 @@ from automl.contracts import (
     PluginSpec,
     Report,
     Result,
+    Tabular,
     Task,
     TrialState,
     TrialStopped,
@@ -62,10 +63,13 @@ class WorkerContext:
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
         self._started = time.perf_counter()
+        self._charged: float | None = None  # by a simulated clock
 
     @property
     def device_seconds(self) -> float:
         """Cost of this attempt so far."""
+        if self._charged is not None:
+            return self._charged
         return (time.perf_counter() - self._started) * self.job.devices
 
     @property
@@ -112,6 +116,13 @@ class WorkerContext:
         if reason is not None:
             raise TrialStopped(reason)
 
+    def charge(self, device_seconds: float) -> None:
+        """Set a simulated clock. Raises `TrialStopped` when that is more than the budget leaves."""
+        left = math.inf if self.job.remaining is None else self.job.remaining
+        self._charged = min(device_seconds, left)
+        if device_seconds > left:
+            raise TrialStopped("budget: the trial needs more than the device-seconds that are left")
+
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""
         if Path(name).name != name or name in {"", ".", ".."}:
@@ -128,28 +139,47 @@ class WorkerContext:
 
 
 def run_job(job: Job, channel: Channel) -> Outcome:
-    """Evaluate one configuration. What the evaluator raises fails this trial alone.
+    """Evaluate one configuration, or replay a whole search.
 
-    Only `KeyboardInterrupt` passes through.
+    What the evaluator raises fails this trial alone. Only `KeyboardInterrupt` passes through.
     """
-    context: WorkerContext | None = None
     try:
         _add_import_path(job.import_path)
         evaluator = build_evaluator(job.evaluator)
+        if job.replay is not None:
+            from automl.executors.replay import replay_search  # imports optuna
+
+            return replay_search(job, job.replay, cast(Tabular, evaluator))
         context = _context(job, channel)
+    except BaseException as error:
+        return _ended(job, None, error)
+    return evaluate(job, evaluator, context)
+
+
+def evaluate(job: Job, evaluator: Evaluator, context: WorkerContext) -> Outcome:
+    """Evaluate the configuration of `job`. Only `KeyboardInterrupt` passes through."""
+    try:
         result = evaluator.evaluate(dict(job.config), context)
         values = _values(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result)
-    except TrialStopped as stop:
-        return _outcome(job, context, TrialState.PRUNED, reason=stop.reason)
-    except SystemExit as error:
+    except BaseException as error:
+        return _ended(job, context, error)
+
+
+def _ended(job: Job, context: WorkerContext | None, error: BaseException) -> Outcome:
+    """The outcome of an attempt that `error` ended. Raises what is no matter of the trial's."""
+    if isinstance(error, TrialStopped):
+        return _outcome(job, context, TrialState.PRUNED, reason=error.reason)
+    if isinstance(error, SystemExit):
         reason = f"the evaluation called sys.exit({error.code!r})"
-        return _outcome(job, context, TrialState.FAILED, reason=reason, trace=traceback.format_exc())
-    except MemoryError:
-        return _outcome(job, context, TrialState.FAILED, reason="out of memory", trace=traceback.format_exc())
-    except Exception as error:
+    elif isinstance(error, MemoryError):
+        reason = "out of memory"
+    elif isinstance(error, Exception):
         reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return _outcome(job, context, TrialState.FAILED, reason=reason, trace=traceback.format_exc())
+    else:
+        raise error
+    trace = "".join(traceback.format_exception(error))
+    return _outcome(job, context, TrialState.FAILED, reason=reason, trace=trace)
 
 
 def build_evaluator(spec: PluginSpec) -> Evaluator:

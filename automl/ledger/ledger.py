@@ -9,6 +9,7 @@ from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
 from automl.ledger.firings import Firings
 from automl.ledger.owner import owner_identity
+from automl.ledger.replays import Replays
 from automl.ledger.searches import Searches
 from automl.ledger.setup import prepare
 from automl.ledger.store import Store
@@ -17,7 +18,7 @@ from automl.ledger.trials import Trials, report_statement
 __all__ = ["Ledger", "owner_identity"]
 
 
-class Ledger(Campaigns, Searches, Trials, Firings):
+class Ledger(Campaigns, Searches, Trials, Replays, Firings):
     """Our tables, opened. May be shared by threads; every method is one transaction.
 
     Trouble that passes (a lock, a restarting server) is waited out for a minute; then a `RunError`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from automl.ledger.database import Database
 from automl.ledger.rows import OpeningRow, SearchRow
 from automl.ledger.tables import openings, searches
 
+TICK = 1e-6  # seconds between two searches that are made together, so that their order can be told
+
 
 class Searches:
     """The part of the ledger about searches."""
@@ -20,32 +23,28 @@ class Searches:
 
     def add_search(self, campaign: str, arm: str, seed: int) -> SearchRow:
         """The search of an arm and seed, made if need be."""
-        identity = f"{campaign}/{arm}/{seed}"
-        values = {
-            "id": identity,
-            "campaign": campaign,
-            "arm": arm,
-            "seed": seed,
-            "state": "running",
-            "created_at": time.time(),
-        }
+        return self.add_searches(campaign, [(arm, seed)])[0]
 
-        def work(connection: sa.Connection) -> SearchRow:
-            row = _get(connection, identity)
-            if row is None:
-                connection.execute(sa.insert(searches), values)
-                row = _get(connection, identity)
-            if row is None:
-                raise RuntimeError(f"{identity} was inserted but cannot be read")
-            return row
+    def add_searches(self, campaign: str, wanted: Sequence[tuple[str, int]]) -> list[SearchRow]:
+        """The searches of arms and seeds, in that order, made if need be; one transaction."""
+        created = time.time()
+
+        def work(connection: sa.Connection) -> list[SearchRow]:
+            known = _by_arm_and_seed(connection, campaign)
+            missing = [pair for pair in wanted if pair not in known]
+            if missing:
+                given = [_new(campaign, *pair, created + i * TICK) for i, pair in enumerate(missing)]
+                connection.execute(sa.insert(searches), given)
+                known = _by_arm_and_seed(connection, campaign)
+            return [known[pair] for pair in wanted]
 
         try:
             return self._db.write(work)
         except sa.exc.IntegrityError:  # another process was faster, or there is no such campaign
-            row = self._db.read(lambda connection: _get(connection, identity))
-            if row is None:
+            found = self._db.read(lambda connection: _by_arm_and_seed(connection, campaign))
+            if not all(pair in found for pair in wanted):
                 raise UserError(f"a search needs its campaign, but there is no {campaign!r}") from None
-            return row
+            return [found[pair] for pair in wanted]
 
     def searches(self, campaign: str) -> list[SearchRow]:
         """All searches of a campaign, in the order they were added."""
@@ -72,10 +71,13 @@ class Searches:
 
         return self._db.write(work)
 
-    def mark_search_recorded(self, search: str, value: int) -> None:
-        """Note what MLflow has of a search: 0 nothing, 1 its start, 2 its end."""
-        update = sa.update(searches).where(searches.c.id == search).values(recorded=value)
-        self._db.write(lambda connection: connection.execute(update).rowcount)
+    def mark_searches_recorded(self, recorded: Mapping[str, int]) -> None:
+        """Note what MLflow has of searches: 0 nothing, 1 the start, 2 the end. One transaction."""
+        update = sa.update(searches).where(searches.c.id == sa.bindparam("search"))
+        update = update.values(recorded=sa.bindparam("new_recorded"))
+        given = [{"search": search, "new_recorded": value} for search, value in recorded.items()]
+        if given:
+            self._db.write(lambda connection: connection.execute(update, given).rowcount)
 
     def open_test(self, search: str, reason: str) -> OpeningRow:
         """Write down, before it happens, that a search's winner is scored on the test set.
@@ -114,6 +116,22 @@ class Searches:
             sa.select(openings).join(searches).where(searches.c.campaign == campaign).order_by(openings.c.id)
         )
         return self._db.read(lambda connection: [OpeningRow(*row) for row in connection.execute(query)])
+
+
+def _new(campaign: str, arm: str, seed: int, created: float) -> dict[str, Any]:
+    return {
+        "id": f"{campaign}/{arm}/{seed}",
+        "campaign": campaign,
+        "arm": arm,
+        "seed": seed,
+        "state": "running",
+        "created_at": created,
+    }
+
+
+def _by_arm_and_seed(connection: sa.Connection, campaign: str) -> dict[tuple[str, int], SearchRow]:
+    query = sa.select(searches).where(searches.c.campaign == campaign)
+    return {(row.arm, row.seed): SearchRow(*row) for row in connection.execute(query)}
 
 
 def _get(connection: sa.Connection, search: str) -> SearchRow | None:

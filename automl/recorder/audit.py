@@ -75,8 +75,7 @@ class _Expected:
         images = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]
         if not live:
             openings = ledger.openings(campaign_id)
-            own = {search.id: [trial for trial in trials if trial.search == search.id] for search in searches}
-            parents = [projection.search_run(search, own[search.id], openings) for search in searches]
+            parents = projection.search_runs(searches, trials, openings)
             ended = trials if projection.campaign.state == "finished" else []
             images = [projection.campaign_run(ended), *parents, *images]
         return cls(projection, searches, trials, images, live)
@@ -96,8 +95,7 @@ class _Expected:
         if self.live:
             return
         ledger.mark_recorded({row.id: 1 if row.state is TrialState.RUNNING else 2 for row in self.trials})
-        for search in self.searches:
-            ledger.mark_search_recorded(search.id, 2 if search.state == "finished" else 1)
+        ledger.mark_searches_recorded({row.id: 2 if row.state == "finished" else 1 for row in self.searches})
         campaign = self.projection.campaign
         ledger.mark_campaign_recorded(campaign.id, 2 if campaign.state == "finished" else 1)
 

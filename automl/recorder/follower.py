@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from automl.ledger.rows import SearchRow, TrialRow
     from automl.ledger.store import Store
 
+TOGETHER = 20  # searches that are written in one transaction when they end
+
 
 class Follower:
     """Knows what MLflow has of a campaign; in memory only running trials and one sum per search.
@@ -64,15 +66,14 @@ class Follower:
         self._writer.settle()
         projection, searches = project(self._ledger, self._campaign_id)
         openings = self._ledger.openings(self._campaign_id)
-        all_trials = self._ledger.trials(campaign=self._campaign_id)
-        for search in searches:
-            trials = [trial for trial in all_trials if trial.search == search.id]
-            image = projection.search_run(search, trials, openings)
-            self._writer.write([image])
-            self._writer.upload(image.uid, image.artifacts)
-            if search.state == "finished":
-                self._ledger.mark_search_recorded(search.id, 2)
-        self._writer.write([projection.campaign_run(all_trials)])
+        trials = self._ledger.trials(campaign=self._campaign_id)
+        images = projection.search_runs(searches, trials, openings)
+        for start in range(0, len(images), TOGETHER):
+            self._writer.write(images[start : start + TOGETHER])
+            for image in images[start : start + TOGETHER]:
+                self._writer.upload(image.uid, image.artifacts)
+        self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
+        self._writer.write([projection.campaign_run(trials)])
         if projection.campaign.state == "finished":
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
 
@@ -129,8 +130,7 @@ class Follower:
         if projection.campaign.recorded == 0:
             self._writer.upload(images[0].uid, images[0].artifacts)
             self._ledger.mark_campaign_recorded(self._campaign_id, 1)
-        for search in new:
-            self._ledger.mark_search_recorded(search.id, 1)
+        self._ledger.mark_searches_recorded({search.id: 1 for search in new})
 
     def _record(self, projection: Projection, rows: Sequence[TrialRow]) -> dict[str, Exception]:
         """Record trials that are new or have ended; returns those whose files could not be uploaded."""

@@ -146,6 +146,17 @@ class Projection:
         )
         return self._named(image)
 
+    def search_runs(
+        self, searches: Sequence[SearchRow], trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
+    ) -> list[RunImage]:
+        """The run of each of many searches, from the trials and openings of them all."""
+        own: dict[str, tuple[list[TrialRow], list[OpeningRow]]] = {row.id: ([], []) for row in searches}
+        for trial in trials:
+            own[trial.search][0].append(trial)
+        for opening in openings:
+            own[opening.search][1].append(opening)
+        return [self.search_run(search, *own[search.id]) for search in searches]
+
     def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> RunImage:
         """A trial with its configuration, its values per step and at the end, and its files."""
         state = trial.state

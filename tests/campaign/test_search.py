@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from automl.campaign.plan import Plan
-from automl.campaign.search import FAILURES_IN_A_ROW, Search
+from automl.campaign.search import Search
 from automl.contracts import Direction, Job, Metric, Outcome, PluginSpec, Report, TrialState
 from automl.ledger import Ledger
 from automl.space import Float, Space
+from automl.stopping import FAILURES_IN_A_ROW
 from automl.strategies.searcher import Searcher
 
 LOSS = [Metric("loss", Direction.MINIMIZE)]

@@ -158,7 +158,7 @@ def test_searches(any_ledger: Ledger) -> None:
     assert [s.id for s in any_ledger.searches("a-1")] == [row.id, second.id]
     assert any_ledger.finish_search(row.id, "budget", f"{row.id}/3")
     assert not any_ledger.finish_search(row.id, "other", None)
-    any_ledger.mark_search_recorded(row.id, 2)
+    any_ledger.mark_searches_recorded({row.id: 2})
     kept = any_ledger.searches("a-1")[0]
     assert (kept.state, kept.reason, kept.winner, kept.recorded) == ("finished", "budget", f"{row.id}/3", 2)
     with pytest.raises(UserError, match="there is no 'b-1'"):

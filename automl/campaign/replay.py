@@ -1,0 +1,157 @@
+"""A search of a tabular benchmark: one job that a worker replays, one transaction that writes it down."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from automl import plugins
+from automl.campaign.plan import Plan
+from automl.campaign.search import WORKER_ATTEMPTS, Search
+from automl.contracts import Config, Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
+from automl.ledger import Ledger, SearchRow, TrialRow
+from automl.progress import SearchStatus
+from automl.stopping import Counts
+
+
+@dataclass
+class ReplaySearch:
+    """The life of one replayed search in this driver: it has run to its end, or nothing of it is kept.
+
+    `best`: value and configuration of the winner.
+    """
+
+    row: SearchRow
+    plan: Plan
+    ledger: Ledger
+    replay: Replay
+    counts: Counts = field(default_factory=Counts)
+    best: tuple[float, Config] | None = None
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._token = ""  # of the attempt that runs
+        self._attempt = 0
+
+    def restore(self, trials: list[TrialRow]) -> None:
+        """Rebuild a finished search from the ledger."""
+        self.ended = self.row.state == "finished"
+        for trial in trials:
+            if trial.kind == "trial":
+                self.counts.add(trial.state, trial.device_seconds)
+                self.counts.spent += trial.device_seconds
+            if trial.id == self.row.winner and trial.values:
+                self.best = trial.values[0], trial.config
+
+    @property
+    def pressure(self) -> float:
+        """What it has spent: searches that have not run go first."""
+        return self.counts.spent
+
+    @property
+    def idle(self) -> bool:
+        """It has ended."""
+        return self.ended
+
+    @property
+    def final_evaluator(self) -> PluginSpec:
+        """What has the fresh-seed and test values of its winner."""
+        return self.plan.evaluator
+
+    def propose(self) -> Job | None:
+        """The whole search, or None when it runs or has ended."""
+        if self.ended or self._token:
+            return None
+        plan = self.plan
+        self._token, self._attempt = secrets.token_hex(8), self._attempt + 1
+        return Job(
+            trial=self.row.id,
+            token=self._token,
+            attempt=self._attempt,
+            space=plan.space,
+            task=plan.task,
+            metrics=[{"name": m.name, "direction": str(m.direction)} for m in plan.metrics],
+            evaluator=plan.evaluator,
+            protocol=plan.protocol,
+            config=plan.fixed or {},
+            seed=self.row.seed,
+            workdir=str(plan.workdir),
+            devices=plan.devices,
+            cpus=plan.cpus,
+            gpus=plan.gpus,
+            remaining=plan.budget,
+            deadline=plan.deadline,
+            import_path=plan.import_path,
+            replay=self.replay,
+        )
+
+    def propose_final(self) -> Job | None:
+        """None: fresh-seed values come with the search."""
+        return None
+
+    def report(self, trial: str, token: str, report: Report) -> str | None:
+        """A whole search reports nothing on its way."""
+        return None
+
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        """Write the search down; one that failed as a whole ends without trials."""
+        if token != self._token:
+            return
+        played, reason = outcome.trials, outcome.reason
+        if outcome.state is not TrialState.COMPLETE:
+            played, reason = [], f"failures: its replay ended: {outcome.reason}"
+        ended = Counts()
+        winner: Replayed | None = None
+        for one in played:
+            if one.kind != "trial":
+                continue
+            ended.add(one.outcome.state, one.outcome.device_seconds)
+            ended.spent += one.outcome.device_seconds
+            if self._better(one, winner):
+                winner = one
+        name = None if winner is None else f"{self.row.id}/{winner.number}"
+        self.ledger.finish_replay(self.row, played, reason, name)
+        self.counts, self.ended, self._token = ended, True, ""
+        if winner is not None and winner.outcome.values:
+            self.best = winner.outcome.values[0], winner.config
+
+    def lost(self, trial: str, token: str, reason: str) -> None:
+        """The worker died: the search runs again from its beginning, or ends."""
+        if token != self._token:
+            return
+        self._token = ""
+        if self._attempt >= WORKER_ATTEMPTS:
+            self.ledger.finish_search(self.row.id, f"failures: {reason}", None)
+            self.ended = True
+
+    def status(self) -> SearchStatus:
+        """What a person sees of it while it runs."""
+        counts = self.counts
+        return SearchStatus(
+            arm=self.row.arm,
+            seed=self.row.seed,
+            state="finished" if self.ended else "replaying" if self._token else "waiting",
+            complete=counts.complete,
+            pruned=counts.pruned,
+            failed=counts.failed,
+            running=int(bool(self._token)),
+            spent=counts.spent,
+            budget=self.plan.budget,
+            best=self.best[0] if self.best else None,
+        )
+
+    def _better(self, one: Replayed, other: Replayed | None) -> bool:
+        values = one.outcome.values
+        if one.outcome.state is not TrialState.COMPLETE or not values:
+            return False
+        if other is None or not other.outcome.values:
+            return True
+        return self.plan.metrics[0].direction.better(values[0], other.outcome.values[0])
+
+
+AnySearch = Search | ReplaySearch
+
+
+def is_simulated(evaluator: PluginSpec) -> bool:
+    """Whether an evaluator looks its results up (see `contracts.Tabular`)."""
+    return bool(getattr(plugins.load("evaluators", evaluator.name), "simulated", False))
