@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from optuna.samplers import BaseSampler, RandomSampler
+import random
+
+from optuna.samplers import BaseSampler
 
 from automl.contracts import Metric, Options
 from automl.space import Space
+from automl.strategies.history import History, Proposal, WholeSampler
 
 
 class RandomOptions(Options):
     """Random search has no options."""
+
+
+class UniformSampler(WholeSampler):
+    """A uniform draw from the space, whatever came before; constraints by rejection."""
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space, self.seed = space, seed
+
+    def propose(self, number: int, history: History) -> Proposal:
+        """The draw of this sampler's seed."""
+        return Proposal(self.space.sample(random.Random(self.seed)))
 
 
 class Random:
@@ -22,7 +36,7 @@ class Random:
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""
-        return RandomSampler(seed=seed)
+        return UniformSampler(space, seed)
 
 
 PLUGIN = Random

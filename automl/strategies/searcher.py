@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
+from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial
 
-from automl.contracts import Config, Metric, PluginSpec, TrialState, UserError, derive_seed
+from automl.contracts import PROXY, Config, Metric, PluginSpec, TrialState, UserError, derive_seed
 from automl.space import Float, Space
 from automl.strategies.base import FALLBACK, TOLD, build, distribution
+from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
 
 if TYPE_CHECKING:
     from automl.ledger.rows import ReportRow, TrialRow
@@ -61,6 +63,7 @@ class Searcher:
         self._seed = seed
         self._distributions = {name: distribution(item) for name, item in space.parameters.items()}
         self._strategy = build("strategies", strategy)
+        self._history = History(space, metrics)
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
             study_name=f"search-{seed}",  # Hyperband hashes it
@@ -74,13 +77,15 @@ class Searcher:
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
         seed = derive_seed(self._seed, number, attempt)
         sampler: BaseSampler = self._strategy.sampler(self._space, self._metrics, seed, self._seed)
-        return sampler
+        return sampler.stage(number, self._history) if isinstance(sampler, StagedSampler) else sampler
 
     def ask(self, number: int) -> Config | None:
         """The configuration of trial `number`; None when the strategy has nothing left to propose."""
-        self._study.sampler = self._sampler(number, 0)
-        if number >= getattr(self._study.sampler, "proposals", math.inf):
+        self._study.sampler = sampler = self._sampler(number, 0)
+        if number >= getattr(sampler, "proposals", math.inf):
             return None
+        if isinstance(sampler, WholeSampler):
+            return self._take(number, sampler.propose(number, self._history))
         before = self._storage.get_study_system_attrs(self._study._study_id)
         config = self._propose(self._open(number))
         self._forget_joint_draw(number)
@@ -88,7 +93,22 @@ class Searcher:
         written = {key: value for key, value in after.items() if before.get(key) != value}
         if written:
             self._storage.set_trial_system_attr(number, STUDY, written)
+        self._history.open(number, config, {})
         return config
+
+    def _take(self, number: int, proposal: Proposal) -> Config:
+        """Open trial `number` with a whole configuration, past Optuna's bookkeeping of each parameter."""
+        trial = _running(self._open(number))
+        trial.params = dict(proposal.config)
+        trial.distributions = {name: self._distributions[name] for name in proposal.config}
+        trial.system_attrs = dict(proposal.attributes)
+        self._storage._set_trial(number, trial)
+        self._history.open(number, proposal.config, proposal.attributes)
+        return dict(proposal.config)
+
+    def screen(self, number: int) -> str:
+        """The proxy by which open trial `number` is only scored; empty for one that is evaluated."""
+        return str(self._storage.get_trial(number).system_attrs.get(SCREEN, ""))
 
     def _propose(self, number: int) -> Config:
         for attempt in range(ATTEMPTS):
@@ -120,19 +140,36 @@ class Searcher:
         trial.intermediate_values = {s: v for s, v in trial.intermediate_values.items() if s <= step}
         return bool(self._study.pruner.prune(self._study, trial))
 
-    def tell(self, number: int, state: TrialState, values: list[float] | None) -> dict[str, Any]:
+    def tell(
+        self,
+        number: int,
+        state: TrialState,
+        values: list[float] | None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> dict[str, Any]:
         """Close an open trial; the attributes to keep with it, plain JSON.
 
         `values`: one per metric when complete. Values that are missing or not finite count as failed.
+        `metrics`: all else that was measured; a screening's score is kept of it.
         """
         valid = values is not None and len(values) == len(self._metrics) and all(map(math.isfinite, values))
         if state is TrialState.COMPLETE and not valid:
             state = TrialState.FAILED
+        known = STATES[state]
+        if proxy := self.screen(number):
+            known = optuna.trial.TrialState.FAIL  # a screening tells no sampler anything of the metrics
+            if metrics and PROXY + proxy in metrics:
+                self._storage.set_trial_system_attr(number, SCORE, metrics[PROXY + proxy])
         self._storage.set_trial_system_attr(number, TOLD, self._told)
         self._told += 1
-        self._study.tell(number, values if state is TrialState.COMPLETE else None, STATES[state])
+        final = values if known is optuna.trial.TrialState.COMPLETE else None
+        # what study.tell calls; that copies the whole trial besides, at half the cost of a proposal
+        _tell_with_warning(self._study, number, final, known)
         attributes = self._storage.get_trial(number).system_attrs
-        return {key: value for key, value in attributes.items() if key != TOLD}
+        kept = {key: value for key, value in attributes.items() if key != TOLD}
+        self._history.trials[number].attributes = kept
+        self._history.close(number, state, values)
+        return dict(kept)
 
     def restore(self, trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]]) -> None:
         """Rebuild a fresh searcher from its search's rows in the ledger.
@@ -170,6 +207,7 @@ class Searcher:
         if proposed is None:
             self._open(row.number)
         attributes = row.attributes or {}
+        self._history.open(row.number, row.config, attributes)
         for key, value in attributes.items():
             self._storage.set_trial_system_attr(row.number, key, value)
         for key, value in attributes.get(STUDY, {}).items():
@@ -201,9 +239,10 @@ class Searcher:
         trial.system_attrs = {key: value for key, value in trial.system_attrs.items() if JOINT not in key}
         self._storage._set_trial(number, trial)
 
-    def _set_reports(self, number: int, values: Mapping[int, float]) -> None:
+    def _set_reports(self, number: int, values: Mapping[int, float | None]) -> None:
         trial = copy.copy(self._storage.get_trial(number))
-        trial.intermediate_values = dict(sorted({**trial.intermediate_values, **values}.items()))
+        told = {step: value for step, value in values.items() if value is not None}
+        trial.intermediate_values = dict(sorted({**trial.intermediate_values, **told}.items()))
         self._storage._set_trial(number, trial)
 
 

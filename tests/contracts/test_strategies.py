@@ -52,7 +52,17 @@ def check_restore(strategy: str, pruner: str, cuts: int, trials: int, metrics: t
 
 
 def test_all_are_found() -> None:
-    assert {"random", "grid", "quasi_random", "tpe", "gp", "cmaes", "nsga2"} <= set(STRATEGIES)
+    assert {
+        "random",
+        "grid",
+        "quasi_random",
+        "regularized_evolution",
+        "local_search",
+        "tpe",
+        "gp",
+        "cmaes",
+        "nsga2",
+    } <= set(STRATEGIES)
     assert {"none", "median", "asha", "hyperband", "wilcoxon"} <= set(PRUNERS)
 
 

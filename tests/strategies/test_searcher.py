@@ -61,7 +61,7 @@ def test_numbers_must_come_in_order_but_may_skip() -> None:
         searcher.ask(1)
 
 
-@pytest.mark.parametrize("strategy", ["random", "tpe", "nsga2", "cmaes", "quasi_random"])
+@pytest.mark.parametrize("strategy", ["tpe", "nsga2", "cmaes", "quasi_random"])
 def test_proposals_after_many_broken_constraints_are_random_and_restored(strategy: str) -> None:
     narrow = Constraint(lambda c: 0.3 < c["x"] < 0.31, "a thin slice")  # type: ignore[operator]
     space = Space({"x": Float(0, 1), "y": Int(1, 9)}, constraints=[narrow])
