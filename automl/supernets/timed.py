@@ -1,0 +1,39 @@
+"""Choosing a configuration within the time that is left."""
+
+from __future__ import annotations
+
+from automl.supernets.base import Mixture, Selection
+
+
+class Timed:
+    """A `Selection` that begins nothing which would probably end too late.
+
+    Each piece of work is expected to last as long as the longest one of its kind so far.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self.scored = 0
+        self._longest = {"accuracy": 0.0, "train": 0.0}
+
+    def accuracy(self, mixture: Mixture) -> float | None:
+        """Accuracy of a mixture; None when there is no time."""
+        before = self.selection.left()
+        if before <= self._longest["accuracy"]:
+            return None
+        value = self.selection.accuracy(mixture)
+        self._observe("accuracy", before)
+        self.scored += 1
+        return value
+
+    def train(self, steps: int) -> None:
+        """So many more steps, or none when there is no time."""
+        before = self.selection.left()
+        if steps and before > self._longest["train"]:
+            self.selection.train(steps)
+            self._observe("train", before)
+
+    def _observe(self, kind: str, before: float) -> None:
+        seconds = before - self.selection.left()
+        if seconds > self._longest[kind]:  # not so for inf − inf, without a limit
+            self._longest[kind] = seconds
