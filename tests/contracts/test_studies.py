@@ -22,7 +22,7 @@ def test_there_are_studies() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_study_is_valid_and_named_as_its_file(file: Path) -> None:
     study = load_study(file)
-    assert study.name == file.stem
+    assert study.name == file.stem.replace("_", "-")
     assert "random" in study.arms
     assert Study.from_json(study.to_json()) == study
     assert forecast(study).searches == sum(arm.reference is None for arm in study.arms.values()) * len(
