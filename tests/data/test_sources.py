@@ -301,6 +301,38 @@ def test_cifar_from_both_official_archives(tmp_path, monkeypatch):
     assert (tasks[0].shape, len(tasks[0].train), len(tasks[0].validation)) == ((3, 32, 32), 80, 20)
 
 
+def test_cifar_from_a_part_of_it_when_there_is_no_archive(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, x_test = (rng.integers(0, 256, (rows, 32, 32, 3)).astype(np.uint8) for rows in (40, 20))
+    (tmp_path / "cifar10").mkdir()
+    np.savez(
+        tmp_path / "cifar10" / cifar10.PART,
+        x_train=x, y_train=np.arange(40) % 10, x_test=x_test, y_test=np.arange(20) % 10,
+    )  # fmt: skip
+    monkeypatch.setenv("AUTOML_DATA", str(tmp_path))
+    found = cifar10.cifar10()
+    assert np.array_equal(found.x, x.transpose(0, 3, 1, 2)) and found.y.tolist() == [*range(10)] * 4
+    assert np.array_equal(found.test.x, x_test.transpose(0, 3, 1, 2)) and len(found.test.y) == 20
+    write_cifar(tmp_path / "cifar10", cifar10.BINARY)
+    assert len(cifar10.cifar10().y) == 100, "the whole set comes first"
+
+
+@pytest.mark.parametrize("name", [cifar10.BINARY, cifar10.PYTHON])
+def test_a_truncated_or_incomplete_cifar_archive_is_refused(tmp_path, monkeypatch, name):
+    write_cifar(tmp_path, name)
+    monkeypatch.setenv("AUTOML_DATA", str(tmp_path))
+    path = tmp_path / name
+    data = path.read_bytes()
+    for part in (data[: len(data) // 2], b"no archive"):
+        path.write_bytes(part)
+        with pytest.raises(UserError, match="official archive, whole"):
+            cifar10.cifar10()
+    with tarfile.open(path, "w:gz") as archive:
+        add(archive, "cifar-10-batches-bin/data_batch_1.bin", b"\0" * cifar10.ROW)
+    with pytest.raises(UserError, match="official archive, whole"):
+        cifar10.cifar10()
+
+
 def test_a_harmful_pickle_is_not_run(tmp_path, monkeypatch):
     class Harm:
         def __reduce__(self):
