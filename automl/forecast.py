@@ -10,6 +10,7 @@ from typing import Any
 
 from automl import plugins
 from automl.config import Arm, Study
+from automl.contracts import PluginSpec
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Forecast:
     `space_size`: configurations, None when continuous. `device_seconds`: all searches together,
     None when only trials limit them. `wall_seconds`: for the searches when `trials_at_once` trials
     run at a time. `references`: trials of hand-designed configurations and `retrainings` come on top.
+    `simulated`: the searches are replayed, on the clock of a benchmark file; `wall_seconds` is then None.
     """
 
     searches: int
@@ -29,6 +31,7 @@ class Forecast:
     wall_seconds: float | None
     trials_at_once: int
     retrainings: int
+    simulated: bool
 
     def to_json(self) -> dict[str, Any]:
         """The forecast as plain JSON values."""
@@ -44,7 +47,8 @@ class Forecast:
         if self.searches:
             yield f"{trials}, from {size}"
         if self.device_seconds is not None:
-            yield f"at most {_duration(self.device_seconds)} on devices for the searches"
+            where = "on the simulated clock" if self.simulated else "on devices"
+            yield f"at most {_duration(self.device_seconds)} {where} for the searches"
         if self.wall_seconds is not None:
             yield f"about {_duration(self.wall_seconds)} on the clock"
         if self.retrainings:
@@ -60,6 +64,7 @@ def forecast(study: Study) -> Forecast:
     limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * devices]
     limit = min((value for value in limits if value), default=None)
     device_seconds = None if limit is None else limit * searches
+    simulated = all(_simulated(arm.evaluator or study.evaluator) for arm in study.arms.values())
     parallel = max(1, min(at_once, len(study.arms) * seeds))
     return Forecast(
         searches=searches,
@@ -67,10 +72,15 @@ def forecast(study: Study) -> Forecast:
         trials=sum(_trials(arm, budget.trials) for arm in arms) * seeds if budget.trials else None,
         space_size=_space_size(study),
         device_seconds=device_seconds,
-        wall_seconds=None if device_seconds is None else device_seconds / (parallel * devices),
+        wall_seconds=None if device_seconds is None or simulated else device_seconds / (parallel * devices),
         trials_at_once=at_once,
         retrainings=len(study.arms) * seeds * study.final.seeds,
+        simulated=simulated,
     )
+
+
+def _simulated(evaluator: PluginSpec) -> bool:
+    return bool(getattr(plugins.load("evaluators", evaluator.name), "simulated", False))
 
 
 def _trials(arm: Arm, limit: int) -> int:

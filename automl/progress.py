@@ -16,6 +16,8 @@ from rich.table import Table
 from automl.contracts import UserError
 
 LINE_EVERY = 10.0  # seconds between two lines of a log
+MOST_ROWS = 40  # searches that get a row each
+MOST_BESTS = 8  # best values of an arm in one line
 _BAR = 16  # characters
 
 
@@ -162,7 +164,9 @@ def progress_for(how: str = "auto") -> Progress:
 
 
 def table(searches: Sequence[SearchStatus]) -> Table:
-    """A row per search: state, trials, a bar of what is spent, best value."""
+    """A row per search: state, trials, a bar of what is spent, best value. Of many searches a row per arm."""
+    if len(searches) > MOST_ROWS:
+        return _arms_table(searches)
     shown = Table(box=None, padding=(0, 1), header_style="bold")
     for name in ("arm", "seed", "state", "trials", "spent", "", "best"):
         shown.add_column(name, justify="right" if name in ("seed", "best", "") else "left", no_wrap=True)
@@ -179,19 +183,41 @@ def table(searches: Sequence[SearchStatus]) -> Table:
     return shown
 
 
+def _arms_table(searches: Sequence[SearchStatus]) -> Table:
+    shown = Table(box=None, padding=(0, 1), header_style="bold")
+    for name in ("arm", "searches", "trials", "best"):
+        shown.add_column(name, justify="left", no_wrap=True)
+    for arm, rows in _by_arm(searches).items():
+        ended = sum(row.state == "finished" for row in rows)
+        done = sum(row.complete + row.pruned + row.failed for row in rows)
+        shown.add_row(arm, f"{ended} of {len(rows)} finished", str(done), _bests(rows))
+    return shown
+
+
 def summary(searches: Sequence[SearchStatus]) -> str:
     """The campaign in one line."""
+    parts = []
+    for arm, rows in _by_arm(searches).items():
+        done = sum(row.complete + row.pruned + row.failed for row in rows)
+        running = sum(row.running for row in rows)
+        spent = sum(row.spent for row in rows)
+        parts.append(f"{arm}: {done} done, {running} running, {spent:.0f} s, best {_bests(rows)}")
+    return " | ".join(parts)
+
+
+def _by_arm(searches: Sequence[SearchStatus]) -> dict[str, list[SearchStatus]]:
     arms: dict[str, list[SearchStatus]] = {}
     for status in searches:
         arms.setdefault(status.arm, []).append(status)
-    parts = []
-    for arm, rows in arms.items():
-        done = sum(row.complete + row.pruned + row.failed for row in rows)
-        running = sum(row.running for row in rows)
-        best = ", ".join(_value(row.best) for row in rows)
-        spent = sum(row.spent for row in rows)
-        parts.append(f"{arm}: {done} done, {running} running, {spent:.0f} s, best {best}")
-    return " | ".join(parts)
+    return arms
+
+
+def _bests(rows: Sequence[SearchStatus]) -> str:
+    """The best value of each search, or of many the smallest and the largest."""
+    found = [row.best for row in rows if row.best is not None]
+    if len(rows) > MOST_BESTS and found:
+        return f"{_value(min(found))} to {_value(max(found))} in {len(found)} of {len(rows)} searches"
+    return ", ".join(_value(row.best) for row in rows) if len(rows) <= MOST_BESTS else "–"
 
 
 def _counts(status: SearchStatus) -> str:

@@ -157,7 +157,8 @@ def _show_report(name: str, as_json: bool) -> None:
 def _forecast(study: Study) -> list[str]:
     from automl.forecast import forecast
 
-    return [f"{study.name}: {', '.join(study.arms)} × seeds {study.seeds}", *forecast(study).lines()]
+    shown = study.seeds if len(study.seeds) <= 10 else f"{study.seeds[0]} … {study.seeds[-1]}"
+    return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *forecast(study).lines()]
 
 
 def _write(path: Path, text: str) -> None:

@@ -16,7 +16,8 @@ LEVELS: Final = ("test", "fresh", "validation")
 Arms: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def _level(search: Mapping[str, Any], level: str) -> float | None:
+def level_value(search: Mapping[str, Any], level: str) -> float | None:
+    """A search's value on `validation`, or its mean over `fresh` or `test` values."""
     if level == "validation":
         return search["best"]["value"] if search["best"] else None
     return fmean(search[level]) if search[level] else None
@@ -26,11 +27,11 @@ def comparison(arms: Arms, metric: str, direction: Direction, *, finished: bool)
     """`compared`, `verdicts`, `summary` and `ranking` of the searches of each arm."""
     compared = _compared(arms, finished)
     values = {
-        arm: {search["seed"]: _level(search, compared) for search in searches}
+        arm: {search["seed"]: level_value(search, compared) for search in searches}
         for arm, searches in arms.items()
     }
     summary = {
-        arm: {level: _summary([_level(search, level) for search in searches]) for level in LEVELS}
+        arm: {level: _summary([level_value(search, level) for search in searches]) for level in LEVELS}
         for arm, searches in arms.items()
     }
     seen = [value for by_seed in values.values() for value in by_seed.values() if value is not None]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TRACEBACK: Final = 2000  # characters kept of a traceback: its end, where the error is
 _EXAMPLES: Final = 5  # trials named for each kind of failure
+_MOST_WARNINGS: Final = 30
 _OVERRUN: Final = 1.15  # of the budget
 Trials: TypeAlias = Mapping[str, Sequence["TrialRow"]]
 
@@ -111,6 +112,8 @@ def warnings(data: Mapping[str, Any], spec: Mapping[str, Any]) -> list[str]:
             found.append(f"{arm} has not started with {_seeds(missing)}")
         for search in searches:
             found += _search_warnings(f"{arm} with seed {search['seed']}", search, data["budget"])
+    if len(found) > _MOST_WARNINGS:
+        found[_MOST_WARNINGS:] = [f"and {len(found) - _MOST_WARNINGS} more such warnings"]
     return found
 
 
@@ -129,4 +132,5 @@ def _search_warnings(name: str, search: Mapping[str, Any], budget: Mapping[str, 
 
 
 def _seeds(seeds: Sequence[int]) -> str:
-    return ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds))
+    shown = ", ".join(map(str, seeds[:10])) + (f", … ({len(seeds)} in all)" if len(seeds) > 10 else "")
+    return ("seed " if len(seeds) == 1 else "seeds ") + shown

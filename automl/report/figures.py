@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any, Final
 
-from automl.report.comparison import BASELINE
+from automl.report.comparison import BASELINE, level_value
 from automl.report.look import Figure, arm_styles, base_layout, faint, row_axis, safe
+from automl.report.many_seeds import MANY, boxes, quartile_curve
 from automl.report.wording import Units
 
 _LEVELS: Final = {
@@ -19,7 +20,10 @@ _LEVELS: Final = {
 
 
 def anytime(data: Mapping[str, Any], units: Units) -> Figure | None:
-    """Best value so far against device-seconds: mean over seeds, band from the worst to the best seed."""
+    """Best value so far against device-seconds: mean over seeds, band from the worst to the best seed.
+
+    With many seeds: the median, and a band from the lower to the upper quartile.
+    """
     curves = {arm: curve for arm, searches in data["arms"].items() if (curve := _curve(searches))}
     if not curves:
         return None
@@ -53,6 +57,8 @@ def _curve(searches: Sequence[Mapping[str, Any]]) -> dict[str, list[float]] | No
     curves = [(search["anytime"], search["device_seconds"]) for search in searches if search["anytime"]]
     if not curves:
         return None
+    if len(curves) > MANY:
+        return quartile_curve(curves)
     start = max(points[0][0] for points, _ in curves)
     end = max(start, *(spent for _, spent in curves))
     steps = {point[0] for points, _ in curves for point in _improvements(points)}
@@ -163,10 +169,15 @@ def differences(data: Mapping[str, Any], units: Units) -> Figure | None:
 
 
 def side_by_side(data: Mapping[str, Any], units: Units) -> Figure | None:
-    """Validation, fresh-seed and test value of every search; a tick marks the mean over seeds."""
+    """Validation, fresh-seed and test value of every search; a tick marks the mean over seeds.
+
+    With many seeds: a box for each arm and level.
+    """
     arms = [arm for arm in reversed(data["ranking"]) if any(search["best"] for search in data["arms"][arm])]
     if not arms:
         return None
+    if many_seeds(data):
+        return _boxes_side_by_side(data, units, arms)
     points: dict[str, list[tuple[float, float, str]]] = {level: [] for level in _LEVELS}
     links: tuple[list[float | None], list[float | None]] = ([], [])
     for row, arm in enumerate(arms):
@@ -194,6 +205,27 @@ def side_by_side(data: Mapping[str, Any], units: Units) -> Figure | None:
         xaxis={"title": {"text": safe(units.label(data["metric"]))}},
         yaxis=row_axis([safe(arm) for arm in arms]),
         height=130 + max(58, 13 * max(map(len, data["arms"].values()))) * len(arms),
+    )
+    return {"data": traces, "layout": layout}
+
+
+def many_seeds(data: Mapping[str, Any]) -> bool:
+    """Whether an arm has too many seeds for a mark each."""
+    return any(len(searches) > MANY for searches in data["arms"].values())
+
+
+def _boxes_side_by_side(data: Mapping[str, Any], units: Units, arms: Sequence[str]) -> Figure:
+    traces: list[dict[str, Any]] = []
+    for place, (level, (name, _, color)) in enumerate(_LEVELS.items()):
+        rows: dict[float, list[float]] = {}
+        for row, arm in enumerate(arms):
+            found = [level_value(search, level) for search in data["arms"][arm]]
+            rows[row + 0.26 * (1 - place)] = [units.scale * value for value in found if value is not None]
+        traces += boxes(rows, name, color, 0.18)
+    layout = base_layout(
+        xaxis={"title": {"text": safe(units.label(data["metric"]))}},
+        yaxis=row_axis([safe(arm) for arm in arms]),
+        height=130 + 90 * len(arms),
     )
     return {"data": traces, "layout": layout}
 

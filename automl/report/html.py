@@ -99,13 +99,13 @@ def _figures(data: Mapping[str, Any], units: Units) -> Drawn:
         "plot-anytime": (
             f"Best {metric} so far against device-seconds, for each arm",
             figures.anytime(data, units),
-            "Line: mean over seeds. Band: from the worst to the best seed. A curve begins where all seeds "
+            f"{_band(data)} A curve begins where all seeds "
             "have a complete trial; pruned and failed trials cost too. Dashed: a reference, one trial.",
         ),
         "plot-levels": (
             f"{metric} on validation, after retraining, and on test, for every search",
             figures.side_by_side(data, units),
-            "One row of marks for each seed; long ticks: means over seeds. What shrinks from the best "
+            f"{_marks(data)} What shrinks from the best "
             "validation value to the fresh seeds is the luck of the selection.",
         ),
         "plot-importance": (
@@ -127,6 +127,18 @@ def _figures(data: Mapping[str, Any], units: Units) -> Drawn:
             "Large marks: trials of the Pareto set, none is as good in all metrics and better in one.",
         )
     return {name: (alt, figure, caption) for name, (alt, figure, caption) in candidates.items() if figure}
+
+
+def _band(data: Mapping[str, Any]) -> str:
+    if figures.many_seeds(data):
+        return "Line: median over seeds. Band: between the quartiles."
+    return "Line: mean over seeds. Band: from the worst to the best seed."
+
+
+def _marks(data: Mapping[str, Any]) -> str:
+    if figures.many_seeds(data):
+        return "Boxes: quartiles and median over seeds, whiskers from 5 to 95 % of them."
+    return "One row of marks for each seed; long ticks: means over seeds."
 
 
 def _comparison(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str]:

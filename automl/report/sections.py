@@ -11,7 +11,10 @@ from typing import Any
 
 from automl.report.comparison import BASELINE, LEVELS
 from automl.report.pictures import cell_picture
-from automl.report.wording import COMPARED, Units, seconds, test_set
+from automl.report.wording import COMPARED, Units, plural, seconds, test_set
+
+CARDS = 12  # winners of an arm that are shown
+LINES = 5  # seeds that are listed with a winner
 
 
 def warnings(data: Mapping[str, Any]) -> str:
@@ -101,7 +104,7 @@ def _gap(searches: list[dict[str, Any]], key: str, units: Units) -> str:
 
 
 def winners(data: Mapping[str, Any], units: Units) -> str:
-    """The selected configuration of every search, with a picture when it is a cell."""
+    """What the searches have selected, the most frequent first, with a picture when it is a cell."""
     parts = []
     for arm in data["ranking"]:
         same: dict[str, list[dict[str, Any]]] = {}
@@ -109,8 +112,11 @@ def winners(data: Mapping[str, Any], units: Units) -> str:
             if search["best"]:
                 same.setdefault(json.dumps(_found(search), sort_keys=True), []).append(search)
         if same:
-            cards = "".join(_card(data, searches, units) for searches in same.values())
-            parts.append(f'<h3>{escape(arm)}</h3><div class="cards">{cards}</div>')
+            often = sorted(same.values(), key=len, reverse=True)
+            cards = "".join(_card(data, searches, units) for searches in often[:CARDS])
+            rest = f'<p class="soft">and {plural(len(often) - CARDS, "other configuration")}</p>'
+            rest = rest if len(often) > CARDS else ""
+            parts.append(f'<h3>{escape(arm)}</h3><div class="cards">{cards}</div>{rest}')
     return f"<h2>Winners</h2>{''.join(parts)}" if parts else ""
 
 
@@ -128,7 +134,9 @@ def _card(data: Mapping[str, Any], searches: list[dict[str, Any]], units: Units)
     listing = f"<dl>{rows}</dl>"
     if picture or len(config) > 8:
         listing = f"<details><summary>configuration</summary>{listing}</details>"
-    lines = "".join(f"<p>{_values(search, units)}</p>" for search in searches)
+    lines = "".join(f"<p>{_values(search, units)}</p>" for search in searches[:LINES])
+    if len(searches) > LINES:
+        lines += f"<p>and {plural(len(searches) - LINES, 'other seed')}</p>"
     return f'<article class="card">{lines}{picture}{listing}</article>'
 
 
