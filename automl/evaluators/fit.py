@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from automl.contracts import Config, Context, RunError
 from automl.evaluators import saved, training
-from automl.evaluators.averaging import Average
+from automl.evaluators.averaging import Average, reestimate
 from automl.evaluators.recipe import NetworkOptions, Schedule, equip, uses_bf16
 from automl.evaluators.training import Images
 
@@ -79,20 +79,26 @@ class Fit:
         }
 
     @contextlib.contextmanager
-    def trained(self) -> Iterator[nn.Module]:
-        """The network to validate and save: averaged where the recipe says so, no auxiliary head."""
+    def trained(self, epoch: int) -> Iterator[nn.Module]:
+        """The network to validate and save after `epoch`: averaged where asked for, no auxiliary head.
+
+        At rungs and at the end that follows them its batch-norm statistics are estimated anew: after the
+        few steps of a short training the running ones still hold their start, and rank networks by it.
+        """
         if self.average is not None:
             yield self.average.estimate(self.data.x)
             return
-        if not self.options.auxiliary:
-            yield self.model
-            return
         model = cast(Any, self.model)
-        head, model.auxiliary = model.auxiliary, None
+        head = model.auxiliary if self.options.auxiliary else None
+        if head is not None:
+            model.auxiliary = None
         try:
+            if self.options.rungs and epoch in self.options.annealed():
+                reestimate(self.model, self.data.x)
             yield self.model
         finally:
-            model.auxiliary = head
+            if head is not None:
+                model.auxiliary = head
 
     def train_epoch(self, epoch: int) -> None:
         """One pass over the training data. Raises `RunError` when its loss is not finite."""

@@ -69,13 +69,13 @@ def train_network(
         done = fit.resume(context.checkpoint.load(), first_step)
         for epoch in range(done + 1, options.epochs + 1):
             fit.train_epoch(epoch)
-            with fit.trained() as model:
+            with fit.trained(epoch) as model:
                 values = measure(model, validation, names, extra=("log_loss",))
             told = {name: value for name, value in values.items() if name != names[0]}
             context.report(first_step + epoch, values[names[0]], train_loss=fit.loss, **told)
             if epoch % options.checkpoint_every == 0 or epoch == options.epochs:
                 context.checkpoint.save(first_step + epoch, {**fit.state(), "carry": dict(carry or {})})
-        with fit.trained() as model:
+        with fit.trained(options.epochs) as model:
             values = measure(model, validation, names, extra=("log_loss", "accuracy"))
             values["parameters"] = float(training.count_parameters(model))
             if context.final:
@@ -101,7 +101,7 @@ def seconds_per_epoch(
         start = training.clock(device)
         fit.train_batches(timed, lambda _: 0.0)
         trained = training.clock(device)
-        with fit.trained() as model:
+        with fit.trained(0) as model:
             estimated = training.clock(device)
             sample = fit.data.x[: options.batch_size]
             training.predict(model, sample)

@@ -23,16 +23,17 @@ class NetworkOptions(contracts.Options):
     momentum; `channels` and `cells` go to the space.
 
     `schedule`: `cosine` anneals the rate once, over all epochs; `per_rung` once for each part between
-    `rungs` (epochs), so that the value at a rung is that of a finished short training. `auto` is `per_rung`
-    where there are rungs: those of the arm's pruner, unless the study writes its own. `warm_up`: epochs
+    `rungs` (epochs), and estimates batch-norm statistics anew there, so that the value at a rung is that of
+    a finished short training. `auto` is `per_rung` where there are rungs: those of the arm's pruner, unless
+    the study writes its own. `warm_up`: epochs
     in which the rate rises linearly (5: Goyal et al. 2017, arXiv:1706.02677).
 
     `augment` and its `padding`: see `augmentation`; `cutout`: side of a blanked square (16 for CIFAR-10:
-    DeVries & Taylor 2017, arXiv:1708.04552). `label_smoothing` (0.1: Szegedy et al. 2016, arXiv:1512.00567);
-    `clip`: largest norm of the gradient (5: DARTS, Liu et al. 2019, arXiv:1806.09055). `drop_path`: final
-    probability of dropping a path, and `auxiliary`: weight of an auxiliary head's loss (0.2 to 0.3 and
-    0.4: NASNet, Zoph et al. 2018, arXiv:1707.07012, and DARTS); both need a network that has them.
-    `ema`: decay of averaged weights, which are then what is validated and saved (0.9999: NASNet).
+    DeVries & Taylor 2017, arXiv:1708.04552). `label_smoothing` (0.1: Szegedy et al. 2016, arXiv:1512.00567).
+    `clip`: largest norm of the gradient (5), `drop_path`: final probability of dropping a path (0.2),
+    `auxiliary`: weight of an auxiliary head's loss (0.4), all three as in DARTS (Liu et al. 2019,
+    arXiv:1806.09055); the last two need a network that has paths or such a head. `ema`: decay of averaged
+    weights, which are then what is validated and saved (0.9999: Howard et al. 2019, arXiv:1905.02244).
 
     `precision`: forward and backward pass in float32, or under bfloat16 autocast with float32 weights; `auto`
     takes bf16 on a GPU that has it. Validation is in float32. `checkpoint_every`: epochs. `deadline`: wall

@@ -94,9 +94,24 @@ def test_the_optimiser_follows_the_schedule(tmp_path, monkeypatch):
 
 def test_the_value_at_a_rung_is_that_of_a_finished_short_training(tmp_path):
     long, short = context(tmp_path / "long"), context(tmp_path / "short")
-    Network(with_options(rungs=[2])).evaluate(TINY_CONFIG, long)
-    Network(with_options(epochs=2)).evaluate(TINY_CONFIG, short)
+    Network(with_options(rungs=[1, 2])).evaluate(TINY_CONFIG, long)
+    result = Network(with_options(epochs=2, rungs=[1])).evaluate(TINY_CONFIG, short)
     assert long.reports[:2] == short.reports
+    assert result.values["accuracy"] == long.reports[1][1]
+
+
+def test_statistics_are_estimated_anew_at_rungs_alone(tmp_path):
+    run = fit(tmp_path, rungs=[2], auxiliary=0.4)
+    assert isinstance(run.model, CapableNetwork)
+    exact = []
+    for epoch in (1, 2, 3, 4):
+        run.train_epoch(epoch)
+        with run.trained(epoch) as model:
+            assert model is run.model and model.auxiliary is None
+            mean = model.stem[0](run.data.x).mean((0, 2, 3))
+            exact.append(torch.allclose(model.stem[1].running_mean, mean, atol=1e-5))
+        assert run.model.auxiliary is not None
+    assert exact == [False, True, False, True]
 
 
 def test_rungs_of_no_use_are_refused():
@@ -210,7 +225,7 @@ def test_the_average_has_statistics_of_its_own(tmp_path):
     run = fit(tmp_path, ema=0.99)
     run.train_epoch(1)
     assert run.average is not None
-    with run.trained() as model:
+    with run.trained(1) as model:
         assert isinstance(model, CapableNetwork) and model is not run.model and not model.training
         features = model.stem[0](run.data.x)
         norm = model.stem[1]
@@ -218,7 +233,7 @@ def test_the_average_has_statistics_of_its_own(tmp_path):
         torch.testing.assert_close(norm.running_var, features.var((0, 2, 3)))
         assert norm.momentum == 0.1
     again = {name: value.clone() for name, value in model.state_dict().items()}
-    with run.trained() as model:
+    with run.trained(1) as model:
         assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
 
 
@@ -227,12 +242,12 @@ def test_reestimation_neither_drops_nor_trains():
     model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5), nn.BatchNorm1d(2))
     x = torch.randn(400, 2) * 3 + 1
     before = torch.get_rng_state()
-    reestimate(model, list(x.split(100)))
+    reestimate(model, x)
     assert torch.equal(before, torch.get_rng_state())
     torch.testing.assert_close(model[0].running_mean, x.mean(0))
     torch.testing.assert_close(model[2].running_mean, torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(model[2].running_var, torch.ones(2), atol=0.02, rtol=0)
-    reestimate(nn.Linear(2, 2), [x])
+    reestimate(nn.Linear(2, 2), x)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
