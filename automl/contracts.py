@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
 Scalar: TypeAlias = str | int | float | bool | None
 Config: TypeAlias = dict[str, Scalar]
@@ -242,11 +243,44 @@ class Split:
 
 
 @dataclass(frozen=True)
+class EpisodeSpec:
+    """How few-shot tasks are drawn from a dataset: `ways` classes with `shots` support and `queries` query examples.
+
+    `ways` is 0 for regression, whose tasks are functions. Every evaluation uses the same `count` fixed
+    episodes. With `rotations`, each class turned by 90, 180 and 270 degrees is a class of its own.
+    """
+
+    ways: int = 5
+    shots: int = 1
+    queries: int = 15
+    count: int = 600
+    rotations: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """A batch of T tasks. Inputs: support (T, S, *shape), query (T, Q, *shape).
+
+    Targets (T, S) and (T, Q): int64 labels in 0..ways-1, or floats when `ways` is 0 (regression).
+    """
+
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    query_y: Tensor
+    ways: int
+
+    def __len__(self) -> int:
+        return len(self.support_x)
+
+
+@dataclass(frozen=True)
 class Task:
     """What searching code may see: training and validation data, never test.
 
     `kind`: `image`, `table`; `shape`: (channels, height, width) or (features,);
     `classes`: number of classes, 0 for regression; `digest`: sha256 of all data and the split.
+    `episodes`: the parts hold different classes (or functions), from which few-shot tasks are drawn.
     """
 
     name: str
@@ -256,6 +290,7 @@ class Task:
     train: Split
     validation: Split
     digest: str
+    episodes: EpisodeSpec | None = None
 
 
 class Checkpoints(Protocol):
