@@ -30,6 +30,7 @@ PACKAGES = {
     "pruners": "automl.strategies.pruners",
     "evaluators": "automl.evaluators",
     "supernets": "automl.supernets",
+    "proxies": "automl.proxies",
     "executors": "automl.executors",
     "datasets": "automl.data.datasets",
 }
@@ -39,6 +40,7 @@ SINGULAR = {
     "pruners": "pruner",
     "evaluators": "evaluator",
     "supernets": "supernet method",
+    "proxies": "zero-cost proxy",
     "executors": "executor",
     "datasets": "dataset",
 }

@@ -27,12 +27,15 @@ SPACE = Space(
         "act": Choice(["relu", "gelu", None], when={"model": "net"}),
     },
     constraints=[Constraint(lambda c: not (c["model"] == "net" and c["width"] > 48), "nets stay narrow")],
+    network=lambda *_: None,  # says that there is something to screen; never called
 )
-SMALL = {  # options that reach every phase of a method within a few dozen trials
+SMALL: dict[str, dict[str, Any]] = {  # options that reach every phase of a method within a few dozen trials
     "tpe": {"startup": 4},
     "gp": {"startup": 4},
     "cmaes": {"population": 4},
     "nsga2": {"population": 4},
+    "regularized_evolution": {"population": 4, "sample": 2},
+    "proxy_screen": {"draw": 6, "keep": 2, "then": {"regularized_evolution": {"population": 4}}},
     "grid": {"points": 3},
     "median": {"startup": 2},
 }
@@ -113,7 +116,10 @@ def advance(
     events: Sequence[tuple[str, int]],
     metrics: Sequence[Metric] = (LOSS,),
 ) -> None:
-    """Play events: a trial that its pruner ends stops reporting; every seventh trial fails."""
+    """Play events: a trial that its pruner ends stops reporting; every seventh trial fails.
+
+    A screening ends at its first report, with a score.
+    """
     for event, number in events:
         row = history.trials.get(number)
         if event == "ask":
@@ -123,6 +129,9 @@ def advance(
                 history.trials[number] = trial_row(number, config, history.told)
         elif row is None or ended(history, number):
             continue
+        elif (proxy := searcher.screen(number)) and number % 7 != 5:
+            score = {f"proxy_{proxy}": loss(row.config, STEPS)}
+            close(searcher, history, number, TrialState.PRUNED, None, score)
         elif event == "report":
             step = len(history.reports.get(row.id, ())) + 1
             value = loss(row.config, step)
@@ -143,9 +152,14 @@ def ended(history: History, number: int) -> bool:
 
 
 def close(
-    searcher: Searcher, history: History, number: int, state: TrialState, values: list[float] | None
+    searcher: Searcher,
+    history: History,
+    number: int,
+    state: TrialState,
+    values: list[float] | None,
+    metrics: dict[str, float] | None = None,
 ) -> None:
-    attributes = searcher.tell(number, state, values)
+    attributes = searcher.tell(number, state, values, metrics)
     history.answers.append(("tell", number, state))
     history.trials[number] = replace(
         history.trials[number], state=state, values=values, told=history.told, attributes=attributes

@@ -50,9 +50,10 @@ ALLOWED: dict[str, set[str]] = {
     "forecast": BASE | {"plugins", "config"},
     "searchspaces": SPACE,
     "supernets": SPACE,
+    "proxies": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
     "strategies": SPACE | {"plugins"},
-    "evaluators": WORKER | {"benchmarks", "supernets"},
+    "evaluators": WORKER | {"benchmarks", "proxies", "supernets"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER | {"strategies", "stopping", "data", "evaluators"},
     "ledger": BASE,
@@ -78,7 +79,7 @@ HELD = {
     "typer": {"cli"},
     "cronsim": {"schedule", "config"},
     "plotly": {"report"},
-    "torch": {"evaluators", "supernets", "searchspaces", "checkpoints", "executors", "export"},
+    "torch": {"evaluators", "proxies", "supernets", "searchspaces", "checkpoints", "executors", "export"},
 }
 HEAVY = {
     "torch",

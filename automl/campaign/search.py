@@ -167,6 +167,7 @@ class Search:
             deadline=plan.final_deadline if final and self._found_genotype else plan.deadline,
             final=final,
             import_path=plan.import_path,
+            screen="" if final or self.searcher is None else self.searcher.screen(row.number),
         )
 
     # --- taking results -------------------------------------------------------------------------
@@ -202,7 +203,7 @@ class Search:
             return
         attributes: dict[str, Any] = {}
         if self.searcher is not None:
-            attributes = self.searcher.tell(row.number, outcome.state, outcome.values)
+            attributes = self.searcher.tell(row.number, outcome.state, outcome.values, outcome.metrics)
         self.ledger.finish_trial(trial, token, outcome, told=self.counts.ended, attributes=attributes)
         done = TrialRow(
             **{

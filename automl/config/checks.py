@@ -181,6 +181,14 @@ def check_strategy(
         yield Mistake(path, _line(error))
 
 
+def check_screening(strategy: PluginSpec, evaluator: PluginSpec, path: KeyPath) -> Iterator[Mistake]:
+    """Whether the evaluator trains what the strategy scores untrained. The strategy must be known."""
+    builder = getattr(plugins.load("strategies", strategy.name), "builder", None)
+    if builder is not None and trait(evaluator, "builder", unknown=builder) != builder:
+        text = f"{strategy.name} needs an evaluator that trains a {builder}, but got {evaluator.name}"
+        yield Mistake(path, f"{text}; write evaluator: network or take another strategy")
+
+
 def check_builders(
     space: Space, evaluator: PluginSpec, protocol: PluginSpec, where: KeyPath
 ) -> Iterator[Mistake]:

@@ -142,6 +142,8 @@ class _Check:
                 and path not in self.unusable
             ):
                 yield from checks.check_strategy(arm.strategy, space, task.metrics, path)
+                if evaluator is not None:
+                    yield from checks.check_screening(arm.strategy, arm.evaluator or evaluator, path)
             if space is not None and evaluator is not None:
                 yield from checks.check_builders(space, arm.evaluator or evaluator, evaluator, where)
                 if task is not None:

@@ -83,6 +83,10 @@ class History:
             self._digested = len(self.trials)
         return self._by_digest.get(digest, [])
 
+    def evaluated(self, digest: str) -> list[Entry]:
+        """Those `alike` that are or were more than screened."""
+        return [entry for entry in self.alike(digest) if SCREEN not in entry.attributes]
+
 
 class WholeSampler(BaseSampler):
     """A sampler that proposes whole configurations, valid in the space."""

@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler
 
 from automl.contracts import Config, Metric, Options, derive_seed
 from automl.space import Space
-from automl.strategies.history import SCREEN, Entry, History, Proposal, WholeSampler, best, dominates
+from automl.strategies.history import Entry, History, Proposal, WholeSampler, best, dominates
 
 CENTRE = "local_search:centre"  # trial attribute: number of the trial around which the search was
 START = "local_search:start"  # trial attribute: whether it is a random configuration to start from
@@ -52,12 +52,12 @@ class LocalSampler(WholeSampler):
             around = {CENTRE: centre.number}
             near = self._neighbours(centre)
             better = self._better(centre, near, history)
-            new = next((config for digest, config in near if not _evaluated(history, digest)), None)
+            new = next((config for digest, config in near if not history.evaluated(digest)), None)
             if new is not None and not (better and self.options.improvement == "first"):
                 return Proposal(new, around)
             if better:
                 centre = better[0]
-            elif any(e.state == "running" for digest, _ in near for e in _evaluated(history, digest)):
+            elif any(e.state == "running" for digest, _ in near for e in history.evaluated(digest)):
                 return self._random(history, {START: True, **around})
             else:
                 centre = None
@@ -90,7 +90,7 @@ class LocalSampler(WholeSampler):
         rng = random.Random(self.seed)
         for _ in range(TRIES):
             config = self.space.sample(rng)
-            if not _evaluated(history, self.space.digest(config)):
+            if not history.evaluated(self.space.digest(config)):
                 break
         return Proposal(config, dict(attributes))
 
@@ -102,11 +102,6 @@ def _centres(history: History) -> Iterator[int]:
 def _is_start(entry: Entry) -> bool:
     """Random, or another strategy's; what was a neighbour was looked at by its climb."""
     return START in entry.attributes or CENTRE not in entry.attributes
-
-
-def _evaluated(history: History, digest: str) -> list[Entry]:
-    """Trials like it that are or were more than scored by a proxy."""
-    return [entry for entry in history.alike(digest) if SCREEN not in entry.attributes]
 
 
 class LocalSearch:
