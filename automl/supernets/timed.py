@@ -19,7 +19,7 @@ class Timed:
     def accuracy(self, mixture: Mixture) -> float | None:
         """Accuracy of a mixture; None when there is no time."""
         before = self.selection.left()
-        if before <= self._longest["accuracy"]:
+        if not self._fits("accuracy", before):
             return None
         value = self.selection.accuracy(mixture)
         self._observe("accuracy", before)
@@ -29,9 +29,12 @@ class Timed:
     def train(self, steps: int) -> None:
         """So many more steps, or none when there is no time."""
         before = self.selection.left()
-        if steps and before > self._longest["train"]:
+        if steps and self._fits("train", before):
             self.selection.train(steps)
             self._observe("train", before)
+
+    def _fits(self, kind: str, left: float) -> bool:
+        return left > 0 and left >= self._longest[kind]
 
     def _observe(self, kind: str, before: float) -> None:
         seconds = before - self.selection.left()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
@@ -10,7 +13,7 @@ from torch import Tensor, nn
 from automl.contracts import Config
 from automl.searchspaces.operations import allowed, strongest
 from automl.space import Choice, Space
-from automl.supernets.base import WeightSharing
+from automl.supernets.base import Mixture, WeightSharing
 
 Batch = tuple[Tensor, Tensor]
 Batches = tuple[Batch, Batch]
@@ -87,10 +90,40 @@ def numeric(function: Any, at: Tensor, width: float = 1e-5) -> Tensor:
     for index in range(at.numel()):
         step = torch.zeros_like(at)
         step.view(-1)[index] = width
-        gradient.view(-1)[index] = (float(function(at + step)) - float(function(at - step))) / (2 * width)
+        high, low = (torch.as_tensor(function(at + sign * step), dtype=at.dtype).detach() for sign in (1, -1))
+        gradient.view(-1)[index] = (high - low) / (2 * width)
     return gradient
 
 
 def snapshot(method: WeightSharing) -> dict[str, Tensor]:
     """A copy of all weights and buffers."""
     return {name: value.clone() for name, value in method.supernet.state_dict().items()}
+
+
+class FakeSelection:
+    """Scores by a function of the mixture; each takes `cost` seconds, a training step one."""
+
+    def __init__(
+        self,
+        score: Callable[[Mixture], float],
+        space: Space = SPACE,
+        *,
+        seconds: float = math.inf,
+        cost: float = 1.0,
+    ) -> None:
+        self.score, self.space, self.seconds, self.cost = score, space, seconds, cost
+        self.rng = random.Random(0)
+        self.asked: list[Mixture] = []
+        self.trained: list[int] = []
+
+    def left(self) -> float:
+        return self.seconds
+
+    def accuracy(self, mixture: Mixture) -> float:
+        self.seconds -= self.cost
+        self.asked.append(mixture)
+        return self.score(mixture)
+
+    def train(self, steps: int) -> None:
+        self.seconds -= steps
+        self.trained.append(steps)
