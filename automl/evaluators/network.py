@@ -15,7 +15,7 @@ from torch import nn
 
 from automl import contracts, metrics
 from automl.contracts import Config, Context, Metric, Result, Split, Task
-from automl.evaluators import saved, training
+from automl.evaluators import proxies, saved, training
 from automl.evaluators.fit import Fit
 from automl.evaluators.recipe import NetworkOptions as NetworkOptions
 from automl.evaluators.training import Images
@@ -65,6 +65,7 @@ def train_network(
     names = [metric.name for metric in context.metrics]
     with training.seeded(context.seed, context.device):
         fit = Fit.start(config, context, options)
+        logged = {} if context.final else proxies.log(fit.model, context, options)
         validation = training.to_device(context.task.validation, context.device)
         done = fit.resume(context.checkpoint.load(), first_step)
         for epoch in range(done + 1, options.epochs + 1):
@@ -80,10 +81,8 @@ def train_network(
             values["parameters"] = float(training.count_parameters(model))
             if context.final:
                 saved.save_network(model, config, context, options)
-    return Result(
-        values=metrics.finite(values, names),
-        metrics={"train_loss": fit.loss, **{name: v for name, v in values.items() if name not in names}},
-    )
+    others = {name: value for name, value in values.items() if name not in names}
+    return Result(metrics.finite(values, names), {"train_loss": fit.loss, **others, **logged})
 
 
 def seconds_per_epoch(

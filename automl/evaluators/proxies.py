@@ -16,10 +16,17 @@ from automl.evaluators import saved, training
 CHEAP = ("parameters", "synflow", "naswot")  # a few training steps; counting flops loads 3 s of code first
 
 
+def log(network: nn.Module, context: Context, options: Any) -> dict[str, float]:
+    """`proxy_<name>` of the proxies that `options` of the evaluator `network` name; see `scores`."""
+    if options.proxies == []:
+        return {}
+    return scores(network, options.proxies, training_batch(context, options.batch_size))
+
+
 def scores(network: nn.Module, names: Sequence[str] | None, batch: tuple[Tensor, Tensor]) -> dict[str, float]:
     """`proxy_<name>` of each proxy on `network`; neither it nor torch's generators change.
 
-    `names` None: the cheap ones that this network has the layers for. Raises `UserError` for a name that
+    `names` None: the cheap ones that can score this network. Raises `UserError` for a name that
     is unknown, or whose layer the network lacks.
     """
     found = {}
@@ -27,7 +34,7 @@ def scores(network: nn.Module, names: Sequence[str] | None, batch: tuple[Tensor,
         for name in CHEAP if names is None else names:
             try:
                 found[PROXY + name] = float(plugins.load("proxies", name)(network, batch))
-            except UserError:
+            except (UserError, RuntimeError, TypeError):  # a network of any kind can be trained
                 if names is not None:
                     raise
     return found

@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, ValidationError, field_validator, model_validator
 from torch import nn
 
-from automl import contracts
+from automl import contracts, plugins
 from automl.contracts import Config, UserError
 from automl.evaluators.augmentation import Augmentation
 
@@ -36,8 +36,8 @@ class NetworkOptions(contracts.Options):
     weights, which are then what is validated and saved (0.9999: Howard et al. 2019, arXiv:1905.02244).
 
     `precision`: forward and backward pass in float32, or under bfloat16 autocast with float32 weights; `auto`
-    takes bf16 on a GPU that has it. Validation is in float32. `checkpoint_every`: epochs. `deadline`: wall
-    seconds.
+    takes bf16 on a GPU that has it. Validation is in float32. `checkpoint_every`: epochs. `proxies`:
+    zero-cost proxies logged for every trial, by default the cheap ones. `deadline`: wall seconds.
     """
 
     epochs: int = Field(8, ge=1)
@@ -60,6 +60,7 @@ class NetworkOptions(contracts.Options):
     ema: float = Field(0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"
     checkpoint_every: int = Field(1, ge=1)
+    proxies: list[str] | None = Field(None, description="write names (automl list proxies), or [] for none")
     deadline: float = Field(3600, gt=0)
 
     @field_validator("rungs")
@@ -68,6 +69,15 @@ class NetworkOptions(contracts.Options):
         if any(low >= high for low, high in zip([0, *rungs], rungs, strict=False)):
             raise ValueError("rungs must be rising positive epochs")
         return rungs
+
+    @field_validator("proxies")
+    @classmethod
+    def _known(cls, proxies: list[str] | None) -> list[str] | None:
+        known = plugins.names("proxies")
+        for name in proxies or ():
+            if ":" not in name and name not in known:
+                raise ValueError(plugins.unknown("proxy", name, known))
+        return proxies
 
     @model_validator(mode="after")
     def _rungs_need_their_schedule(self) -> NetworkOptions:
