@@ -8,6 +8,8 @@ number of search epochs is planned anew after every epoch from what is left.
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -17,15 +19,22 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from automl import contracts, plugins
 from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError
 from automl.evaluators import training
-from automl.evaluators.network import Network, NetworkOptions, train_network
-from automl.evaluators.supernet_search import Plan, Search, build_method
+from automl.evaluators.network import Network, train_network
+from automl.evaluators.recipe import NetworkOptions
+from automl.evaluators.supernet_health import HealthOptions
+from automl.evaluators.supernet_plan import Plan
+from automl.evaluators.supernet_rank import rank_check
+from automl.evaluators.supernet_search import Search, build_method
 from automl.supernets.base import SearchOptions, WeightSharing
 
 
-class SupernetOptions(contracts.Options):
-    """The weight-sharing method by name; all other options are the method's own.
+class SupernetOptions(HealthOptions):
+    """The weight-sharing method by name, and what watches over it; all other options are the method's own.
 
     `epochs`: at most so many search epochs; without it, as many as the budget holds beside the training.
+    `eigenvalue_every`, `eigenvalue_batch`: epochs between two readings of the Hessian's largest eigenvalue
+    (and of the discretisation gap), and images behind it. `alarms`, `on_collapse`: when a search counts as
+    collapsed, and what then happens. `rank_check`: so many random networks are trained too, at the end.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -53,7 +62,8 @@ class SupernetOptions(contracts.Options):
                 f"{'.'.join(map(str, item['loc']))}: {item['msg']}, but got {item['input']!r}"
                 for item in error.errors()
             ]
-            known = [*SupernetOptions.model_fields, *method.Options.model_fields]
+            own = [*SupernetOptions.__annotations__, *HealthOptions.model_fields]
+            known = [name for name in (*own, *method.Options.model_fields) if name != "model_config"]
             raise UserError(f"{'; '.join(mistakes)}; known options: {', '.join(known)}") from error
         return options
 
@@ -82,13 +92,15 @@ class Supernet:
             with training.seeded(context.seed, context.device):
                 found = self._search(protocol, context, saved)
         write_artifacts(found, context)
-        genotype = found["genotype"]
+        genotype, start = found["genotype"], time.monotonic()
         result = train_network(
             genotype, context, protocol, first_step=found["epochs"], carry={"found": found}
         )
-        searched = {name: float(found[name]) for name in ("epochs", "seconds", "entropy", "skips")}
-        metrics = {f"search_{name}": value for name, value in searched.items()}
-        return replace(result, metrics={**result.metrics, **metrics}, derived=genotype)
+        metrics = search_metrics(found)
+        if found["rank"]:
+            metrics |= rank_check(found["rank"], context, protocol, time.monotonic() - start)
+        named = {f"search_{name}": value for name, value in metrics.items()}
+        return replace(result, metrics={**result.metrics, **named}, derived=genotype)
 
     def _search(
         self, protocol: NetworkOptions, context: Context, saved: tuple[int, dict[str, Any]] | None
@@ -99,7 +111,7 @@ class Supernet:
             return build_method(method, options.method_options(), protocol, context)
 
         plan = Plan(context, protocol, limit=options.epochs, deadline=options.deadline)
-        return Search(build, plan, options.batch_size).run(saved)
+        return Search(build, plan, options.batch_size, options).run(saved)
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the trained network in the folder `model`."""
@@ -124,10 +136,32 @@ def check_study(context: Context) -> NetworkOptions:
     return context.protocol.options
 
 
-def write_artifacts(found: dict[str, Any], context: Context) -> None:
-    """The genotype, and the strengths and what else was seen after each epoch, as JSON."""
-    for name, data in (("genotype.json", found["genotype"]), ("strengths.json", found["history"])):
-        context.artifact(name).write_text(json.dumps(data, indent=1), encoding="utf-8")
+def search_metrics(found: Mapping[str, Any]) -> dict[str, float]:
+    """What was found in numbers: cost, the chosen network, which alarms rang after which epoch."""
+    verdict = found["verdict"]
+    names = ("epochs", "seconds", "selection_seconds", "health_seconds", "skips")
+    metrics: dict[str, float] = {name: float(found[name]) for name in names} | found["selected"]
+    metrics["collapsed"] = float(verdict["collapsed"])
+    metrics |= {f"alarm_{rule}": float(epoch) for rule, epoch in verdict["alarms"].items()}
+    if "entropy" in found["history"][-1]:
+        metrics["entropy"] = found["history"][-1]["entropy"]
+    if verdict["collapsed"]:
+        metrics["collapse_epoch"] = float(verdict["epoch"])
+        metrics["stopped"] = float(verdict["action"] != "warn")
+    if "rollback" in verdict:
+        metrics["rollback_epoch"] = float(verdict["rollback"])
+    return metrics
+
+
+def write_artifacts(found: Mapping[str, Any], context: Context) -> None:
+    """As JSON: the genotype, the strengths after each epoch, and what else was seen and decided."""
+    named = {"edges": found["edges"], "operations": found["operations"]}
+    epochs = [{"epoch": e["epoch"], "strengths": e.get("strengths", [])} for e in found["history"]]
+    seen = [{key: e[key] for key in e if key != "strengths"} for e in found["history"]]
+    health = {key: found[key] for key in ("verdict", "selected", "rank")} | {"epochs": seen}
+    files = {"genotype": found["genotype"], "strengths": {**named, "epochs": epochs}, "health": health}
+    for name, data in files.items():
+        context.artifact(f"{name}.json").write_text(json.dumps(data, indent=1), encoding="utf-8")
 
 
 PLUGIN = Supernet

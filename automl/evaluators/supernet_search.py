@@ -1,11 +1,12 @@
-"""The search phase of the evaluator `supernet`: its plan, its epochs, its checkpoints."""
+"""The search phase of the evaluator `supernet`: its epochs, the choice at its end, its checkpoints."""
 
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable
-from statistics import fmean
+from itertools import chain
 from typing import Any
 
 import torch
@@ -13,133 +14,109 @@ from torch import Tensor
 
 from automl.contracts import Config, Context, RunError, derive_seed
 from automl.evaluators import training
-from automl.evaluators.network import NetworkOptions, seconds_per_epoch
+from automl.evaluators.recipe import NetworkOptions
+from automl.evaluators.supernet_health import HealthOptions, Monitor, count_skips, told
+from automl.evaluators.supernet_plan import Plan
+from automl.evaluators.supernet_rank import draw
+from automl.evaluators.supernet_scoring import SCORED, Scorer, Selecting
 from automl.evaluators.training import Images
 from automl.supernets.base import Batch, SearchOptions, Step, WeightSharing
 
-EPOCHS = 50  # without a budget
-SLACK = 0.05  # part of the budget that stays unused
-BURST = 5.0  # seconds that a busy machine may steal, at most the part BURST_SLACK of the budget
-BURST_SLACK = 0.08
-MARGIN = 1.1  # the training may take this times its estimate
-TIMING = 0.05  # part of the search that may go into timing derived networks
-RECENT = 5  # epochs that show a machine becoming slower
-BATCHES = 8  # per timing of a derived network
-
-
-class Plan:
-    """How many search epochs fit beside the training of the derived network.
-
-    Times in wall seconds. `limit` is the most epochs, None for as many as fit; `deadline` is
-    that of the whole trial. The cost of a training is kept in search epochs, so that both estimates follow
-    a machine that becomes slower or faster.
-    """
-
-    def __init__(
-        self, context: Context, protocol: NetworkOptions, *, limit: int | None, deadline: float
-    ) -> None:
-        self.context, self.protocol, self.limit = context, protocol, limit
-        self.end = time.monotonic() + deadline
-        self.bounded = math.isfinite(context.remaining)
-        self.slack = SLACK * self.left() + min(BURST, BURST_SLACK * self.left())
-        self.durations: list[float] = []
-        self.probed = False
-        self.timed: dict[str, list[float]] = {}  # by digest: seconds of training / seconds of a search epoch
-        self.timing = 0.0
-
-    def left(self) -> float:
-        """What is left of the budget and of the deadline."""
-        return min(self.context.remaining / self.context.devices, self.end - time.monotonic())
-
-    def observe(self, duration: float, *, probe: bool = False) -> None:
-        """Take the duration of an epoch. The first real one replaces what was probed before it."""
-        if self.probed:
-            self.durations.clear()
-            self.timed.clear()
-        self.probed = probe
-        self.durations.append(duration)
-
-    @property
-    def duration(self) -> float:
-        """What the next epochs are expected to take: a lull of the machine is not counted on."""
-        return max(fmean(self.durations), fmean(self.durations[-RECENT:]))
-
-    def epochs(self, done: int, genotype: Config) -> int:
-        """The number of epochs to do in all, never below `done`.
-
-        Raises `RunError` before the first one when not even it fits.
-        """
-        limit = self.limit or (math.inf if self.bounded else EPOCHS)
-        duration = self.duration
-        training = self.training_seconds(genotype, anew=False)
-        fits = (self.left() - self.slack - MARGIN * training) / duration
-        if fits < 1:
-            training = self.training_seconds(genotype, anew=True)
-            fits = (self.left() - self.slack - MARGIN * training) / duration
-        if not done and fits < 1:
-            fits = (self.left() - training) / duration
-            if fits < 1:
-                raise RunError(
-                    f"the budget must hold a search epoch ({duration:.1f} s) and training the derived "
-                    f"network ({training:.1f} s), but {self.left():.1f} s are left; raise the budget or "
-                    "lower the epochs of the evaluator network"
-                )
-        return int(max(done, min(limit, done + int(fits))))
-
-    def training_seconds(self, genotype: Config, *, anew: bool) -> float:
-        """How long training `genotype` takes: the mean of its timings, else the longest known.
-
-        It is timed once more when that is cheap, and when `anew`.
-        """
-        key = self.context.space.digest(genotype)
-        cheap = not self.timed or self.timing < TIMING * sum(self.durations)
-        if anew or cheap:
-            start = time.monotonic()
-            epochs = self.protocol.adjusted(genotype).epochs
-            seconds = epochs * seconds_per_epoch(genotype, self.context, self.protocol, batches=BATCHES)
-            self.timed.setdefault(key, []).append(seconds / self.duration)
-            self.timing += time.monotonic() - start
-        means = {name: fmean(ratios) for name, ratios in self.timed.items()}
-        return self.duration * means.get(key, max(means.values()))
+SAMPLES = 3  # random networks that are timed where the choice may fall on any
 
 
 class Search:
     """One search: a method that `build` makes, two halves of the training data, and what was seen."""
 
-    def __init__(self, build: Callable[[], WeightSharing], plan: Plan, batch_size: int) -> None:
-        self.context, self.plan, self.batch_size = plan.context, plan, batch_size
+    def __init__(
+        self, build: Callable[[], WeightSharing], plan: Plan, batch_size: int, health: HealthOptions
+    ) -> None:
+        self.context, self.plan, self.batch_size, self.health = plan.context, plan, batch_size, health
         task = self.context.task
         self.train, self.validation = halves(training.to_device(task.train, self.context.device))
         self.mode = training.augmentation(plan.protocol.augment, task.shape)
         self.build = build
         self.method = build()
-        self.history: list[dict[str, Any]] = []
-        self.seconds = 0.0
+        self.monitor = Monitor(self.method, self.train, self.validation, health, self.context.seed)
+        plan.selection = type(self.method).selection
+        plan.trainings = 1 + health.rank_check
+        rng = random.Random(derive_seed(self.context.seed, "costs"))
+        self.samples = [self.context.space.sample(rng) for _ in range(SAMPLES if plan.selection else 0)]
 
     def run(self, saved: tuple[int, dict[str, Any]] | None) -> dict[str, Any]:
         """Search to the end of the plan, from the checkpoint `saved` on: what was found, as plain data."""
         done, planned = self.resume(saved) if saved else (0, 0)
-        if not done or done < planned:
+        if not done:
+            self.monitor.look(0, {})
+        if not done or (done < planned and not self.monitor.ends()):
             self.plan.observe(self.probe(), probe=True)
-            planned = self.plan.epochs(done, self.method.derive())
+            planned = self.plan.epochs(done, self.genotypes())
         start = time.monotonic()
-        while done < planned:
-            self.epoch(done, planned)
+        while done < planned and not self.monitor.ends():
+            seen = self.epoch(done, planned)
             done += 1
+            entry = self.monitor.look(done, seen)
             duration, start = time.monotonic() - start, time.monotonic()
-            self.seconds += duration
             self.plan.observe(duration)
-            planned = self.plan.epochs(done, self.method.derive())
+            planned = self.plan.epochs(done, self.genotypes())
+            supernet = self.method.supernet
+            self.context.log(done, **told(entry, supernet.edges, supernet.operations))
             self.context.checkpoint.save(done, self.state(planned))
-        last = self.history[-1]
-        return {
-            "genotype": self.method.derive(),
+        return self.conclude(done)
+
+    def conclude(self, done: int) -> dict[str, Any]:
+        """What was found, after the method's choice; kept at once."""
+        verdict = self.monitor.verdict()
+        start = time.monotonic()
+        genotype = verdict.get("genotype") or self.select()
+        chosen = time.monotonic() - start
+        supernet = self.method.supernet
+        found = {
+            "genotype": genotype,
             "epochs": done,
-            "seconds": self.seconds,
-            "entropy": last["entropy"],
-            "skips": last["skips"],
-            "history": self.history,
+            "seconds": self.plan.searched,
+            "selection_seconds": chosen,
+            "health_seconds": self.monitor.seconds,
+            "skips": count_skips(supernet, genotype)[0],
+            "verdict": verdict,
+            "selected": {name: float(value) for name, value in self.method.selected.items()},
+            "edges": list(supernet.edges),
+            "operations": list(supernet.operations),
+            "history": self.monitor.epochs,
+            "rank": self.rank(),
         }
+        self.context.checkpoint.save(done, {"carry": {"found": found}})
+        return found
+
+    def select(self) -> Config:
+        """The configuration that the method chooses, within the time that is planned for it."""
+        seconds = math.inf
+        if self.plan.selection:
+            if not self.plan.durations:  # after an interruption
+                self.plan.observe(self.probe(), probe=True)
+            seconds = self.plan.selection_seconds(self.genotypes())
+        pairs = chain.from_iterable(iter(self.pairs, None))
+        selecting = Selecting(
+            Scorer(self.method, self.train, self.validation, images=SCORED),
+            lambda: self.one_step(self.method, next(pairs), 1.0),
+            space=self.context.space,
+            rng=random.Random(derive_seed(self.context.seed, "selection")),
+            seconds=seconds,
+        )
+        return self.method.select(selecting)
+
+    def rank(self) -> list[dict[str, Any]]:
+        """Random networks with their accuracy by the shared weights, to be trained later."""
+        count, seed = self.health.rank_check, derive_seed(self.context.seed, "rank")
+        if not count:
+            return []
+        scorer = Scorer(self.method, self.train, self.validation, images=SCORED)
+        drawn = draw(self.context.space, count, seed)
+        return [{"config": config, "supernet": scorer.accuracy(scorer.path(config))} for config in drawn]
+
+    def genotypes(self) -> list[Config]:
+        """What may have to be trained after the search, the likeliest first."""
+        return [*self.monitor.genotypes(), *self.samples]
 
     def probe(self) -> float:
         """Wall seconds of one epoch, from timing two steps of a method that is then thrown away."""
@@ -169,8 +146,8 @@ class Search:
         """Augmented images and labels."""
         return training.augment(half.x[part], self.mode), half.y[part]
 
-    def epoch(self, done: int, planned: int) -> None:
-        """All steps of one epoch. Raises `RunError` when the supernet diverges."""
+    def epoch(self, done: int, planned: int) -> dict[str, float]:
+        """All steps of one epoch; mean losses and accuracy. Raises `RunError` when the supernet diverges."""
         pairs = self.pairs()
         steps = [
             self.one_step(self.method, pair, (done + number / len(pairs)) / planned)
@@ -183,7 +160,7 @@ class Search:
                 f"the supernet's losses must stay finite, but epoch {done + 1} gave {seen}; "
                 f"lower learning_rate (now {self.method.options.learning_rate:g})"
             )
-        self.history.append({"epoch": done + 1, **seen, **describe(self.method)})
+        return seen
 
     def state(self, planned: int) -> dict[str, Any]:
         """Everything that continues this search in another process."""
@@ -191,8 +168,8 @@ class Search:
             "method": self.method.state_dict(),
             "rng": training.rng_state(self.context.device),
             "planned": planned,
-            "seconds": self.seconds,
-            "history": self.history,
+            "seconds": self.plan.searched,
+            "monitor": self.monitor.state(),
         }
 
     def resume(self, saved: tuple[int, dict[str, Any]]) -> tuple[int, int]:
@@ -200,7 +177,8 @@ class Search:
         done, state = saved
         self.method.load_state_dict(state["method"])
         training.set_rng_state(state["rng"], self.context.device)
-        self.seconds, self.history = state["seconds"], state["history"]
+        self.plan.searched = state["seconds"]
+        self.monitor.resume(state["monitor"])
         return done, state["planned"]
 
 
@@ -215,17 +193,6 @@ def build_method(
     )
     training.place(supernet, context.device)
     return method(options, supernet, space=space, seed=derive_seed(context.seed, "alpha"))
-
-
-def describe(method: WeightSharing) -> dict[str, Any]:
-    """Strengths of every edge, their mean entropy in nats, and the number of derived skip connections."""
-    strengths = method.strengths().detach().double()
-    entropy = torch.special.entr(strengths).sum(1).mean()
-    return {
-        "entropy": float(entropy),
-        "skips": list(method.derive().values()).count("skip_connect"),
-        "strengths": strengths.tolist(),
-    }
 
 
 def halves(data: Images) -> tuple[Images, Images]:

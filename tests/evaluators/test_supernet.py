@@ -14,8 +14,9 @@ from fake_context import FakeContext, TinySpace, image_task
 from pydantic import ValidationError
 
 from automl.contracts import RunError, Split, Task, TrialStopped, UserError
-from automl.evaluators import supernet, supernet_search, training
-from automl.evaluators.network import Network, NetworkOptions, train_network
+from automl.evaluators import supernet, supernet_plan, supernet_search, training
+from automl.evaluators.network import Network, train_network
+from automl.evaluators.recipe import NetworkOptions
 from automl.evaluators.supernet import Supernet, SupernetOptions
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
 
@@ -53,13 +54,19 @@ def test_artifacts_tell_the_search(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     result = evaluate(ctx)
     assert artifact(ctx, "genotype.json") == result.derived
-    history = artifact(ctx, "strengths.json")
-    assert [entry["epoch"] for entry in history] == [1, 2, 3]
-    for entry in history:
+    strengths, health = artifact(ctx, "strengths.json"), artifact(ctx, "health.json")
+    assert strengths["edges"] == list(NASBENCH201.parameters)
+    assert strengths["operations"][:2] == ["none", "skip_connect"]
+    assert [entry["epoch"] for entry in strengths["epochs"]] == [0, 1, 2, 3]
+    for entry in strengths["epochs"]:
         assert [math.isclose(sum(row), 1, rel_tol=1e-6) for row in entry["strengths"]] == [True] * 6
+    epochs = health["epochs"]
+    for entry in epochs:
         assert entry["entropy"] == pytest.approx(math.log(5), abs=1e-3)
-    assert history[-1]["skips"] == list(result.derived.values()).count("skip_connect")
-    assert all(0 < entry["train_loss"] < 3 and 0 < entry["validation_loss"] < 3 for entry in history)
+        assert entry["none_share"] == pytest.approx(0.2, abs=1e-3)
+        assert entry["skips"] == list(entry["genotype"].values()).count("skip_connect")
+    assert epochs[-1]["genotype"] == result.derived
+    assert all(0 < entry["train_loss"] < 3 and 0 < entry["validation_loss"] < 3 for entry in epochs[1:])
 
 
 def test_same_seed_equal_other_seed_different(tmp_path: Path) -> None:
@@ -77,11 +84,11 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("options", [{"order": 1}, {"order": 2}], ids=str)
-@pytest.mark.parametrize("saves", [1, 2, 3, 4])
+@pytest.mark.parametrize("saves", [1, 2, 3, 4, 5])
 def test_a_killed_trial_ends_as_an_uninterrupted_one(
     tmp_path: Path, saves: int, options: dict[str, Any]
 ) -> None:
-    """Killed after a checkpoint of the search (1 to 3) or of the training (4)."""
+    """Killed after a checkpoint of the search (1 to 3), of what it found (4) or of the training (5)."""
     whole = context(tmp_path / "whole")
     expected = evaluate(whole, **options)
     ctx = context(tmp_path / "killed")
@@ -99,9 +106,10 @@ def test_a_killed_trial_ends_as_an_uninterrupted_one(
     again = context(tmp_path / "killed")
     result = evaluate(again, **options)
     assert result.values == expected.values and result.derived == expected.derived
-    strengths = [[entry["strengths"] for entry in artifact(c, "strengths.json")] for c in (whole, again)]
-    assert strengths[0] == strengths[1]
-    assert again.reports == whole.reports[max(0, saves - 3) :]
+    for name in ("strengths.json", "health.json"):
+        assert artifact(again, name) == artifact(whole, name)
+    assert again.reports == whole.reports[max(0, saves - 4) :]
+    assert ctx.logs + again.logs == whole.logs
 
 
 def test_a_pruned_training_stays_pruned(tmp_path: Path) -> None:
@@ -134,16 +142,16 @@ class Clock:
         monkeypatch.setattr(supernet_search.Search, "probe", lambda _search: step)
         original = supernet_search.Search.epoch
 
-        def epoch(search: Any, done: int, planned: int) -> None:
-            original(search, done, planned)
+        def epoch(search: Any, done: int, planned: int) -> Any:
             self.now += step
+            return original(search, done, planned)
 
         def seconds_per_epoch(config: Any, *_: Any, **__: Any) -> float:
             self.timed.append(config)
             return training / PROTOCOL.epochs
 
         monkeypatch.setattr(supernet_search.Search, "epoch", epoch)
-        monkeypatch.setattr(supernet_search, "seconds_per_epoch", seconds_per_epoch)
+        monkeypatch.setattr(supernet_plan, "seconds_per_epoch", seconds_per_epoch)
 
 
 def budgeted(path: Path, seconds: float, devices: float = 1.0) -> Budgeted:
@@ -186,9 +194,9 @@ def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: 
     clock = Clock(monkeypatch, step=2.0, training=10.0)
     inner = supernet_search.Search.epoch
 
-    def slower(search: Any, done: int, planned: int) -> None:
-        inner(search, done, planned)
+    def slower(search: Any, done: int, planned: int) -> Any:
         clock.now += 4.0 if done >= 3 else 0.0
+        return inner(search, done, planned)
 
     monkeypatch.setattr(supernet_search.Search, "epoch", slower)
     result = evaluate(budgeted(tmp_path, 40.0), epochs=None)
@@ -199,13 +207,13 @@ def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: 
 def test_timing_derived_networks_stays_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once timing costs more than its share, only the network about to be trained is timed."""
     clock = Clock(monkeypatch, step=2.0, training=10.0)
-    timed = supernet_search.seconds_per_epoch
+    timed = supernet_plan.seconds_per_epoch
 
     def slow(*arguments: Any, **options: Any) -> float:
         clock.now += 1.0
         return timed(*arguments, **options)
 
-    monkeypatch.setattr(supernet_search, "seconds_per_epoch", slow)
+    monkeypatch.setattr(supernet_plan, "seconds_per_epoch", slow)
     evaluate(budgeted(tmp_path, 60.0), epochs=None, alpha_rate=0.5)
     assert clock.now + 10 <= 60.0
     assert len(clock.timed) <= 4
@@ -222,7 +230,7 @@ def test_a_real_budget_is_kept(tmp_path: Path) -> None:
 def test_without_a_budget_the_default_number_of_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supernet_search, "EPOCHS", 2)
+    monkeypatch.setattr(supernet_plan, "EPOCHS", 2)
     assert evaluate(context(tmp_path), epochs=None).metrics["search_epochs"] == 2
 
 
@@ -267,7 +275,7 @@ def test_wrong_studies_are_refused(tmp_path: Path) -> None:
     few = image_task(rows=3)
     table = Task("t", "table", (4,), 2, few.train, few.validation, "0")
     for fields, message in (
-        ({"space": TinySpace()}, "space that builds supernets: nasbench201"),
+        ({"space": TinySpace()}, "space that builds supernets: .*nasbench201"),
         ({"protocol": Supernet(SupernetOptions())}, "must be network, but it is supernet"),
         ({"given_task": few}, "at least 4 training images, but got 3"),
         ({"given_task": table}, "images with classes"),
@@ -286,6 +294,11 @@ def test_wrong_studies_are_refused(tmp_path: Path) -> None:
         ({"alpha_rate": -1}, "alpha_rate: Input should be greater than 0"),
         ({"epochs": 0}, "greater than or equal to 1"),
         ({"batch_size": 1}, "greater than or equal to 2"),
+        ({"on_collapse": "pray"}, "'stop', 'rollback' or 'warn'"),
+        ({"rank_check": -1}, "greater than or equal to 0"),
+        ({"eigenvalue_every": -1}, "greater than or equal to 0"),
+        ({"alarms": {"factor": 1.0}}, "greater than 1"),
+        ({"alarms": {"windows": 3}}, "Extra inputs are not permitted"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:

@@ -1,0 +1,30 @@
+"""Batch-norm statistics of one mixture or path of a supernet, estimated anew before it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+@torch.no_grad()
+def reestimate(
+    supernet: nn.Module, batches: Iterable[Tensor], strengths: Tensor, active: Tensor | None
+) -> None:
+    """Replace the running statistics of `supernet` by the mean over `batches` of images (n, C, H, W).
+
+    Statistics of training belong to other strengths (Guo et al. 2020, section 3.2,
+    https://arxiv.org/abs/1904.00420). What is not `active` keeps none. Leaves it in train mode.
+    """
+    layers = [layer for layer in supernet.modules() if isinstance(layer, _BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative mean
+    supernet.train()
+    for x in batches:
+        supernet(x, strengths, active)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
