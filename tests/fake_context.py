@@ -34,6 +34,8 @@ class FakeContext:
     reports: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
     logs: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
+    charged: list[float] = field(default_factory=list)
+
     def __post_init__(self) -> None:
         self.checkpoint = CheckpointFolder(self.workdir / "checkpoints")
 
@@ -49,6 +51,9 @@ class FakeContext:
 
     def log(self, step: int, **metrics: float) -> None:
         self.logs.append((step, metrics))
+
+    def charge(self, device_seconds: float) -> None:
+        self.charged.append(device_seconds)
 
     def artifact(self, name: str) -> Path:
         folder = self.workdir / "artifacts"

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
+import toy_benchmark
 import torch
 from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
 from pydantic import ValidationError
@@ -39,8 +40,17 @@ def function_case(path: Path, **fields) -> tuple:
     return {"call": f"{__name__}:objective"}, {"x": 1.0}, FakeContext(path, **fields)
 
 
+def lookup_case(path: Path, **fields) -> tuple:
+    if path != Path():
+        toy_benchmark.write(path / "table.npz")
+    steps = {step: f"value_{step}" for step in (1, 2, 3)}
+    options = {"file": str(path / "table.npz"), "value": steps, "fresh": "fresh"}
+    options["cost"] = {step: f"cost_{step}" for step in (1, 2, 3)}
+    return options, toy_benchmark.CONFIG, FakeContext(path, **fields)
+
+
 # evaluators whose trial needs no more than a configuration and a task
-CASES = {"network": network_case, "pipeline": pipeline_case, "function": function_case}
+CASES = {"network": network_case, "pipeline": pipeline_case, "function": function_case, "lookup": lookup_case}
 
 
 def run(name: str, path: Path, **fields) -> tuple[Result, FakeContext]:

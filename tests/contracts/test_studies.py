@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from automl.config import Study, load_study
+from automl.contracts import UserError
 from automl.forecast import forecast
 
 FILES = sorted(Path(__file__).parents[2].glob("studies/*.yaml"))
@@ -21,7 +22,12 @@ def test_there_are_studies() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_study_is_valid_and_named_as_its_file(file: Path) -> None:
-    study = load_study(file)
+    try:
+        study = load_study(file)
+    except UserError as error:
+        if "AUTOML_DATA is not set" in str(error):
+            pytest.skip("AUTOML_DATA is not set: the study's benchmark file is not here")
+        raise
     assert study.name == file.stem.replace("_", "-")
     assert "random" in study.arms
     assert Study.from_json(study.to_json()) == study
