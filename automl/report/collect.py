@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from automl.contracts import Direction, UserError
 from automl.report.comparison import comparison
 from automl.report.details import evaluations, failures, importances, pareto, warnings
+from automl.report.proxies import proxies
 from automl.report.rungs import rungs
 from automl.report.searches import search_entry
 
@@ -28,7 +29,8 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
     Besides the documented keys: `compared` (what the verdicts compare: test, fresh or validation),
     `summary` (mean, standard deviation and n over seeds), `ranking` (arms, best first), `metrics`,
     `arm_info`, `pareto`, `failures`, `evaluations` (every trial), `rungs` (by pruning arm: whether the
-    values it prunes by rank trials as the final ones do), `importance`, `warnings`.
+    values it prunes by rank trials as the final ones do), `proxies` (rank correlations of
+    zero-cost proxies with the final values), `importance`, `warnings`.
     """
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
@@ -57,6 +59,7 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
         "evaluations": evaluations(searches, trials),
         "rungs": rungs(ledger, campaign.spec, searches, trials),
     }
+    data["proxies"] = proxies(searches, trials, data["arm_info"], directions[0])
     data["importance"] = importances(data, directions[0])
     data["warnings"] = warnings(data, campaign.spec)
     return {key: _plain(value) for key, value in data.items()}

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from automl.report import figures, search_figures
 from automl.report.look import Figure
+from automl.report.proxies import section as proxies_section
 from automl.report.rungs import section as rungs_section
 from automl.report.sections import comparison_table, failures, provenance, verdicts, warnings, winners
 from automl.report.style import CSS, SCRIPT
@@ -157,6 +158,7 @@ def _search(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str]:
     return [
         _titled("Trade-offs", fronts, drawn),
         rungs_section(data),
+        proxies_section(data),
         winners(data, units),
         _titled("What mattered", ["plot-importance", "plot-parallel"], drawn),
         failures(data),

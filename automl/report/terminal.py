@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from automl.report import rungs
+from automl.report import proxies, rungs
 from automl.report.comparison import LEVELS
 from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
 
@@ -38,6 +38,7 @@ def terminal(data: Mapping[str, Any]) -> RenderableType:
     ]
     parts += _verdicts(data)
     parts += _rungs(data)
+    parts += _proxies(data)
     parts += _warnings(data)
     return Group(*parts)
 
@@ -100,6 +101,14 @@ def _rungs(data: Mapping[str, Any]) -> Iterator[RenderableType]:
         for line in rungs.lines(data):
             yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
         yield Text(rungs.ABOUT, style="dim")
+
+
+def _proxies(data: Mapping[str, Any]) -> Iterator[RenderableType]:
+    if data["proxies"]:
+        yield Text("\nDo the zero-cost proxies rank?", style="bold")
+        for line in proxies.lines(data):
+            yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
+        yield Text(proxies.ABOUT, style="dim")
 
 
 def _warnings(data: Mapping[str, Any]) -> Iterator[RenderableType]:
