@@ -71,7 +71,9 @@ class Noise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, ⌈H/stride⌉, ⌈W/stride⌉); no gradient reaches x."""
-        return torch.randn_like(x[:, :, :: self.stride, :: self.stride])
+        like = torch.empty_like(x[:, :, :: self.stride, :: self.stride])
+        # drawn in the order of the indices, whatever the memory layout
+        return like.copy_(torch.randn(like.shape, dtype=x.dtype, device=x.device))
 
 
 def separable(channels: int, kernel: int, stride: int, affine: bool) -> nn.Module:
