@@ -244,7 +244,7 @@ class Split:
 
 @dataclass(frozen=True)
 class EpisodeSpec:
-    """How few-shot tasks are drawn from a dataset: `ways` classes with `shots` support and `queries` query examples.
+    """How few-shot tasks are drawn: `ways` classes with `shots` support and `queries` query examples each.
 
     `ways` is 0 for regression, whose tasks are functions. Every evaluation uses the same `count` fixed
     episodes. With `rotations`, each class turned by 90, 180 and 270 degrees is a class of its own.

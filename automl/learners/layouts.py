@@ -1,0 +1,147 @@
+"""The layers of a backbone in three layouts: one task, many with weights of their own, many that share them.
+
+Images of many tasks lie side by side as channels, (n, T·C, H, W) in channels-last order: a grouped
+convolution then gives every task its own weights, and batch normalisation over (n, H, W) its own statistics.
+No `vmap`: over torch's norms it gives a wrong second-order gradient.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Tensors: TypeAlias = dict[str, Tensor]
+Stats: TypeAlias = list[tuple[Tensor, Tensor]]  # mean and variance of each norm, in the order of the network
+
+EPSILON = 1e-5
+
+
+class Layout(ABC):
+    """Layers for one pass through a network.
+
+    With `stats`, the norms use those; with `keep`, they append what they compute to `found`.
+    """
+
+    def __init__(self, stats: Stats | None = None, *, keep: bool = False) -> None:
+        self.given: Iterator[tuple[Tensor, Tensor]] | None = iter(stats) if stats is not None else None
+        self.keep = keep
+        self.found: Stats = []
+
+    @abstractmethod
+    def enter(self, x: Tensor) -> Tensor:
+        """Images as the other layers take them."""
+
+    @abstractmethod
+    def leave(self, x: Tensor) -> Tensor:
+        """(…, n, features) of what the layers gave."""
+
+    @abstractmethod
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolution with stride 1 that keeps height and width; weight (…, O, I, k, k), k odd."""
+
+    def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """Batch normalisation, then scale and shift (…, C)."""
+        scale, shift = self.channels(scale), self.channels(shift)
+        if self.given is None and not self.keep:
+            return torch.batch_norm(x, scale, shift, None, None, True, 0.0, EPSILON, False)
+        if self.given is not None:
+            mean, variance = next(self.given)
+        else:
+            variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            self.found.append((mean, variance))
+        factor = scale * torch.rsqrt(variance + EPSILON)
+        return torch.addcmul(_column(shift - mean * factor), x, _column(factor))
+
+    def channels(self, value: Tensor) -> Tensor:
+        """One value per channel of what the layers take."""
+        return value
+
+
+class OneTask(Layout):
+    """Images (n, C, H, W)."""
+
+    def enter(self, x: Tensor) -> Tensor:
+        """Nothing but the memory order changes."""
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def leave(self, x: Tensor) -> Tensor:
+        """(n, C, H, W) → (n, C·H·W)."""
+        return x.flatten(1)
+
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """A plain convolution."""
+        return functional.conv2d(x, weight, padding=weight.shape[-1] // 2)
+
+
+class ManyTasks(Layout):
+    """Images (T, n, C, H, W) of T tasks whose parameters carry a leading dimension T."""
+
+    def __init__(self, tasks: int, stats: Stats | None = None, *, keep: bool = False) -> None:
+        super().__init__(stats, keep=keep)
+        self.tasks = tasks
+
+    def enter(self, x: Tensor) -> Tensor:
+        """(T, n, C, H, W) → (n, T·C, H, W)."""
+        return _side_by_side(x)
+
+    def leave(self, x: Tensor) -> Tensor:
+        """(n, T·C, H, W) → (T, n, C·H·W)."""
+        return _apart(x, self.tasks).flatten(2)
+
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """A group for each task; weight (T, O, I, k, k)."""
+        weight = weight.flatten(0, 1)
+        return functional.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=self.tasks)
+
+    def channels(self, value: Tensor) -> Tensor:
+        """(T, C) → (T·C,)."""
+        return value.reshape(-1)
+
+
+class SharedWeights(OneTask):
+    """Images (T, n, C, H, W) of T tasks that share their parameters; statistics are each task's own."""
+
+    def __init__(self, tasks: int, stats: Stats | None = None, *, keep: bool = False) -> None:
+        super().__init__(stats, keep=keep)
+        self.tasks = tasks
+
+    def enter(self, x: Tensor) -> Tensor:
+        """(T, n, C, H, W) → (T·n, C, H, W)."""
+        return super().enter(x.flatten(0, 1))
+
+    def leave(self, x: Tensor) -> Tensor:
+        """(T·n, C, H, W) → (T, n, C·H·W)."""
+        return x.reshape(self.tasks, -1, x[0].numel())
+
+    def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """Batch normalisation of each task by itself, then the shared scale and shift (C,)."""
+        normal = super().norm(_side_by_side(x.reshape(self.tasks, -1, *x.shape[1:])), scale, shift)
+        return super().enter(_apart(normal, self.tasks).flatten(0, 1))
+
+    def channels(self, value: Tensor) -> Tensor:
+        """(C,) → (T·C,)."""
+        return value.repeat(self.tasks)
+
+
+def _side_by_side(x: Tensor) -> Tensor:
+    return x.transpose(0, 1).flatten(1, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _apart(x: Tensor, tasks: int) -> Tensor:
+    return x.reshape(len(x), tasks, -1, *x.shape[2:]).transpose(0, 1)
+
+
+def _column(value: Tensor) -> Tensor:
+    return value[None, :, None, None]
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Inputs (…, n, I), weight (O, I) or one for each task (T, O, I), bias alike: (…, n, O)."""
+    if weight.dim() == 2:
+        return functional.linear(x, weight, bias)
+    return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
