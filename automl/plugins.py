@@ -31,6 +31,7 @@ PACKAGES = {
     "evaluators": "automl.evaluators",
     "supernets": "automl.supernets",
     "proxies": "automl.proxies",
+    "learners": "automl.learners",
     "executors": "automl.executors",
     "datasets": "automl.data.datasets",
 }
@@ -41,6 +42,7 @@ SINGULAR = {
     "evaluators": "evaluator",
     "supernets": "supernet method",
     "proxies": "zero-cost proxy",
+    "learners": "meta-learner",
     "executors": "executor",
     "datasets": "dataset",
 }

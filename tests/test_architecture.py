@@ -51,9 +51,10 @@ ALLOWED: dict[str, set[str]] = {
     "searchspaces": SPACE,
     "supernets": SPACE,
     "proxies": BASE,
+    "learners": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
     "strategies": SPACE | {"plugins"},
-    "evaluators": WORKER | {"benchmarks", "proxies", "supernets"},
+    "evaluators": WORKER | {"benchmarks", "learners", "proxies", "supernets"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER | {"strategies", "stopping", "data", "evaluators"},
     "ledger": BASE,
@@ -79,7 +80,16 @@ HELD = {
     "typer": {"cli"},
     "cronsim": {"schedule", "config"},
     "plotly": {"report"},
-    "torch": {"evaluators", "proxies", "supernets", "searchspaces", "checkpoints", "executors", "export"},
+    "torch": {
+        "evaluators",
+        "learners",
+        "proxies",
+        "supernets",
+        "searchspaces",
+        "checkpoints",
+        "executors",
+        "export",
+    },
 }
 HEAVY = {
     "torch",

@@ -1,7 +1,7 @@
 """How the tasks of a meta-batch run: one after the other, or many at once; the fastest is measured and kept.
 
 Every formulation gives the same meta-gradient up to rounding. Which one is fastest depends on the machine:
-small networks are bound by calls (many tasks at once: ten times the loop), Conv4 on a CPU by its convolutions.
+small networks are bound by calls (many tasks at once: ten times the loop), Conv4 on a CPU by arithmetic.
 """
 
 from __future__ import annotations
