@@ -105,7 +105,7 @@ def warnings(data: Mapping[str, Any], spec: Mapping[str, Any]) -> list[str]:
         found.append(f"arms are compared on {data['metric']} alone; see the Pareto set for all metrics")
     if BASELINE not in data["arms"]:
         found.append(f"no arm is called {BASELINE!r}, so there is nothing to compare with")
-    found += rung_warnings(data["rungs"])
+    found += rung_warnings(data, spec)
     for arm, searches in data["arms"].items():
         missing = sorted(set(spec["seeds"]) - {search["seed"] for search in searches})
         if missing:

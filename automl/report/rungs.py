@@ -19,7 +19,8 @@ TRUSTED: Final = 0.5
 SHOWN: Final = 5  # steps of a pruner that decides at every step
 ABOUT: Final = (
     "Kendall's tau between the values at a rung and the final ones, over complete trials of all seeds: "
-    "1 is the same order, 0 no relation. Trials that were ended early are not in it, which lowers it."
+    "1 is the same order, 0 no relation; ± is its standard deviation by chance alone. Trials that were "
+    "ended early are not in it, which lowers it."
 )
 
 
@@ -29,11 +30,11 @@ def rungs(
     searches: Sequence[SearchRow],
     trials: Mapping[str, Sequence[TrialRow]],
 ) -> dict[str, list[dict[str, Any]]]:
-    """By pruning arm: for each rung its `step`, the number of `trials`, and `tau` (None below 5 trials).
+    """By pruning arm, for each rung: `step`, number of `trials`, `tau` (None below 5 trials), `chance`.
 
     `tau` is Kendall's (tau-b, Biometrika 1938) between the trials' first value at or after the rung and
     their final value, over the complete trials of all seeds that went on beyond the rung; None also when
-    all values are equal.
+    all values are equal. `chance` is the standard deviation that tau has where there is no relation.
     """
     found = {}
     for arm, own in spec["arms"].items():
@@ -82,7 +83,9 @@ def _rung(step: int, curves: Sequence[tuple[dict[int, float], float]]) -> dict[s
         for values, final in curves
         if (reached := [other for other in values if other >= step]) and max(values) > step
     ]
-    return {"step": step, "trials": len(pairs), "tau": _tau(pairs)}
+    count, tau = len(pairs), _tau(pairs)
+    chance = None if tau is None else math.sqrt(2 * (2 * count + 5) / (9 * count * (count - 1)))
+    return {"step": step, "trials": count, "tau": tau, "chance": chance}
 
 
 def _tau(pairs: Sequence[tuple[float, float]]) -> float | None:
@@ -94,25 +97,27 @@ def _tau(pairs: Sequence[tuple[float, float]]) -> float | None:
     return tau if math.isfinite(tau) else None
 
 
-def warnings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def warnings(data: Mapping[str, Any], spec: Mapping[str, Any]) -> list[str]:
     """A line for each arm whose trials are pruned by values that tell too little of the final ones."""
-    lines = []
-    for arm, listed in found.items():
+    found = []
+    for arm, listed in data["rungs"].items():
         low = [rung for rung in listed if rung["tau"] is not None and rung["tau"] < TRUSTED]
         if low:
-            steps = ", ".join(f"{_number(rung['tau'])} at step {rung['step']}" for rung in low)
-            lines.append(
+            steps = ", ".join(f"{_tau_text(rung)} at step {rung['step']}" for rung in low)
+            own = spec["arms"][arm].get("evaluator") or spec["evaluator"]
+            remedies = [] if own["options"].get("rungs") else ["schedule: per_rung"]
+            found.append(
                 f"{arm} ends trials by values that rank them poorly: Kendall's tau with the final value is "
                 f"{steps} ({low[0]['trials']} complete trials), so it may end the best ones early; use "
-                "schedule: per_rung, a later first rung, or no pruner"
+                f"{', '.join([*remedies, 'a later first rung, or no pruner'])}"
             )
-    return lines
+    return found
 
 
 def lines(data: Mapping[str, Any]) -> Iterator[str]:
     """One line of text for each pruning arm."""
     for arm, listed in data["rungs"].items():
-        shown = [f"step {rung['step']}: {_number(rung['tau'])} ({rung['trials']})" for rung in listed]
+        shown = [f"step {rung['step']}: {_tau_text(rung)} of {rung['trials']}" for rung in listed]
         pruner = data["arm_info"][arm]["pruner"]
         yield f"{arm} ({pruner}): {', '.join(shown) or 'no complete trial went beyond a rung'}"
 
@@ -123,7 +128,7 @@ def section(data: Mapping[str, Any]) -> str:
         return ""
     rows = [
         f'<tr><th scope="row">{escape(arm)}</th><td>{escape(str(data["arm_info"][arm]["pruner"]))}</td>'
-        f"<td>{rung['step']}</td><td>{rung['trials']}</td><td>{_number(rung['tau'])}</td></tr>"
+        f"<td>{rung['step']}</td><td>{rung['trials']}</td><td>{_tau_text(rung)}</td></tr>"
         for arm, listed in data["rungs"].items()
         for rung in listed
     ]
@@ -134,5 +139,7 @@ def section(data: Mapping[str, Any]) -> str:
     return f'<h2>Do the rungs rank?</h2>{table if rows else ""}<p class="soft">{about}</p>'
 
 
-def _number(tau: float | None) -> str:
-    return "–" if tau is None else f"{tau:.2f}".replace("-", "−")
+def _tau_text(rung: Mapping[str, Any]) -> str:
+    if rung["tau"] is None:
+        return "–"
+    return f"{rung['tau']:.2f} ± {rung['chance']:.2f}".replace("-", "−")

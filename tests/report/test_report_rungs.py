@@ -31,6 +31,7 @@ def curves(first, third):
     return [[a] * 2 + [b] * 6 + [float(n)] for n, (a, b) in enumerate(zip(first, third, strict=True))]
 
 
+CHANCE = (2 * 17 / (9 * 6 * 5)) ** 0.5  # variance of tau for n unrelated pairs: 2 (2n + 5) / (9n (n − 1))
 MIXED = curves([3, 1, 2, 0, 5, 4], [0, 1, 2, 3, 5, 4])
 
 
@@ -45,8 +46,8 @@ def test_tau_of_every_rung_before_the_last_step():
     # of 15 pairs, step 1 has 6 in the wrong order and step 3 one: (9 − 6)/15 and (14 − 1)/15
     assert found == {
         "tpe": [
-            {"step": 1, "trials": 6, "tau": pytest.approx(3 / 15)},
-            {"step": 3, "trials": 6, "tau": pytest.approx(13 / 15)},
+            {"step": 1, "trials": 6, "tau": pytest.approx(3 / 15), "chance": pytest.approx(CHANCE)},
+            {"step": 3, "trials": 6, "tau": pytest.approx(13 / 15), "chance": pytest.approx(CHANCE)},
         ]
     }
     assert found["tpe"][0]["tau"] == pytest.approx(kendalltau([3, 1, 2, 0, 5, 4], range(6)).statistic)
@@ -56,10 +57,11 @@ def test_a_low_tau_is_warned_of_and_shown_everywhere():
     data = collect(campaign(MIXED), ID)
     (warning,) = [text for text in data["warnings"] if "tau" in text]
     assert "tpe ends trials by values that rank them poorly" in warning
-    assert "is 0.20 at step 1 (6 complete trials)" in warning and "schedule: per_rung" in warning
-    assert "tpe (asha): step 1: 0.20 (6), step 3: 0.87 (6)" in shown(data)
+    assert "is 0.20 ± 0.35 at step 1 (6 complete trials)" in warning
+    assert "use schedule: per_rung, a later first rung, or no pruner" in warning
+    assert "tpe (asha): step 1: 0.20 ± 0.35 of 6, step 3: 0.87 ± 0.35 of 6" in shown(data)
     page = html(data)
-    assert "Do the rungs rank?" in page and "<td>asha</td><td>3</td><td>6</td><td>0.87</td>" in page
+    assert "Do the rungs rank?" in page and "<td>asha</td><td>3</td><td>6</td><td>0.87 ± 0.35</td>" in page
     json.dumps(data["rungs"])
 
 
@@ -80,11 +82,11 @@ def test_seeds_are_pooled():
 def test_fewer_than_five_trials_or_equal_values_give_none():
     found = collect(campaign(MIXED[:4]), ID)
     assert found["rungs"]["tpe"] == [
-        {"step": 1, "trials": 4, "tau": None},
-        {"step": 3, "trials": 4, "tau": None},
+        {"step": 1, "trials": 4, "tau": None, "chance": None},
+        {"step": 3, "trials": 4, "tau": None, "chance": None},
     ]
     assert not [text for text in found["warnings"] if "tau" in text]
-    assert "step 1: – (4)" in shown(found)
+    assert "step 1: – of 4" in shown(found)
     assert collect(campaign(curves([7] * 6, range(6))), ID)["rungs"]["tpe"][0]["tau"] is None
 
 
@@ -122,6 +124,8 @@ def test_rungs_do_not_make_an_arm_search_something_else():
     ledger = campaign(MIXED)
     own = ledger.row.spec["arms"]["tpe"]
     own["evaluator"] = {"name": "network", "options": {"rungs": [1, 3]}}
-    assert collect(ledger, ID)["arm_info"]["tpe"]["shared"]
+    data = collect(ledger, ID)
+    assert data["arm_info"]["tpe"]["shared"]
+    assert any("use a later first rung, or no pruner" in text for text in data["warnings"])
     own["evaluator"]["options"]["epochs"] = 3
     assert not collect(ledger, ID)["arm_info"]["tpe"]["shared"]
