@@ -7,8 +7,9 @@ contributes. So after a search by DARTS, for every edge e in random order:
 
 the others are removed from e, and the supernet is trained some steps further. Where a node of the derived
 cell has fewer edges than in the supernet, the edge without which accuracy stays highest is removed until so
-many are left. What time does not allow is decided by the strengths, as DARTS would. (The paper trains 5 to 10
-epochs after every decision; here it is `tuning` steps, so that choosing takes only a part of the time.)
+many are left. Where time is short, decisions come before training, and what it does not allow is decided by
+the strengths, as DARTS would. (The paper trains 5 to 10 epochs after every decision; here it is `tuning`
+steps, so that choosing takes only a part of the time.)
 """
 
 from __future__ import annotations
@@ -92,13 +93,15 @@ class DartsPt(Darts):
         selection.rng.shuffle(nodes)
         decisions = [partial(self.decide_operation, row) for row in rows]
         decisions += [partial(self.decide_edges, node, int(used[node].sum())) for node in nodes]
+        scores = [len(self.candidates(row)) for row in rows]
+        scores += [sum(range(int(used[node].sum()) + 1, len(node) + 1)) for node in nodes]
         done = 0
         for decide in decisions:
             if not decide(timed):
                 break
             self.decided = done / len(decisions)
             done += 1
-            timed.train(self.options.tuning if done < len(decisions) else 0)
+            timed.train(self.options.tuning if done < len(decisions) else 0, scores=sum(scores[done:]))
         self.selected = {
             "mixtures_scored": timed.scored,
             "operations_by_perturbation": min(done, len(rows)),

@@ -26,10 +26,10 @@ class Timed:
         self.scored += 1
         return value
 
-    def train(self, steps: int) -> None:
-        """So many more steps, or none when there is no time."""
+    def train(self, steps: int, *, scores: int = 0) -> None:
+        """So many more steps, or none when there is no time for them and so many `scores` afterwards."""
         before = self.selection.left()
-        if steps and self._fits("train", before):
+        if steps and self._fits("train", before - scores * self._longest["accuracy"]):
             self.selection.train(steps)
             self._observe("train", before)
 

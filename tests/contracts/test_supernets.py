@@ -15,6 +15,7 @@ from automl.contracts import Config
 from automl.evaluators.supernet import SupernetOptions
 from automl.space import Space
 from automl.supernets.base import Mixture, SearchOptions, WeightSharing
+from automl.supernets.statistics import reestimate
 
 torch.set_num_threads(1)
 SHAPE, CLASSES = (1, 8, 8), 3
@@ -81,11 +82,9 @@ class ShortSelection:
     @torch.no_grad()
     def accuracy(self, mixture: Mixture) -> float:
         self.pieces -= 1
-        supernet = self.method.supernet
-        supernet.train()
-        supernet(batch(20)[0], *mixture)
+        supernet, (x, y) = self.method.supernet, batch(21)
+        reestimate(supernet, [batch(20)[0]], *mixture)
         supernet.eval()
-        x, y = batch(21)
         return float((supernet(x, *mixture).argmax(1) == y).float().mean())
 
     def train(self, steps: int) -> None:

@@ -29,6 +29,18 @@ def test_kinds_of_work_have_times_of_their_own() -> None:
     assert selection.trained == [4, 4]
 
 
+def test_scores_come_before_training() -> None:
+    selection = FakeSelection(lambda _: 0.5, seconds=20.0, cost=3.0)
+    timed = Timed(selection)
+    timed.accuracy(MIXTURE)
+    timed.train(2, scores=6)
+    assert selection.trained == []  # 17 seconds hold five scores
+    timed.train(2, scores=5)
+    assert selection.trained == [2] and selection.seconds == 15
+    timed.train(2, scores=5)
+    assert selection.trained == [2]
+
+
 def test_without_a_limit_all_is_done() -> None:
     selection = FakeSelection(lambda _: 0.5)
     timed = Timed(selection)
