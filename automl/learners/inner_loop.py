@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -16,33 +17,22 @@ from automl.learners.layouts import Tensors
 
 
 class InnerLoopOptions(LearnerOptions):
-    """`inner_steps` of gradient descent at `inner_rate`; the outer loop differentiates through them.
-
-    `first_order`: the Jacobian of the inner steps is taken as the identity. `multi_step`: meta-iterations in
-    which the query loss after every inner step counts, first all alike, in the end the last alone (Antoniou
-    et al. 2019, https://arxiv.org/abs/1810.09502); 0: always the last alone.
-    """
+    """`inner_steps` of descent on the support set at `inner_rate`."""
 
     inner_rate: float = Field(0.01, gt=0)
     inner_steps: int = Field(1, ge=1)
-    first_order: bool = False
-    multi_step: int = Field(0, ge=0)
 
 
 class InnerLoopLearner(EpisodicLearner):
-    """θ_k+1 = θ_k − update(∇ L_support(θ_k)), and the outer loss is L_query(θ_K).
+    """θ_k+1 = θ_k − change(∇ L_support(θ_k)), a step at a time.
 
     A learner says what is adapted (`adapted`), how a gradient becomes a change (`change`), and, if its
     network runs in two halves, what comes before the adapted half (`encode`, `run`).
     """
 
-    Options = InnerLoopOptions
+    Options: ClassVar[type[LearnerOptions]] = InnerLoopOptions
     options: InnerLoopOptions
     adaptation_steps = True
-
-    def passes(self) -> float:
-        """Every inner step keeps its pass, and again its gradient's when that is differentiated."""
-        return self.options.inner_steps * (1.0 if self.options.first_order else 2.0)
 
     def network(self) -> Tensors:
         """The parameters of backbone and head."""
@@ -57,7 +47,7 @@ class InnerLoopLearner(EpisodicLearner):
         return self.network_names()
 
     def change(self, step: int, name: str, gradient: Tensor) -> Tensor:
-        """What inner step `step` takes off the parameter `name`."""
+        """What inner step `step` (from 0) takes off the parameter `name`."""
         return self.options.inner_rate * gradient
 
     def encode(self, part: Episodes) -> Episodes:
@@ -76,24 +66,85 @@ class InnerLoopLearner(EpisodicLearner):
             params |= {name: params[name].expand(tasks, *params[name].shape) for name in self.adapted()}
         return params
 
-    def inner_loop(self, part: Episodes, steps: int, *, learn: bool) -> Iterator[Tensors]:
-        """The parameters after each step on an encoded part.
-
-        With `learn` they are differentiable in `parameters`; else nothing is kept from step to step.
-        """
-        names = self.adapted()
-        params = self.start(part)
-        second_order = learn and not self.options.first_order
+    @torch.no_grad()
+    def inner_loop(self, part: Episodes, steps: int) -> Iterator[Tensors]:
+        """The detached parameters after each step on an encoded part."""
+        params = {name: value.detach() for name, value in self.start(part).items()}
         for step in range(steps):
-            if not learn:
-                params |= {name: params[name].detach().requires_grad_() for name in names}
-            with torch.enable_grad():
-                loss = self.loss(self.run(params, part.support_x), part.support_y).sum()
+            gradients = self.support_gradients(params, part.support_x, part.support_y)
+            moved = {name: params[name] - self.change(step, name, g) for name, g in gradients.items()}
+            params = params | moved
+            yield params
+
+    def support_gradients(self, params: Tensors, x: Tensor, y: Tensor) -> Tensors:
+        """∇ L(params) on examples, for what is adapted; nothing is kept."""
+        leaves = {name: params[name].detach().requires_grad_() for name in self.adapted()}
+        with torch.enable_grad():
+            loss = self.loss(self.run(params | leaves, x), y).sum()
+        return dict(zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True))
+
+    def solve(self, part: Episodes, steps: int | None = None) -> Tensors:
+        """Parameters adapted to an encoded part, detached."""
+        params = {name: value.detach() for name, value in self.start(part).items()}
+        for after in self.inner_loop(part, self.options.inner_steps if steps is None else steps):
+            params = after
+        return params
+
+    def task_losses(self, part: Episodes) -> Tensor:
+        """L_query of each task at its adapted parameters, detached."""
+        with torch.no_grad():
+            return self.loss(self.part_outputs(part, None), part.query_y)
+
+    @torch.no_grad()
+    def part_outputs(self, part: Episodes, steps: int | None) -> Tensor:
+        """Logits (…, Q, ways) or values (…, Q) of the queries after adaptation, detached."""
+        part = self.encode(part)
+        return self.run(self.solve(part, steps), part.query_x, part.support_x)
+
+    @torch.no_grad()
+    def adapt(self, support_x: Tensor, support_y: Tensor, *, steps: int | None = None) -> Predictor:
+        """Adapt to one task from (S, *shape), (S,), by `steps`, else `inner_steps`; changes nothing."""
+        part = Episodes(support_x, support_y, support_x, support_y, self.ways)
+        params = self.solve(self.encode(part), steps)
+
+        @torch.no_grad()
+        def predict(x: Tensor) -> Tensor:
+            query = self.encode(replace(part, query_x=x))
+            return self.run(params, query.query_x, query.support_x)
+
+        return predict
+
+
+class UnrolledOptions(InnerLoopOptions):
+    """`first_order`: the Jacobian of the inner steps is taken as the identity.
+
+    `multi_step`: meta-iterations in which the query loss after every inner step counts, first all alike, in
+    the end the last alone (Antoniou et al. 2019, https://arxiv.org/abs/1810.09502); 0: always the last alone.
+    """
+
+    first_order: bool = False
+    multi_step: int = Field(0, ge=0)
+
+
+class UnrolledLearner(InnerLoopLearner):
+    """The outer loss is L_query(θ_K), and its gradient goes through all inner steps."""
+
+    Options: ClassVar[type[LearnerOptions]] = UnrolledOptions
+    options: UnrolledOptions
+
+    def passes(self) -> float:
+        """Every inner step keeps its pass, and again its gradient's when that is differentiated."""
+        return self.options.inner_steps * (1.0 if self.options.first_order else 2.0)
+
+    def unrolled(self, part: Episodes, steps: int) -> Iterator[Tensors]:
+        """The parameters after each step on an encoded part, differentiable in `parameters`."""
+        params, names = self.start(part), self.adapted()
+        for step in range(steps):
+            loss = self.loss(self.run(params, part.support_x), part.support_y).sum()
             now = [params[name] for name in names]
-            gradients = torch.autograd.grad(loss, now, create_graph=second_order)
-            with torch.set_grad_enabled(learn):
-                pairs = zip(names, now, gradients, strict=True)
-                params = {**params, **{name: value - self.change(step, name, g) for name, value, g in pairs}}
+            gradients = torch.autograd.grad(loss, now, create_graph=not self.options.first_order)
+            pairs = zip(names, now, gradients, strict=True)
+            params = params | {name: value - self.change(step, name, g) for name, value, g in pairs}
             yield params
 
     def task_losses(self, part: Episodes) -> Tensor:
@@ -101,7 +152,7 @@ class InnerLoopLearner(EpisodicLearner):
         part = self.encode(part)
         weights = self.step_weights()
         losses = torch.zeros((), device=self.device)
-        for weight, params in zip(weights, self.inner_loop(part, len(weights), learn=True), strict=True):
+        for weight, params in zip(weights, self.unrolled(part, len(weights)), strict=True):
             if weight:
                 outputs = self.run(params, part.query_x, part.support_x)
                 losses = losses + weight * self.loss(outputs, part.query_y)
@@ -112,30 +163,3 @@ class InnerLoopLearner(EpisodicLearner):
         steps, anneal = self.options.inner_steps, self.options.multi_step
         share = max(0.0, 1 - self.iteration / anneal) / steps if anneal else 0.0
         return [share] * (steps - 1) + [1 - share * (steps - 1)]
-
-    def solve(self, part: Episodes, steps: int | None) -> Tensors:
-        """Parameters adapted to an encoded part, detached."""
-        steps = self.options.inner_steps if steps is None else steps
-        params = self.start(part)
-        for after in self.inner_loop(part, steps, learn=False):
-            params = after
-        return {name: value.detach() for name, value in params.items()}
-
-    def part_outputs(self, part: Episodes, steps: int | None) -> Tensor:
-        """Logits (…, Q, ways) or values (…, Q) of the queries after adaptation, detached."""
-        with torch.no_grad():
-            part = self.encode(part)
-            return self.run(self.solve(part, steps), part.query_x, part.support_x)
-
-    def adapt(self, support_x: Tensor, support_y: Tensor, *, steps: int | None = None) -> Predictor:
-        """Adapt to one task from (S, *shape), (S,), by `steps`, else `inner_steps`."""
-        part = Episodes(support_x, support_y, support_x, support_y, self.ways)
-        with torch.no_grad():
-            params = self.solve(self.encode(part), steps)
-
-        @torch.no_grad()
-        def predict(x: Tensor) -> Tensor:
-            query = self.encode(replace(part, query_x=x))
-            return self.run(params, query.query_x, query.support_x)
-
-        return predict

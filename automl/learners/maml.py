@@ -11,23 +11,26 @@ https://arxiv.org/abs/1810.09502); steps beyond those trained use the rates of t
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from automl.learners.inner_loop import InnerLoopLearner, InnerLoopOptions
+from automl.learners.base import LearnerOptions
+from automl.learners.inner_loop import UnrolledLearner, UnrolledOptions
 from automl.learners.layouts import Tensors
 
 
-class MamlOptions(InnerLoopOptions):
+class MamlOptions(UnrolledOptions):
     """`learned_rates`: a rate for each layer and step starts at `inner_rate` and is learned."""
 
     learned_rates: bool = False
 
 
-class Maml(InnerLoopLearner):
+class Maml(UnrolledLearner):
     """Model-agnostic meta-learning, first and second order."""
 
-    Options = MamlOptions
+    Options: ClassVar[type[LearnerOptions]] = MamlOptions
     options: MamlOptions
 
     def initial(self) -> Tensors:

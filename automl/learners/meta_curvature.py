@@ -1,0 +1,52 @@
+"""Meta-Curvature: learns, besides where to start, a linear transform of the inner gradient for every layer.
+
+Park & Oliva 2019, https://arxiv.org/abs/1902.03356. The gradient G of a weight (outputs, inputs, pixels)
+becomes
+
+    G ×₁ M_o ×₂ M_i ×₃ M_f
+
+with a learned matrix along each axis, which starts at the identity: a curvature of Kronecker form. Biases,
+scales and shifts have M_o alone; linear layers M_o and M_i.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from automl.learners.inner_loop import UnrolledLearner
+from automl.learners.layouts import Tensors
+
+
+class MetaCurvature(UnrolledLearner):
+    """MAML with a learned block-wise curvature."""
+
+    def initial(self) -> Tensors:
+        """Backbone, head, and `curvature.<parameter>.<axis>`, a square matrix per axis."""
+        network = super().initial()
+        matrices: Tensors = {}
+        for name, value in network.items():
+            for axis, size in enumerate(_axes(value.shape)):
+                matrices[f"curvature.{name}.{axis}"] = torch.eye(size)
+        return network | matrices
+
+    def change(self, step: int, name: str, gradient: Tensor) -> Tensor:
+        """α times the transformed gradient (…, *shape of the parameter)."""
+        shape = self.parameters[name].shape
+        axes = _axes(shape)
+        ahead = gradient.shape[: gradient.dim() - len(shape)]
+        value = gradient.reshape(*ahead, *axes)
+        for axis in range(len(axes)):
+            matrix = self.parameters[f"curvature.{name}.{axis}"]
+            where = len(ahead) + axis
+            value = (value.movedim(where, -1) @ matrix.T).movedim(-1, where)
+        return self.options.inner_rate * value.reshape(gradient.shape)
+
+
+def _axes(shape: torch.Size) -> list[int]:
+    """Outputs, inputs, pixels; as many as the parameter has."""
+    sizes = list(shape[:2])
+    return [*sizes, shape[2:].numel()] if len(shape) > 2 else sizes
+
+
+PLUGIN = MetaCurvature
