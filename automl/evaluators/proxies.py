@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from automl import plugins
-from automl.contracts import PROXY, Config, Context, Evaluator, RunError, UserError, derive_seed
+from automl.contracts import PROXY, Config, Context, Evaluator, RunError, Split, UserError, derive_seed
 from automl.evaluators import saved, training
 
 CHEAP = ("parameters", "synflow", "naswot")  # a few training steps; counting flops loads 3 s of code first
@@ -44,10 +44,9 @@ def training_batch(context: Context, size: int) -> tuple[Tensor, Tensor]:
     """`size` images and labels of the training data, the same ones for every trial of a task."""
     data = context.task.train
     generator = torch.Generator().manual_seed(derive_seed("proxies"))
-    chosen = torch.randperm(len(data), generator=generator)[:size]
-    x = torch.as_tensor(data.x)[chosen].to(context.device, torch.float32)
-    x = x.contiguous(memory_format=torch.channels_last)
-    return x, torch.as_tensor(data.y)[chosen].to(context.device)
+    chosen = torch.randperm(len(data), generator=generator)[:size].numpy()
+    batch = training.to_device(Split(data.x[chosen], data.y[chosen]), context.device)
+    return batch.x, batch.y
 
 
 def screen(evaluator: Evaluator, config: Config, context: Context, proxy: str) -> float:
