@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -27,7 +28,11 @@ from automl.supernets.health import (
     skip_limit,
 )
 
-GAP_IMAGES = 500  # validation images, at most, that the discretisation gap is measured on
+GAP_IMAGES = 250  # validation images, at most, that the discretisation gap is measured on
+STATISTICS = 128  # training images, at most, for the batch-norm statistics behind it
+SHARE = 0.1  # of the work of a search that readings may add, where their distance is not given
+STEP_WORK = 6  # forward passes that a step of a search is worth for each pair of images: two gradients
+READING_WORK = 25  # forward passes that an eigenvalue is worth for each of its images
 NUMBERS = (
     "train_loss",
     "validation_loss",
@@ -45,14 +50,15 @@ NUMBERS = (
 class HealthOptions(contracts.Options):
     """`eigenvalue_every`: epochs between two readings of eigenvalue and discretisation gap, 0 for none.
 
+    Without it every second epoch, or as seldom as keeps readings to about a tenth of the search.
     `eigenvalue_batch`: images of the fixed validation batch behind the Hessian. `on_collapse`: when an alarm
     rings, `stop` the search and derive from it as it is, go back to the last healthy genotype (`rollback`) or
     go on (`warn`). `rank_check`: random networks trained at the end to see how the supernet ranks them.
     """
 
     on_collapse: Literal["stop", "rollback", "warn"] = "rollback"
-    eigenvalue_every: int = Field(2, ge=0)
-    eigenvalue_batch: int = Field(64, ge=2)
+    eigenvalue_every: int | None = Field(None, ge=0)
+    eigenvalue_batch: int = Field(32, ge=2)
     alarms: AlarmOptions = DEFAULTS
     rank_check: int = Field(0, ge=0)
 
@@ -71,7 +77,8 @@ class Monitor:
         self.method, self.options = method, options
         self.with_alpha = "alpha" in method.architecture
         self.action = "warn" if type(method).selection else options.on_collapse
-        self.scorer = Scorer(method, train, validation, images=GAP_IMAGES)
+        self.scorer = Scorer(method, train, validation, images=GAP_IMAGES, statistics=STATISTICS)
+        self.every = cadence(len(train.y), options)
         self.batch = next(interleaved(validation, options.eigenvalue_batch))
         self.generator = torch.Generator().manual_seed(derive_seed(seed, "eigenvalue"))
         self.vector: Tensor | None = None
@@ -84,8 +91,7 @@ class Monitor:
         entry: dict[str, Any] = {"epoch": epoch, **seen}
         if self.with_alpha:
             entry |= self._architecture()
-            every = self.options.eigenvalue_every
-            if epoch and every and epoch % every == 0:
+            if epoch and self.every and epoch % self.every == 0:
                 entry |= self._gap(entry["genotype"]) | self._eigenvalue()
         self.epochs.append(entry)
         self.seconds += time.monotonic() - start
@@ -182,6 +188,14 @@ class Monitor:
         """Continue from what `state` gave."""
         self.epochs, self.vector, self.seconds = state["epochs"], state["vector"], state["seconds"]
         self.generator.set_state(state["generator"])
+
+
+def cadence(images: int, options: HealthOptions) -> int:
+    """Epochs between two readings of a search with so many pairs of images an epoch."""
+    if options.eigenvalue_every is not None:
+        return options.eigenvalue_every
+    reading = READING_WORK * options.eigenvalue_batch + 2 * (GAP_IMAGES + STATISTICS)
+    return max(2, math.ceil(reading / (SHARE * STEP_WORK * images)))
 
 
 def count_skips(supernet: Any, genotype: Config) -> tuple[int, int]:

@@ -27,9 +27,11 @@ class Scorer:
     class and taken at equal distances. The supernet stays as it was, buffers included.
     """
 
-    def __init__(self, method: WeightSharing, train: Images, validation: Images, *, images: int) -> None:
+    def __init__(
+        self, method: WeightSharing, train: Images, validation: Images, *, images: int, statistics: int
+    ) -> None:
         self.method = method
-        self.statistics = [x for x, _ in interleaved(train, STATISTICS)]
+        self.statistics = [x for x, _ in interleaved(train, statistics)]
         self.scored = list(interleaved(validation, images))
 
     @torch.no_grad()

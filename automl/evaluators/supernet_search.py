@@ -18,7 +18,7 @@ from automl.evaluators.recipe import NetworkOptions
 from automl.evaluators.supernet_health import HealthOptions, Monitor, count_skips, told
 from automl.evaluators.supernet_plan import Plan
 from automl.evaluators.supernet_rank import draw
-from automl.evaluators.supernet_scoring import SCORED, Scorer, Selecting
+from automl.evaluators.supernet_scoring import SCORED, STATISTICS, Scorer, Selecting
 from automl.evaluators.training import Images
 from automl.supernets.base import Batch, SearchOptions, Step, WeightSharing
 
@@ -97,7 +97,7 @@ class Search:
             seconds = self.plan.selection_seconds(self.genotypes())
         pairs = chain.from_iterable(iter(self.pairs, None))
         selecting = Selecting(
-            Scorer(self.method, self.train, self.validation, images=SCORED),
+            self.scorer(),
             lambda: self.one_step(self.method, next(pairs), 1.0),
             space=self.context.space,
             rng=random.Random(derive_seed(self.context.seed, "selection")),
@@ -110,9 +110,13 @@ class Search:
         count, seed = self.health.rank_check, derive_seed(self.context.seed, "rank")
         if not count:
             return []
-        scorer = Scorer(self.method, self.train, self.validation, images=SCORED)
+        scorer = self.scorer()
         drawn = draw(self.context.space, count, seed)
         return [{"config": config, "supernet": scorer.accuracy(scorer.path(config))} for config in drawn]
+
+    def scorer(self) -> Scorer:
+        """What scores networks with the shared weights."""
+        return Scorer(self.method, self.train, self.validation, images=SCORED, statistics=STATISTICS)
 
     def genotypes(self) -> list[Config]:
         """What may have to be trained after the search, the likeliest first."""

@@ -46,12 +46,13 @@ def alpha_product(method: WeightSharing, batch: Batch) -> Product:
 
 
 def largest_eigenvalue(
-    product: Product, start: Tensor, *, tolerance: float = 1e-2, most: int = 12
+    product: Product, start: Tensor, *, tolerance: float = 0.05, most: int = 12
 ) -> Eigenpair:
     """The most positive eigenvalue of the symmetric linear map `product`.
 
     `start` has the shape of the map's vectors; what is orthogonal to an eigenvector cannot find it. Ends when
-    the residual ‖Hv − λv‖ is below `tolerance` · |λ|, or after `most` products.
+    the residual ‖Hv − λv‖ is below `tolerance` · |λ|, or after `most` products; the error of λ is then of the
+    square of the tolerance.
     """
     basis = [start.flatten().double() / start.double().norm()]
     diagonal: list[Tensor] = []
