@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from automl.contracts import Config
 
-OPTIONS = {"depth": [1, 2, 3], "act": ["relu", "gelu"], "rate": [0.1, 0.01]}
+OPTIONS: dict[str, list[Any]] = {"depth": [1, 2, 3], "act": ["relu", "gelu"], "rate": [0.1, 0.01]}
 PLACES = np.array(list(product(*(range(len(values)) for values in OPTIONS.values()))), dtype=np.int8)
 ROWS = len(PLACES)
 CONFIG: Config = {"depth": 2, "act": "gelu", "rate": 0.1}
@@ -30,7 +32,7 @@ def arrays() -> dict[str, np.ndarray]:
     """All columns: `value_1..3` and `cost_1..3` (rising), `fresh`, `test`, and their twins by seed."""
     rng = np.random.default_rng(0)
     base = rng.permutation(ROWS) / ROWS
-    found = {f"value_{step}": 0.5 * base + 0.1 * step for step in (1, 2, 3)}
+    found: dict[str, np.ndarray] = {f"value_{step}": 0.5 * base + 0.1 * step for step in (1, 2, 3)}
     found |= {f"cost_{step}": step * (5.0 + np.arange(ROWS) % 4) for step in (1, 2, 3)}
     for name, shift in (("fresh", 0.3), ("test", 0.2)):
         seeds = 0.5 * base[:, None] + shift + 0.01 * np.arange(3)
@@ -51,7 +53,12 @@ def layout() -> dict[str, np.ndarray]:
 
 def write(path: Path, **changed: np.ndarray | None) -> Path:
     """The benchmark as a file; `changed` arrays replace others, None leaves one out."""
+    return save(path, {**layout(), **arrays(), **changed})
+
+
+def save(path: Path, named: Mapping[str, np.ndarray | None]) -> Path:
+    """An npz file of the arrays that are not None."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    all_arrays = {**layout(), **arrays(), **changed}
-    np.savez_compressed(path, **{name: array for name, array in all_arrays.items() if array is not None})
+    given: dict[str, Any] = {name: array for name, array in named.items() if array is not None}
+    np.savez_compressed(path, **given)
     return path

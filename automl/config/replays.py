@@ -21,7 +21,7 @@ def complete(draft: Draft, folder: Path, written: dict[str, Any]) -> None:
     """Fill in what a study of a benchmark file leaves out: space, `record` and `final`.
 
     A file beside the study becomes absolute; one below AUTOML_DATA keeps its name, which other
-    machines may find elsewhere. A file that is not found is left to `check`.
+    machines may find elsewhere.
     """
     for use in draft.plugins:
         if use.kind == "evaluators" and _simulated(use.name) and isinstance(use.options.get("file"), str):
@@ -37,8 +37,12 @@ def complete(draft: Draft, folder: Path, written: dict[str, Any]) -> None:
     if "final" not in written and isinstance(options, dict) and options.get("fresh"):
         draft.data["final"] = {"seeds": RETRAINED}
     if space is None and isinstance(options, dict) and isinstance(options.get("file"), str):
-        name = _space_of(options["file"])
-        draft.data |= {"space": {"name": name}} if name else {}
+        draft.data["space"] = {"name": options["file"]}
+        try:
+            draft.data["space"]["name"] = load_table(options["file"]).space_name or options["file"]
+        except UserError as error:
+            draft.refuse(("evaluator", "options", "file"), str(error))
+            draft.broken.add(("space",))
 
 
 def check(evaluator: PluginSpec, space: Space, metrics: list[Metric], path: KeyPath) -> Iterator[Mistake]:
@@ -63,14 +67,6 @@ def _located(name: str, folder: Path) -> str:
         if (base / name).is_file():
             return str((base / name).resolve())
     return name
-
-
-def _space_of(file: str) -> str | None:
-    """The shipped space that a table's configurations are of, else its own."""
-    try:
-        return load_table(file).space_name or file
-    except UserError:
-        return None
 
 
 def _simulated(name: Any) -> bool:

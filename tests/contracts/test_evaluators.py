@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 
 import pytest
-import toy_benchmark
 import torch
+import toy_benchmark
 from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
 from pydantic import ValidationError
 

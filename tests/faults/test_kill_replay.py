@@ -1,0 +1,62 @@
+"""SIGKILL of the driver while it replays: finished searches stay, the others run again from the beginning."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import toy_benchmark
+
+from automl.contracts import TrialState
+from automl.ledger import Ledger, Store, TrialRow
+from automl.recorder.audit import audit
+
+SEEDS = 20
+
+
+def _command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "automl.cli", *words]
+
+
+def _trials(store: Store) -> dict[str, TrialRow]:
+    with Ledger(store) as ledger:
+        campaign = ledger.latest("toytable")
+        return {row.id: row for row in ledger.trials(campaign=campaign.id)} if campaign else {}
+
+
+@pytest.mark.slow
+def test_driver_killed_in_the_midst_of_replays(store: Store, tmp_path: Path) -> None:
+    toy_benchmark.write(tmp_path / "toy.npz")
+    study = tmp_path / "toytable.yaml"
+    study.write_text(toy_benchmark.STUDY)
+    env = {**os.environ, "AUTOML_STORE": str(store.folder)}
+    run = _command("run", str(study), f"--set=seeds={SEEDS}", "--set=budget.device_seconds=1000")
+    process = subprocess.Popen(run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not _trials(store):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = _trials(store)
+    unfinished = 2 * SEEDS - len({row.search for row in kept.values()})
+    assert 0 < unfinished < 2 * SEEDS
+    assert {row.state for row in kept.values()} <= {TrialState.COMPLETE, TrialState.PRUNED}
+
+    done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    found = _trials(store)
+    assert all(found[name] == row for name, row in kept.items()), "no finished search was run again"
+    assert len({row.search for row in found.values()}) == 2 * SEEDS
+    with Ledger(store) as ledger:
+        campaign = ledger.latest("toytable")
+        assert campaign is not None and campaign.state == "finished"
+        audited = audit(store, ledger, campaign.id)
+        assert audited["trials"] == len(found)
+        assert not any(audited[key] for key in ("missing", "duplicate", "stuck", "different"))
+        assert sorted(opening.search for opening in ledger.openings(campaign.id)) == sorted(
+            row.id for row in ledger.searches(campaign.id)
+        )
