@@ -28,6 +28,7 @@ LONG_FUNCTIONS = {
 
 # Modules that make up one room together.
 ROOMS = {
+    "contracts": {"basics", "messages"},
     "space": {"parameters"},
 }
 ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}

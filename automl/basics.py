@@ -1,0 +1,88 @@
+"""Names, errors and small values that the contracts are made of. Use them from `automl.contracts`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+Scalar: TypeAlias = str | int | float | bool | None
+Config: TypeAlias = dict[str, Scalar]
+PROXY = "proxy_"  # begins the name of a metric that is a zero-cost proxy's score
+
+
+class UserError(Exception):
+    """A mistake of the user: the rule, the value, what to do. Exit code 2, no traceback."""
+
+
+class RunError(Exception):
+    """A failure while running: what failed, what is safe, how to go on. Exit code 1."""
+
+
+class TrialStopped(BaseException):
+    """Ends a trial from inside `Context.report`: pruned, out of budget, or past its deadline.
+
+    Not an `Exception`, so that an objective's own `except Exception` cannot swallow it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TrialState(StrEnum):
+    """Life of a trial: RUNNING until exactly one of the other three, for good."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+class Direction(StrEnum):
+    """Whether a metric's larger or smaller values are better."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is strictly better than `b`."""
+        return a > b if self is Direction.MAXIMIZE else a < b
+
+
+class Options(BaseModel):
+    """Base of every plug-in's options: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One objective: its name and direction. The first of a study is its primary metric."""
+
+    name: str
+    direction: Direction
+
+
+@dataclass(frozen=True)
+class PluginSpec:
+    """A plug-in by name with its options, as a study file writes it: `{name: {option: value}}`."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def derive_seed(*parts: str | int) -> int:
+    """A 31-bit seed that depends on every part and is equal in every process."""
+    text = json.dumps(parts).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") >> 1
+
+
+def digest(data: Any) -> str:
+    """Sha256 (hex) of plain JSON data, independent of key order."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
