@@ -74,9 +74,8 @@ class NetworkOptions(contracts.Options):
     @classmethod
     def _known(cls, proxies: list[str] | None) -> list[str] | None:
         known = plugins.names("proxies")
-        for name in proxies or ():
-            if ":" not in name and name not in known:
-                raise ValueError(plugins.unknown("proxy", name, known))
+        if any(":" not in name and name not in known for name in proxies or ()):
+            raise ValueError(f"proxies must be among {', '.join(known)}")
         return proxies
 
     @model_validator(mode="after")

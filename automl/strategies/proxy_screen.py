@@ -37,13 +37,18 @@ class ProxyScreenOptions(Options):
             return {name: {} if options is None else options for name, options in then.items()}
         return {then: {}} if isinstance(then, str) else then
 
+    @field_validator("proxy")
+    @classmethod
+    def _known(cls, proxy: str) -> str:
+        known = plugins.names("proxies")
+        if ":" not in proxy and proxy not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return proxy
+
     @model_validator(mode="after")
     def _fits(self) -> ProxyScreenOptions:
         if self.keep > self.draw:
-            raise ValueError(f"keep <= draw must hold, but got (keep={self.keep}, draw={self.draw})")
-        known = plugins.names("proxies")
-        if ":" not in self.proxy and self.proxy not in known:
-            raise ValueError(plugins.unknown("proxy", self.proxy, known))
+            raise ValueError(f"keep <= draw must hold for {self.keep} of {self.draw}")
         return self
 
     @property

@@ -11,11 +11,14 @@ import torch
 from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
 from torch import Tensor, nn
 
-from automl.contracts import Job, Outcome, PluginSpec, RunError, TrialState, UserError
+from automl.contracts import Job, Metric, Outcome, PluginSpec, RunError, TrialState, UserError
 from automl.evaluators import proxies
 from automl.evaluators.network import Network, NetworkOptions
 from automl.executors.worker import run_job
+from automl.metrics import DIRECTIONS
 from automl.searchspaces.nasbench201 import PLUGIN as CELL
+from automl.strategies.history import best, dominates
+from automl.strategies.searcher import Searcher
 
 torch.set_num_threads(1)
 OPTIONS = NetworkOptions(epochs=2, batch_size=32, channels=4)
@@ -73,9 +76,7 @@ def test_cheap_ones_that_cannot_score_a_network_are_left_out_those_asked_for_are
 
 
 def test_an_unknown_proxy_is_named():
-    with pytest.raises(
-        ValueError, match="proxy must be one of those there are, but got 'synflo'; did you mean"
-    ):
+    with pytest.raises(ValueError, match="proxies must be among fisher, flops"):
         NetworkOptions(proxies=["synflo"])
 
 
@@ -99,6 +100,26 @@ def test_a_score_that_is_not_finite_fails_the_trial(tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOML_PLUGINS", os.fspath(tmp_path))
     with pytest.raises(RunError, match="must be finite, but wild is inf"):
         proxies.screen(Network(OPTIONS), TINY_CONFIG, context(tmp_path), "wild")
+
+
+@pytest.mark.parametrize("strategy", ["regularized_evolution", "local_search"])
+def test_a_search_on_accuracy_and_resources(tmp_path, strategy):
+    """Real trainings: what is proposed after them fits, and no front is left by what dominates it."""
+    metrics = [Metric(name, DIRECTIONS[name]) for name in ("accuracy", "parameters", "flops", "latency")]
+    options = {"population": 3} if strategy == "regularized_evolution" else {}
+    search = Searcher(CELL, PluginSpec(strategy, options), PluginSpec("none"), metrics, 0)
+    evaluator = Network(NetworkOptions(epochs=1, channels=2, proxies=[]))
+    for number in range(6):
+        config = search.ask(number)
+        result = evaluator.evaluate(config, context(tmp_path / str(number), space=CELL, metrics=metrics))
+        assert list(result.values) == [metric.name for metric in metrics]
+        search.tell(number, TrialState.COMPLETE, list(result.values.values()))
+    told = search._history.complete
+    assert [len(entry.losses) for entry in told] == [4] * 6
+    assert told[0].losses[0] <= 0 < told[0].losses[1], "accuracy counts up, parameters down"
+    front = best(told)
+    assert not any(dominates(a.losses, b.losses) for a in told for b in front)
+    assert any(sum(told[5].config[e] != p.config[e] for e in p.config) == 1 for p in told[:5])
 
 
 class Silent:

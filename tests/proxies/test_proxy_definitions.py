@@ -114,8 +114,8 @@ def test_synflow_is_the_product_of_absolute_weights() -> None:
 def test_synflow_does_not_overflow_in_deep_networks() -> None:
     deep = nn.Sequential(nn.Flatten(), *[nn.Linear(64, 64, bias=False) for _ in range(60)])
     with torch.no_grad():
-        for layer in list(deep)[1:]:
-            layer.weight.fill_(1.0)  # 64^60 = 2^360 is beyond float32
+        for weight in deep.parameters():
+            weight.fill_(1.0)  # 64^60 = 2^360 is beyond float32
     assert score("synflow", deep, (torch.randn(2, 1, 8, 8), torch.zeros(2))) == 60 * 64.0**61
 
 
@@ -128,7 +128,7 @@ def test_fisher_by_a_mask_on_each_channel(images: tuple[Tensor, Tensor], inplace
 
     def loss() -> float:
         hidden = functional.relu(conv(images[0]) * masks[0]).flatten(1)
-        return float(functional.cross_entropy(linear(hidden) * masks[1], images[1], reduction="sum"))
+        return float(functional.cross_entropy(linear(hidden) * masks[1], images[1], reduction="sum").detach())
 
     expected = sum(float(slopes(loss, mask).square().sum()) for mask in masks) / (2 * N)
     network = nn.Sequential(conv, nn.ReLU(inplace=inplace), nn.Flatten(), linear)
@@ -180,7 +180,8 @@ def test_naswot_counts_relus_that_are_functions(images: tuple[Tensor, Tensor]) -
             self.first, self.last = network[1], network[3]
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.last(functional.relu(self.first(x.flatten(1))))  # type: ignore[no-any-return]
+            logits: Tensor = self.last(functional.relu(self.first(x.flatten(1))))
+            return logits
 
     assert score("naswot", Functional(), images) == score("naswot", network, images)
 
