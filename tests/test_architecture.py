@@ -55,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "learners": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
     "strategies": SPACE | {"plugins"},
-    "evaluators": WORKER | {"benchmarks", "learners", "proxies", "supernets"},
+    "evaluators": WORKER | {"benchmarks", "data", "learners", "proxies", "supernets"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER | {"strategies", "stopping", "data", "evaluators"},
     "ledger": BASE,
@@ -82,6 +82,7 @@ HELD = {
     "cronsim": {"schedule", "config"},
     "plotly": {"report"},
     "torch": {
+        "data",  # episodes.py: tasks are drawn straight into tensors
         "evaluators",
         "learners",
         "proxies",

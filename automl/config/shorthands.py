@@ -54,7 +54,7 @@ def expand(raw: dict[str, Any], metric_directions: Mapping[str, str]) -> Draft:
     if isinstance(data.get("task"), dict):
         data["task"] = _without_nulls(data["task"])
         _expand_metrics(draft, data["task"], metric_directions)
-        _expand_nulls(data["task"], "split")
+        _expand_nulls(data["task"], "split", "episodes")
     _expand_nulls(data, "budget", "final", "schedule")
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):

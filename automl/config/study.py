@@ -32,16 +32,33 @@ class SplitSpec(Part):
     seed: Seed = 0
 
 
+class EpisodesSpec(Part):
+    """Few-shot tasks: `ways` classes (none for functions), `shots` and `queries` examples of each.
+
+    Selection and test use `count` fixed episodes; `rotations` makes four classes of each.
+    """
+
+    ways: int | None = Field(
+        default=None, ge=2, description="write how many classes an episode has, such as 5"
+    )
+    shots: int = Field(default=1, ge=1, description="write how many examples are given, such as 1")
+    queries: int = Field(default=15, ge=1, description="write how many examples are asked for, such as 15")
+    count: int = Field(default=600, ge=2, description="write how many fixed episodes judge, such as 600")
+    rotations: bool = False
+
+
 class TaskSpec(Part):
     """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`.
 
-    `target`: the column of a table to predict, by default its last.
+    `target`: the column of a table to predict, by default its last. With `episodes` the parts of the
+    split share no class, and are drawn from as few-shot tasks.
     """
 
     dataset: str | None = Field(None, description="write a dataset's name or a file")
     target: str | None = Field(None, description="write the name of the table's target column")
     metrics: list[Metric] = Field(min_length=1, description="write a metric's name, such as accuracy")
     split: SplitSpec = SplitSpec()
+    episodes: EpisodesSpec | None = None
 
 
 class SpaceSpec(Part):

@@ -14,16 +14,19 @@ from automl.contracts import Split, UserError
 class Dataset:
     """All rows of a dataset, as they are before splitting and standardising.
 
-    `x`: (n, C, H, W) numbers for images, a DataFrame of n rows for tables; `y`: (n,). `classes`:
-    the number of classes when `y` holds 0 … classes-1, 0 for numeric targets, None to let the
-    study's metrics decide. `test`: the official test part, if there is one.
+    `x`: (n, C, H, W) numbers for images, a DataFrame of n rows for tables; `y`: (n,). For functions,
+    each row is one: `x` (n, points, d), `y` (n, points). `classes`: the number of classes when `y` holds
+    0 … classes-1, 0 for numeric targets, None to let the study's metrics decide. `test`: the official test
+    part, if there is one. `parts` (classes,): for few-shot tasks, the official part of each class: 0 train,
+    1 validation, 2 test.
     """
 
     x: Any
     y: np.ndarray
-    kind: Literal["image", "table"]
+    kind: Literal["image", "table", "functions"]
     classes: int | None = None
     test: Split | None = None
+    parts: np.ndarray | None = None
 
 
 def check_dataset(dataset: object, name: str) -> Dataset:
@@ -38,6 +41,9 @@ def check_dataset(dataset: object, name: str) -> Dataset:
         parts.append(("test", dataset.test.x, dataset.test.y))
     for part, x, y in parts:
         where = f"{name!r} ({part} rows)"
+        if dataset.kind == "functions":
+            _check_functions(x, y, where)
+            continue
         if np.ndim(y) != 1 or len(x) != len(y):
             raise UserError(
                 f"a dataset must have one target a row, but {where} has {len(x)} rows and targets of "
@@ -50,6 +56,16 @@ def check_dataset(dataset: object, name: str) -> Dataset:
         else:
             _check_table(x, where)
     return dataset
+
+
+def _check_functions(x: Any, y: Any, where: str) -> None:
+    if np.ndim(x) != 3 or np.shape(y) != np.shape(x)[:2] or len(y) == 0:
+        raise UserError(
+            f"functions must be x of shape (n, points, d) with y of shape (n, points), but {where} has "
+            f"{np.shape(x)} and {np.shape(y)}; reshape them"
+        )
+    if not np.isfinite(x).all() or not np.isfinite(y).all():
+        raise UserError(f"points must be finite, but {where} has nan or infinite ones; correct the data")
 
 
 def _check_images(x: Any, where: str) -> None:

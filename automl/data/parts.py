@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from automl.contracts import Split, UserError
-from automl.data import sources, targets
+from automl import metrics
+from automl.contracts import EpisodeSpec, Split, UserError
+from automl.data import few_shot, sources, targets
 from automl.data.dataset import Dataset
 from automl.data.splits import Indices, split_rows
 
@@ -28,10 +29,16 @@ class Parts:
     digest: str
     mean: np.ndarray | None
     std: np.ndarray | None
+    episodes: EpisodeSpec | None = None
 
     def split(self, rows: np.ndarray) -> Split:
-        """A standardised copy of `rows`; nothing in it refers to other rows."""
-        return self.prepared(Split(_take(self.dataset.x, rows), self.dataset.y[rows]))
+        """A standardised copy of `rows`; nothing in it refers to other rows.
+
+        Parts of few-shot tasks have different classes, and each numbers its own from 0.
+        """
+        y = self.dataset.y[rows]
+        own = few_shot.relabelled(y) if self.episodes is not None and y.ndim == 1 else y
+        return self.prepared(Split(_take(self.dataset.x, rows), own))
 
     def prepared(self, data: Split) -> Split:
         """`data` with images standardised by the training rows, as float32; tables as they are."""
@@ -53,18 +60,60 @@ def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
     names = [metric["name"] for metric in spec.get("metrics") or []]
     dataset, classes = _encoded(raw, names, name)
     split = {**SPLIT, **(spec.get("split") or {})}
-    held = 0.0 if dataset.test is not None else split["test"]
-    rows = split_rows(dataset.y, classes, split["validation"], held, split["seed"])
+    drawn = spec.get("episodes")
+    episodes = None if drawn is None else few_shot.episode_spec(drawn, dataset.kind)
+    _check_kind(dataset, episodes is not None, name)
+    if episodes is not None and dataset.kind == "image":
+        fractions = (split["validation"], split["test"], split["seed"])
+        rows = few_shot.split_classes(dataset.y, dataset.parts, *fractions)
+        classes = len(np.unique(dataset.y[rows.train]))
+    else:
+        held = 0.0 if dataset.test is not None else split["test"]
+        rows = split_rows(dataset.y, classes, split["validation"], held, split["seed"])
     mean, std = _statistics(dataset.x, rows.train) if dataset.kind == "image" else (None, None)
-    return Parts(name, dataset, classes, rows, _digest(dataset, rows), mean, std)
+    parts = Parts(name, dataset, classes, rows, _digest(dataset, rows), mean, std, episodes)
+    _check_episodes(parts)
+    return parts
+
+
+def _check_episodes(parts: Parts) -> None:
+    """Raise `UserError` unless every part that is there holds an episode."""
+    for rows in (parts.rows.train, parts.rows.validation, parts.rows.test):
+        if parts.episodes is not None and len(rows):
+            y = parts.dataset.y[rows]
+            own = few_shot.relabelled(y) if y.ndim == 1 else y
+            few_shot.check(own, parts.episodes, parts.dataset.kind)
+
+
+def _check_kind(dataset: Dataset, episodic: bool, name: str) -> None:
+    if episodic and dataset.kind == "table":
+        raise UserError(
+            f"task.episodes needs images with classes or a family of functions, but {name!r} is a table; "
+            "remove task.episodes, or name another dataset"
+        )
+    if episodic and dataset.test is not None:
+        raise UserError(
+            f"few-shot parts must share no class, but {name!r} has an official test part with all of them; "
+            "name a dataset without one"
+        )
+    if episodic and dataset.parts is not None:
+        few_shot.check_official(dataset.parts, dataset.classes or 0, name)
+    if not episodic and dataset.kind == "functions":
+        raise UserError(
+            f"functions are learnt from a few points each, but task.episodes is not set for {name!r}; write "
+            "task.episodes: {shots: 10, queries: 10}, for instance"
+        )
 
 
 def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, int]:
+    if raw.kind == "functions":
+        metrics.check(names, 0)
+        return raw, 0
     count = len(raw.y)
     together = raw.y if raw.test is None else np.concatenate([raw.y, raw.test.y])
     y, classes = targets.encode(together, raw.classes, names, name)
     test = None if raw.test is None else Split(raw.test.x, y[count:])
-    return Dataset(raw.x, y[:count], raw.kind, classes, test), classes
+    return Dataset(raw.x, y[:count], raw.kind, classes, test, raw.parts), classes
 
 
 def _take(x: Any, rows: np.ndarray) -> Any:

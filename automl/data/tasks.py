@@ -35,16 +35,17 @@ def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
 
 
 def _task(parts: Parts) -> Task:
-    x = parts.dataset.x
-    shape = x.shape[1:] if parts.dataset.kind == "image" else (x.shape[1],)
+    x, kind = parts.dataset.x, parts.dataset.kind
+    shape = {"image": x.shape[1:], "functions": x.shape[2:]}.get(kind, x.shape[1:2])
     return Task(
         name=parts.name,
-        kind=parts.dataset.kind,
+        kind=kind,
         shape=tuple(int(size) for size in shape),
         classes=parts.classes,
         train=parts.split(parts.rows.train),
         validation=parts.split(parts.rows.validation),
         digest=parts.digest,
+        episodes=parts.episodes,
     )
 
 

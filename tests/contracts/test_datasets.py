@@ -29,9 +29,12 @@ def dataset(name: str) -> Dataset:
 
 
 def spec(name: str, **split) -> dict:
-    metric = "r2" if dataset(name).classes == 0 else "accuracy"
+    found = dataset(name)
+    metric = "r2" if found.classes == 0 else "accuracy"
     split = {"validation": 0.2, "test": 0.2, "seed": 0} | split
-    return {"dataset": name, "metrics": [{"name": metric, "direction": "maximize"}], "split": split}
+    drawn = {"shots": 5, "queries": 5} if found.kind == "functions" else None
+    metrics = [{"name": metric, "direction": "maximize"}]
+    return {"dataset": name, "metrics": metrics, "split": split, "episodes": drawn}
 
 
 def rows(x) -> list[bytes]:
@@ -65,8 +68,10 @@ def test_its_task_is_complete_disjoint_and_repeatable(name):
     official = len(found.test) if found.test else 0
     assert len(task.train) + len(task.validation) + len(test) == len(found.y) + official
     assert len(test) == official or not official
-    assert np.shape(task.train.x)[1:] == task.shape == np.shape(test.x)[1:]
-    assert task.train.y.dtype == test.y.dtype == (np.int64 if task.classes else np.float64)
+    points = 1 if task.kind == "functions" else 0
+    assert np.shape(task.train.x)[1 + points :] == task.shape == np.shape(test.x)[1 + points :]
+    number = np.float32 if task.kind == "functions" else np.float64
+    assert task.train.y.dtype == test.y.dtype == (np.int64 if task.classes else number)
     if task.kind == "image":
         assert task.train.x.dtype == test.x.dtype == np.float32
         assert np.abs(task.train.x.mean(axis=(0, 2, 3), dtype=float)).max() < 1e-3
