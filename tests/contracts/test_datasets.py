@@ -16,7 +16,7 @@ from automl.data.dataset import Dataset, check_dataset
 from automl.data.sealed import open_test
 
 NAMES = plugins.names("datasets")
-MANY = 5000  # rows; above it the parts are compared by their sizes alone
+MANY = 3000  # rows; above it the parts are compared by their sizes alone
 
 
 def dataset(name: str) -> Dataset:
