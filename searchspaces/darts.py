@@ -4,8 +4,11 @@ Liu, Simonyan & Yang 2019, https://arxiv.org/abs/1806.09055: 10^18 genotypes. Th
 which `reference: darts` trains, is the cell that the paper found on CIFAR-10 with order 2 (figures 4, 5).
 """
 
+from functools import partial
+
 from automl.searchspaces.darts_cells import DARTS_OPERATIONS, EDGE_NAMES, Description, from_genotype
 from automl.searchspaces.darts_network import DartsNetwork
+from automl.searchspaces.darts_supernet import Supernet
 
 DESCRIPTION = Description(dict.fromkeys(EDGE_NAMES, DARTS_OPERATIONS))
 DARTS_V2 = from_genotype(
@@ -31,4 +34,4 @@ DARTS_V2 = from_genotype(
     ],
 )
 
-PLUGIN = DESCRIPTION.space(default=DARTS_V2, network=DartsNetwork)
+PLUGIN = DESCRIPTION.space(default=DARTS_V2, network=DartsNetwork, supernet=partial(Supernet, DESCRIPTION))

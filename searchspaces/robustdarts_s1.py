@@ -5,8 +5,11 @@ the full space, dropping the weakest ones step by step, left on each edge. The p
 authors' code (https://github.com/automl/RobustDARTS, src/spaces.py).
 """
 
+from functools import partial
+
 from automl.searchspaces.darts_cells import EDGE_NAMES, Description
 from automl.searchspaces.darts_network import DartsNetwork
+from automl.searchspaces.darts_supernet import Supernet
 
 SKIP, MAX, AVG = "skip_connect", "max_pool_3x3", "avg_pool_3x3"
 SEP_3, DIL_3, DIL_5 = "sep_conv_3x3", "dil_conv_3x3", "dil_conv_5x5"
@@ -24,4 +27,4 @@ REDUCE = [
 ]
 DESCRIPTION = Description(dict(zip(EDGE_NAMES, [*NORMAL, *REDUCE], strict=True)))
 
-PLUGIN = DESCRIPTION.space(network=DartsNetwork)
+PLUGIN = DESCRIPTION.space(network=DartsNetwork, supernet=partial(Supernet, DESCRIPTION))

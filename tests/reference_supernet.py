@@ -1,0 +1,126 @@
+"""The DARTS family's supernet as the paper writes it: every operation of every edge, one after the other.
+
+The readable definition that the fast supernet is tested and measured against. It is made from a fast supernet
+and holds that one's parameters, with batch-norm statistics of its own.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from automl.searchspaces.darts_cells import CELL_EDGES, Description, Edge
+from automl.searchspaces.darts_mixed import MixedCell
+from automl.searchspaces.darts_operations import FactorizedReduce, operation
+from automl.searchspaces.darts_supernet import Supernet
+
+
+class MixedOperation(nn.Module):
+    """s₁ o₁(x) + s₂ o₂(x) + … on one edge; with partial channels, x's rest beside it, shuffled."""
+
+    def __init__(self, names: tuple[str, ...], channels: int, stride: int, partial: int) -> None:
+        super().__init__()
+        self.names, self.stride, self.partial = names, stride, partial
+        self.operations = nn.ModuleDict(
+            {
+                name: operation(name, channels // partial, stride, affine=False, searched=True)
+                for name in names
+                if name != "none"
+            }
+        )
+
+    def forward(self, x: Tensor, strengths: dict[str, Tensor]) -> Tensor:
+        """(N, C, H, W) and the strengths of what is active to (N, C, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        mixed, rest = x.tensor_split([x.shape[1] // self.partial], 1)
+        zero = torch.zeros_like(mixed[:, :, :: self.stride, :: self.stride])
+        total = zero
+        for name in self.names:
+            if name in strengths:
+                value = zero if name == "none" else self.operations[name](mixed)
+                total = total + strengths[name] * value
+        if self.partial == 1:
+            return total
+        if self.stride > 1:
+            rest = functional.max_pool2d(rest, 2, ceil_mode=True)
+        weight = sum(strengths.values(), torch.zeros_like(x[0, 0, 0, 0]))
+        joined = torch.cat([total, weight * rest], 1)
+        number, channels, height, width = joined.shape
+        groups = joined.view(number, self.partial, channels // self.partial, height, width)
+        return groups.transpose(1, 2).reshape(number, channels, height, width)
+
+
+class ReferenceCell(nn.Module):
+    """A cell of mixed operations."""
+
+    def __init__(self, cell: MixedCell, description: Description) -> None:
+        super().__init__()
+        self.kind, self.preprocess = cell.kind, cell.preprocess
+        self.edges = nn.ModuleDict()
+        for edge in CELL_EDGES:
+            if edge.kind == cell.kind:
+                names, channels = description.mixed[edge.name], cell.channels * cell.partial
+                mixed = MixedOperation(names, channels, edge.stride, cell.partial)
+                for name, module in mixed.operations.items():
+                    self._share(module, cell, edge, name)
+                self.edges[edge.name] = mixed
+
+    @staticmethod
+    def _share(module: nn.Module, cell: MixedCell, edge: Edge, name: str) -> None:
+        """Give `module` the parameters of `cell` for the same operation."""
+        if not list(module.parameters()):
+            return
+        fan = cell.fans[edge.source]
+        part, place = fan.parts[name], fan.nodes[name].index(edge.node)
+        if isinstance(module, FactorizedReduce):
+            module.even.weight, module.odd.weight = part.even[place].weight, part.odd[place].weight
+            return
+        pairs = [(module, part)]
+        if name.startswith("sep_conv"):
+            pairs = [(module[0], part.first), (module[1], part.second)]
+        for (_, depthwise, pointwise, _), fast in pairs:
+            depthwise.weight = fast.depthwise[place].weight
+            pointwise.weight = fast.pointwise[place].weight
+
+    def forward(self, first: Tensor, second: Tensor, strengths: dict[str, dict[str, Tensor]]) -> Tensor:
+        """The outputs of the last two cells to (N, 4·channels, H', W')."""
+        states = self.preprocess(first, second)
+        for node in range(2, 6):
+            sources = range(node)
+            names = [f"{self.kind}_{source}_{node}" for source in sources]
+            states.append(
+                sum(
+                    self.edges[name](states[source], strengths[name])
+                    for source, name in zip(sources, names, strict=True)
+                )
+            )
+        return torch.cat(states[2:], 1)
+
+
+class ReferenceSupernet(nn.Module):
+    """The same function of images, strengths and weights as `fast`."""
+
+    def __init__(self, fast: Supernet) -> None:
+        super().__init__()
+        self.edges, self.operations = fast.edges, fast.operations
+        self.description = fast.description
+        self.stem, self.classifier = fast.stem, fast.classifier
+        self.cells = nn.ModuleList(ReferenceCell(cell, fast.description) for cell in fast.cells)
+        self.to(next(fast.parameters()).dtype)
+
+    def forward(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) and (edges, operations) to logits (N, classes)."""
+        table = self.description.table if active is None else active & self.description.table
+        named = {
+            edge: {
+                name: strengths[row, column]
+                for column, name in enumerate(self.operations)
+                if table[row, column]
+            }
+            for row, edge in enumerate(self.edges)
+        }
+        first = second = self.stem(x)
+        for cell in self.cells:
+            first, second = second, cell(first, second, named)
+        logits: Tensor = self.classifier(second.mean((2, 3)))
+        return logits
