@@ -47,6 +47,21 @@ class EpisodeSampler:
         """The next `tasks` episodes."""
         return self._draw(tasks, self.generator)
 
+    def examples(self, count: int) -> tuple[Tensor, Tensor]:
+        """Inputs (count, *shape) and targets (count,) of the whole part, as if there were no episodes.
+
+        Images come with their class in 0 … classes-1, points of functions with their value.
+        """
+        if self.functions:
+            task = torch.randint(len(self.x), (count,), generator=self.generator).to(self.device)
+            point = torch.randint(self.x.shape[1], (count,), generator=self.generator).to(self.device)
+            return self.x[task, point], self.y[task, point]
+        drawn = torch.randint(self.classes, (count,), generator=self.generator)
+        classes, turns = drawn // self.turns, drawn % self.turns
+        place = (torch.rand(count, generator=self.generator) * self.counts[classes]).long()
+        x = self.x[self.rows[classes, place].to(self.device)]
+        return (_turned(x, turns.to(self.device)) if self.turns > 1 else x), drawn.to(self.device)
+
     def fixed(self, count: int, batch: int, *, name: str = "fixed") -> Iterator[Episodes]:
         """The first `count` of an endless list of episodes, `batch` at a time.
 
@@ -105,7 +120,7 @@ def _rows_of_classes(y: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def _turned(x: Tensor, turns: Tensor) -> Tensor:
-    """`x` (tasks, ways, n, C, H, W), each way turned by its number of quarter turns (tasks, ways)."""
+    """`x` (*, …, C, H, W) with its leading dimensions turned by that many quarter turns each (*)."""
     for turn in range(1, TURNS):
         chosen = turns == turn
         x[chosen] = torch.rot90(x[chosen], turn, (-2, -1))

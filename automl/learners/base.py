@@ -44,7 +44,8 @@ class Learner(ABC):
 
     `kinds`: the kinds of tasks it can learn. `joint`: it learns from ordinary batches of all classes
     (`set_classes`, then `joint_step`) instead of episodes (`meta_step`). `trained_by_episodes`: false when
-    it does not learn from episodes. `adaptation_steps`: it adapts step by step, so that the error after 1,
+    it does not learn from episodes. `any_ways`: episodes may have other ways than it was made for.
+    `adaptation_steps`: it adapts step by step, so that the error after 1,
     3, 5 steps means something. `formulation` says how the last call ran its tasks. Raises `UserError` for
     tasks it cannot learn.
     """
@@ -53,6 +54,7 @@ class Learner(ABC):
     kinds: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     trained_by_episodes: ClassVar[bool] = True
     joint: ClassVar[bool] = False
+    any_ways: ClassVar[bool] = False
     adaptation_steps: ClassVar[bool] = False
 
     def __init__(self, options: LearnerOptions, backbone: Backbone, *, ways: int, seed: int) -> None:

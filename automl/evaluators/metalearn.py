@@ -1,0 +1,143 @@
+"""Meta-train one learner, and judge it on fixed episodes of classes or functions it has never seen.
+
+A parameter of the space named like one of the options, the learner's own included, sets that option for its
+trial.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from automl import contracts, plugins
+from automl.contracts import Config, Context, EpisodeSpec, Metric, Result, Split, Task, UserError
+from automl.data.episodes import EpisodeSampler
+from automl.evaluators import metalearn_scores as scores
+from automl.evaluators.metalearn_training import MetaTraining, load_learner
+from automl.learners.base import LearnerOptions
+
+
+class MetaLearnOptions(contracts.Options):
+    """The learner by name, its backbone, and how it is meta-trained; all other options are the learner's own.
+
+    `backbone` auto: `mlp` for functions, `conv4` for images. `transductive`: a query's batch-norm statistics
+    come from the query batch, not from the support set. A meta-iteration takes `meta_batch` episodes, or a
+    batch of `batch_size` for learners that train on all classes at once; `train_ways`, `train_shots` and
+    `train_queries` are the task's own unless set. Every `report_every` meta-iterations the metric is taken on
+    `validation_episodes` fixed episodes. `deadline` is in wall seconds.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    learner: str = "maml"
+    backbone: Literal["auto", "conv4", "resnet12", "mlp"] = "auto"
+    width: int = Field(32, ge=1)
+    transductive: bool = False
+    meta_batch: int = Field(4, ge=1)
+    batch_size: int = Field(64, ge=2)
+    iterations: int = Field(1000, ge=1)
+    report_every: int = Field(100, ge=1)
+    validation_episodes: int = Field(200, ge=2)
+    train_ways: int | None = Field(None, ge=2)
+    train_shots: int | None = Field(None, ge=1)
+    train_queries: int | None = Field(None, ge=1)
+    deadline: float = Field(3600, gt=0)
+
+    @model_validator(mode="after")
+    def _check_learner(self) -> MetaLearnOptions:
+        try:
+            self.learner_options()
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def learner_options(self) -> LearnerOptions:
+        """The options of the learner. Raises `UserError` for an unknown learner or option."""
+        learner = plugins.load("learners", self.learner)
+        try:
+            options: LearnerOptions = learner.Options.model_validate(self.model_extra or {})
+        except ValidationError as error:
+            mistakes = [
+                f"{'.'.join(map(str, item['loc']))}: {item['msg']}, but got {item['input']!r}"
+                for item in error.errors()
+            ]
+            known = [*MetaLearnOptions.model_fields, *learner.Options.model_fields]
+            raise UserError(f"{'; '.join(mistakes)}; known options: {', '.join(known)}") from error
+        return options
+
+    def adjusted(self, config: Config) -> MetaLearnOptions:
+        """These options with those that `config` sets. Raises `UserError` for a value out of range."""
+        try:
+            return MetaLearnOptions.model_validate({**self.model_dump(), **config})
+        except ValidationError as error:
+            raise UserError(
+                f"a parameter must be an option of the learner {self.learner!r} with a value it takes, but "
+                f"{error.errors()[0]['msg']}; change the search space"
+            ) from error
+
+    def training_episodes(self, spec: EpisodeSpec) -> EpisodeSpec:
+        """How training episodes are drawn."""
+        return EpisodeSpec(
+            ways=self.train_ways or spec.ways,
+            shots=self.train_shots or spec.shots,
+            queries=self.train_queries or spec.queries,
+            rotations=spec.rotations,
+        )
+
+
+class MetaLearn:
+    """The evaluator `metalearn`. Its value is the metric on validation episodes after the last iteration."""
+
+    Options: ClassVar[type[contracts.Options]] = MetaLearnOptions
+    needs_data: ClassVar[bool] = True
+    needs_episodes: ClassVar[bool] = True
+    builder: ClassVar[Literal["network", "supernet"] | None] = None
+    one_shot: ClassVar[bool] = False
+
+    def __init__(self, options: MetaLearnOptions) -> None:
+        self.options = options
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        """Meta-train and report every `report_every` iterations; the state is kept at each report.
+
+        With `context.final` the learner is left in `<workdir>/model`. Raises `UserError` before any training
+        when the learner cannot learn these tasks, `RunError` when the loss stops being finite.
+        """
+        options = self.options.adjusted(config)
+        run = MetaTraining(options, context)
+        run.train()
+        names = [metric.name for metric in context.metrics]
+        validation = run.validate(names)
+        seen = scores.measure(run.learner, run.familiar(), names[:1])
+        if context.final:
+            run.save(config)
+        found = {
+            f"train_{names[0]}": seen[names[0]].mean,
+            f"{names[0]}_low": validation[names[0]].low,
+            f"{names[0]}_high": validation[names[0]].high,
+            "train_loss": run.loss,
+        }
+        return Result({name: validation[name].mean for name in names}, found)
+
+    def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
+        """Metrics on the fixed episodes of `data` of the learner saved in the folder `model`.
+
+        Each comes with its 95 % interval over the episodes (`_low`, `_high`) and, where the learner adapts
+        step by step, its value after 1, 3, 5 and 10 steps (`_after_1` …).
+        """
+        learner, spec = load_learner(model), scores.episodes_of(task)
+        sampler = EpisodeSampler(data, spec, kind=task.kind, seed=scores.seed(task))
+        episodes = list(sampler.fixed(spec.count, scores.BATCH, name="test"))
+        names = [metric.name for metric in metrics]
+        found: dict[str, float] = {}
+        for name, value in scores.measure(learner, episodes, names).items():
+            found |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
+        for steps in scores.STEPS if learner.adaptation_steps else ():
+            after = scores.measure(learner, episodes, names, steps=steps)
+            found |= {f"{name}_after_{steps}": value.mean for name, value in after.items()}
+        return found
+
+
+PLUGIN = MetaLearn
