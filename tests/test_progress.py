@@ -109,3 +109,16 @@ def test_progress_by_name() -> None:
     assert isinstance(progress_for("auto"), LogProgress)  # standard error is no terminal here
     with pytest.raises(UserError, match="progress must be auto, live, log, quiet, but got 'loud'"):
         progress_for("loud")
+
+
+def test_hundreds_of_searches_stay_readable() -> None:
+    searches = [
+        status(arm=arm, seed=seed, best=seed / 100, state="finished" if seed < 30 else "waiting")
+        for seed in range(300)
+        for arm in ("random", "tpe")
+    ]
+    assert "best 0 to 2.99 in 300 of 300 searches" in summary(searches)
+    assert len(summary(searches)) < 200
+    shown = rendered(searches).splitlines()
+    assert len(shown) == 3 and "30 of 300 finished" in shown[1]
+    assert summary([status(best=None)] * 9).endswith("best –")

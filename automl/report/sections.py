@@ -13,7 +13,7 @@ from automl.report.comparison import BASELINE, LEVELS
 from automl.report.pictures import cell_picture
 from automl.report.wording import COMPARED, Units, plural, seconds, test_set
 
-CARDS = 12  # winners of an arm that are shown
+CARDS = 8  # winners of an arm that are shown
 LINES = 5  # seeds that are listed with a winner
 
 

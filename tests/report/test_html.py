@@ -182,3 +182,27 @@ def test_conditional_and_mixed_parameters():
     assert set(axes) == {"model", "rate", "flag", "depth", "accuracy, %"}  # "one" never changes
     notes = {note["text"] for note in figure["layout"]["annotations"]}
     assert {"not used", "a", "b", "True", "False"} <= notes
+
+
+def test_hundreds_of_seeds_become_medians_and_quartiles():
+    ledger = fake({"random": RANDOM, "tpe": RANDOM}, seeds=range(101))
+    for arm, shift in (("random", 0.0), ("tpe", 0.1)):
+        for seed in range(101):
+            search = ledger.search(arm, seed)
+            ledger.trial(search, 0, [0.3], cost=10)
+            ledger.trial(search, 1, [0.4 + seed / 1000 + shift], cost=10, config={"x": seed})
+    page = html(collect(ledger, ID))
+    figures = figures_of(page)
+    low, high, middle = figures["plot-anytime"]["data"][:3]
+    assert (low["y"][-1], middle["y"][-1], high["y"][-1]) == pytest.approx((42.5, 45, 47.5))
+    assert middle["y"][0] == pytest.approx(30) and len(middle["x"]) == 300
+    box = figures["plot-levels"]["data"][0]
+    assert len(figures["plot-levels"]["data"]) == 1, "no fresh and no test values"
+    found = {key: sorted(box[key]) for key in ("lowerfence", "q1", "median", "q3", "upperfence")}
+    assert found["median"] == pytest.approx([45, 55]) and found["q1"] == pytest.approx([42.5, 52.5])
+    assert found["lowerfence"] == pytest.approx([40.5, 50.5])
+    assert figures["plot-levels"]["layout"]["height"] < 500
+    for figure in figures.values():
+        go.Figure(figure)
+    assert "median over seeds" in page and page.count("<article") == 16
+    assert "and 93 other configurations" in page
