@@ -111,6 +111,18 @@ def test_the_dataset_loads(files: Path) -> None:
     assert (task.kind, task.shape, task.classes) == ("table", (2,), 2)
 
 
+def test_the_table_can_be_searched(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    exec(compile((files / "my_table.py").read_text(), "my_table.py", "exec"), {})
+    (files / "study.yaml").write_text(
+        "name: mine\ntask: {metric: accuracy}\nbudget: {device_seconds: 90}\n"
+        "evaluator: {lookup: {file: my_table.npz, value: accuracy, cost: seconds}}\n"
+    )
+    study = load_study(files / "study.yaml")
+    assert study.space is not None
+    assert plugins.load_space(study.space.model_dump()).size() == 6
+
+
 def commands() -> list[str]:
     """Every `automl …` line of the README: shell blocks, and code in running text and tables."""
     shell = "\n".join(block for language, block in BLOCKS if language == "bash")
