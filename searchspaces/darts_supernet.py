@@ -1,6 +1,7 @@
 """The supernet of the DARTS family: every operation on every edge, mixed by strengths (Liu et al. 2019).
 
-A node is the sum over its edges e and their operations o of s(e, o) · o(state).
+A node is the sum over its edges e and their operations o of s(e, o) · o(state). What all edges from one state
+have in common is computed once, see `automl.searchspaces.mixed`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,31 @@ import torch
 from torch import Tensor, nn
 
 from automl.contracts import Config
-from automl.searchspaces.darts_cells import CELL_EDGES, KINDS, NODES, Description
-from automl.searchspaces.darts_mixed import PASSED, MixedCell, Plan
-from automl.searchspaces.darts_network import STEM, CellPlace, DartsStem
+from automl.searchspaces.darts_cells import CELL_EDGES, KINDS, Description
+from automl.searchspaces.darts_network import STEM, CellPlace, DartsStem, Preprocess
+from automl.searchspaces.mixed_cell import MixedNodes, Plan, Row, make_plans
 from automl.searchspaces.operations import check_image, image_memory
 from automl.space import Space
+
+ROWS = [Row(*edge) for edge in CELL_EDGES]
+
+
+class MixedCell(nn.Module):
+    """One cell with all operations on all edges."""
+
+    def __init__(self, description: Description, place: CellPlace, partial: int) -> None:
+        super().__init__()
+        self.kind = KINDS[place.reduction]
+        self.preprocess = Preprocess(place, affine=False)
+        edges = [edge for edge in CELL_EDGES if edge.kind == self.kind]
+        mixed = {Row(*edge): description.mixed[edge.name] for edge in edges}
+        strides = {edge.source: edge.stride for edge in edges}
+        self.nodes = MixedNodes(mixed, list(strides.values()), place.channels, partial)
+
+    def forward(self, first: Tensor, second: Tensor, plan: Plan) -> Tensor:
+        """The outputs of the last two cells to (N, 4·channels, H', W')."""
+        states = self.nodes(self.preprocess(first, second), plan)
+        return torch.cat(states[2:], 1)
 
 
 class Supernet(nn.Module):
@@ -47,35 +68,15 @@ class Supernet(nn.Module):
 
     def forward(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
         """(N, C, H, W) and (edges, operations) to (N, classes); see `automl.supernets.base.Supernet`."""
-        plans = self._plans(strengths, self.description.table if active is None else active)
+        table = self.description.table
+        active = table if active is None else active & table
+        plans = make_plans(ROWS, self.operations, strengths, active)
         first = second = self.stem(image_memory(x))
         for cell in self.cells:
             assert isinstance(cell, MixedCell)
             first, second = second, cell(first, second, plans[cell.kind])
         logits: Tensor = self.classifier(second.mean((2, 3)))
         return logits
-
-    def _plans(self, strengths: Tensor, active: Tensor) -> dict[str, Plan]:
-        """What each state of each kind of cell sends, with strengths that all cells of a kind share."""
-        rows = {edge: row for row, edge in enumerate(CELL_EDGES)}
-        table = (active & self.description.table).tolist()
-        total = (strengths * active.to(strengths.device)).sum(1, keepdim=True)
-        extended = torch.cat([strengths, total], 1)
-        entries: list[tuple[str, int, str, list[int]]] = []
-        flat: list[int] = []
-        for kind in KINDS:
-            for source in range(NODES[-1]):
-                edges = [edge for edge in CELL_EDGES if (edge.kind, edge.source) == (kind, source)]
-                for column, name in enumerate([*self.operations, PASSED]):
-                    used = [edge for edge in edges if name != "none" and mixes(table[rows[edge]], column)]
-                    if used:
-                        entries.append((kind, source, name, [edge.node for edge in used]))
-                        flat += [rows[edge] * extended.shape[1] + column for edge in used]
-        plans: dict[str, Plan] = {kind: {} for kind in KINDS}
-        chosen = torch.split(extended.flatten()[flat], [len(nodes) for *_, nodes in entries])
-        for (kind, source, name, nodes), strength in zip(entries, chosen, strict=True):
-            plans[kind].setdefault(source, {})[name] = nodes, strength
-        return plans
 
     def allowed(self, space: Space) -> Tensor:
         """(edges, operations), bool: what `space` leaves of the softmax of each edge."""
@@ -91,8 +92,3 @@ class Supernet(nn.Module):
         """(edges, operations), bool: the operations of a genotype."""
         value: Tensor = self.description.path(config)
         return value
-
-
-def mixes(row: list[bool], column: int) -> bool:
-    """Whether an edge has the operation in `column`; behind the last one: any."""
-    return row[column] if column < len(row) else any(row)

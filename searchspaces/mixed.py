@@ -1,24 +1,25 @@
-"""What supernets share: separable convolutions of several edges at once, sums over edges, partial channels.
+"""Operations on the edges from one state of a supernet's cell, all at once.
 
 All edges from one state take the same input, so their convolutions of one kind work on one wide image, and
-its ReLU, poolings and their normalisations are computed once. An edge's strengths scale its normalised
-values, and `combine` adds them up.
+its ReLU, poolings and their normalisations are computed once. Strengths scale the normalised values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
 from torch.nn import functional
 
-from automl.contracts import UserError
+from automl.searchspaces.darts_operations import Noise
 from automl.searchspaces.kernels import depthwise, pointwise
 from automl.searchspaces.normalise import Norm
 from automl.searchspaces.operations import image_memory
+from automl.searchspaces.sums import Part
+
+Use: TypeAlias = tuple[list[int], Tensor]  # nodes, and the strength for each of them
 
 
 class Separables(nn.Module):
@@ -63,6 +64,48 @@ class DoubleSeparables(nn.Module):
         return value
 
 
+class Convolutions(nn.Module):
+    """BN(conv(·)) on each of several edges."""
+
+    def __init__(self, edges: int, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(channels, channels, kernel, padding=kernel // 2, bias=False) for _ in range(edges)
+        )
+        self.norm = Norm(channels, edges)
+
+    def forward(self, x: Tensor, edges: list[int] | None = None, scale: Tensor | None = None) -> Tensor:
+        """ReLU'd (N, C, H, W) to (N, T·C, H, W), a part for each of `edges` (None: all)."""
+        weight = weights(self.layers, range(len(self.layers)) if edges is None else edges)
+        value: Tensor = self.norm(functional.conv2d(x, weight, padding=weight.shape[-1] // 2), scale, edges)
+        return value
+
+
+class Reductions(nn.Module):
+    """Skip connections of stride 2 on several edges: 1×1 convolutions of even and of odd pixels, BN."""
+
+    def __init__(self, edges: int, channels: int) -> None:
+        super().__init__()
+        odd = channels // 2
+        self.even = nn.ModuleList(nn.Conv2d(channels, channels - odd, 1, bias=False) for _ in range(edges))
+        self.odd = nn.ModuleList(nn.Conv2d(channels, odd, 1, bias=False) for _ in range(edges))
+        self.norm = Norm(channels, edges)
+
+    def forward(self, x: Tensor, edges: list[int] | None = None, scale: Tensor | None = None) -> Tensor:
+        """ReLU'd (N, C, H, W) to (N, T·C, ⌈H/2⌉, ⌈W/2⌉), a part for each of `edges` (None: all)."""
+        chosen = range(len(self.even)) if edges is None else edges
+        height, width = (size % 2 for size in x.shape[2:])
+        shifted = functional.pad(x, (0, width, 0, height))[:, :, 1:, 1:]
+        halves: list[tuple[Tensor, ...]] = []
+        for image, layers in ((x, self.even), (shifted, self.odd)):
+            weight = weights(layers, chosen)
+            half = functional.conv2d(image_memory(image[:, :, ::2, ::2]), weight)
+            halves.append(half.chunk(len(chosen), 1))
+        wide = torch.cat([part for pair in zip(*halves, strict=True) for part in pair], 1)
+        value: Tensor = self.norm(image_memory(wide), scale, edges)
+        return value
+
+
 class Pool(nn.Module):
     """BN(pooling 3×3), computed once for all edges from a state."""
 
@@ -97,111 +140,73 @@ def average_pool(x: Tensor, stride: int = 1) -> Tensor:
     return mean
 
 
-class Part(NamedTuple):
-    """Values for the nodes `targets`: one part each of a wide image, or one image times their `scale`."""
+class Source:
+    """A state as the operations want it, each form made once."""
 
-    value: Tensor
-    targets: list[int]
-    scale: Tensor | None = None
+    def __init__(self, state: Tensor, stride: int) -> None:
+        self.state, self.stride = state, stride
+        self._found: dict[tuple[int, bool], Tensor] = {}
 
-
-def combine(parts: Sequence[Part]) -> dict[int, Tensor]:
-    """The sum of the parts for each node."""
-    if not parts:
-        return {}
-    tensors = [t for part in parts for t in (part.value, part.scale) if t is not None]
-    layout = [(tuple(part.targets), part.scale is not None) for part in parts]
-    sums = _Combine.apply(layout, *tensors)  # type: ignore[no-untyped-call]
-    return dict(zip(_targets(layout), sums, strict=True))
-
-
-Layout = list[tuple[tuple[int, ...], bool]]  # for each part: its nodes, whether it has a scale
-
-
-def _targets(layout: Layout) -> list[int]:
-    return sorted({target for targets, _ in layout for target in targets})
-
-
-class _Combine(Function):
-    """The sums as one node of the graph: the slope of a wide image is the nodes' slopes side by side."""
-
-    @staticmethod
-    def forward(ctx: Any, layout: Layout, *tensors: Tensor) -> tuple[Tensor, ...]:
-        ctx.layout = layout
-        left = iter(tensors)
-        wide: dict[tuple[int, ...], Tensor] = {}
-        shared: list[tuple[tuple[int, ...], Tensor, Tensor]] = []
-        fresh = set()  # whose sum is memory of its own
-        for targets, scaled in layout:
-            value = next(left)
-            if scaled:
-                shared.append((targets, value, next(left)))
-            elif targets in wide:
-                wide[targets] = wide[targets].add_(value) if targets in fresh else wide[targets] + value
-                fresh.add(targets)
+    def positive(self, copies: int = 1, *, dilated: bool = False) -> Tensor:
+        """ReLU of the state, `copies` times side by side; for strided dilated kernels what they see of it."""
+        thin = dilated and self.stride > 1
+        if (copies, thin) not in self._found:
+            if copies > 1:
+                value = torch.cat([self.positive(dilated=dilated)] * copies, 1)
+            elif thin:
+                value = image_memory(self.positive()[:, :, :: self.stride, :: self.stride])
             else:
-                wide[targets] = value
-        ctx.save_for_backward(*(tensor for _, value, scale in shared for tensor in (value, scale)))
-        sums: dict[int, Tensor] = {}
-        for targets, total in wide.items():
-            for target, piece in zip(targets, total.chunk(len(targets), 1), strict=True):
-                _add(sums, target, piece)
-        for targets, value, scale in shared:
-            for target, factor in zip(targets, scale.unbind(), strict=True):
-                if target in sums:
-                    sums[target].addcmul_(value, factor)
-                else:
-                    sums[target] = value * factor
-        return tuple(sums[target] for target in _targets(layout))
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        slopes = {target: image_memory(g) for target, g in zip(_targets(ctx.layout), gradients, strict=True)}
-        saved, wide = iter(ctx.saved_tensors), dict[tuple[int, ...], Tensor]()
-        found: list[Tensor | None] = [None]
-        for targets, scaled in ctx.layout:
-            if not scaled:
-                if targets not in wide:
-                    wide[targets] = torch.cat([slopes[target] for target in targets], 1)
-                found.append(wide[targets])
-                continue
-            value, scale, place = next(saved), next(saved), len(found)
-            found.append(_weighted(slopes, targets, scale) if ctx.needs_input_grad[place] else None)
-            found.append(_products(slopes, targets, value) if ctx.needs_input_grad[place + 1] else None)
-        return tuple(found)
+                value = functional.relu(self.state)
+            self._found[copies, thin] = value
+        return self._found[copies, thin]
 
 
-def _add(sums: dict[int, Tensor], target: int, piece: Tensor) -> None:
-    if target in sums:
-        sums[target].add_(piece)
-    else:
-        sums[target] = piece.clone(memory_format=torch.channels_last)
+class Fan(nn.Module):
+    """All operations on the edges from one state to later nodes of its cell. Without `none`."""
 
+    def __init__(self, mixed: dict[int, tuple[str, ...]], channels: int, stride: int) -> None:
+        """`mixed`: the operations by node."""
+        super().__init__()
+        self.stride = stride
+        names = dict.fromkeys(name for names in mixed.values() for name in names)
+        self.nodes = {name: [node for node, names in mixed.items() if name in names] for name in names}
+        self.parts = nn.ModuleDict()
+        for name, nodes in self.nodes.items():
+            part = self._part(name, len(nodes), channels)
+            self.parts.update({name: part} if part is not None else {})
 
-def _weighted(slopes: dict[int, Tensor], targets: Sequence[int], scale: Tensor) -> Tensor:
-    factors = scale.unbind()
-    total = slopes[targets[0]] * factors[0]
-    for target, factor in zip(targets[1:], factors[1:], strict=True):
-        total = torch.addcmul(total, slopes[target], factor)
-    return total
+    def _part(self, name: str, edges: int, channels: int) -> nn.Module | None:
+        part: nn.Module | None = None  # the identity
+        kernel, stride = name[-1], self.stride
+        if name.endswith("pool_3x3"):
+            part = Pool(channels, max_pool if name.startswith("max") else average_pool, stride)
+        elif name.startswith("sep_conv"):
+            part = DoubleSeparables(edges, channels, int(kernel), stride=stride)
+        elif name.startswith("dil_conv"):  # strided, it gets the pixels it sees alone: `Source.positive`
+            part = Separables(edges, channels, int(kernel), dilation=1 if stride > 1 else 2)
+        elif name == "noise":
+            part = Noise(stride)
+        elif name.startswith("nor_conv"):
+            part = Convolutions(edges, channels, int(kernel))
+        elif stride > 1:
+            part = Reductions(edges, channels)
+        return part
 
-
-def _products(slopes: dict[int, Tensor], targets: Sequence[int], value: Tensor) -> Tensor:
-    flat = value.permute(0, 2, 3, 1).flatten()
-    return torch.stack([torch.dot(slopes[target].permute(0, 2, 3, 1).flatten(), flat) for target in targets])
-
-
-def working_channels(channels: int, partial: int) -> int:
-    """Channels that pass through the operations. Raises `UserError` unless `partial` divides `channels`."""
-    if partial < 1 or channels % partial:
-        raise UserError(
-            f"a supernet's channels must be a multiple of its partial, but got channels={channels} and "
-            f"partial={partial}; choose others"
-        )
-    return channels // partial
-
-
-def shuffle(x: Tensor, groups: int) -> Tensor:
-    """Interleave the channels of `groups` equal parts (Zhang et al. 2018, ShuffleNet)."""
-    count, channels, height, width = x.shape
-    return x.reshape(count, groups, channels // groups, height, width).transpose(1, 2).flatten(1, 2)
+    def forward(self, state: Tensor, uses: dict[str, Use]) -> list[Part]:
+        """What the operations in `uses` add to which nodes."""
+        source, found = Source(state, self.stride), []
+        for name, (nodes, strengths) in uses.items():
+            if name == "noise":  # drawn for each edge
+                values = [image_memory(self.parts[name](state)) for _ in nodes]
+                found += [Part(value, [nodes[i]], strengths[i : i + 1]) for i, value in enumerate(values)]
+            elif name not in self.parts:
+                found.append(Part(state, nodes, strengths))
+            elif isinstance(self.parts[name], Pool):
+                found.append(Part(self.parts[name](state), nodes, strengths))
+            else:
+                copies = len(nodes) if "_conv" in name and not name.startswith("nor_") else 1
+                wide = source.positive(copies, dilated=name.startswith("dil_conv"))
+                places = [self.nodes[name].index(node) for node in nodes]
+                edges = places if len(nodes) < len(self.nodes[name]) else None
+                found.append(Part(self.parts[name](wide, edges, strengths), nodes))
+        return found

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl.searchspaces.darts_cells import CELL_EDGES, Description, Edge
-from automl.searchspaces.darts_mixed import MixedCell
 from automl.searchspaces.darts_operations import FactorizedReduce, operation
-from automl.searchspaces.darts_supernet import Supernet
+from automl.searchspaces.darts_supernet import MixedCell, Supernet
 
 
 class MixedOperation(nn.Module):
@@ -59,8 +58,9 @@ class ReferenceCell(nn.Module):
         self.edges = nn.ModuleDict()
         for edge in CELL_EDGES:
             if edge.kind == cell.kind:
-                names, channels = description.mixed[edge.name], cell.channels * cell.partial
-                mixed = MixedOperation(names, channels, edge.stride, cell.partial)
+                mixed = MixedOperation(
+                    description.mixed[edge.name], cell.nodes.channels, edge.stride, cell.nodes.partial
+                )
                 for name, module in mixed.operations.items():
                     self._share(module, cell, edge, name)
                 self.edges[edge.name] = mixed
@@ -70,7 +70,7 @@ class ReferenceCell(nn.Module):
         """Give `module` the parameters of `cell` for the same operation."""
         if not list(module.parameters()):
             return
-        fan = cell.fans[edge.source]
+        fan = cell.nodes.fans[edge.source]
         part, place = fan.parts[name], fan.nodes[name].index(edge.node)
         if isinstance(module, FactorizedReduce):
             module.even.weight, module.odd.weight = part.even[place].weight, part.odd[place].weight
