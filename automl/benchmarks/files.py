@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 import zlib
@@ -41,6 +42,11 @@ def find_file(name: str, folders: tuple[Path, ...] = (Path(),)) -> Path:
 
 def _subfolders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+
+
+def file_digest(name: str) -> str:
+    """Sha256 (hex) of the benchmark file `name`."""
+    return hashlib.sha256(find_file(name).read_bytes()).hexdigest()
 
 
 def array_names(path: Path) -> list[str]:

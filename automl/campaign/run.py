@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from automl import plugins, provenance
+from automl.benchmarks import file_digest
 from automl.campaign.lease import Lease, held
 from automl.campaign.planning import plan_searches
 from automl.campaign.pool import Pool
@@ -69,6 +70,9 @@ def _campaign_row(ledger: Ledger, study: Study, fresh: bool, task: Task | None) 
     facts = provenance.collect(Path(study.source))
     if task is not None:
         facts["data"] = {"name": task.name, "digest": task.digest}
+    elif is_simulated(study.evaluator):
+        file = study.evaluator.options["file"]
+        facts["data"] = {"name": Path(file).name, "digest": file_digest(file)}
     return ledger.create_campaign(study.name, study.to_json(), study.digest(), facts), False
 
 

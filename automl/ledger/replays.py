@@ -13,6 +13,7 @@ from automl.contracts import Replayed, RunError
 from automl.ledger.database import Database
 from automl.ledger.rows import SearchRow
 from automl.ledger.tables import campaigns, openings, reports, searches, trials
+from automl.ledger.trials import storable
 
 
 class Replays:
@@ -31,7 +32,7 @@ class Replays:
         finished = time.time()
         rows = [_trial_row(search.id, number, trial) for number, trial in enumerate(played)]
         reported = [report for row in rows for report in row.pop("reports")]
-        ended = {"state": "finished", "reason": reason, "winner": winner, "finished_at": finished}
+        ended = {"state": "finished", "reason": storable(reason), "winner": winner, "finished_at": finished}
 
         def work(connection: sa.Connection) -> bool:
             owner = sa.select(campaigns.c.token).where(campaigns.c.id == search.campaign)
@@ -101,8 +102,8 @@ def _trial_row(search: str, told: int, trial: Replayed) -> dict[str, Any]:
         "metrics": outcome.metrics,
         "attributes": {},
         "device_seconds": outcome.device_seconds,
-        "reason": outcome.reason,
-        "traceback": outcome.traceback,
+        "reason": storable(outcome.reason),
+        "traceback": storable(outcome.traceback),
         "artifacts": [],
         "workdir": None,
         "host": outcome.host,

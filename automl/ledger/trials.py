@@ -210,8 +210,8 @@ class Trials(Queries):
             "new_metrics": outcome.metrics,
             "new_derived": outcome.derived,
             "new_attributes": attributes,
-            "new_reason": _storable(outcome.reason),
-            "new_traceback": _storable(outcome.traceback),
+            "new_reason": storable(outcome.reason),
+            "new_traceback": storable(outcome.traceback),
             "new_artifacts": outcome.artifacts,
             "new_host": outcome.host,
             "new_device": outcome.device,
@@ -231,6 +231,6 @@ class Trials(Queries):
         return self._db.write(work)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text without what SQL text cannot hold: NUL and lone surrogates."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -16,7 +16,7 @@ from toy_benchmark import STUDY
 from automl.benchmarks import load_table
 from automl.campaign import run_campaign
 from automl.config import load_study
-from automl.contracts import RunError, TrialState
+from automl.contracts import Outcome, Replayed, Report, RunError, TrialState
 from automl.data.sealed import open_test_column
 from automl.evaluators.lookup import Lookup
 from automl.ledger import Ledger, Store
@@ -155,20 +155,28 @@ def test_an_interrupted_campaign_runs_only_what_is_missing(
     assert report(store, campaign.id)["summary"] == whole["summary"]
 
 
-def test_another_driver_fences_this_one(store: Store) -> None:
-    with Ledger(store) as first, Ledger(store) as second:
+def test_another_driver_fences_this_one(any_store: Store) -> None:
+    with Ledger(any_store) as first, Ledger(any_store) as second:
+        outcome = Outcome(TrialState.COMPLETE, 2.5, values=[0.5], reason="a\0b")
+        played = Replayed("trial", 0, {"x": 1}, 7, outcome, [Report(1, 0.4, 1.5)], 1.0, 2.0)
         row = first.create_campaign("fenced", {"arms": {}}, "d", {})
         search = first.add_search(row.id, "random", 0)
         first.acquire(row.id, "host:1:1")
         second.acquire(row.id, "host:2:2", lease=-1.0)
         with pytest.raises(RunError, match="taken over"):
-            first.finish_replay(search, [], "done", None)
-        assert second.finish_replay(search, [], "done", None)
+            first.finish_replay(search, [played], "done", None)
+        assert not first.trials(search=search.id)
+        assert second.finish_replay(search, [played], "done", None)
         assert not second.finish_replay(search, [], "again", None)
         assert first.searches(row.id)[0].reason == "done"
+        (written,) = first.trials(search=search.id)
+        assert (written.values, written.device_seconds, written.told) == ([0.5], 2.5, 0)
+        (reported,) = first.reports(search=search.id)[written.id]
+        assert (reported.step, reported.value, reported.device_seconds) == (1, 0.4, 1.5)
 
 
-def test_openings_that_never_got_values_are_taken_up_again(ledger: Ledger) -> None:
+def test_openings_that_never_got_values_are_taken_up_again(any_ledger: Ledger) -> None:
+    ledger = any_ledger
     campaign = ledger.create_campaign("sealed", {}, "d", {}).id
     names = [row.id for row in ledger.add_searches(campaign, [("random", 0), ("random", 1)])]
     first = ledger.open_tests(dict.fromkeys(names, "winner"))
