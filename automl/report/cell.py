@@ -1,6 +1,8 @@
 """A picture of a cell: its nodes in a row, and an arrow with its operation for every edge.
 
-For configurations whose parameters are named `edge_<source>_<target>`.
+For configurations whose parameters are named `edge_<source>_<target>`, and for pairs of cells as in DARTS:
+`normal_<source>_<target>` and `reduce_<source>_<target>` beside `normal_inputs_<target>` and so on, where
+nodes 0 and 1 are the outputs of the two cells before, and the output is all other nodes side by side.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from matplotlib import rc_context
@@ -20,22 +23,28 @@ from automl.report.look import PALETTE
 
 INK, FAINT, SOFT = "#1b1b1b", "#9a9a9a", "#6b6b6b"
 INCHES = 1.0  # between two neighbouring nodes; all coordinates below are in this unit
+WIDER = 1.3  # times that where a cell has many nodes
 ROOM = 0.42  # around the outermost nodes and arcs
-_EDGE = re.compile(r"edge_(\d+)_(\d+)")
+HEADING = 0.35  # above each of several cells
+_EDGE = re.compile(r"(edge|normal|reduce)_(\d+)_(\d+)")
+_INPUTS = re.compile(r"(normal|reduce)_inputs_\d+")
 _PLAIN = {"none": FAINT, "skip_connect": SOFT}
+_BEFORE = {0: "k−2", 1: "k−1"}  # nodes of a DARTS cell that are outputs of earlier cells
+
+Edges = dict[tuple[int, int], str]
 
 
 def draw_cell(space: Any, config: Mapping[str, Any]) -> str:
-    """SVG text of the cell `config`; the name of `space` (`{"name": …}`), where it has one, is its title.
+    """SVG text of the cells of `config`; the name of `space` (`{"name": …}`), if it has one, is its title.
 
     Edges without an operation (`none`) are dotted. Raises `UserError` for a configuration that is no cell.
     """
-    edges = _edges(config)
-    colours = _colours(edges.values())
-    last = max(target for _, target in edges)
-    bends = {edge: _bend(*edge) for edge in edges}
-    low, high = min(0.0, *bends.values()) - ROOM, max(0.0, *bends.values()) + ROOM
-    width = last + 2 * ROOM
+    cells = _cells(config)
+    colours = _colours(operation for edges in cells.values() for operation in edges.values())
+    rows = [_Row.of(kind, edges) for kind, edges in cells.items()]
+    wider = 1.0 if "edge" in cells else WIDER
+    last = max(row.last for row in rows)
+    width, height = last + 2 * ROOM, sum(row.high - row.low for row in rows)
     style: Any = {
         "svg.hashsalt": "cell",
         "svg.fonttype": "none",
@@ -43,32 +52,71 @@ def draw_cell(space: Any, config: Mapping[str, Any]) -> str:
         "font.size": 9.5,
     }
     with rc_context(style):
-        figure = Figure(figsize=(INCHES * width, INCHES * (high - low)))
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set(xlim=(-ROOM, last + ROOM), ylim=(low, high))
-        axes.set_axis_off()
-        for edge, operation in edges.items():
-            _draw_edge(axes, edge, bends[edge], operation, colours[operation])
-        for node in range(last + 1):
-            _draw_node(axes, node, {0: "in", last: "out"}.get(node, str(node)))
+        figure = Figure(figsize=(INCHES * wider * width, INCHES * height))
+        top = 1.0
+        for row in rows:
+            part = (row.high - row.low) / height
+            top -= part
+            axes = figure.add_axes((0.0, top, 1.0, part))
+            axes.set(xlim=(-ROOM, last + ROOM), ylim=(row.low, row.high))
+            axes.set_axis_off()
+            row.draw(axes, colours, wider)
         buffer = io.StringIO()
         title = space.get("name", "cell") if isinstance(space, Mapping) else "cell"
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
     return buffer.getvalue()
 
 
-def _edges(config: Mapping[str, Any]) -> dict[tuple[int, int], str]:
-    found = {}
+@dataclass(frozen=True)
+class _Row:
+    """One cell, from `low` to `high` with the room around it."""
+
+    kind: str
+    edges: Edges
+    bends: dict[tuple[int, int], float]
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, kind: str, edges: Edges) -> _Row:
+        bends = {edge: _bend(*edge) for edge in edges}
+        heading = 0.0 if kind == "edge" else HEADING
+        low, high = min(0.0, *bends.values()) - ROOM, max(0.0, *bends.values()) + ROOM + heading
+        return cls(kind, edges, bends, low, high)
+
+    @property
+    def last(self) -> int:
+        return max(target for _, target in self.edges)
+
+    def draw(self, axes: Axes, colours: Mapping[str, str], wider: float) -> None:
+        for edge, operation in self.edges.items():
+            # the apex of arc3 is at rad / 2 of its length
+            rad = -2 * self.bends[edge] / ((edge[1] - edge[0]) * wider)
+            _draw_edge(axes, edge, (self.bends[edge], rad), operation, colours[operation])
+        alone = self.kind == "edge"
+        names = {0: "in", self.last: "out"} if alone else _BEFORE
+        for node in range(self.last + 1):
+            _draw_node(axes, node, names.get(node, str(node)), soft=not alone and node in _BEFORE)
+        if not alone:
+            heading = {"normal": "normal cell", "reduce": "reduction cell"}[self.kind]
+            left, top = -ROOM + 0.08, self.high - 0.1
+            axes.text(left, top, heading, color=INK, ha="left", va="top", fontweight="bold")
+
+
+def _cells(config: Mapping[str, Any]) -> dict[str, Edges]:
+    """Edges with their operations, by kind of cell."""
+    found: dict[str, Edges] = {}
     for name, operation in config.items():
         match = _EDGE.fullmatch(name)
-        if match is None or int(match[1]) >= int(match[2]):
+        if match is not None and int(match[2]) < int(match[3]):
+            found.setdefault(match[1], {})[int(match[2]), int(match[3])] = str(operation)
+        elif not _INPUTS.fullmatch(name):
             raise UserError(
                 f"a cell has parameters edge_<source>_<target>, source < target, but got {name!r}"
             )
-        found[int(match[1]), int(match[2])] = str(operation)
-    if not found:
-        raise UserError("a cell has parameters edge_<source>_<target>, but got none")
-    return dict(sorted(found.items()))
+    if not found or ("edge" in found and len(found) > 1):
+        raise UserError("a cell has parameters edge_<source>_<target>, or those of DARTS, but got neither")
+    return {kind: dict(sorted(edges.items())) for kind, edges in sorted(found.items())}
 
 
 def _colours(operations: Iterable[str]) -> dict[str, str]:
@@ -89,14 +137,16 @@ def _bend(source: int, target: int) -> float:
     return -0.55 * span + 0.15 if source % 2 else 0.65 * (span - 1)
 
 
-def _draw_edge(axes: Axes, edge: tuple[int, int], bend: float, operation: str, colour: str) -> None:
-    source, target = edge
+def _draw_edge(
+    axes: Axes, edge: tuple[int, int], shape: tuple[float, float], operation: str, colour: str
+) -> None:
+    (source, target), (bend, rad) = edge, shape
     middle = (source + target) / 2
     quiet = operation == "none"
     arrow = FancyArrowPatch(
         (source, 0),
         (target, 0),
-        connectionstyle=f"arc3,rad={-2 * bend / (target - source)}",  # its apex is at rad / 2 of its length
+        connectionstyle=f"arc3,rad={rad}",
         arrowstyle="-" if quiet else "-|>",
         linestyle=(0, (1, 2.5)) if quiet else "-",
         linewidth=1.1 if quiet else 1.8,
@@ -123,8 +173,11 @@ def _draw_edge(axes: Axes, edge: tuple[int, int], bend: float, operation: str, c
     )
 
 
-def _draw_node(axes: Axes, node: int, text: str) -> None:
+def _draw_node(axes: Axes, node: int, text: str, *, soft: bool) -> None:
+    colour = SOFT if soft else INK
     axes.plot(
-        [node], [0], "o", markersize=23, color="white", markeredgecolor=INK, markeredgewidth=1.3, zorder=3
+        [node], [0], "o", markersize=23, color="white", markeredgecolor=colour, markeredgewidth=1.3, zorder=3
     )
-    axes.text(node, 0, text, color=INK, ha="center", va="center_baseline", fontweight="bold", zorder=4)
+    size = 8.0 if soft else 9.5
+    label = axes.text(node, 0, text, color=colour, ha="center", va="center_baseline", fontsize=size, zorder=4)
+    label.set_fontweight("bold")

@@ -9,8 +9,8 @@ from automl.contracts import UserError
 
 
 def cell_picture(space: Any, config: Mapping[str, Any] | None) -> str | None:
-    """SVG text of a cell (parameters named `edge_<source>_<target>`); None for any other configuration."""
-    if not config or not all(name.startswith("edge_") for name in config):
+    """SVG text of a cell, or of the two of DARTS (see `report.cell`); None for any other configuration."""
+    if not config or not all(name.startswith(("edge_", "normal_", "reduce_")) for name in config):
         return None
     from automl.report.cell import draw_cell  # matplotlib takes a while to import
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import random
+import re
 import xml.etree.ElementTree as ElementTree
 from typing import Any
 
 import pytest
 
+from automl import plugins
 from automl.contracts import UserError
 from automl.report.cell import _colours, draw_cell
+from automl.report.pictures import cell_picture
 
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 CELL = {
@@ -62,8 +66,31 @@ def test_text_is_escaped() -> None:
     assert any("$x$" in text for text in texts(svg))
 
 
+def test_both_cells_of_darts_are_drawn() -> None:
+    """Two edges into each node, one arrow and one label for each; the parameters of inputs are no edges."""
+    config = plugins.load("spaces", "darts").sample(random.Random(0))
+    picture = cell_picture({"name": "darts"}, config)
+    assert picture is not None
+    found = texts(picture)
+    assert "normal cell" in found and "reduction cell" in found
+    assert [found.count(node) for node in ("k−2", "k−1", "2", "5", "in", "out")] == [2, 2, 2, 2, 0, 0]
+    operations = [str(value) for name, value in config.items() if "inputs" not in name]
+    assert len(operations) == 16
+    heads = [re.sub(r"(\d)x(\d)", r"\1×\2", name).replace("_", " ").rpartition(" ")[0] for name in operations]
+    assert sum(found.count(head) for head in set(heads)) == 16
+    assert cell_picture(None, {"normal_inputs_3": "0,1"}) is None
+
+
 @pytest.mark.parametrize(
-    "config", [{}, {"lr": 0.1}, {"edge_1_0": "none"}, {"edge_1_1": "none"}, {**CELL, "depth": 2}]
+    "config",
+    [
+        {},
+        {"edge_0_1": "none", "normal_0_2": "none"},
+        {"lr": 0.1},
+        {"edge_1_0": "none"},
+        {"edge_1_1": "none"},
+        {**CELL, "depth": 2},
+    ],
 )
 def test_what_is_no_cell_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="edge_<source>_<target>"):
