@@ -5,18 +5,26 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
+from fake_context import FakeContext, image_task
+from torch import Tensor, nn
 from torch.nn import functional
 
 from automl import plugins
-from automl.space import Space
+from automl.evaluators import saved
+from automl.evaluators.network import NetworkOptions
+from automl.export.source import Flattened
+from automl.space import Choice, Space
 
 torch.set_num_threads(1)
 SPACES = plugins.names("spaces")
+IMPORT = re.compile(r"^(?:import|from) \S+", re.MULTILINE)
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64)]
 
 
@@ -103,18 +111,132 @@ def test_channels_and_cells_make_larger_networks(name: str) -> None:
     assert count(channels=4, cells=2) > smallest
 
 
+@pytest.mark.parametrize("name", builders("network"))
+def test_networks_are_saved_loaded_and_exported(name: str, tmp_path: Path) -> None:
+    """After one step, a random configuration's logits are those of its saved and of its exported network."""
+    config, task = configs(name, 1)[-1], image_task(rows=6)
+    network = space(name).network(config, task.shape, task.classes, channels=2, cells=3)
+    x, y = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
+    torch.autograd.backward(functional.cross_entropy(network(x), y))
+    torch.optim.SGD(network.parameters(), lr=0.1).step()
+    context = FakeContext(tmp_path, given_task=task, space=space(name))
+    saved.save_network(network, config, cast(Any, context), NetworkOptions(channels=2, cells=3))
+    flat = Flattened(f"{space(name).network.__module__}:{space(name).network.__qualname__}")
+    assert "automl" not in {line.split()[1].partition(".")[0] for line in re.findall(IMPORT, flat.text)}
+    scope: dict[str, Any] = {"__name__": "model"}
+    exec(f"from __future__ import annotations\n{flat.text}", scope)
+    exported = scope[space(name).network.__qualname__](config, (1, 8, 8), 3, channels=2, cells=3)
+    exported.load_state_dict(network.state_dict())
+    logits = []
+    for module in (network, saved.load_network(tmp_path / "model"), exported):
+        torch.manual_seed(0)  # for noise, where it is an operation
+        logits.append(module.eval()(x))
+    for other in logits[1:]:  # another memory layout may round differently
+        assert torch.allclose(logits[0], other, atol=1e-5)
+
+
+def supernet(name: str, **size: int) -> Any:
+    torch.manual_seed(0)
+    return space(name).supernet((1, 8, 8), 3, **{"channels": 4, "cells": 3, **size})
+
+
+def labelled() -> tuple[Tensor, Tensor]:
+    x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    return x, torch.tensor([0, 1, 2, 0])
+
+
+def narrowed(name: str) -> list[Space]:
+    """The space, and the space with each of a few choices held at one option."""
+    parameters = space(name).parameters
+    choices = [key for key, value in parameters.items() if isinstance(value, Choice)]
+    held = {key: cast(Choice, parameters[key]).options[-1] for key in choices[::3]}
+    return [space(name), space(name).fix(held)]
+
+
+@pytest.mark.parametrize("name", builders("supernet"))
+def test_supernets_describe_themselves(name: str) -> None:
+    net = supernet(name, channels=2, cells=1)
+    rows = range(len(net.edges))
+    assert len(set(net.edges)) == len(rows) and len(set(net.operations)) == len(net.operations)
+    assert sorted(row for node in net.nodes for row in node) == list(rows)
+    assert net.skip_rows and set(net.skip_rows) <= set(rows)
+    for part in narrowed(name):
+        allowed = net.allowed(part)
+        assert allowed.dtype == torch.bool and allowed.device.type == "cpu"
+        assert allowed.shape == (len(rows), len(net.operations))
+        assert allowed.any(1).all()
+
+
+@pytest.mark.parametrize("name", builders("supernet"))
+def test_supernets_derive_valid_configurations(name: str) -> None:
+    """Any strengths give a configuration of the space; those of a path give the path's own."""
+    net = supernet(name, channels=2, cells=1)
+    generator, rng = torch.Generator().manual_seed(0), random.Random(0)
+    for part in narrowed(name):
+        allowed = net.allowed(part)
+        for _ in range(5):
+            strengths = torch.rand(allowed.shape, generator=generator)
+            derived = net.derive(strengths, part)
+            part.check(derived)
+            assert not (net.path(derived) & ~allowed).any()
+            config = part.sample(rng)
+            path = net.path(config)
+            if "none" not in config.values():  # which is never derived
+                assert net.derive(path.float(), part) == config
+
+
 @pytest.mark.parametrize("name", builders("supernet"))
 def test_supernets_mix_exactly_the_spaces_operations(name: str) -> None:
-    torch.manual_seed(0)
-    supernet = space(name).supernet((1, 8, 8), 3, channels=4, cells=1)
-    assert list(supernet.edges) == list(space(name).parameters)
-    for edge in supernet.edges:
-        assert list(space(name).parameters[edge].options) == list(supernet.operations)
-    size = (len(supernet.edges), len(supernet.operations))
-    strengths = torch.full(size, 1 / size[1], requires_grad=True)
-    x = torch.randn(4, 1, 8, 8)
-    loss = functional.cross_entropy(supernet(x, strengths), torch.tensor([0, 1, 2, 0]))
-    slopes = torch.autograd.grad(loss, [strengths, *supernet.parameters()])
+    """All weights and all operations but `none` get a gradient, and nothing else does."""
+    net = supernet(name)
+    allowed = net.allowed(space(name))
+    strengths = (allowed / allowed.sum(1, keepdim=True)).requires_grad_()
+    loss = functional.cross_entropy(net(labelled()[0], strengths), labelled()[1])
+    slopes = torch.autograd.grad(loss, [strengths, *net.parameters()])
     assert all(torch.isfinite(slope).all() and slope.any() for slope in slopes[1:])
-    moved = slopes[0].abs().sum(0) > 0
-    assert moved.tolist() == [operation != "none" for operation in supernet.operations]
+    some = allowed & torch.tensor([operation != "none" for operation in net.operations])
+    assert torch.equal(slopes[0] != 0, some)
+
+
+@pytest.mark.parametrize("name", builders("supernet"))
+def test_what_is_not_active_adds_nothing(name: str) -> None:
+    """Logits and gradients do not depend on the strengths of what is not on the path."""
+    net = supernet(name, cells=1)
+    path = net.path(space(name).sample(random.Random(1)))
+    seen = []
+    for off in (0.0, 7.0):
+        strengths = torch.where(path, 1.0, off).requires_grad_()
+        torch.manual_seed(0)
+        logits = net(labelled()[0], strengths, path)
+        (slope,) = torch.autograd.grad(functional.cross_entropy(logits, labelled()[1]), [strengths])
+        assert not slope[~path].any()
+        seen += [logits, slope]
+    assert torch.equal(seen[0], seen[2]) and torch.equal(seen[1], seen[3])
+
+
+@pytest.mark.parametrize("name", builders("supernet"))
+def test_supernets_normalise_without_scale_and_keep_statistics(name: str) -> None:
+    net = supernet(name, cells=1)
+    norms = [part for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    assert norms and all(norm.track_running_stats and norm.weight is None for norm in norms)
+    allowed = net.allowed(space(name))
+    strengths = allowed / allowed.sum(1, keepdim=True)
+    net(labelled()[0], strengths)
+    net.eval()
+    alone = []
+    for size in (1, 4):  # what else is in the batch is no matter in evaluation
+        alone.append(net(labelled()[0][:size], torch.where(strengths > 0, strengths, 0.0))[:1])
+    if "noise" not in net.operations:
+        assert torch.allclose(alone[0], alone[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", builders("supernet"))
+def test_supernets_with_part_of_the_channels(name: str) -> None:
+    def weights(net: Any) -> int:
+        return sum(weight.numel() for weight in net.parameters())
+
+    whole, part = supernet(name), supernet(name, partial=2)
+    assert weights(part) < weights(whole)
+    allowed = part.allowed(space(name))
+    logits = part(labelled()[0], allowed / allowed.sum(1, keepdim=True))
+    assert logits.shape == (4, 3) and torch.isfinite(logits).all()
