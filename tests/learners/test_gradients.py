@@ -1,6 +1,7 @@
 """Meta-gradients in float64: against the plain loop, finite differences, and each method's definition."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,32 +85,35 @@ UNROLLED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "options"), UNROLLED)
-@pytest.mark.parametrize("network", ["mlp", "conv4", "resnet12"])
-@pytest.mark.parametrize("transductive", [True, False])
+@pytest.mark.parametrize(
+    ("network", "transductive"), [("mlp", True), ("conv4", True), ("conv4", False), ("resnet12", False)]
+)
 def test_second_order_gradients_agree_with_finite_differences(
     name: str, options: dict[str, Any], network: str, transductive: bool
 ) -> None:
     made, tasks = learner(name, network, transductive=transductive, **options), episodes(network)
     generator = torch.Generator().manual_seed(1)
-    for formulation in (Formulation(0), Formulation(3)):
+    for formulation in (Formulation(0), Formulation(3)) if network != "resnet12" else (Formulation(3),):
         gradient = made.meta_gradient(tasks, formulation)[1]
         norm = torch.cat([value.flatten() for value in gradient.values()]).norm()
         direction = {
             key: value / norm + 0.01 * torch.randn(value.shape, generator=generator, dtype=value.dtype)
             for key, value in gradient.items()
         }
-        expected = slope(made, direction, lambda where=formulation: made.meta_gradient(tasks, where)[0])
+        expected = slope(made, direction, partial(made.meta_gradient, tasks, formulation))
         found = sum(float((gradient[key] * direction[key]).sum()) for key in gradient)
         assert found == pytest.approx(expected, rel=1e-5)
 
 
-def slope(made: Any, direction: Params, loss: Callable[[], Tensor], radius: float = 1e-8) -> float:
-    """The central difference of `loss` along `direction`; a wider one meets kinks of ReLU and pooling."""
+def slope(
+    made: Any, direction: Params, gradient: Callable[[], tuple[Tensor, Params]], radius: float = 1e-8
+) -> float:
+    """The central difference of the loss along `direction`; a wider one meets kinks of ReLU and pooling."""
     values = []
     for sign in (1, -2):
         for name, value in made.parameters.items():
             value.data += sign * radius * direction[name]
-        values.append(float(loss()))
+        values.append(gradient()[0].item())
     for name, value in made.parameters.items():
         value.data += radius * direction[name]
     return (values[0] - values[1]) / (2 * radius)
@@ -117,7 +121,7 @@ def slope(made: Any, direction: Params, loss: Callable[[], Tensor], radius: floa
 
 @pytest.mark.parametrize("network", ["mlp", "conv4"])
 def test_fomaml_is_maml_with_the_jacobian_as_the_identity(network: str) -> None:
-    options = {"inner_steps": 2, "inner_rate": 0.05}
+    options: dict[str, Any] = {"inner_steps": 2, "inner_rate": 0.05}
     fomaml, maml, tasks = (
         learner("fomaml", network, **options),
         learner("maml", network, **options),
@@ -135,7 +139,7 @@ def test_fomaml_is_maml_with_the_jacobian_as_the_identity(network: str) -> None:
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)
 def test_imaml_gives_the_exact_implicit_gradient(formulation: Formulation) -> None:
-    options = {"inner_steps": 20, "inner_rate": 0.02, "strength": 5.0, "conjugate_steps": 60}
+    options: dict[str, Any] = {"inner_steps": 20, "inner_rate": 0.02, "strength": 5.0, "conjugate_steps": 60}
     imaml, tasks = learner("imaml", **options), episodes("mlp")
     expected = []
     for part in Formulation(0).parts(tasks):
@@ -143,16 +147,18 @@ def test_imaml_gives_the_exact_implicit_gradient(formulation: Formulation) -> No
         sizes = [value.numel() for value in solved.values()]
 
         def unpack(flat: Tensor, solved: Params = solved, sizes: list[int] = sizes) -> Params:
-            pieces = zip(flat.split(sizes), solved.items(), strict=True)
+            pieces = zip(torch.split(flat, sizes), solved.items(), strict=True)
             return {name: piece.view_as(value) for piece, (name, value) in pieces}
 
         def support(flat: Tensor, part: Episodes = part, unpack: Any = unpack) -> Tensor:
-            return imaml.loss(imaml.outputs(unpack(flat), part.support_x), part.support_y)
+            loss: Tensor = imaml.loss(imaml.outputs(unpack(flat), part.support_x), part.support_y)
+            return loss
 
         flat = torch.cat([value.flatten() for value in solved.values()]).requires_grad_()
         query = imaml.loss(imaml.outputs(unpack(flat), part.query_x), part.query_y)
         right = torch.autograd.grad(query, flat)[0]
-        hessian = torch.autograd.functional.hessian(support, flat.detach())
+        slope = torch.autograd.grad(support(flat), flat, create_graph=True)[0]
+        hessian = torch.stack([torch.autograd.grad(row, flat, retain_graph=True)[0] for row in slope])
         expected.append(torch.linalg.solve(torch.eye(len(flat)).double() + hessian / 5.0, right))
     found = torch.cat([value.flatten() for value in imaml.meta_gradient(tasks, formulation)[1].values()])
     wanted = torch.stack(expected).mean(0)
@@ -172,7 +178,7 @@ def test_conjugate_gradients_solve_each_row_and_leave_what_is_solved() -> None:
 
 @pytest.mark.parametrize("formulation", FORMULATIONS)
 def test_reptile_moves_towards_what_adam_without_momentum_reaches(formulation: Formulation) -> None:
-    options = {"inner_steps": 5, "inner_rate": 0.01, "inner_batch": 4, "outer_rate": 0.5}
+    options: dict[str, Any] = {"inner_steps": 5, "inner_rate": 0.01, "inner_batch": 4, "outer_rate": 0.5}
     reptile = learner("reptile", **options)
     tasks = reptile.prepare(episodes("mlp"))
     before = {name: value.detach().clone() for name, value in reptile.parameters.items()}

@@ -97,8 +97,8 @@ def test_permuting_labels_permutes_logits_where_the_head_starts_alike_for_all_cl
 def test_adapting_for_more_steps_than_trained_improves() -> None:
     plugin = plugins.load("learners", "maml")
     made = plugin(plugin.Options(outer_rate=3e-3), Backbone("mlp", (1,), 40), ways=0, seed=0)
-    for step in range(500):
-        made.meta_step(sinusoids(25, shots=10, queries=10, seed=step))
+    for step in range(1500):
+        made.meta_step(sinusoids(10, shots=10, queries=10, seed=step))
     test = sinusoids(100, shots=10, queries=50, seed=10_000)
     errors = [
         (made.predict(test, steps=steps) - test.query_y).square().mean().item() for steps in (0, 1, 3, 10)
