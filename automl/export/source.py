@@ -17,6 +17,18 @@ from types import ModuleType
 from automl.contracts import UserError
 
 _FREE = sys.stdlib_module_names | {"torch"}
+_STAND_INS = {  # for the few names of other libraries that classes of options need
+    ("pydantic", "BaseModel"): '''class BaseModel:
+    """Named values, taken as they are."""
+
+    def __init__(self, **values):
+        vars(self).update(values)
+
+    def model_dump(self):
+        return dict(vars(self))''',
+    ("pydantic", "ConfigDict"): "ConfigDict = dict",
+    ("pydantic", "Field"): "def Field(default=None, **_limits):\n    return default",
+}
 
 
 @dataclass(frozen=True)
@@ -62,13 +74,14 @@ class Flattened:
         self.names: dict[str, str] = {}  # and the module each is from
         self._sources: dict[str, _Source] = {}
         self._external: dict[str | None, set[str]] = defaultdict(set)
+        self._stand_ins: dict[str, str] = {}
         self._collect(self._source(module), name)
 
     @property
     def text(self) -> str:
         """Imports and definitions, each before its use."""
         bodies = [source.text() for source in self._in_order() if source.needed]
-        return "\n\n\n".join([self._imports(), *bodies])
+        return "\n\n\n".join([self._imports(), *self._stand_ins.values(), *bodies])
 
     def add_import(self, module: str, name: str | None = None) -> None:
         """Import `module`, or `name` from it, as well."""
@@ -108,6 +121,9 @@ class Flattened:
 
     def _collect(self, source: _Source, name: str) -> None:
         statement = source.definitions.get(name)
+        if statement is None and name in source.imports:
+            self._import(source, name, source.imports[name])
+            return
         if statement is None:
             raise self._error(f"{source.module} has no definition of {name!r} at its top")
         if statement.lineno in source.needed:
@@ -127,6 +143,9 @@ class Flattened:
         if top in _FREE:
             self._bind(bound, imported.module)
             self._external[imported.module if imported.name else None].add(_spelled(bound, imported))
+        elif (imported.module, imported.name) in _STAND_INS:
+            self._bind(bound, imported.module)
+            self._stand_ins[bound] = _STAND_INS[imported.module, str(imported.name)]
         elif imported.name is None or _is_module(imported):
             raise self._error(f"{source.module} imports the module {imported.module!r}; import names from it")
         else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from automl.checkpoints import write_atomically
 from automl.contracts import Direction, TrialState, UserError
 from automl.data.inputs import class_names, normalisation
+from automl.export import learner_folder
 from automl.export.certificate import find_winner
 from automl.export.source import Flattened
 
@@ -88,29 +89,38 @@ def export_torch(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | N
 
 
 def write_torch(model: Path, output: Path, winner: Winner, *, trial: str) -> None:
-    """Write the folder `output` for the network that a `final` evaluation left in the folder `model`."""
-    if winner.training.name != "network":
+    """Write the folder `output` for the network or learner that a `final` evaluation left in `model`."""
+    kinds = {"network": _network, "metalearn": learner_folder.contents}
+    if winner.training.name not in kinds:
         raise UserError(
-            f"--format torch needs a network, but the winner is made by {winner.training.name!r}; "
-            "export best.yaml instead"
+            f"--format torch needs a network or a meta-learner, but the winner is made by "
+            f"{winner.training.name!r}; export best.yaml instead"
         )
     described = _described(model)
-    spec, folders = winner.task.model_dump(mode="json"), winner.import_path
+    found, module = kinds[winner.training.name](winner, described)
     config = {
         "format": FORMAT,
         "name": winner.name,
         "config": described["config"],
-        "shape": described["shape"],
-        "classes": described["classes"],
-        "channels": described["options"]["channels"],
-        "cells": described["options"]["cells"],
-        "normalisation": normalisation(spec, folders),
-        "class_names": class_names(spec, folders),
+        **found,
+        "normalisation": normalisation(winner.task.model_dump(mode="json"), winner.import_path),
         "trial": trial,
         "certificate": winner.certificate.model_dump(mode="json"),
         "provenance": winner.provenance,
     }
-    _write(output, model / "weights.pt", config, _module(winner, described))
+    _write(output, model / "weights.pt", config, module)
+
+
+def _network(winner: Winner, described: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """What `config.json` says of a network, and its module."""
+    config = {
+        "shape": described["shape"],
+        "classes": described["classes"],
+        "channels": described["options"]["channels"],
+        "cells": described["options"]["cells"],
+        "class_names": class_names(winner.task.model_dump(mode="json"), winner.import_path),
+    }
+    return config, _module(winner, described)
 
 
 def _described(model: Path) -> Mapping[str, Any]:

@@ -16,15 +16,14 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from automl import contracts
-from automl.contracts import Episodes, RunError, UserError
+from automl.contracts import Episodes, Options, RunError, UserError
 from automl.learners.backbones import Backbone
 from automl.learners.layouts import Tensors, linear
 
 Predictor: TypeAlias = Callable[[Tensor], Tensor]  # inputs (Q, *shape) → logits (Q, ways) or values (Q,)
 
 
-class LearnerOptions(contracts.Options):
+class LearnerOptions(Options):
     """The outer loop: Adam at `outer_rate`, or whatever the learner says instead.
 
     `decay`: meta-iterations over which the outer rate falls to zero by a cosine (0: it stays). `clip`:

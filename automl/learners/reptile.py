@@ -24,7 +24,7 @@ from automl.learners.episodic import batched
 from automl.learners.inner_loop import InnerLoopLearner, InnerLoopOptions
 from automl.learners.layouts import Tensors
 
-EPSILON = 1e-8
+ADAM_EPSILON = 1e-8
 
 
 class ReptileOptions(InnerLoopOptions):
@@ -70,7 +70,7 @@ class Reptile(InnerLoopLearner):
             x, y = _batch(part, step - 1, batch)
             for name, gradient in self.support_gradients(params, x, y).items():
                 squares[name] = beta2 * squares[name] + (1 - beta2) * gradient.square()
-                scale = (squares[name] / (1 - beta2**step)).sqrt_().add_(EPSILON)
+                scale = (squares[name] / (1 - beta2**step)).sqrt_().add_(ADAM_EPSILON)
                 params[name] = params[name] - self.options.inner_rate * gradient / scale
             yield dict(params)
 

@@ -1,0 +1,97 @@
+"""What a meta-learner's folder holds: a module with `adapt(support_x, support_y)` that needs torch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from automl import plugins
+from automl.export.source import Flattened
+
+if TYPE_CHECKING:
+    from automl.export.winner import Winner
+
+_MODEL = '''\
+"""{title}
+
+    from model import adapt{prepare}
+    predict = adapt(support_x, support_y)    # {support}
+    {use}
+
+`weights.pt` holds what was meta-learned, `config.json` how it is used and how it was found.
+"""
+
+from __future__ import annotations
+
+{body}
+
+
+# --- loading ---
+FOLDER = Path(__file__).resolve().parent
+
+
+def load_learner(folder: Path = FOLDER) -> {learner}:
+    """The meta-trained learner on the CPU."""
+    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    name, shape, width, transductive = described["backbone"]
+    backbone = Backbone(name, tuple(shape), width, transductive=transductive)
+    options = {learner}.Options(**described["options"])
+    learner = {learner}(options, backbone, ways=described["ways"], seed=0)
+    if learner.joint:
+        learner.set_classes(described["classes"])
+    weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+    for name, value in weights.items():
+        learner.parameters[name].data = value
+    return learner
+
+
+def adapt(support_x: Tensor, support_y: Tensor, steps: int | None = None):
+    """A function of inputs (n, …), made from the examples of one task; `steps` where it adapts by steps."""
+    return load_learner().adapt(support_x, support_y, steps=steps)
+'''
+_PREPARE = '''
+
+def prepare_images(images: Tensor, folder: Path = FOLDER) -> Tensor:
+    """Images as the dataset has them, standardised by the training images' mean and deviation per channel."""
+    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    mean, std = (torch.tensor(described["normalisation"][key])[:, None, None] for key in ("mean", "std"))
+    return (images.float() - mean) / std
+'''
+_IMPORTS = [("json", None), ("pathlib", "Path"), ("torch", None), ("torch", "Tensor")]
+
+
+def contents(winner: Winner, described: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """What `config.json` says of the learner, and its module.
+
+    Raises `UserError` when the learner needs more than torch and plain code.
+    """
+    plugin = plugins.load("learners", described["learner"])
+    flattened = Flattened(f"{plugin.__module__}:{plugin.__qualname__}")
+    flattened.reserve("load_learner", "adapt", "prepare_images", "FOLDER")
+    for module, name in _IMPORTS:
+        flattened.add_import(module, name)
+    names = ("learner", "options", "backbone", "ways", "classes")
+    module_text = _MODEL.format(
+        title=f"The meta-learner {winner.name}, found by the arm {winner.certificate.arm!r}.",
+        learner=plugin.__qualname__,
+        body=flattened.text,
+        **_words(described),
+    )
+    images = len(described["backbone"][1]) == 3
+    return {name: described[name] for name in names}, module_text + (_PREPARE if images else "")
+
+
+def _words(described: Mapping[str, Any]) -> dict[str, str]:
+    shape = ", ".join(map(str, described["backbone"][1]))
+    ways = described["ways"]
+    if not ways:
+        return {
+            "prepare": "",
+            "support": f"(n, {shape}) and (n,)",
+            "use": f"values = predict(query_x)              # (m, {shape}) to (m,)",
+        }
+    return {
+        "prepare": ", prepare_images",
+        "support": f"(n, {shape}), prepared, and labels (n,) in 0 … {ways - 1}",
+        "use": "labels = predict(query_x).argmax(1)",
+    }
