@@ -104,7 +104,6 @@ class MetaTraining:
             "options": self.learner.options.model_dump(),
             "backbone": [backbone.name, list(backbone.shape), backbone.width, backbone.transductive],
             "ways": self.learner.ways,
-            "classes": self.sampler.classes if self.learner.joint and self.learner.ways else 0,
             "config": config,
         }
         write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
@@ -154,8 +153,5 @@ def load_learner(folder: Path) -> Learner:
     learner: Learner = plugin(
         plugin.Options(**described["options"]), backbone, ways=described["ways"], seed=0
     )
-    if learner.joint:
-        learner.set_classes(described["classes"])
-    for key, value in weights.items():
-        learner.parameters[key].data = value
+    learner.take_exported(weights)
     return learner

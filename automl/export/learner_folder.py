@@ -37,11 +37,7 @@ def load_learner(folder: Path = FOLDER) -> {learner}:
     backbone = Backbone(name, tuple(shape), width, transductive=transductive)
     options = {learner}.Options(**described["options"])
     learner = {learner}(options, backbone, ways=described["ways"], seed=0)
-    if learner.joint:
-        learner.set_classes(described["classes"])
-    weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-    for name, value in weights.items():
-        learner.parameters[name].data = value
+    learner.take_exported(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
     return learner
 
 
@@ -70,7 +66,7 @@ def contents(winner: Winner, described: Mapping[str, Any]) -> tuple[dict[str, An
     flattened.reserve("load_learner", "adapt", "prepare_images", "FOLDER")
     for module, name in _IMPORTS:
         flattened.add_import(module, name)
-    names = ("learner", "options", "backbone", "ways", "classes")
+    names = ("learner", "options", "backbone", "ways")
     module_text = _MODEL.format(
         title=f"The meta-learner {winner.name}, found by the arm {winner.certificate.arm!r}.",
         learner=plugin.__qualname__,

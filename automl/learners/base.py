@@ -176,6 +176,11 @@ class Learner(ABC):
         self.generator.set_state(state["generator"].cpu())
         self.iteration = state["iteration"]
 
+    def take_exported(self, values: Tensors) -> None:
+        """Become the learner whose `parameters_for_export` these are, as far as adapting goes."""
+        for name, parameter in self.parameters.items():
+            parameter.data = values[name].to(parameter.device)
+
     def parameters_for_export(self) -> Tensors:
         """The learned parameters by name, on the CPU."""
         return {name: value.detach().cpu().clone() for name, value in self.parameters.items()}

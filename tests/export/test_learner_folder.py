@@ -87,7 +87,6 @@ def test_every_learner_can_leave(name: str) -> None:
         "options": {},
         "backbone": ["mlp", [1], 8, False],
         "ways": 0,
-        "classes": 0,
     }
     config, text = learner_folder.contents(WINNER, described)
     compile(text, "model.py", "exec")
