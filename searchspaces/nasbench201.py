@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl.contracts import Config, UserError
+from automl.searchspaces.mixed_cell import MixedNodes, Row, make_plans
 from automl.searchspaces.operations import (
     STAGES,
     Head,
@@ -25,7 +26,6 @@ from automl.searchspaces.operations import (
     average_pool,
     check_image,
     image_memory,
-    normalise,
     strongest,
 )
 from automl.space import Choice, Space
@@ -34,8 +34,8 @@ OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 NODES = 4
 PAIRS = [(source, target) for target in range(1, NODES) for source in range(target)]
 EDGES = [f"edge_{source}_{target}" for source, target in PAIRS]
+ROWS = [Row("cell", source, target) for source, target in PAIRS]
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
-_, SKIP, CONV_1, CONV_3, POOL = range(len(OPERATIONS))
 
 
 def arch_string(config: Config) -> str:
@@ -128,41 +128,6 @@ class Cell(nn.Module):
         return state[operation]
 
 
-class MixedCell(nn.Module):
-    """All cells at once: each edge is the sum of its operations times their strengths.
-
-    Every convolution and pooling ends in a batch-norm without learned parameters. The edges
-    of one source share its ReLU, its pooling and one wide convolution per kernel size.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-        wide = [channels * (NODES - 1 - source) for source in range(NODES - 1)]
-        self.narrow = nn.ModuleList(nn.Conv2d(channels, w, 1, bias=False) for w in wide)
-        self.broad = nn.ModuleList(nn.Conv2d(channels, w, 3, padding=1, bias=False) for w in wide)
-
-    def forward(self, x: Tensor, strengths: Tensor) -> Tensor:
-        """(N, channels, H, W) and (edges, operations) to (N, channels, H, W)."""
-        state, sent = x, []
-        for source in range(NODES - 1):
-            sent.append(self._edges(source, state, strengths))
-            state = reduce(torch.add, [values[source - number] for number, values in enumerate(sent)])
-        return state
-
-    def _edges(self, source: int, state: Tensor, strengths: Tensor) -> list[Tensor]:
-        """What `source` sends to each later node."""
-        rows = [PAIRS.index((source, target)) for target in range(source + 1, NODES)]
-        active, pooled = functional.relu(state), normalise(average_pool(state))
-        scales = strengths[rows].repeat_interleave(self.channels, 0)
-        wide = normalise(self.narrow[source](active), scales[:, CONV_1])
-        wide = wide + normalise(self.broad[source](active), scales[:, CONV_3])
-        return [
-            part + strengths[row, SKIP] * state + strengths[row, POOL] * pooled
-            for row, part in zip(rows, wide.split(self.channels, 1), strict=True)
-        ]
-
-
 class Network(nn.Module):
     """The network of one configuration: images to logits (N, classes)."""
 
@@ -188,29 +153,34 @@ class Network(nn.Module):
 class Supernet(nn.Module):
     """The weight-sharing network of the whole space. It holds weights only; strengths come from the method.
 
-    `edges` are the space's parameters and `operations` their options, in the order of the
-    rows and columns of `strengths`.
+    `edges` are the space's parameters and `operations` their options, in the order of the rows and columns
+    of `strengths`. `partial`: 1/partial of a state's channels pass through the operations.
     """
 
-    def __init__(self, shape: Sequence[int], classes: int, *, channels: int, cells: int) -> None:
+    def __init__(
+        self, shape: Sequence[int], classes: int, *, channels: int, cells: int, partial: int = 1
+    ) -> None:
         super().__init__()
         check_image(shape, classes)
         self.edges, self.operations = list(EDGES), list(OPERATIONS)
         self.nodes = [[row for row, pair in enumerate(PAIRS) if pair[1] == node] for node in range(1, NODES)]
         self.skip_rows = list(range(len(EDGES)))
-        self.stem = Stem(shape[0], channels)
+        self.stem = Stem(shape[0], channels, affine=False)
         self.body = nn.ModuleList()
         for stage in range(STAGES):
             width = channels * 2**stage
-            self.body.extend([ResidualBlock(width // 2, width, stride=2)] if stage else [])
-            self.body.extend(MixedCell(width) for _ in range(cells))
-        self.head = Head(width, classes)
+            self.body.extend([ResidualBlock(width // 2, width, stride=2, affine=False)] if stage else [])
+            mixed = dict.fromkeys(ROWS, OPERATIONS)
+            self.body.extend(MixedNodes(mixed, [1] * (NODES - 1), width, partial) for _ in range(cells))
+        self.head = Head(width, classes, affine=False)
 
     def forward(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W) and strengths (edges, operations) to logits (N, classes)."""
+        """(N, C, H, W) and (edges, operations) to (N, classes); see `automl.supernets.base.Supernet`."""
+        everything = torch.ones(len(self.edges), len(self.operations), dtype=torch.bool)
+        plans = make_plans(ROWS, self.operations, strengths, everything if active is None else active)
         x = self.stem(image_memory(x))
         for block in self.body:
-            x = block(x, strengths) if isinstance(block, MixedCell) else block(x)
+            x = block([x], plans["cell"])[-1] if isinstance(block, MixedNodes) else block(x)
         logits: Tensor = self.head(x)
         return logits
 

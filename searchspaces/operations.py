@@ -1,6 +1,7 @@
 """Operations, stem, reduction and head that the image search spaces share (Dong & Yang 2020, section 2.1).
 
-Every convolution is ReLU–convolution–batch-norm without bias. Tensors are (batch, channels, height, width).
+Every convolution is ReLU–convolution–batch-norm without bias; `affine`: a batch-norm has a learned scale and
+shift, which a supernet's has not. Tensors are (batch, channels, height, width).
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ STAGES = 3
 class ReLUConvBN(nn.Sequential):
     """BN(conv(ReLU(x))): (N, inputs, H, W) to (N, outputs, ⌈H/stride⌉, ⌈W/stride⌉)."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, affine: bool = True
+    ) -> None:
         convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
-        super().__init__(nn.ReLU(), convolution, nn.BatchNorm2d(outputs))
+        super().__init__(nn.ReLU(), convolution, nn.BatchNorm2d(outputs, affine=affine))
 
 
 class ResidualBlock(nn.Module):
@@ -32,10 +35,13 @@ class ResidualBlock(nn.Module):
     The shortcut of a block that changes the shape is an average pooling and a 1×1 convolution.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, *, stride: int = 1, kernel: int = 3, affine: bool = True
+    ) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            ReLUConvBN(inputs, outputs, kernel, stride=stride), ReLUConvBN(outputs, outputs, kernel)
+            ReLUConvBN(inputs, outputs, kernel, stride=stride, affine=affine),
+            ReLUConvBN(outputs, outputs, kernel, affine=affine),
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1:
@@ -53,17 +59,17 @@ class ResidualBlock(nn.Module):
 class Stem(nn.Sequential):
     """BN(conv 3×3): images to (N, channels, H, W)."""
 
-    def __init__(self, inputs: int, channels: int) -> None:
+    def __init__(self, inputs: int, channels: int, *, affine: bool = True) -> None:
         convolution = nn.Conv2d(inputs, channels, 3, padding=1, bias=False)
-        super().__init__(convolution, nn.BatchNorm2d(channels))
+        super().__init__(convolution, nn.BatchNorm2d(channels, affine=affine))
 
 
 class Head(nn.Module):
     """ReLU(BN(x)), the mean over all pixels, and a linear classifier: (N, channels, H, W) to (N, classes)."""
 
-    def __init__(self, channels: int, classes: int) -> None:
+    def __init__(self, channels: int, classes: int, *, affine: bool = True) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = nn.BatchNorm2d(channels, affine=affine)
         self.classifier = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -75,13 +81,6 @@ class Head(nn.Module):
 def average_pool(x: Tensor) -> Tensor:
     """Mean over the 3×3 neighbourhood, padding not counted; the shape stays."""
     return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-
-
-def normalise(x: Tensor, scale: Tensor | None = None) -> Tensor:
-    """Batch-norm with the batch's own statistics and no learned parameters, times `scale` (channels,)."""
-    if scale is not None:
-        scale = scale.contiguous()  # torch 2.13: an expanded weight gives wrong gradients in channels-last
-    return functional.batch_norm(x, None, None, weight=scale, training=True)
 
 
 def allowed(edges: Sequence[str], operations: Sequence[str], space: Space) -> Tensor:

@@ -1,4 +1,4 @@
-"""The DARTS family's supernet as the paper writes it: every operation of every edge, one after the other.
+"""Supernets as the papers write them: every operation of every edge, one after the other.
 
 The readable definition that the fast supernet is tested and measured against. It is made from a fast supernet
 and holds that one's parameters, with batch-norm statistics of its own.
@@ -10,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from automl.searchspaces import nasbench201
 from automl.searchspaces.darts_cells import CELL_EDGES, Description, Edge
 from automl.searchspaces.darts_operations import FactorizedReduce, operation
 from automl.searchspaces.darts_supernet import MixedCell, Supernet
+from automl.searchspaces.mixed_cell import MixedNodes
+from automl.searchspaces.operations import ReLUConvBN
 
 
 class MixedOperation(nn.Module):
@@ -42,11 +45,16 @@ class MixedOperation(nn.Module):
             return total
         if self.stride > 1:
             rest = functional.max_pool2d(rest, 2, ceil_mode=True)
-        weight = sum(strengths.values(), torch.zeros_like(x[0, 0, 0, 0]))
-        joined = torch.cat([total, weight * rest], 1)
-        number, channels, height, width = joined.shape
-        groups = joined.view(number, self.partial, channels // self.partial, height, width)
-        return groups.transpose(1, 2).reshape(number, channels, height, width)
+        return shuffled(total, sum(strengths.values(), torch.zeros_like(x[0, 0, 0, 0])) * rest)
+
+
+def shuffled(mixed: Tensor, rest: Tensor) -> Tensor:
+    """The working channels (N, C/K, H, W) and the others, interleaved: (N, C, H, W)."""
+    joined = torch.cat([mixed, rest], 1)
+    number, channels, height, width = joined.shape
+    partial = channels // mixed.shape[1]
+    groups = joined.view(number, partial, channels // partial, height, width)
+    return groups.transpose(1, 2).reshape(number, channels, height, width)
 
 
 class ReferenceCell(nn.Module):
@@ -124,3 +132,69 @@ class ReferenceSupernet(nn.Module):
             first, second = second, cell(first, second, named)
         logits: Tensor = self.classifier(second.mean((2, 3)))
         return logits
+
+
+class ReferenceNasBench201(nn.Module):
+    """NAS-Bench-201's supernet: the same function of images, strengths and weights as `fast`."""
+
+    def __init__(self, fast: nasbench201.Supernet) -> None:
+        super().__init__()
+        self.edges, self.operations = fast.edges, fast.operations
+        self.stem, self.head = fast.stem, fast.head
+        self.body = nn.ModuleList(
+            NasBench201Cell(block) if isinstance(block, MixedNodes) else block for block in fast.body
+        )
+        self.to(next(fast.parameters()).dtype)
+
+    def forward(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) and (edges, operations) to logits (N, classes)."""
+        x = self.stem(x)
+        for block in self.body:
+            x = block(x, strengths, active) if isinstance(block, NasBench201Cell) else block(x)
+        logits: Tensor = self.head(x)
+        return logits
+
+
+class NasBench201Cell(nn.Module):
+    """Each node is the sum over all earlier ones of all operations times their strengths."""
+
+    def __init__(self, cell: MixedNodes) -> None:
+        super().__init__()
+        self.partial, channels = cell.partial, cell.working
+        self.edges = nn.ModuleDict()
+        for edge, (source, target) in zip(nasbench201.EDGES, nasbench201.PAIRS, strict=True):
+            operations: dict[str, nn.Module] = {"none": nn.Identity(), "skip_connect": nn.Identity()}
+            for name, kernel in nasbench201.KERNELS.items():
+                operations[name] = ReLUConvBN(channels, channels, kernel, affine=False)
+                place = cell.fans[source].nodes[name].index(target)
+                operations[name][1].weight = cell.fans[source].parts[name].layers[place].weight
+            pool = nn.AvgPool2d(3, 1, padding=1, count_include_pad=False)
+            operations["avg_pool_3x3"] = nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False))
+            self.edges[edge] = nn.ModuleDict({name: operations[name] for name in nasbench201.OPERATIONS})
+
+    def forward(self, x: Tensor, strengths: Tensor, active: Tensor | None) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        states = [x]
+        for node in range(1, nasbench201.NODES):
+            total = torch.zeros_like(x)
+            for row, (source, target) in enumerate(nasbench201.PAIRS):
+                if target == node:
+                    chosen = strengths[row] if active is None else strengths[row] * active[row]
+                    used = active is None or active[row].tolist()
+                    total = total + self._edge(nasbench201.EDGES[row], states[source], chosen, used)
+            states.append(total)
+        return states[-1]
+
+    def _edge(self, edge: str, x: Tensor, strengths: Tensor, used: list[bool] | bool) -> Tensor:
+        mixed, rest = x.tensor_split([x.shape[1] // self.partial], 1)
+        zero = torch.zeros_like(mixed)
+        total = zero
+        for column, (name, layer) in enumerate(self.edges[edge].items()):
+            if used is True or used[column]:
+                total = total + strengths[column] * (zero if name == "none" else layer(mixed))
+        return total if self.partial == 1 else shuffled(total, strengths.sum() * rest)
+
+
+def reference(fast: nn.Module) -> nn.Module:
+    """The plain form of a supernet."""
+    return ReferenceNasBench201(fast) if isinstance(fast, nasbench201.Supernet) else ReferenceSupernet(fast)

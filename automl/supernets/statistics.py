@@ -1,8 +1,9 @@
-"""Batch-norm statistics of one mixture or path of a supernet, estimated anew before it is scored."""
+"""Batch-norm statistics of a supernet: estimated anew before a path is scored, and left as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -28,3 +29,17 @@ def reestimate(
         supernet(x, strengths, active)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
+
+
+@contextmanager
+def untracked(supernet: nn.Module) -> Iterator[None]:
+    """Within it, forwards in train mode leave the running statistics of `supernet` as they are."""
+    layers = [layer for layer in supernet.modules() if isinstance(layer, _BatchNorm)]
+    tracking = [layer.track_running_stats for layer in layers]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer, before in zip(layers, tracking, strict=True):
+            layer.track_running_stats = before

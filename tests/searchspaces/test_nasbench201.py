@@ -1,4 +1,4 @@
-"""NAS-Bench-201 against the published table: order, parameters, isomorphism; and the supernet's fast form."""
+"""NAS-Bench-201 against the published table: order, parameters, isomorphism."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from automl.searchspaces.nasbench201 import (
     EDGES,
     OPERATIONS,
     PLUGIN,
-    MixedCell,
     Network,
     Supernet,
     arch_string,
@@ -141,54 +140,6 @@ def test_network_equals_its_definition(config: dict[str, Any]) -> None:
         nodes.append(sum(terms) if terms else None)
     expected = torch.zeros_like(x) if nodes[3] is None else nodes[3]
     assert torch.allclose(cell(x), expected, rtol=0, atol=1e-12)
-
-
-def plain_mixed_cell(cell: MixedCell, x: Tensor, strengths: Tensor) -> Tensor:
-    """The mixed cell edge by edge, every operation on its own: the definition."""
-    nodes, channels = [x], cell.channels
-    for target in (1, 2, 3):
-        total = torch.zeros_like(x)
-        for source in range(target):
-            row = strengths[EDGES.index(f"edge_{source}_{target}")]
-            place = slice((target - source - 1) * channels, (target - source) * channels)
-            h = nodes[source]
-            narrow, broad = cell.narrow[source].weight[place], cell.broad[source].weight[place]
-            values = [
-                torch.zeros_like(h),
-                h,
-                plain_norm(functional.conv2d(functional.relu(h), narrow)),
-                plain_norm(functional.conv2d(functional.relu(h), broad, padding=1)),
-                plain_norm(functional.avg_pool2d(h, 3, 1, 1, count_include_pad=False)),
-            ]
-            total = total + sum(strength * value for strength, value in zip(row, values, strict=True))
-        nodes.append(total)
-    return nodes[3]
-
-
-def plain_norm(x: Tensor) -> Tensor:
-    mean, var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, unbiased=False)
-    return (x - mean) / (var + 1e-5).sqrt()
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
-def test_the_fast_mixed_cell_equals_the_plain_one(layout: torch.memory_format) -> None:
-    """Values, gradients, and the second-order product of alpha and weights, to 1e-9 in float64."""
-    torch.manual_seed(0)
-    cell = MixedCell(4).double().to(memory_format=layout)
-    x = torch.randn(5, 4, 6, 6, dtype=torch.float64).to(memory_format=layout).requires_grad_()
-    strengths = torch.randn(6, 5, dtype=torch.float64).softmax(1).requires_grad_()
-    weights = list(cell.parameters())
-    v = [torch.randn_like(weight) for weight in weights]
-    seen = []
-    for form in (cell, lambda *inputs: plain_mixed_cell(cell, *inputs)):
-        output = form(x, strengths)
-        loss = output.sin().sum()
-        slopes = torch.autograd.grad(loss, [x, strengths, *weights], create_graph=True)
-        mixed = torch.autograd.grad(slopes[2:], [strengths, x], v)
-        seen.append([output, *slopes, *mixed])
-    for fast, plain in zip(*seen, strict=True):
-        assert torch.allclose(fast, plain, rtol=1e-9, atol=1e-9)
-    assert len(weights) == 6
 
 
 def test_supernet_describes_itself_as_its_space() -> None:
