@@ -80,6 +80,9 @@ def _export_optuna(name: str, url: str, as_json: bool) -> None:
 def train(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `automl export` wrote.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the campaign's.")] = None,
+    iterations: Annotated[
+        int | None, typer.Option(min=1, help="Of a meta-learner; more than last time continue it.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of initial weights and batches.")] = 0,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, … Default: a GPU where there is one.")
@@ -95,7 +98,7 @@ def train(
     from automl.export.training import train as train_winner
     from automl.ledger import resolve_store
 
-    training = Training(epochs=epochs, seed=seed, device=device)
+    training = Training(epochs=epochs, iterations=iterations, seed=seed, device=device)
     with only_json(as_json):
         done = train_winner(file, resolve_store(), training, message=note)
     if as_json:

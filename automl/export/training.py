@@ -32,9 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """What may differ from the campaign's protocol. `device`: cpu, cuda, or None for whatever is there."""
+    """What may differ from the campaign's protocol. `device`: cpu, cuda, or None for whatever is there.
+
+    A meta-training of more `iterations` continues the shorter one.
+    """
 
     epochs: int | None = None
+    iterations: int | None = None
     seed: int = 0
     device: str | None = None
 
@@ -116,11 +120,12 @@ def _check_data(winner: Winner) -> None:
 
 
 def _job(winner: Winner, store: Store, training: Training, folder: Path) -> Job:
-    evaluator = _recipe(winner.training, training.epochs)
+    evaluator = _recipe(winner.training, training)
     device = _device(training.device)
     gpus = 1.0 if device == "cuda" else 0.0
     cpus = float(os.cpu_count() or 1)
-    identity = digest([winner.checksum, evaluator.options, training.seed])[:12]
+    options = {name: value for name, value in evaluator.options.items() if name != "iterations"}
+    identity = digest([winner.checksum, options, training.seed])[:12]
     return Job(
         trial=f"{winner.name}/train-{identity}",
         token=identity,
@@ -143,19 +148,23 @@ def _job(winner: Winner, store: Store, training: Training, folder: Path) -> Job:
     )
 
 
-def _recipe(spec: PluginSpec, epochs: int | None) -> PluginSpec:
-    if epochs is None:
+def _recipe(spec: PluginSpec, training: Training) -> PluginSpec:
+    options = dict(spec.options)
+    for name in ("epochs", "iterations"):
+        value = getattr(training, name)
+        if value is None:
+            continue
+        if name not in options:
+            raise UserError(
+                f"--{name} needs an evaluator that has {name}, but {spec.name!r} has none; leave it out"
+            )
+        if value < 1:
+            raise UserError(f"--{name} must be at least 1, but got {value}")
+        options[name] = value
+    if options == spec.options:
         return spec
-    if "epochs" not in spec.options:
-        raise UserError(
-            f"--epochs needs an evaluator that has epochs, but {spec.name!r} has none; leave it out"
-        )
-    if epochs < 1:
-        raise UserError(f"--epochs must be at least 1, but got {epochs}")
-    options = {**spec.options, "epochs": epochs}
-    return PluginSpec(
-        spec.name, plugins.load("evaluators", spec.name).Options(**options).model_dump(mode="json")
-    )
+    plugin = plugins.load("evaluators", spec.name)
+    return PluginSpec(spec.name, plugin.Options(**options).model_dump(mode="json"))
 
 
 def _device(name: str | None) -> str:
