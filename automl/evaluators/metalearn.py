@@ -68,12 +68,22 @@ class MetaLearnOptions(contracts.Options):
         return options
 
     def adjusted(self, config: Config) -> MetaLearnOptions:
-        """These options with those that `config` sets. Raises `UserError` for a value out of range."""
+        """These options with those that `config` sets; when it names a learner, only what that one has.
+
+        Raises `UserError` for a parameter that is no option, or for a value out of range.
+        """
+        learner = str(config.get("learner", self.learner))
+        known = plugins.load("learners", learner).Options.model_fields
+        given = {
+            name: value
+            for name, value in self.model_dump().items()
+            if name in MetaLearnOptions.model_fields or name in known
+        }
         try:
-            return MetaLearnOptions.model_validate({**self.model_dump(), **config})
+            return MetaLearnOptions.model_validate({**given, **config})
         except ValidationError as error:
             raise UserError(
-                f"a parameter must be an option of the learner {self.learner!r} with a value it takes, but "
+                f"a parameter must be an option of the learner {learner!r} with a value it takes, but "
                 f"{error.errors()[0]['msg']}; change the search space"
             ) from error
 
