@@ -20,7 +20,7 @@ from automl.executors.worker import build_evaluator
 from automl.ledger import CampaignRow, Ledger, Store, TrialRow
 from automl.progress import Progress
 from automl.recorder import Recorder
-from automl.report import cell_picture, collect, html
+from automl.report import cell_picture, collect, health_pictures, html
 
 
 def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: Progress) -> str:
@@ -125,21 +125,30 @@ def _open_test(search: Search, ledger: Ledger) -> None:
 def _attach(
     recorder: Recorder, ledger: Ledger, campaign: str, searches: list[AnySearch], folder: Path
 ) -> None:
-    """The report, and the winners' checkpoints and cell pictures, go to MLflow."""
+    """The report, winners' checkpoints and cells, and the courses of one-shot searches go to MLflow."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
-    path.write_text(html(collect(ledger, campaign)), encoding="utf-8")
+    data = collect(ledger, campaign)
+    path.write_text(html(data), encoding="utf-8")
     recorder.attach(campaign, path, path.name)
+    courses = {entry["trial"].rpartition("/")[0]: entry for entry in data["health"]}
     for search in searches:
         if isinstance(search, Search) and search.best is not None and search.best[1].workdir:
             _attach_winner(recorder, search, search.best[1], Path(search.best[1].workdir))
+            if search.row.id in courses:
+                for name, picture in health_pictures(courses[search.row.id]).items():
+                    _attach_picture(recorder, search, name, picture)
 
 
 def _attach_winner(recorder: Recorder, search: Search, winner: TrialRow, workdir: Path) -> None:
     recorder.attach(search.row.id, workdir / "checkpoints", "checkpoint")
     picture = cell_picture(search.plan.space, winner.derived or winner.config)
     if picture is not None:
-        path = search.plan.workdir / "cell.svg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(picture, encoding="utf-8")
-        recorder.attach(search.row.id, path, path.name)
+        _attach_picture(recorder, search, "cell", picture)
+
+
+def _attach_picture(recorder: Recorder, search: Search, name: str, picture: str) -> None:
+    path = search.plan.workdir / f"{name}.svg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(picture, encoding="utf-8")
+    recorder.attach(search.row.id, path, path.name)

@@ -40,7 +40,7 @@ def draw_cell(space: Any, config: Mapping[str, Any]) -> str:
     Edges without an operation (`none`) are dotted. Raises `UserError` for a configuration that is no cell.
     """
     cells = _cells(config)
-    colours = _colours(operation for edges in cells.values() for operation in edges.values())
+    colours = operation_colours(operation for edges in cells.values() for operation in edges.values())
     rows = [_Row.of(kind, edges) for kind, edges in cells.items()]
     wider = 1.0 if "edge" in cells else WIDER
     last = max(row.last for row in rows)
@@ -119,7 +119,7 @@ def _cells(config: Mapping[str, Any]) -> dict[str, Edges]:
     return {kind: dict(sorted(edges.items())) for kind, edges in sorted(found.items())}
 
 
-def _colours(operations: Iterable[str]) -> dict[str, str]:
+def operation_colours(operations: Iterable[str]) -> dict[str, str]:
     """One colour for each operation; as long as two do not meet on one, the same in every cell."""
     found = dict(_PLAIN)
     for operation in sorted(set(operations) - set(_PLAIN)):

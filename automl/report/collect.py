@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from automl.contracts import Direction, UserError
 from automl.report.comparison import comparison
 from automl.report.details import evaluations, failures, importances, pareto, warnings
+from automl.report.health import health
 from automl.report.proxies import proxies
 from automl.report.rungs import rungs
 from automl.report.searches import search_entry
@@ -30,7 +31,8 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
     `summary` (mean, standard deviation and n over seeds), `ranking` (arms, best first), `metrics`,
     `arm_info`, `pareto`, `failures`, `evaluations` (every trial), `rungs` (by pruning arm: whether the
     values it prunes by rank trials as the final ones do), `proxies` (rank correlations of
-    zero-cost proxies with the final values), `importance`, `warnings`.
+    zero-cost proxies with the final values), `health` (of every one-shot search: did it
+    collapse, by which alarm, what was done), `importance`, `warnings`.
     """
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
@@ -58,6 +60,7 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
         "failures": failures(searches, trials),
         "evaluations": evaluations(searches, trials),
         "rungs": rungs(ledger, campaign.spec, searches, trials),
+        "health": health(ledger, campaign.spec, searches, trials),
     }
     data["proxies"] = proxies(searches, trials, data["arm_info"], directions[0])
     data["importance"] = importances(data, directions[0])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any, Final
 
-from automl.report import figures, search_figures
+from automl.report import figures, health, search_figures
 from automl.report.look import Figure
 from automl.report.proxies import section as proxies_section
 from automl.report.rungs import section as rungs_section
@@ -159,6 +159,7 @@ def _search(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str]:
         _titled("Trade-offs", fronts, drawn),
         rungs_section(data),
         proxies_section(data),
+        health.section(data),
         winners(data, units),
         _titled("What mattered", ["plot-importance", "plot-parallel"], drawn),
         failures(data),

@@ -1,4 +1,4 @@
-"""A picture of a winner, where there is something to draw."""
+"""Pictures of a winner and of a one-shot search, where there is something to draw."""
 
 from __future__ import annotations
 
@@ -18,3 +18,11 @@ def cell_picture(space: Any, config: Mapping[str, Any] | None) -> str | None:
         return draw_cell(space, config)
     except UserError:
         return None
+
+
+def health_pictures(entry: Mapping[str, Any]) -> dict[str, str]:
+    """SVG texts by name of the course and strengths of a one-shot search (an entry of `collect`'s health)."""
+    from automl.report.health_pictures import course_picture, strengths_picture
+
+    found = {"course": course_picture(entry), "strengths": strengths_picture(entry)}
+    return {name: svg for name, svg in found.items() if svg}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from html import escape
@@ -10,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from automl.report.comparison import BASELINE, LEVELS
+from automl.report.images import embedded
 from automl.report.pictures import cell_picture
 from automl.report.wording import COMPARED, Units, plural, seconds, test_set
 
@@ -184,6 +184,4 @@ def _cell(data: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     svg = cell_picture(data["space"], config)
     if svg is None:
         return ""
-    picture = base64.b64encode(svg.encode()).decode()
-    alt = escape("Cell: " + ", ".join(f"{name} {value}" for name, value in config.items()))
-    return f'<img alt="{alt}" src="data:image/svg+xml;base64,{picture}">'
+    return embedded(svg, "Cell: " + ", ".join(f"{name} {value}" for name, value in config.items()))

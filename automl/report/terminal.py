@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from automl.report import proxies, rungs
+from automl.report import health, proxies, rungs
 from automl.report.comparison import LEVELS
 from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
 
@@ -39,6 +39,7 @@ def terminal(data: Mapping[str, Any]) -> RenderableType:
     parts += _verdicts(data)
     parts += _rungs(data)
     parts += _proxies(data)
+    parts += _health(data)
     parts += _warnings(data)
     return Group(*parts)
 
@@ -109,6 +110,13 @@ def _proxies(data: Mapping[str, Any]) -> Iterator[RenderableType]:
         for line in proxies.lines(data):
             yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
         yield Text(proxies.ABOUT, style="dim")
+
+
+def _health(data: Mapping[str, Any]) -> Iterator[RenderableType]:
+    if data["health"]:
+        yield Text("\nDid the one-shot searches stay healthy?", style="bold")
+        for line in health.lines(data):
+            yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
 
 
 def _warnings(data: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -12,7 +12,7 @@ import pytest
 
 from automl import plugins
 from automl.contracts import UserError
-from automl.report.cell import _colours, draw_cell
+from automl.report.cell import draw_cell, operation_colours
 from automl.report.pictures import cell_picture
 
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
@@ -54,10 +54,10 @@ def test_one_dotted_line_for_each_none() -> None:
 
 
 def test_an_operation_has_one_colour_in_all_cells() -> None:
-    together = _colours(OPERATIONS)
+    together = operation_colours(OPERATIONS)
     assert len(set(together.values())) == len(OPERATIONS)
     for pair in itertools.combinations(OPERATIONS, 2):
-        assert all(_colours(pair)[operation] == together[operation] for operation in pair)
+        assert all(operation_colours(pair)[operation] == together[operation] for operation in pair)
 
 
 def test_text_is_escaped() -> None:
