@@ -58,13 +58,19 @@ def query_loss(
 
 
 def meta_gradient(
-    params: Params, episodes: Episodes, *, rate: float, steps: int, second: bool, **options: list[str]
+    params: Params,
+    episodes: Episodes,
+    *,
+    rate: float,
+    steps: int,
+    second: bool,
+    adapted: list[str] | None = None,
 ) -> tuple[Tensor, Params]:
     """Mean of `query_loss` over the tasks, and its gradient."""
-    total = torch.zeros(())
+    total = torch.zeros((), device=episodes.support_x.device)
     tasks = zip(episodes.support_x, episodes.support_y, episodes.query_x, episodes.query_y, strict=True)
     for task in tasks:
-        total = total + query_loss(params, task, rate=rate, steps=steps, second=second, **options)
+        total = total + query_loss(params, task, rate=rate, steps=steps, second=second, adapted=adapted)
     mean = total / len(episodes)
     gradients = torch.autograd.grad(mean, list(params.values()))
     return mean.detach(), dict(zip(params, gradients, strict=True))
