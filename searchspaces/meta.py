@@ -10,7 +10,7 @@ from automl.space import Choice, Float, Int, Parameter, Space
 
 OUTER_RATE = Float(1e-4, 1e-2, log=True)  # of Adam
 INNER_RATE = Float(1e-3, 1.0, log=True)  # of plain descent
-BATCH_SIZE = Choice((32, 64, 128))  # examples, for learners without episodes
+BATCH_SIZE = Int(16, 128, log=True)  # examples, for learners without episodes
 
 EPISODES: dict[str, Parameter] = {"meta_batch": Int(1, 16, log=True)}
 UNROLLED: dict[str, Parameter] = {
@@ -23,9 +23,9 @@ MAML: dict[str, Parameter] = {**UNROLLED, "learned_rates": Choice((False, True))
 FOMAML: dict[str, Parameter] = {name: value for name, value in MAML.items() if name != "first_order"}
 # more ways than the task's make harder, and so better, training episodes (Snell et al. 2017)
 METRIC: dict[str, Parameter] = {
-    "meta_batch": Int(1, 4),
-    "train_ways": Choice((5, 10, 20)),
-    "train_shots": Choice((1, 5)),
+    **EPISODES,
+    "train_ways": Int(2, 20, log=True),
+    "train_shots": Int(1, 5),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from automl.config import checks, replays, validation, yamlfile
+from automl.config import checks, meta, replays, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.rungs import with_rungs
 from automl.config.shorthands import Draft, expand
@@ -37,6 +37,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     importable(str(folder))
     draft = expand(document.data, _NAMES)
     replays.complete(draft, folder, document.data)
+    meta.complete(draft)
     check = _Check(draft, folder)
     mistakes = [*document.mistakes, *check.mistakes()]
     if mistakes:
@@ -95,6 +96,7 @@ class _Check:
         schedule = self._part(Schedule, "schedule")
         if task is not None:
             yield from checks.check_task(task, evaluator, _NAMES)
+            yield from meta.check(evaluator, task, ("evaluator",)) if evaluator else ()
             if final is not None:
                 yield from checks.check_final(final, task, evaluator)
                 yield from replays.check_finals(final.seeds, evaluator) if evaluator else ()
@@ -148,7 +150,9 @@ class _Check:
                 yield from checks.check_builders(space, arm.evaluator or evaluator, evaluator, where)
                 if task is not None:
                     place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
-                    yield from self._table(arm.evaluator or evaluator, space, task, place)
+                    yield from self._fitting(arm.evaluator or evaluator, space, task, place)
+                    if place not in self.unusable:
+                        yield from meta.check_arm(arm.evaluator or evaluator, space, task, where)
 
     def _space(self, *path: str) -> Iterator[Mistake]:
         spec = self._part(SpaceSpec, *path)
@@ -156,9 +160,12 @@ class _Check:
             self.spaces[path], mistakes = checks.load_space(spec, path)
             yield from mistakes
 
-    def _table(self, evaluator: PluginSpec, space: Space, task: TaskSpec, path: KeyPath) -> Iterator[Mistake]:
+    def _fitting(
+        self, evaluator: PluginSpec, space: Space, task: TaskSpec, path: KeyPath
+    ) -> Iterator[Mistake]:
         if path not in self.unusable:
             yield from replays.check(evaluator, space, task.metrics, path)
+            yield from meta.check(evaluator, task, path)
 
     def _plugin(self, key: str) -> PluginSpec | None:
         return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None

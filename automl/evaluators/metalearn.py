@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from automl import contracts, plugins
 from automl.contracts import Config, Context, EpisodeSpec, Metric, Result, Split, Task, UserError
@@ -59,12 +60,9 @@ class MetaLearnOptions(contracts.Options):
         try:
             options: LearnerOptions = learner.Options.model_validate(self.model_extra or {})
         except ValidationError as error:
-            mistakes = [
-                f"{'.'.join(map(str, item['loc']))}: {item['msg']}, but got {item['input']!r}"
-                for item in error.errors()
-            ]
             known = [*MetaLearnOptions.model_fields, *learner.Options.model_fields]
-            raise UserError(f"{'; '.join(mistakes)}; known options: {', '.join(known)}") from error
+            mistakes = [_mistake(item, f"option of {self.learner}", known) for item in error.errors()]
+            raise UserError("; ".join(mistakes)) from error
         return options
 
     def adjusted(self, config: Config) -> MetaLearnOptions:
@@ -148,6 +146,13 @@ class MetaLearn:
             after = scores.measure(learner, episodes, names, steps=steps)
             found |= {f"{name}_after_{steps}": value.mean for name, value in after.items()}
         return found
+
+
+def _mistake(found: ErrorDetails, what: str, known: list[str]) -> str:
+    name = ".".join(map(str, found["loc"]))
+    if found["type"] == "extra_forbidden":
+        return plugins.unknown(what, name, known)
+    return f"{name}: {found['msg']}, but got {found['input']!r}"
 
 
 PLUGIN = MetaLearn
