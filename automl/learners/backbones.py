@@ -101,15 +101,20 @@ class Backbone:
 
         `support_x`: the support set of which `x` is the query; it gives the statistics unless `transductive`.
         """
-        if x.dim() == len(self.shape) + 1:
-            run = self.apply
-        else:
-            name, shape = next(iter(self.shapes.items()))
-            run = self.apply_tasks if params[name].dim() > len(shape) else self.apply_shared
         stats = None
         if support_x is not None and self.normalised and not self.transductive:
-            stats = run(params, support_x)[1]
-        return run(params, x, stats)[0]
+            layout = self._layout(params, support_x, keep=True)
+            stats = self._run(params, support_x, layout)[1]
+        return self._run(params, x, self._layout(params, x, stats))[0]
+
+    def _layout(
+        self, params: Tensors, x: Tensor, stats: Stats | None = None, *, keep: bool = False
+    ) -> Layout:
+        if x.dim() == len(self.shape) + 1:
+            return OneTask(stats, keep=keep)
+        name, shape = next(iter(self.shapes.items()))
+        kind = ManyTasks if params[name].dim() > len(shape) else SharedWeights
+        return kind(len(x), stats, keep=keep)
 
     def _run(self, params: Tensors, x: Tensor, layout: Layout) -> tuple[Tensor, Stats]:
         network: Callable[[Tensors, Tensor, Layout], Tensor] = getattr(self, f"_{self.name}")

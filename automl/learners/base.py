@@ -87,7 +87,7 @@ class Learner(ABC):
 
     def make_optimiser(self) -> torch.optim.Optimizer:
         """The optimiser of the outer loop."""
-        return torch.optim.Adam(self.parameters.values(), lr=self.options.outer_rate)
+        return torch.optim.Adam(self.parameters.values(), lr=self.options.outer_rate, fused=True)
 
     @property
     def device(self) -> torch.device:

@@ -21,7 +21,7 @@ class EpisodicLearner(Learner):
     without it; `batched` tells them apart. What a learner computes must be right for both.
     """
 
-    cost: ClassVar[float] = 4.0  # numbers kept for a number of one forward pass, besides `passes`
+    cost: ClassVar[float] = 1.5  # memory of a pass with its gradient, over what the pass keeps
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         super().__init__(*args, **keywords)

@@ -48,18 +48,28 @@ class Layout(ABC):
         """Batch normalisation, then scale and shift (…, C)."""
         scale, shift = self.channels(scale), self.channels(shift)
         if self.given is None and not self.keep:
-            return torch.batch_norm(x, scale, shift, None, None, True, 0.0, EPSILON, False)
-        if self.given is not None:
-            mean, variance = next(self.given)
-        else:
-            variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-            self.found.append((mean, variance))
+            return normalise(x, scale, shift)
+        mean, variance = self.statistics(x, (0, 2, 3))
         factor = scale * torch.rsqrt(variance + EPSILON)
         return torch.addcmul(_column(shift - mean * factor), x, _column(factor))
+
+    def statistics(self, x: Tensor, over: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Mean and variance: those given, or of `x` over some dimensions."""
+        if self.given is not None:
+            return next(self.given)
+        variance, mean = torch.var_mean(x, over, correction=0)
+        if self.keep:
+            self.found.append((mean, variance))
+        return mean, variance
 
     def channels(self, value: Tensor) -> Tensor:
         """One value per channel of what the layers take."""
         return value
+
+
+def normalise(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Batch normalisation of (n, C, H, W) by its own statistics; a single value becomes `shift`."""
+    return torch.batch_norm(x, scale, shift, None, None, True, 0.0, EPSILON, False)
 
 
 class OneTask(Layout):
@@ -87,11 +97,11 @@ class ManyTasks(Layout):
 
     def enter(self, x: Tensor) -> Tensor:
         """(T, n, C, H, W) → (n, T·C, H, W)."""
-        return _side_by_side(x)
+        return x.transpose(0, 1).flatten(1, 2).contiguous(memory_format=torch.channels_last)
 
     def leave(self, x: Tensor) -> Tensor:
         """(n, T·C, H, W) → (T, n, C·H·W)."""
-        return _apart(x, self.tasks).flatten(2)
+        return x.reshape(len(x), self.tasks, -1).transpose(0, 1)
 
     def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
         """A group for each task; weight (T, O, I, k, k)."""
@@ -120,20 +130,14 @@ class SharedWeights(OneTask):
 
     def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Batch normalisation of each task by itself, then the shared scale and shift (C,)."""
-        normal = super().norm(_side_by_side(x.reshape(self.tasks, -1, *x.shape[1:])), scale, shift)
-        return super().enter(_apart(normal, self.tasks).flatten(0, 1))
-
-    def channels(self, value: Tensor) -> Tensor:
-        """(C,) → (T·C,)."""
-        return value.repeat(self.tasks)
-
-
-def _side_by_side(x: Tensor) -> Tensor:
-    return x.transpose(0, 1).flatten(1, 2).contiguous(memory_format=torch.channels_last)
-
-
-def _apart(x: Tensor, tasks: int) -> Tensor:
-    return x.reshape(len(x), tasks, -1, *x.shape[2:]).transpose(0, 1)
+        if self.given is None and not self.keep and x.device.type == "cpu":
+            return torch.cat([normalise(part, scale, shift) for part in x.chunk(self.tasks)])
+        pixels = x.permute(0, 2, 3, 1)  # (T·n, H, W, C), contiguous
+        values = pixels.reshape(self.tasks, -1, len(scale))
+        mean, variance = self.statistics(values, 1)
+        factor = scale * torch.rsqrt(variance + EPSILON)
+        normal = torch.addcmul((shift - mean * factor)[:, None], values, factor[:, None])
+        return normal.view(pixels.shape).permute(0, 3, 1, 2)
 
 
 def _column(value: Tensor) -> Tensor:
