@@ -11,11 +11,26 @@ from automl.campaign.plan import Plan
 from automl.campaign.replay import AnySearch, ReplaySearch, is_simulated
 from automl.campaign.search import Search
 from automl.config import Arm, Study
-from automl.contracts import Config, Executor, PluginSpec, Replay
+from automl.contracts import Config, Executor, PluginSpec, Replay, Task, UserError
+from automl.executors.worker import build_evaluator
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.strategies.searcher import Searcher
 
 DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
+
+
+def check_data(study: Study, task: Task | None) -> None:
+    """Raise `UserError` for arms whose evaluator says (`check_data`) that it cannot do with the data."""
+    mistakes = []
+    for name, arm in study.arms.items():
+        check = getattr(build_evaluator(arm.evaluator or study.evaluator), "check_data", None)
+        if check is not None and task is not None:
+            try:
+                check(task, plugins.load_space(_space(study, arm)[0]))
+            except UserError as error:
+                mistakes.append(f"arms.{name}: {error}")
+    if mistakes:
+        raise UserError("\n".join(mistakes))
 
 
 def plan_searches(

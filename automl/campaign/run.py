@@ -8,7 +8,7 @@ from pathlib import Path
 from automl import plugins, provenance
 from automl.benchmarks import file_digest
 from automl.campaign.lease import Lease, held
-from automl.campaign.planning import plan_searches
+from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.replay import AnySearch, is_simulated
 from automl.campaign.search import Search
@@ -34,6 +34,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
     try:
         executor.check()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
+        check_data(study, task)
         with Ledger.open(store) as ledger:
             row, continued = _campaign_row(ledger, study, fresh, task)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
@@ -119,7 +120,8 @@ def _open_test(search: Search, ledger: Ledger) -> None:
     evaluator = build_evaluator(search.final_evaluator)
     primary = plan.metrics[0]
     scores = [evaluator.score(Path(model.workdir or "") / "model", task, data, [primary]) for model in models]
-    ledger.close_test(opening.id, [score[primary.name] for score in scores])
+    details = scores if any(len(score) > 1 for score in scores) else None
+    ledger.close_test(opening.id, [score[primary.name] for score in scores], details)
 
 
 def _attach(

@@ -13,11 +13,15 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from automl import contracts, plugins
-from automl.contracts import Config, Context, EpisodeSpec, Metric, Result, Split, Task, UserError
+from automl.contracts import Config, Context, EpisodeSpec, Metric, Result, Scalar, Split, Task, UserError
+from automl.data import few_shot
 from automl.data.episodes import EpisodeSampler
 from automl.evaluators import metalearn_scores as scores
-from automl.evaluators.metalearn_training import MetaTraining, load_learner
+from automl.evaluators.metalearn_training import MetaTraining, build_learner, load_learner
 from automl.learners.base import LearnerOptions
+from automl.space import Choice, Parameter, Space
+
+SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes
 
 
 class MetaLearnOptions(contracts.Options):
@@ -107,6 +111,18 @@ class MetaLearn:
     def __init__(self, options: MetaLearnOptions) -> None:
         self.options = options
 
+    def check_data(self, task: Task, space: Space) -> None:
+        """Raise `UserError` unless every learner and every training episode of `space` suits the data."""
+        spec = scores.episodes_of(task)
+        config = space.default_config()
+        config |= {name: _highest(space.parameters[name]) for name in SIZES if name in space.parameters}
+        options = self.options.adjusted(config)
+        build_learner(options, task, spec.ways, seed=0)
+        try:
+            few_shot.check(task.train.y, options.training_episodes(spec), task.kind)
+        except UserError as error:
+            raise UserError(f"training episodes cannot be drawn: {error}, or narrow the space") from error
+
     def evaluate(self, config: Config, context: Context) -> Result:
         """Meta-train and report every `report_every` iterations; the state is kept at each report.
 
@@ -153,6 +169,12 @@ def _mistake(found: ErrorDetails, what: str, known: list[str]) -> str:
     if found["type"] == "extra_forbidden":
         return plugins.unknown(what, name, known)
     return f"{name}: {found['msg']}, but got {found['input']!r}"
+
+
+def _highest(parameter: Parameter) -> Scalar:
+    if isinstance(parameter, Choice):
+        return max((value for value in parameter.options if isinstance(value, int)), default=None)
+    return parameter.high
 
 
 PLUGIN = MetaLearn

@@ -40,7 +40,8 @@ class MetaTraining:
                 f"has one output a way, but got {drawn.ways}; leave it out"
             )
         with training.seeded(context.seed, context.device):
-            self.learner = build_learner(options, self.task, spec.ways, context)
+            self.learner = build_learner(options, self.task, spec.ways, context.seed)
+            self.learner.to(context.device)
         kind, device = self.task.kind, context.device
         self.sampler = EpisodeSampler(
             self.task.train, drawn, kind=kind, seed=derive_seed(context.seed, "episodes"), device=device
@@ -127,15 +128,15 @@ class MetaTraining:
         self.loss = state["loss"]
 
 
-def build_learner(options: MetaLearnOptions, task: Task, ways: int, context: Context) -> Learner:
+def build_learner(options: MetaLearnOptions, task: Task, ways: int, seed: int) -> Learner:
     """A fresh learner. Raises `UserError` for tasks it cannot learn."""
     name = options.backbone
     if name == "auto":
         name = "mlp" if task.kind == "functions" else "conv4"
     backbone = Backbone(name, task.shape, options.width, transductive=options.transductive)
     plugin = plugins.load("learners", options.learner)
-    learner: Learner = plugin(options.learner_options(), backbone, ways=ways, seed=context.seed)
-    return learner.to(context.device)
+    learner: Learner = plugin(options.learner_options(), backbone, ways=ways, seed=seed)
+    return learner
 
 
 def load_learner(folder: Path) -> Learner:

@@ -95,13 +95,17 @@ class ReportRow:
 
 @dataclass(frozen=True)
 class OpeningRow:
-    """One opening of the sealed test set; `values` has one entry per fresh-seed model."""
+    """One opening of the sealed test set; `values` has one entry per fresh-seed model.
+
+    `details`: for each of them all that its evaluator measured, where that is more than its value.
+    """
 
     id: int
     search: str
     reason: str
     opened_at: float
     values: list[float] | None
+    details: list[dict[str, float]] | None = None
 
 
 @dataclass(frozen=True)

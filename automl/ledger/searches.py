@@ -98,12 +98,16 @@ class Searches:
 
         return self._db.write(work)
 
-    def close_test(self, opening: int, values: list[float]) -> bool:
-        """Write the test values of an opening; False when it already has some."""
+    def close_test(
+        self, opening: int, values: list[float], details: list[dict[str, float]] | None = None
+    ) -> bool:
+        """Write the test values of an opening, and their `details`; False when it already has some."""
 
         def work(connection: sa.Connection) -> bool:
             pending = (openings.c.id == opening) & openings.c["values"].is_(None)
-            if connection.execute(sa.update(openings).where(pending).values(values=values)).rowcount:
+            if connection.execute(
+                sa.update(openings).where(pending).values(values=values, details=details)
+            ).rowcount:
                 return True
             written = sa.select(openings.c["values"]).where(openings.c.id == opening)
             return bool(connection.scalar(written) == values)

@@ -19,7 +19,7 @@ from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
 VERSION_TABLE: Final = "automl_alembic_version"
-HEAD: Final = "0002"  # the newest revision under migrations/versions
+HEAD: Final = "0003"  # the newest revision under migrations/versions
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 

@@ -119,6 +119,7 @@ openings = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("opened_at", sa.Float, nullable=False),
     sa.Column("values", Json),  # one per fresh-seed model; null until they are written
+    sa.Column("details", Json),  # {name: number} per fresh-seed model; null where the values are all there is
 )
 
 schedules = sa.Table(

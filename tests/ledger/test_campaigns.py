@@ -174,7 +174,7 @@ def test_an_opening_of_the_test_set_is_written_first_and_never_doubled(
     with Ledger(any_store) as successor:  # its driver died before the values
         assert successor.open_test(search, "again") == opened
         assert successor.openings("a-1") == [opened]
-        assert successor.close_test(opened.id, [0.5, 0.25])
+        assert successor.close_test(opened.id, [0.5, 0.25], [{"loss": 0.5, "loss_low": 0.4}, {}])
     assert any_ledger.close_test(opened.id, [0.5, 0.25])  # the same values: an answer that was lost
     assert not any_ledger.close_test(opened.id, [0.9])
     second = any_ledger.open_test(search, "asked for")
@@ -183,3 +183,4 @@ def test_an_opening_of_the_test_set_is_written_first_and_never_doubled(
         ("winner", [0.5, 0.25]),
         ("asked for", None),
     ]
+    assert [o.details for o in any_ledger.openings("a-1")] == [[{"loss": 0.5, "loss_low": 0.4}, {}], None]

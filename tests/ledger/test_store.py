@@ -240,6 +240,7 @@ def first_tables(store: Store) -> None:
         operations = Operations(MigrationContext.configure(connection))
         with operations.batch_alter_table("reports") as table:
             table.alter_column("value", existing_type=sa.Float, nullable=False)
+        operations.drop_column("openings", "details")
     engine.dispose()
     set_revision(store.url, setup.VERSION_TABLE, "0001")
 
