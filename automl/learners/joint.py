@@ -47,7 +47,7 @@ class JointLearner(EpisodicLearner):
         self.optimiser = self.make_optimiser()
 
     def joint_step(self, x: Tensor, y: Tensor) -> Tensor:
-        """One update from inputs (n, *shape) and targets (n,): global labels or values. The loss before it."""
+        """One update from inputs (n, *shape) and targets (n,), global labels or values. The loss before."""
         features, found = self.backbone.apply(self.parameters, x)
         loss = self.loss(self.head(self.parameters, features), y)
         gradients = torch.autograd.grad(loss, list(self.parameters.values()))
@@ -116,7 +116,7 @@ class JointLearner(EpisodicLearner):
         self._move_statistics()
 
     def parameters_for_export(self) -> Tensors:
-        """Parameters, and `statistics.<norm>.mean`, `.variance` and `centre` where there are any, on the CPU."""
+        """Parameters, and `statistics.<norm>.mean`, `.variance` and `centre` if there are any, on the CPU."""
         statistics = {} if self.centre is None else {"centre": self.centre.cpu()}
         for number, (mean, variance) in enumerate(self.running):
             statistics |= {
