@@ -143,6 +143,9 @@ class MetaLearn:
             f"{names[0]}_high": validation[names[0]].high,
             "train_loss": run.loss,
         }
+        run.describe()
+        if run.formulation is not None:
+            found["batched"] = float(run.formulation != "loop")
         return Result({name: validation[name].mean for name in names}, found)
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:

@@ -53,6 +53,7 @@ class MetaTraining:
         if self.learner.joint:
             self.learner.set_classes(0 if kind == "functions" else self.sampler.classes)
         self.loss = math.nan
+        self.formulation: str | None = None
         self.measured: dict[str, Interval] = {}
 
     def train(self) -> None:
@@ -93,6 +94,17 @@ class MetaTraining:
         )
         return list(sampler.fixed(self.options.validation_episodes, scores.BATCH))
 
+    def describe(self) -> None:
+        """Write the artifact `learner.json`: the learner, its network, and how its tasks ran in training."""
+        told = {
+            "learner": self.options.learner,
+            "backbone": str(self.learner.backbone),
+            "transductive": self.options.transductive,
+            "formulation": self.formulation,
+            "device": str(self.learner.device),
+        }
+        self.context.artifact("learner.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+
     def save(self, config: Config) -> None:
         """Leave `weights.pt` (the learner's parameters) and `config.json` in `<workdir>/model`."""
         folder = self.context.workdir / "model"
@@ -117,15 +129,21 @@ class MetaTraining:
                 total += self.learner.joint_step(*self.sampler.examples(self.options.batch_size))
             else:
                 total += self.learner.meta_step(self.sampler.sample(self.options.meta_batch))
+                self.formulation = self.learner.formulation
         return float(total) / count
 
     def _state(self) -> dict[str, Any]:
-        return {"learner": self.learner.state_dict(), "sampler": self.sampler.state(), "loss": self.loss}
+        return {
+            "learner": self.learner.state_dict(),
+            "sampler": self.sampler.state(),
+            "loss": self.loss,
+            "formulation": self.formulation,
+        }
 
     def _resume(self, state: dict[str, Any]) -> None:
         self.learner.load_state_dict(state["learner"])
         self.sampler.set_state(state["sampler"])
-        self.loss = state["loss"]
+        self.loss, self.formulation = state["loss"], state["formulation"]
 
 
 def build_learner(options: MetaLearnOptions, task: Task, ways: int, seed: int) -> Learner:

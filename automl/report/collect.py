@@ -15,6 +15,7 @@ from automl.contracts import Direction, UserError
 from automl.report.comparison import comparison
 from automl.report.details import evaluations, failures, importances, pareto, warnings
 from automl.report.health import health
+from automl.report.meta import meta
 from automl.report.proxies import proxies
 from automl.report.rungs import rungs
 from automl.report.searches import search_entry
@@ -32,7 +33,8 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
     `arm_info`, `pareto`, `failures`, `evaluations` (every trial), `rungs` (by pruning arm: whether the
     values it prunes by rank trials as the final ones do), `proxies` (rank correlations of
     zero-cost proxies with the final values), `health` (of every one-shot search: did it
-    collapse, by which alarm, what was done), `importance`, `warnings`.
+    collapse, by which alarm, what was done), `meta` (of every arm of a few-shot study: values on new
+    tasks with intervals, meta-overfitting, steps of adaptation), `importance`, `warnings`.
     """
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
@@ -61,6 +63,7 @@ def collect(ledger: Ledger, campaign_id: str) -> dict[str, Any]:
         "evaluations": evaluations(searches, trials),
         "rungs": rungs(ledger, campaign.spec, searches, trials),
         "health": health(ledger, campaign.spec, searches, trials),
+        "meta": meta(campaign.spec, searches, trials, openings),
     }
     data["proxies"] = proxies(searches, trials, data["arm_info"], directions[0])
     data["importance"] = importances(data, directions[0])

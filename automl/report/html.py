@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from automl.report import figures, health, search_figures
 from automl.report.look import Figure
+from automl.report.meta import section as meta_section
 from automl.report.proxies import section as proxies_section
 from automl.report.rungs import section as rungs_section
 from automl.report.sections import comparison_table, failures, provenance, verdicts, warnings, winners
@@ -148,6 +149,7 @@ def _comparison(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str
         _figure("plot-differences", drawn),
         "<h2>All arms</h2>",
         comparison_table(data, units),
+        meta_section(data, units),
         _titled("What a budget buys", ["plot-anytime"], drawn),
         _titled("Validation, fresh seeds, test", ["plot-levels"], drawn),
     ]

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from automl.report import health, proxies, rungs
+from automl.report import health, meta, proxies, rungs
 from automl.report.comparison import LEVELS
 from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
 
@@ -37,6 +37,7 @@ def terminal(data: Mapping[str, Any]) -> RenderableType:
         Text(),
     ]
     parts += _verdicts(data)
+    parts += _meta(data, units)
     parts += _rungs(data)
     parts += _proxies(data)
     parts += _health(data)
@@ -94,6 +95,20 @@ def _verdicts(data: Mapping[str, Any]) -> Iterator[RenderableType]:
         )
     if data["dataset"]:
         yield Text(test_set(data["test_openings"]), style="dim")
+
+
+def _meta(data: Mapping[str, Any], units: Units) -> Iterator[RenderableType]:
+    for title, rows in meta.table(data, units):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        table.title, table.title_justify = Text(f"\n{title}", style="dim"), "left"
+        table.add_column("arm", overflow="fold")
+        for name in ("train", "test [95 %]", "− train", f"after {'/'.join(map(str, meta.STEPS))} steps"):
+            table.add_column(name, justify="right")
+        for arm, _, _, train, _, test, gap, steps, _ in rows:
+            table.add_row(Text(arm), train, Text(test), gap, steps)
+        yield table
+    if data["meta"]:
+        yield Text(meta.ABOUT, style="dim")
 
 
 def _rungs(data: Mapping[str, Any]) -> Iterator[RenderableType]:
