@@ -38,6 +38,20 @@ def _convolve(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
     return functional.conv2d(x, weight, None, stride, padding, dilation, len(weight))
 
 
+def wanted(ctx: Any, place: int) -> bool:
+    """Whether this backward pass needs the gradient of an input; `needs_input_grad` says if any pass may.
+
+    So a step that differentiates for strengths alone forms no gradients of weights.
+    """
+    if not ctx.needs_input_grad[place]:
+        return False
+    node = ctx.next_functions[place][0]
+    if node.name() == "torch::autograd::AccumulateGrad":
+        return True
+    found: bool = torch._C._will_engine_execute_node(node)
+    return found
+
+
 class _Depthwise(Function):
     """y(x, w)."""
 
@@ -51,8 +65,8 @@ class _Depthwise(Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, weight = ctx.saved_tensors
         g = image_memory(gradients[0])
-        slope_x = _input_slope(g, weight, x, *ctx.geometry) if ctx.needs_input_grad[0] else None
-        slope_w = _weight_slope(x, g, weight, *ctx.geometry) if ctx.needs_input_grad[1] else None
+        slope_x = _input_slope(g, weight, x, *ctx.geometry) if wanted(ctx, 0) else None
+        slope_w = _weight_slope(x, g, weight, *ctx.geometry) if wanted(ctx, 1) else None
         return slope_x, slope_w, None, None
 
 
@@ -74,8 +88,8 @@ class _DepthwiseInput(Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         g, weight = ctx.saved_tensors
         x = image_memory(gradients[0])
-        slope_g = depthwise(x, weight, *ctx.geometry) if ctx.needs_input_grad[0] else None
-        slope_w = _weight_slope(x, g, weight, *ctx.geometry) if ctx.needs_input_grad[1] else None
+        slope_g = depthwise(x, weight, *ctx.geometry) if wanted(ctx, 0) else None
+        slope_w = _weight_slope(x, g, weight, *ctx.geometry) if wanted(ctx, 1) else None
         return slope_g, slope_w, None, None, None
 
 
@@ -86,25 +100,23 @@ class _DepthwiseWeight(Function):
     def forward(ctx: Any, x: Tensor, g: Tensor, like: Tensor, stride: int, dilation: int) -> Tensor:
         ctx.save_for_backward(x, g)
         ctx.geometry = stride, dilation
-        # within each of its phases a dilated convolution is a plain one
-        kernel, width = like.shape[-1], g.shape[3]
-        g = _phases(g, dilation, 0, -(-width // dilation)) if dilation > 1 else g
-        if kernel <= FAST_WIDTH or min(g.shape[2:]) < kernel or kernel > 2 * FAST_WIDTH - 1:
-            x = _phases(x, dilation, 0, -(-x.shape[3] // dilation)) if dilation > 1 else x
+        if dilation > 1:  # within each of its phases a dilated convolution is a plain one
+            x, g = _phases(x, dilation), _phases(g, dilation)
+        kernel = like.shape[-1]
+        if kernel <= FAST_WIDTH or kernel > 2 * FAST_WIDTH - 1 or min(g.shape[2:]) < kernel:
             return _native_slope(g, x, like, stride, [kernel // 2] * 2)
-        narrow, width = like[..., :FAST_WIDTH], stride * (g.shape[3] - 1) + FAST_WIDTH
-        slopes = []
-        for first in (0, kernel - FAST_WIDTH):  # the first three columns, and the last three
-            shifted = _phases(x, dilation, kernel // 2 - first, width)
-            slopes.append(_native_slope(g, shifted, narrow, stride, [kernel // 2, 0]))
-        return torch.cat([slopes[0][..., : kernel - FAST_WIDTH], slopes[1]], 3)
+        narrow, shift = like[..., :FAST_WIDTH], kernel - FAST_WIDTH
+        first, last = (
+            _native_slope(g, image, narrow, stride, [kernel // 2, 0]) for image in _shifted(x, shift)
+        )
+        return torch.cat([first[..., :shift], last], 3)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, g = ctx.saved_tensors
         (weight,) = gradients
-        slope_x = _input_slope(g, weight, x, *ctx.geometry) if ctx.needs_input_grad[0] else None
-        slope_g = depthwise(x, weight, *ctx.geometry) if ctx.needs_input_grad[1] else None
+        slope_x = _input_slope(g, weight, x, *ctx.geometry) if wanted(ctx, 0) else None
+        slope_g = depthwise(x, weight, *ctx.geometry) if wanted(ctx, 1) else None
         return slope_x, slope_g, None, None, None
 
 
@@ -132,24 +144,32 @@ def _native_slope(g: Tensor, x: Tensor, weight: Tensor, stride: int, padding: li
     return slope
 
 
-def _phases(x: Tensor, step: int, left: int, width: int) -> Tensor:
-    """Every step-th pixel from each of the first: (N, C, H, W) to (step² N, C, ⌈H/step⌉, width).
+def _phases(x: Tensor, step: int) -> Tensor:
+    """Every step-th pixel, from each of the first: (N, C, H, W) to (step² N, C, ⌈H/step⌉, ⌈W/step⌉)."""
+    missing = [-size % step for size in x.shape[2:]]
+    if any(missing):
+        x = functional.pad(x, (0, missing[1], 0, missing[0]))
+    count, channels, height, width = x.shape
+    parts = x.permute(0, 2, 3, 1).reshape(count, height // step, step, width // step, step, channels)
+    parts = parts.permute(2, 4, 0, 1, 3, 5).reshape(-1, height // step, width // step, channels)
+    return parts.permute(0, 3, 1, 2)
 
-    Columns are moved `left` to the right, and pixels outside of the image are zero.
+
+def _shifted(x: Tensor, shift: int) -> tuple[Tensor, Tensor]:
+    """Two views (N, C, H, W + shift) of `x` in one frame: behind and before `shift` columns of zeros.
+
+    The second one begins `shift` columns later in memory, so that each of its rows ends in the zeros before
+    the next one.
     """
-    count, channels, height, _ = x.shape
-    rows = -(-height // step)
-    frame = x.new_empty(step, step, count, rows, width, channels)
-    for i in range(step):
-        for j in range(step):
-            seen = x[:, :, i::step, j::step].permute(0, 2, 3, 1)[:, :, : width - left]
-            end = left + seen.shape[2]
-            part = frame[i, j]
-            part[:, : seen.shape[1], left:end] = seen
-            part[:, seen.shape[1] :] = 0
-            part[:, :, :left] = 0
-            part[:, :, end:] = 0
-    return frame.view(-1, rows, width, channels).permute(0, 3, 1, 2)
+    count, channels, height, width = x.shape
+    size = width + shift
+    memory = x.new_empty((count * height * size + shift) * channels)
+    memory[-shift * channels :] = 0
+    frame = memory[: -shift * channels].view(count, height, size, channels)
+    frame[:, :, :shift] = 0
+    frame[:, :, shift:] = x.permute(0, 2, 3, 1)
+    later = memory[shift * channels :].view(count, height, size, channels)
+    return frame.permute(0, 3, 1, 2), later.permute(0, 3, 1, 2)
 
 
 def pointwise(x: Tensor, weight: Tensor) -> Tensor:
@@ -183,8 +203,8 @@ class _Pointwise(Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, weight = ctx.saved_tensors
         g = image_memory(gradients[0])
-        slope_x = pointwise(g, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
-        if not ctx.needs_input_grad[1]:
+        slope_x = pointwise(g, weight.transpose(1, 2)) if wanted(ctx, 0) else None
+        if not wanted(ctx, 1):
             return slope_x, None
         return slope_x, _PointwiseWeight.apply(x, g, len(weight))  # type: ignore[no-untyped-call]
 
@@ -205,6 +225,6 @@ class _PointwiseWeight(Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, g = ctx.saved_tensors
         (weight,) = gradients
-        slope_x = pointwise(g, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
-        slope_g = pointwise(x, weight) if ctx.needs_input_grad[1] else None
+        slope_x = pointwise(g, weight.transpose(1, 2)) if wanted(ctx, 0) else None
+        slope_g = pointwise(x, weight) if wanted(ctx, 1) else None
         return slope_x, slope_g, None

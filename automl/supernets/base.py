@@ -23,6 +23,7 @@ from torch.nn import functional
 from automl import contracts
 from automl.contracts import Config
 from automl.space import Space
+from automl.supernets.statistics import batch_norms, untracked
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # images (n, C, H, W), labels (n,)
 Tensors: TypeAlias = dict[str, Tensor]
@@ -121,6 +122,7 @@ class WeightSharing:
         self.progress = 0.0
         self.selected: dict[str, float] = {}
         self.weights: dict[str, nn.Parameter] = dict(supernet.named_parameters())
+        self.norms = batch_norms(supernet)
         sample = next(iter(self.weights.values()))
         self.device, self.dtype = sample.device, sample.dtype
         self.active: Tensor = supernet.allowed(space)
@@ -165,8 +167,9 @@ class WeightSharing:
 
     def first_order(self, validation: Batch) -> tuple[list[Tensor], Tensor, Tensor]:
         """∇ (L_val(w, ·) + penalty) for each architecture parameter, L_val, and the logits."""
-        logits = self.logits({name: w.detach() for name, w in self.weights.items()}, validation[0])
-        loss = functional.cross_entropy(logits, validation[1])
+        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(self.architecture)):
+            logits = self.logits(None, validation[0])
+            loss = functional.cross_entropy(logits, validation[1])
         return self.slopes(loss + self.penalty()), loss, logits
 
     def slopes(self, loss: Tensor) -> list[Tensor]:
@@ -226,10 +229,14 @@ class WeightSharing:
         self.weight_optimiser.step()
         return loss.detach()
 
-    def logits(self, weights: Tensors, x: Tensor, mixture: Mixture | None = None) -> Tensor:
-        """The supernet at `weights` and a mixture; its own weights and buffers stay as they are."""
-        buffers = {name: buffer.clone() for name, buffer in self.supernet.named_buffers()}
-        output: Tensor = functional_call(self.supernet, (weights, buffers), (x, *(mixture or self.mixture())))
+    def logits(self, weights: Tensors | None, x: Tensor, mixture: Mixture | None = None) -> Tensor:
+        """The supernet at `weights` (None: its own) and a mixture, in train mode; no buffer changes."""
+        inputs = (x, *(mixture or self.mixture()))
+        with untracked(self.norms):
+            if weights is None:
+                output: Tensor = self.supernet(*inputs)
+            else:
+                output = functional_call(self.supernet, weights, inputs)
         return output
 
     def loss(self, weights: Tensors, batch: Batch, mixture: Mixture | None = None) -> Tensor:

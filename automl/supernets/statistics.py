@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -19,7 +19,7 @@ def reestimate(
     Statistics of training belong to other strengths (Guo et al. 2020, section 3.2,
     https://arxiv.org/abs/1904.00420). What is not `active` keeps none. Leaves it in train mode.
     """
-    layers = [layer for layer in supernet.modules() if isinstance(layer, _BatchNorm)]
+    layers = batch_norms(supernet)
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
@@ -31,10 +31,14 @@ def reestimate(
         layer.momentum = momentum
 
 
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """All batch-norm layers of a network."""
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+
+
 @contextmanager
-def untracked(supernet: nn.Module) -> Iterator[None]:
-    """Within it, forwards in train mode leave the running statistics of `supernet` as they are."""
-    layers = [layer for layer in supernet.modules() if isinstance(layer, _BatchNorm)]
+def untracked(layers: Sequence[_BatchNorm]) -> Iterator[None]:
+    """Within it, forwards in train mode leave the running statistics of these `layers` as they are."""
     tracking = [layer.track_running_stats for layer in layers]
     for layer in layers:
         layer.track_running_stats = False
