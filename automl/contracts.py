@@ -90,7 +90,8 @@ class EpisodeSpec:
     """How few-shot tasks are drawn: `ways` classes with `shots` support and `queries` query examples each.
 
     `ways` is 0 for regression, whose tasks are functions. Every evaluation uses the same `count` fixed
-    episodes. With `rotations`, each class turned by 90, 180 and 270 degrees is a class of its own.
+    episodes. With `rotations`, each class turned by 90, 180 and 270 degrees is a class of its own. Tests are
+    taken with `more_shots` too.
     """
 
     ways: int = 5
@@ -98,6 +99,7 @@ class EpisodeSpec:
     queries: int = 15
     count: int = 600
     rotations: bool = False
+    more_shots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

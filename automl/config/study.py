@@ -24,6 +24,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+Shots = Annotated[int, Field(ge=1, description="write how many examples are given, such as 5")]
+
+
 class SplitSpec(Part):
     """Which parts of the data select and which are sealed."""
 
@@ -35,7 +38,8 @@ class SplitSpec(Part):
 class EpisodesSpec(Part):
     """Few-shot tasks: `ways` classes (none for functions), `shots` and `queries` examples of each.
 
-    Selection and test use `count` fixed episodes; `rotations` makes four classes of each.
+    Selection and test use `count` fixed episodes; `rotations` makes four classes of each. The test is taken
+    with `more_shots` as well.
     """
 
     ways: int | None = Field(
@@ -45,6 +49,7 @@ class EpisodesSpec(Part):
     queries: int = Field(default=15, ge=1, description="write how many examples are asked for, such as 15")
     count: int = Field(default=600, ge=2, description="write how many fixed episodes judge, such as 600")
     rotations: bool = False
+    more_shots: list[Shots] = Field(default=[], description="write numbers of shots, such as [5]")
 
 
 class TaskSpec(Part):

@@ -17,6 +17,7 @@ TURNS = 4  # a class turned by 0, 90, 180 and 270 degrees
 def episode_spec(drawn: Mapping[str, Any], kind: str) -> EpisodeSpec:
     """What the plain data of `task.episodes` mean for data of this kind: functions have no ways."""
     given = {name: value for name, value in drawn.items() if value is not None}
+    given["more_shots"] = tuple(given.get("more_shots", ()))
     return EpisodeSpec(**({"ways": 0} if kind == "functions" else {}) | given)
 
 
@@ -27,7 +28,7 @@ def check(y: np.ndarray, spec: EpisodeSpec, kind: str) -> None:
             f"an episode must have at least 1 shot and 1 query, but got shots={spec.shots}, "
             f"queries={spec.queries}; correct task.episodes"
         )
-    need = spec.shots + spec.queries
+    need = max((spec.shots, *spec.more_shots)) + spec.queries
     if kind == "functions":
         if spec.ways:
             raise UserError(

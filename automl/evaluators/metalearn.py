@@ -6,6 +6,8 @@ trial.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from automl import contracts, plugins
-from automl.contracts import Config, Context, EpisodeSpec, Metric, Result, Scalar, Split, Task, UserError
+from automl.contracts import Config, Context, Episodes, EpisodeSpec, Metric, Result, Scalar, Split, Task, UserError
 from automl.data import few_shot
 from automl.data.episodes import EpisodeSampler
 from automl.evaluators import metalearn_scores as scores
@@ -152,18 +154,24 @@ class MetaLearn:
         """Metrics on the fixed episodes of `data` of the learner saved in the folder `model`.
 
         Each comes with its 95 % interval over the episodes (`_low`, `_high`) and, where the learner adapts
-        step by step, its value after 1, 3, 5 and 10 steps (`_after_1` …).
+        step by step, its value after 1, 3, 5 and 10 steps (`_after_1` …). Episodes with other `more_shots` of
+        the task give `<metric>_<shots>_shot`.
         """
         learner, spec = load_learner(model), scores.episodes_of(task)
-        sampler = EpisodeSampler(data, spec, kind=task.kind, seed=scores.seed(task))
-        episodes = list(sampler.fixed(spec.count, scores.BATCH, name="test"))
         names = [metric.name for metric in metrics]
-        found: dict[str, float] = {}
-        for name, value in scores.measure(learner, episodes, names).items():
-            found |= {name: value.mean, f"{name}_low": value.low, f"{name}_high": value.high}
+
+        def test_episodes(spec: EpisodeSpec) -> Iterator[Episodes]:
+            sampler = EpisodeSampler(data, spec, kind=task.kind, seed=scores.seed(task))
+            return sampler.fixed(spec.count, scores.BATCH, name="test")
+
+        episodes = list(test_episodes(spec))
+        found = scores.named(scores.measure(learner, episodes, names))
         for steps in scores.STEPS if learner.adaptation_steps else ():
             after = scores.measure(learner, episodes, names, steps=steps)
             found |= {f"{name}_after_{steps}": value.mean for name, value in after.items()}
+        for shots in spec.more_shots:
+            other = scores.measure(learner, test_episodes(replace(spec, shots=shots)), names)
+            found |= scores.named(other, f"_{shots}_shot")
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +52,14 @@ def measure(
             for name, value in metrics.score(names, y, prediction).items():
                 values[name].append(value)
     return {name: interval(np.array(found)) for name, found in values.items()}
+
+
+def named(measured: Mapping[str, Interval], end: str = "") -> dict[str, float]:
+    """Plain numbers: `<metric><end>`, and the same with `_low` and `_high`."""
+    found: dict[str, float] = {}
+    for name, value in measured.items():
+        found |= {f"{name}{end}": value.mean, f"{name}{end}_low": value.low, f"{name}{end}_high": value.high}
+    return found
 
 
 def interval(values: np.ndarray) -> Interval:

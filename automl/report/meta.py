@@ -35,7 +35,8 @@ def meta(
 
     `learner`, `backbone`, `transductive`; `batched`: share of the models whose tasks ran at once in training
     (None: unknown); `models` pooled and `episodes` of each; the metric on meta-`train`, meta-`validation` and
-    meta-`test` (`mean`, `low`, `high`; None while it is sealed); `gap`: test − train; `steps` → value.
+    meta-`test` (`mean`, `low`, `high`; None while it is sealed); `gap`: test − train; `steps` → value;
+    `shots` → the same as `test` with other numbers of shots.
     """
     task = spec["task"]
     if not task.get("episodes"):
@@ -48,7 +49,8 @@ def meta(
         arm = spec["arms"].get(search.arm, {})
         options = (arm.get("evaluator") or spec["evaluator"])["options"] | models[0].config
         key = (search.arm, bool(options.get("transductive", False)))
-        group = groups.setdefault(key, _Group(task["metrics"][0]["name"]))
+        more_shots = task["episodes"].get("more_shots") or ()
+        group = groups.setdefault(key, _Group(task["metrics"][0]["name"], more_shots))
         group.add(options, models)
         own = [opening.details for opening in openings if opening.search == search.id and opening.details]
         group.details += own[0] if own else []
@@ -62,8 +64,9 @@ def meta(
 class _Group:
     """Models of one arm, pooled."""
 
-    def __init__(self, metric: str) -> None:
+    def __init__(self, metric: str, more_shots: Sequence[int]) -> None:
         self.metric = metric
+        self.more_shots = more_shots
         self.models: list[TrialRow] = []
         self.details: list[dict[str, float]] = []
         self.learners: set[str] = set()
@@ -78,10 +81,7 @@ class _Group:
 
     def entry(self) -> dict[str, Any]:
         """What is known of them."""
-        test = {
-            part: self._mean(self.details, f"{self.metric}{end}")
-            for part, end in (("mean", ""), ("low", "_low"), ("high", "_high"))
-        }
+        test = self._interval("")
         metrics = [model.metrics or {} for model in self.models]
         train = self._mean(metrics, f"train_{self.metric}")
         opened = test["mean"] is not None
@@ -96,7 +96,12 @@ class _Group:
             "test": test if opened else None,
             "gap": test["mean"] - train if test["mean"] is not None and train is not None else None,
             "steps": {step: value for step, value in after.items() if value is not None},
+            "shots": {str(shots): self._interval(f"_{shots}_shot") for shots in self.more_shots if opened},
         }
+
+    def _interval(self, end: str) -> dict[str, float | None]:
+        parts = (("mean", ""), ("low", "_low"), ("high", "_high"))
+        return {part: self._mean(self.details, f"{self.metric}{end}{bound}") for part, bound in parts}
 
     @staticmethod
     def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float | None:
@@ -123,11 +128,9 @@ def table(data: Mapping[str, Any], units: Units) -> Iterator[tuple[str, list[lis
 
 def _row(entry: Mapping[str, Any], units: Units) -> list[str]:
     test, batched = entry["test"], entry["batched"]
-    shown = "–"
-    if test:
-        shown = units.value(test["mean"])
-        if test["low"] is not None:
-            shown += f" [{units.value(test['low'])}, {units.value(test['high'])}]"
+    shown = _shown(test, units) if test else "–"
+    for shots, other in entry["shots"].items():
+        shown += f"; {shots}-shot {_shown(other, units)}"
     steps = " / ".join(units.value(entry["steps"].get(str(step))) for step in STEPS)
     ways = "–" if batched is None else {0.0: "one by one", 1.0: "at once"}.get(batched, "both")
     return [
@@ -141,6 +144,12 @@ def _row(entry: Mapping[str, Any], units: Units) -> list[str]:
         steps if entry["steps"] else "–",
         ways,
     ]
+
+
+def _shown(found: Mapping[str, float | None], units: Units) -> str:
+    if found["low"] is None:
+        return units.value(found["mean"])
+    return f"{units.value(found['mean'])} [{units.value(found['low'])}, {units.value(found['high'])}]"
 
 
 def section(data: Mapping[str, Any], units: Units) -> str:
