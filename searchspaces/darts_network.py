@@ -15,6 +15,7 @@ from automl.contracts import Config
 from automl.searchspaces.darts_cells import NODES, Edge, wiring
 from automl.searchspaces.darts_operations import Conv, FactorizedReduce, operation
 from automl.searchspaces.operations import check_image, image_memory
+from automl.searchspaces.regularised import Droppable, ImageNetwork
 
 STEM = 3  # the stem's channels as a multiple of C
 SIDE = 32  # images up to less than twice this side enter the first cell in full size
@@ -74,8 +75,8 @@ class Preprocess(nn.ModuleList):
         return [self[0](first), self[1](second)]
 
 
-class DartsCell(nn.Module):
-    """One cell of a genotype."""
+class DartsCell(Droppable):
+    """One cell of a genotype. Its paths are its edges, identities excepted."""
 
     def __init__(self, config: Config, place: CellPlace) -> None:
         super().__init__()
@@ -87,50 +88,24 @@ class DartsCell(nn.Module):
             for node, source, name in self.wiring
         )
 
-    def forward(self, first: Tensor, second: Tensor, drop_path: float = 0.0) -> Tensor:
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """The outputs of the last two cells to (N, 4·channels, H', W')."""
         states = self.preprocess(first, second)
         for number in range(0, len(self.wiring), 2):
-            left, right = (self._edge(place, states, drop_path) for place in (number, number + 1))
+            left, right = (self._edge(place, states) for place in (number, number + 1))
             states.append(left + right)
         return torch.cat(states[2:], 1)
 
-    def _edge(self, number: int, states: list[Tensor], drop_path: float) -> Tensor:
+    def _edge(self, number: int, states: list[Tensor]) -> Tensor:
         layer = self.operations[number]
         value: Tensor = layer(states[self.wiring[number][1]])
-        if self.training and drop_path > 0 and not isinstance(layer, nn.Identity):
-            keep = 1 - drop_path
-            value = value * (torch.rand(len(value), 1, 1, 1, device=value.device) < keep) / keep
-        return value
+        return value if isinstance(layer, nn.Identity) else self.dropped(value)
 
 
-class AuxiliaryHead(nn.Sequential):
-    """The classifier beside the trunk (appendix A.1): (N, inputs, H, W) to logits (N, classes).
-
-    Its pooling gives 2×2 pixels from any size; on the paper's 8×8 it takes windows of 4 where the original
-    takes overlapping ones of 5. Parameters are the same.
-    """
-
-    def __init__(self, inputs: int, classes: int) -> None:
-        super().__init__(
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(2),
-            nn.Conv2d(inputs, 128, 1, bias=False),
-            nn.BatchNorm2d(128),
-            nn.ReLU(),
-            nn.Conv2d(128, 768, 2, bias=False),
-            nn.BatchNorm2d(768),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(768, classes),
-        )
-
-
-class DartsNetwork(nn.Module):
+class DartsNetwork(ImageNetwork):
     """The network of one genotype: images to logits (N, classes). Raises `UserError` for a bad genotype.
 
-    `drop_path` is the probability that, in training, an image loses the value of an edge (identities
-    excepted; Larsson et al. 2017); what is kept is scaled by 1 / (1 - drop_path).
+    Its auxiliary head stands after the second reduction.
     """
 
     def __init__(
@@ -142,31 +117,14 @@ class DartsNetwork(nn.Module):
         self.stem = DartsStem(shape, STEM * channels)
         self.cells = nn.ModuleList(DartsCell(config, place) for place in places)
         self.classifier = nn.Linear(places[-1].output, classes)
-        self.drop_path = 0.0
-        self.auxiliary: nn.Module | None = None
         self._second_reduction = 2 * cells // 3
-        self._auxiliary_inputs = places[self._second_reduction].output
+        self.auxiliary_inputs = places[self._second_reduction].output
 
-    def add_auxiliary(self, classes: int) -> None:
-        """Add the auxiliary head after the second reduction. Set `auxiliary` to None to drop it again."""
-        self.auxiliary = AuxiliaryHead(self._auxiliary_inputs, classes).to(self.classifier.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, classes)."""
-        return self._states(x)[0]
-
-    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and the auxiliary head's logits, (N, classes) both. Needs `add_auxiliary` first."""
-        logits, state = self._states(x)
-        assert self.auxiliary is not None, "add_auxiliary comes first"
-        auxiliary: Tensor = self.auxiliary(state)
-        return logits, auxiliary
-
-    def _states(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def states(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The logits, and the output of the second reduction cell."""
         first = second = state = self.stem(image_memory(x))
         for number, cell in enumerate(self.cells):
-            first, second = second, cell(first, second, self.drop_path)
+            first, second = second, cell(first, second)
             state = second if number == self._second_reduction else state
         logits: Tensor = self.classifier(second.mean((2, 3)))
         return logits, state

@@ -17,6 +17,7 @@ from automl.contracts import Config
 from automl.searchspaces.darts_network import DartsStem
 from automl.searchspaces.layered import LayeredSupernet, MixedLayer, chosen
 from automl.searchspaces.operations import check_image, image_memory
+from automl.searchspaces.regularised import Droppable, ImageNetwork, through
 from automl.space import Choice, Space
 
 DEPTHS = (2, 3, 3)
@@ -38,8 +39,8 @@ class ConvBN(nn.Sequential):
             self.append(nn.ReLU6())
 
 
-class InvertedResidual(nn.Module):
-    """Widen, depthwise convolution, narrow without activation; a shortcut where the shape stays."""
+class InvertedResidual(Droppable):
+    """Widen, depthwise convolution, narrow linearly; a path beside a shortcut if the shape stays."""
 
     def __init__(self, inputs: int, outputs: int, kind: str, *, stride: int = 1, affine: bool = True) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, ⌈H/stride⌉, ⌈W/stride⌉)."""
         value: Tensor = self.body(x)
-        return x + value if self.shortcut else value
+        return x + self.dropped(value) if self.shortcut else value
 
 
 def layer(name: str, width: int, cells: int, *, affine: bool = True) -> nn.Module:
@@ -99,8 +100,11 @@ def head(channels: int, classes: int, *, affine: bool = True) -> nn.Module:
     )
 
 
-class MobileNetwork(nn.Module):
-    """The network of one configuration: images to logits (N, classes). Raises `UserError` for a bad one."""
+class MobileNetwork(ImageNetwork):
+    """The network of one configuration: images to logits (N, classes). Raises `UserError` for a bad one.
+
+    Its auxiliary head stands after the second of the three stages.
+    """
 
     def __init__(
         self, config: Config, shape: Sequence[int], classes: int, *, channels: int, cells: int
@@ -114,11 +118,12 @@ class MobileNetwork(nn.Module):
         self.stem = MobileStem(shape, channels)
         self.body = nn.Sequential(*stages(channels, build, affine=True))
         self.head = head(channels, classes)
+        self.auxiliary_inputs = 2 * channels
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, classes)."""
-        logits: Tensor = self.head(self.body(self.stem(x)))
-        return logits
+    def states(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and the output of the second stage."""
+        x, state = through(self.body, self.stem(x), self.body[DEPTHS[0] + DEPTHS[1]])
+        return self.head(x), state
 
 
 def supernet(shape: Sequence[int], classes: int, *, channels: int, cells: int, partial: int = 1) -> nn.Module:

@@ -28,6 +28,7 @@ from automl.searchspaces.operations import (
     image_memory,
     strongest,
 )
+from automl.searchspaces.regularised import Droppable, ImageNetwork, through
 from automl.space import Choice, Space
 
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
@@ -81,11 +82,11 @@ def isomorphism_class(config: Config) -> str:
     return nodes[-1]
 
 
-class Cell(nn.Module):
+class Cell(Droppable):
     """One cell of a configuration: (N, channels, H, W) to the same shape.
 
     Edges that cannot reach the output keep their parameters, as in the benchmark, and cost no
-    time; an operation on nothing but zeros gives zero.
+    time; an operation on nothing but zeros gives zero. Its paths are convolutions and poolings.
     """
 
     def __init__(self, config: Config, channels: int) -> None:
@@ -118,18 +119,22 @@ class Cell(nn.Module):
     def _edge(self, source: int, target: int, state: dict[str, Tensor]) -> Tensor:
         """One edge's value; `state` holds what all edges of its source have in common."""
         operation, x = self.operations[source, target], state["skip_connect"]
-        if operation in KERNELS:
-            if "relu" not in state:
-                state["relu"] = functional.relu(x)
-            value: Tensor = self.convolutions[f"edge_{source}_{target}"](state["relu"])
-            return value
-        if operation == "avg_pool_3x3" and operation not in state:
+        if operation == "skip_connect":
+            return x
+        if operation not in KERNELS and operation not in state:
             state[operation] = average_pool(x)
-        return state[operation]
+        if operation in KERNELS and "relu" not in state:
+            state["relu"] = functional.relu(x)
+        layer = self.convolutions[f"edge_{source}_{target}"] if operation in KERNELS else None
+        value: Tensor = self.dropped(state[operation] if layer is None else layer(state["relu"]))
+        return value
 
 
-class Network(nn.Module):
-    """The network of one configuration: images to logits (N, classes)."""
+class Network(ImageNetwork):
+    """The network of one configuration: images to logits (N, classes).
+
+    Its auxiliary head stands after the second of the three stages.
+    """
 
     def __init__(
         self, config: Config, shape: Sequence[int], classes: int, *, channels: int, cells: int
@@ -141,13 +146,15 @@ class Network(nn.Module):
             width = channels * 2**stage
             body += [ResidualBlock(width // 2, width, stride=2)] if stage else []
             body += [Cell(config, width) for _ in range(cells)]
+            if stage == STAGES - 2:
+                self.auxiliary_inputs, self._second = width, len(body) - 1
         self.body = nn.Sequential(*body)
         self.head = Head(width, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, classes)."""
-        logits: Tensor = self.head(self.body(image_memory(x)))
-        return logits
+    def states(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and the output of the second stage."""
+        x, state = through(self.body, image_memory(x), self.body[self._second])
+        return self.head(x), state
 
 
 class Supernet(nn.Module):

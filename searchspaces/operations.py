@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl.contracts import Config, UserError
+from automl.searchspaces.regularised import Droppable
 from automl.space import Choice, Space
 
 STAGES = 3
@@ -29,8 +30,8 @@ class ReLUConvBN(nn.Sequential):
         super().__init__(nn.ReLU(), convolution, nn.BatchNorm2d(outputs, affine=affine))
 
 
-class ResidualBlock(nn.Module):
-    """Two ReLU-Conv-BN around a shortcut; stride 2 halves height and width (rounding up).
+class ResidualBlock(Droppable):
+    """Two ReLU-Conv-BN, a path, around a shortcut; stride 2 halves height and width (rounding up).
 
     The shortcut of a block that changes the shape is an average pooling and a 1×1 convolution.
     """
@@ -52,7 +53,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, ⌈H/stride⌉, ⌈W/stride⌉)."""
-        total: Tensor = self.shortcut(x) + self.body(x)
+        total: Tensor = self.shortcut(x) + self.dropped(self.body(x))
         return total
 
 

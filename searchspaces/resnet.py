@@ -13,11 +13,15 @@ from torch import Tensor, nn
 
 from automl.contracts import Config
 from automl.searchspaces.operations import STAGES, Head, ResidualBlock, Stem, check_image, image_memory
+from automl.searchspaces.regularised import ImageNetwork, through
 from automl.space import Choice, Int, Space
 
 
-class ResNet(nn.Module):
-    """The network of one configuration: images to logits (N, classes)."""
+class ResNet(ImageNetwork):
+    """The network of one configuration: images to logits (N, classes).
+
+    Its paths are the residual branches; its auxiliary head stands after the second of the three stages.
+    """
 
     def __init__(
         self, config: Config, shape: Sequence[int], classes: int, *, channels: int, cells: int
@@ -33,13 +37,15 @@ class ResNet(nn.Module):
                 stride = 2 if stage and not block else 1
                 body.append(ResidualBlock(inputs, outputs, stride=stride, kernel=kernel))
                 inputs = outputs
+            if stage == STAGES - 2:
+                self.auxiliary_inputs, self._second = outputs, len(body) - 1
         self.body = nn.Sequential(*body)
         self.head = Head(inputs, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, classes)."""
-        logits: Tensor = self.head(self.body(image_memory(x)))
-        return logits
+    def states(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and the output of the second stage."""
+        x, state = through(self.body, image_memory(x), self.body[self._second])
+        return self.head(x), state
 
 
 PLUGIN = Space(

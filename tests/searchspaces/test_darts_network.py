@@ -101,7 +101,8 @@ def test_drop_path_drops_edges_of_single_images_and_scales_the_rest() -> None:
     state = torch.randn(2000, 6, 4, 4)
     with torch.no_grad():
         skipped, pooled = cell.preprocess[0](state), cell.operations[1](cell.preprocess[1](state))
-        part = cell(state, state, 0.25)[:, :2] - skipped
+        cell.drop_path = 0.25
+        part = cell(state, state)[:, :2] - skipped
     kept = part.flatten(1).abs().sum(1) > 1e-4
     assert abs(float(kept.float().mean()) - 0.75) < 0.039
     assert torch.allclose(part[kept], pooled[kept] / 0.75, atol=1e-5)
@@ -114,7 +115,9 @@ def test_drop_path_spares_identities_and_evaluation() -> None:
         network = build(config, cells=3).train(training)
         state = network.stem(x)
         normal = network.cells[0]  # without reduction, so that its skip connections are identities
-        same = torch.equal(normal(state, state, 0.5), normal(state, state, 0.0))
+        whole = normal(state, state)
+        normal.drop_path = 0.5
+        same = torch.equal(normal(state, state), whole)
         assert same == (config is skips or not training)
     network = build().train()
     network.drop_path = 0.5
