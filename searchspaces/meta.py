@@ -12,7 +12,7 @@ OUTER_RATE = Float(1e-4, 1e-2, log=True)  # of Adam
 INNER_RATE = Float(1e-3, 1.0, log=True)  # of plain descent
 BATCH_SIZE = Int(16, 128, log=True)  # examples, for learners without episodes
 
-EPISODES: dict[str, Parameter] = {"meta_batch": Int(1, 16, log=True)}
+EPISODES: dict[str, Parameter] = {"meta_batch": Int(1, 32, log=True)}
 UNROLLED: dict[str, Parameter] = {
     **EPISODES,
     "inner_rate": INNER_RATE,

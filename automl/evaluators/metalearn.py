@@ -15,7 +15,18 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from automl import contracts, plugins
-from automl.contracts import Config, Context, Episodes, EpisodeSpec, Metric, Result, Scalar, Split, Task, UserError
+from automl.contracts import (
+    Config,
+    Context,
+    Episodes,
+    EpisodeSpec,
+    Metric,
+    Result,
+    Scalar,
+    Split,
+    Task,
+    UserError,
+)
 from automl.data import few_shot
 from automl.data.episodes import EpisodeSampler
 from automl.evaluators import metalearn_scores as scores
