@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from automl.contracts import Config, Context, RunError
 from automl.evaluators import saved, training
 from automl.evaluators.averaging import Average, reestimate
-from automl.evaluators.recipe import NetworkOptions, Schedule, equip, uses_bf16
+from automl.evaluators.recipe import NetworkOptions, Schedule, equip, uses_bf16, without_auxiliary
 from automl.evaluators.training import Images
 
 
@@ -88,17 +88,10 @@ class Fit:
         if self.average is not None:
             yield self.average.estimate(self.data.x)
             return
-        model = cast(Any, self.model)
-        head = model.auxiliary if self.options.auxiliary else None
-        if head is not None:
-            model.auxiliary = None
-        try:
+        with without_auxiliary(self.model):
             if self.options.rungs and epoch in self.options.annealed():
                 reestimate(self.model, self.data.x)
             yield self.model
-        finally:
-            if head is not None:
-                model.auxiliary = head
 
     def train_epoch(self, epoch: int) -> None:
         """One pass over the training data. Raises `RunError` when its loss is not finite."""

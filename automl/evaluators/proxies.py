@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from automl import plugins
 from automl.contracts import PROXY, Config, Context, Evaluator, RunError, Split, UserError, derive_seed
 from automl.evaluators import saved, training
+from automl.evaluators.recipe import without_auxiliary
 
 CHEAP = ("parameters", "synflow", "naswot")  # a few training steps; counting flops loads 3 s of code first
 
@@ -20,7 +21,8 @@ def log(network: nn.Module, context: Context, options: Any) -> dict[str, float]:
     """`proxy_<name>` of the proxies that `options` of the evaluator `network` name; see `scores`."""
     if options.proxies == []:
         return {}
-    return scores(network, options.proxies, training_batch(context, options.batch_size))
+    with without_auxiliary(network):
+        return scores(network, options.proxies, training_batch(context, options.batch_size))
 
 
 def scores(network: nn.Module, names: Sequence[str] | None, batch: tuple[Tensor, Tensor]) -> dict[str, float]:

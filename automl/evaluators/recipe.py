@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -163,3 +164,18 @@ def equip(model: nn.Module, options: NetworkOptions, shape: Sequence[int], class
                 f"{type(model).__name__}, which has none; set evaluator.network.auxiliary to 0"
             )
         cast(Any, model).add_auxiliary(classes)
+
+
+@contextlib.contextmanager
+def without_auxiliary(model: nn.Module) -> Iterator[None]:
+    """Within it `model` is what is validated and saved: its auxiliary head, if it has one, is away."""
+    network = cast(Any, model)
+    head = network.auxiliary if hasattr(model, "add_auxiliary") else None
+    if head is None:
+        yield
+        return
+    network.auxiliary = None
+    try:
+        yield
+    finally:
+        network.auxiliary = head

@@ -53,6 +53,18 @@ def test_those_asked_for_are_logged_and_change_nothing_of_the_training(tmp_path)
     assert with_proxies.reports == without.reports
 
 
+def test_the_auxiliary_head_does_not_count(tmp_path):
+    found = [
+        Network(OPTIONS.model_copy(update={"auxiliary": weight}))
+        .evaluate(CELL.default_config(), context(tmp_path / str(weight), space=CELL))
+        .metrics
+        for weight in (0.0, 0.4)
+    ]
+    for name in CHEAP:
+        assert found[0][name] == found[1][name]
+    assert found[0]["train_loss"] != found[1]["train_loss"]
+
+
 class Bare(nn.Sequential):
     """No ReLU, and float32 only."""
 
