@@ -53,10 +53,11 @@ class Embedding(EmbeddingLearner):
 def logistic_regression(x: Tensor, members: Tensor, c: float) -> tuple[Tensor, Tensor]:
     """W (…, ways, F) and b (…, ways) for x (…, S, F) of length at most 1 and labels as 0 and 1 (…, S, ways).
 
-    The loss has curvature at most 1 + C·S (softmax ½, of a row with its constant 2) and at least 1 in W.
+    The loss has curvature at most 1 + C·S in W and C·S in b (softmax ½, twice for their coupling), so those
+    are the steps. At least it is 1 in W and about C·S / ways in b: their ratio is the condition number.
     """
-    curvature = 1 + c * x.shape[-2]
-    root = math.sqrt(curvature)
+    slope = c * x.shape[-2]
+    root = math.sqrt(max(1 + slope, 2 * members.shape[-1]))
     momentum = (root - 1) / (root + 1)
     weight = x.new_zeros(*x.shape[:-2], members.shape[-1], x.shape[-1])
     bias = x.new_zeros(*x.shape[:-2], members.shape[-1])
@@ -64,8 +65,8 @@ def logistic_regression(x: Tensor, members: Tensor, c: float) -> tuple[Tensor, T
     for _ in range(math.ceil(PRECISION * root)):
         logits = x @ ahead_weight.mT + ahead_bias.unsqueeze(-2)
         errors = c * (logits.softmax(-1) - members)
-        new_weight = ahead_weight - (ahead_weight + errors.mT @ x) / curvature
-        new_bias = ahead_bias - errors.sum(-2) / curvature
+        new_weight = ahead_weight - (ahead_weight + errors.mT @ x) / (1 + slope)
+        new_bias = ahead_bias - errors.sum(-2) / slope
         ahead_weight = new_weight + momentum * (new_weight - weight)
         ahead_bias = new_bias + momentum * (new_bias - bias)
         weight, bias = new_weight, new_bias
