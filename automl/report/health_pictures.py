@@ -83,7 +83,7 @@ def strengths_picture(entry: Mapping[str, Any]) -> str | None:
         handles = [
             Line2D([], [], color=colours[name], label=name, linestyle=_shape(name)) for name in operations
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(5, len(handles)), frameon=False)
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
         return _svg(figure)
 
 
