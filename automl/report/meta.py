@@ -18,8 +18,19 @@ GROUPS: Final = {
     False: "Batch-norm statistics of a query from its support set",
     True: "Transductive: batch-norm statistics of a query from the other queries",
 }
+COLUMNS: Final = (
+    "arm",
+    "learner",
+    "backbone",
+    "meta-train",
+    "meta-validation",
+    "meta-test [95 %]",
+    "test − train",
+    f"after {', '.join(map(str, STEPS))} steps",
+    "training tasks run",
+)
 ABOUT: Final = (
-    "Means over retrained winners, all on the same fixed episodes. Brackets: 95 % interval over the episodes, "
+    "Means over retrained winners, all on the same episodes. Brackets: 95 % interval over the episodes, "
     "the mean of the models' own. Test − train: what is lost on new classes or functions. After 1, 3, 5, 10: "
     "steps of adaptation, where a learner goes by steps."
 )
@@ -117,7 +128,7 @@ def _models(search: SearchRow, rows: Sequence[TrialRow]) -> list[TrialRow]:
 
 
 def table(data: Mapping[str, Any], units: Units) -> Iterator[tuple[str, list[list[str]]]]:
-    """The title and the rows of each group: arm, learner, backbone, train, validation, test, gap, steps, tasks."""
+    """The title of each group and its rows, a text for each column of `COLUMNS`."""
     order = {arm: place for place, arm in enumerate(data["ranking"])}
     entries = sorted(data["meta"], key=lambda entry: order.get(entry["arm"], len(order)))
     for transductive, title in GROUPS.items():
@@ -156,17 +167,7 @@ def section(data: Mapping[str, Any], units: Units) -> str:
     """The HTML tables; empty when the study has no few-shot tasks."""
     if not data["meta"]:
         return ""
-    names = (
-        "arm",
-        "learner",
-        "backbone",
-        "meta-train",
-        "meta-validation",
-        "meta-test [95 %]",
-        "test − train",
-    )
-    names = (*names, f"after {', '.join(map(str, STEPS))} steps", "training tasks run")
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in COLUMNS)
     parts = []
     for title, rows in table(data, units):
         body = "".join(
