@@ -30,6 +30,7 @@ from automl.supernets.health import (
 
 GAP_IMAGES = 250  # validation images, at most, that the discretisation gap is measured on
 STATISTICS = 128  # training images, at most, for the batch-norm statistics behind it
+RISEN = 1.05  # times its first share must skip_connect have; less is the noise that alpha starts with
 SHARE = 0.1  # of the work of a search that readings may add, where their distance is not given
 STEP_WORK = 6  # forward passes that a step of a search is worth for each pair of images: two gradients
 READING_WORK = 25  # forward passes that an eigenvalue is worth for each of its images
@@ -39,6 +40,7 @@ NUMBERS = (
     "validation_accuracy",
     "entropy",
     "none_share",
+    "skip_share",
     "skips",
     "supernet_accuracy",
     "path_accuracy",
@@ -109,9 +111,12 @@ class Monitor:
             "skips": skips,
             "derived": derived,
         }
-        if "none" in supernet.operations:
-            share = mean_share(strengths, supernet.allowed(method.space), supernet.operations.index("none"))
-            found |= {} if share is None else {"none_share": share}
+        allowed, rows = supernet.allowed(method.space), supernet.skip_rows
+        for name, operation, of in (("none", "none", slice(None)), ("skip", "skip_connect", rows)):
+            if operation in supernet.operations:
+                column = supernet.operations.index(operation)
+                share = mean_share(strengths[of], allowed[of], column)
+                found |= {} if share is None else {f"{name}_share": share}
         return found
 
     def _gap(self, genotype: Config) -> dict[str, float]:
@@ -134,16 +139,23 @@ class Monitor:
     # --- alarms ---------------------------------------------------------------------------------
 
     def alarms(self, *, ended: bool) -> list[Alarm]:
-        """Those that have rung, the first one first; at the end of a search its last genotype counts too."""
+        """Those that have rung, the first one first.
+
+        At the end of a search its last genotype counts, however early, if skip connections have grown.
+        """
         options = self.options.alarms
         readings = [(entry["epoch"], entry["eigenvalue"]) for entry in self.epochs if "eigenvalue" in entry]
         counts = [(entry["epoch"], entry["skips"]) for entry in self.epochs if "skips" in entry]
         found = [eigenvalue_alarm(readings, options)]
         if counts:
             limit = skip_limit(self.epochs[-1]["derived"], options)
-            start = min(options.start, counts[-1][0]) if ended else options.start
+            start = min(options.start, counts[-1][0]) if ended and self._risen() else options.start
             found.append(skip_alarm(counts, limit, start=max(1, start)))
         return sorted((alarm for alarm in found if alarm), key=lambda alarm: alarm.epoch)
+
+    def _risen(self) -> bool:
+        first, last = (entry.get("skip_share", 0.0) for entry in (self.epochs[0], self.epochs[-1]))
+        return bool(last > RISEN * first)
 
     def ends(self) -> bool:
         """Whether the search ends here, because an alarm rings."""

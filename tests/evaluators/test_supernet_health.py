@@ -19,7 +19,7 @@ from automl.evaluators import supernet_health, supernet_plan, supernet_rank, sup
 from automl.evaluators.network import Network, train_network
 from automl.evaluators.recipe import NetworkOptions
 from automl.evaluators.supernet import Supernet, SupernetOptions
-from automl.evaluators.supernet_health import HealthOptions, cadence, count_skips
+from automl.evaluators.supernet_health import HealthOptions, Monitor, cadence, count_skips
 from automl.evaluators.supernet_scoring import Scorer, Selecting, interleaved
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
 from automl.supernets.base import Mixture
@@ -111,14 +111,24 @@ def test_skips_are_counted_in_the_rows_of_the_alarm() -> None:
 # --- alarms -------------------------------------------------------------------------------------
 
 
-def test_rollback_trains_the_last_healthy_genotype(tmp_path: Path, skips: list[int]) -> None:
+def test_rollback_trains_the_last_healthy_genotype(
+    tmp_path: Path, skips: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Epochs 0 to 3 have 0, 1, 2 and 5 skip connections of 6; 4 are too many."""
+    look, operations = Monitor.look, NASBENCH201.parameters["edge_0_1"].options
+
+    def look_at_another(self: Monitor, epoch: int, seen: Any) -> Any:
+        entry = look(self, epoch, seen)
+        entry["genotype"] = {**CONVOLUTIONS, "edge_0_1": operations[epoch]}
+        return entry
+
+    monkeypatch.setattr(Monitor, "look", look_at_another)
     skips += [0, 1, 2, 5]
     ctx = context(tmp_path)
     result = evaluate(ctx, epochs=4, alarms=EARLY, alpha_rate=3.0)
     health = artifact(ctx, "health.json")
     assert [entry["epoch"] for entry in health["epochs"]] == [0, 1, 2, 3]
-    assert result.derived == health["epochs"][2]["genotype"] != health["epochs"][3]["genotype"]
+    assert result.derived == {**CONVOLUTIONS, "edge_0_1": operations[2]}
     verdict = health["verdict"]
     assert (verdict["rule"], verdict["epoch"], verdict["rollback"]) == ("skips", 3, 2)
     assert verdict["action"] == "rollback" and verdict["alarms"] == {"skips": 3}
@@ -155,9 +165,14 @@ def test_warn_goes_on(tmp_path: Path, skips: list[int]) -> None:
     assert (result.metrics["search_collapsed"], result.metrics["search_stopped"]) == (1, 0)
 
 
-def test_skips_before_the_start_count_only_at_the_end(tmp_path: Path, skips: list[int]) -> None:
-    """With 4 of 6 in epoch 1 nothing rings before epoch 10; the last genotype always counts."""
-    skips += [0, 4, 1, 1]
+def test_skips_before_the_start_count_only_at_the_end(
+    tmp_path: Path, skips: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 4 of 6 in epoch 1 nothing rings before epoch 10; the last genotype counts unless it is noise."""
+    skips += [0, 4, 1, 4]
+    assert evaluate(context(tmp_path / "noise"), alpha_rate=1e-9).metrics["search_collapsed"] == 0
+    monkeypatch.setattr(supernet_health, "RISEN", 0.0)
+    skips[:] = [0, 4, 1, 1]
     assert evaluate(context(tmp_path / "a")).metrics["search_collapsed"] == 0
     skips[:] = [0, 4, 1, 4]
     result = evaluate(context(tmp_path / "b"))
