@@ -106,6 +106,23 @@ def test_a_report_past_the_budget_ends_the_trial_and_final_ones_are_free(ledger:
     assert reason.startswith("budget")
 
 
+def test_metrics_without_a_value_prune_nothing_but_the_budget_holds(ledger: Ledger) -> None:
+    bench = Bench(ledger, budget=10.0)
+    job = bench.take()
+    assert bench.search.report(job.trial, job.token, Report(1, None, 1.0, {"skips": 6.0})) is None
+    assert bench.search.report(job.trial, job.token, Report(2, 0.5, 2.0)) is None
+    again = bench.make()  # what was told survives a restart
+    assert again.propose() is not None
+    (kept,) = ledger.reports(search=bench.search.row.id).values()
+    assert [(report.value, report.metrics) for report in kept] == [(None, {"skips": 6.0}), (0.5, {})]
+    other = Bench(ledger, budget=10.0)
+    other.campaign = ledger.create_campaign("s", {}, "d", {})
+    other.search = other.make()
+    job = other.take()
+    reason = other.search.report(job.trial, job.token, Report(1, None, 10.1))
+    assert reason is not None and reason.startswith("budget")
+
+
 def test_failures_in_a_row_stop_the_search(ledger: Ledger) -> None:
     bench = Bench(ledger, trials=100)
     for _ in range(FAILURES_IN_A_ROW - 1):

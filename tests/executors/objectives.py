@@ -21,6 +21,13 @@ def good(config: dict[str, Any], context: Any) -> float:
     return config["x"] * 2
 
 
+def logs(config: dict[str, Any], context: Any) -> float:
+    for step in range(1, 3):
+        context.log(step, **{"part/a": float(step), "nan": float("nan")})
+    context.report(3, config["x"])
+    return config["x"]
+
+
 def raises(config: dict[str, Any], context: Any) -> float:
     raise ZeroDivisionError("no such luck")
 

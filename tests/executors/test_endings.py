@@ -39,7 +39,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
-    names = ["good", *ENDINGS, "swallows"]
+    names = ["good", "logs", *ENDINGS, "swallows"]
     source = QueueSource([job(name, tmp_path) for name in names], stop_at={"swallows": 2})
     executor.run(source)
 
@@ -50,6 +50,11 @@ def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
         (1, 2.0, {"extra": 1.0}),
         (2, 3.0, {"extra": 2.0}),
         (3, 4.0, {"extra": 3.0}),
+    ]
+    assert [(r.step, r.value, r.metrics) for r in source.reports["logs"]] == [
+        (1, None, {"part/a": 1.0}),
+        (2, None, {"part/a": 2.0}),
+        (3, 1.0, {}),
     ]
     assert 0 < source.reports["good"][0].device_seconds <= good.device_seconds
     for name, words in ENDINGS.items():

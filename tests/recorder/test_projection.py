@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 from recorder_helpers import SPEC, Filled, write_file
 
-from automl.contracts import TrialState
+from automl.contracts import Report, TrialState
 from automl.ledger import Ledger, Store
 from automl.recorder.images import RunImage
 from automl.recorder.projection import Projection, run_uid
@@ -86,6 +86,18 @@ def test_metrics_per_step_and_final(filled: Filled) -> None:
     assert series(image, "epochs") == [(2, 2.0)]
     assert series(image, "device_seconds") == [(1, 0.5), (2, 1.0), (2, 1.25)]
     assert image_of(filled, trial.id) == image  # the same points, times included, whenever it is made
+
+
+def test_metrics_of_a_step_without_a_value(filled: Filled) -> None:
+    trial = filled.start(0)
+    told = Report(1, None, 0.5, {"search_skips": 4.0, "strength/edge_0_1/none": 0.25})
+    assert filled.ledger.report(trial.id, trial.token, told)
+    assert filled.ledger.report(trial.id, trial.token, Report(2, 0.75, 1.0))
+    filled.end(trial, 0.75)
+    image = image_of(filled, trial.id)
+    assert series(image, "accuracy") == [(2, 0.75)]
+    assert series(image, "search_skips") == [(1, 4.0)]
+    assert series(image, "strength/edge_0_1/none") == [(1, 0.25)]
 
 
 def test_another_final_value_is_the_latest(filled: Filled) -> None:
