@@ -62,7 +62,7 @@ def export(
         return
     found = winner.certificate
     say(f"wrote {path}: {found.trial}, {found.metric} {found.values.validation:.4g} on validation data")
-    if form is Format.YAML:
+    if form is Format.YAML and not winner.tabular:
         say(f"train it with: automl train {path}")
 
 

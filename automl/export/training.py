@@ -86,6 +86,7 @@ def train(
     when the training fails.
     """
     winner = read_winner(path)
+    _check_trains(winner, path)
     _check_data(winner)
     job = _job(winner, store, training, path.resolve().parent)
     channel = _Channel(winner.certificate.metric, message)
@@ -105,6 +106,17 @@ def train(
     names = [metric.name for metric in winner.task.metrics]
     values = dict(zip(names, outcome.values or [], strict=True))
     return Trained(winner.name, version, values, outcome.device_seconds, folder)
+
+
+def _check_trains(winner: Winner, path: Path) -> None:
+    if winner.tabular:
+        fixed = ", ".join(f"{name}: {json.dumps(value)}" for name, value in winner.trained.items())
+        raise UserError(
+            f"`automl train` needs a winner of an evaluator that trains models, but that of {path} is "
+            f"{winner.training.name!r}, which looks results up in a benchmark table; to train this "
+            "configuration, write a study with a dataset, evaluator: network, budget: {trials: 1} and "
+            f"space: {{name: {winner.space.name}, fix: {{{fixed}}}}}, or another space that builds it"
+        )
 
 
 def _check_data(winner: Winner) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
+from automl import plugins
 from automl.checkpoints import write_atomically
 from automl.config import Budget, SpaceSpec, TaskSpec, validation, yamlfile
 from automl.config.document import Mistake, shown
@@ -22,7 +23,7 @@ from automl.contracts import Config, PluginSpec, UserError, digest
 VERSION = 1
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
-# A winner and its certificate. Train it with: automl train FILE
+# A winner and its certificate. {{use}}
 # Format {VERSION}; the checksum at the end covers all values, so options are changed by flags, not in here.
 """
 _LOOKS_LIKE_NUMBER = re.compile(r"[-+.\d][\d.eE+-]*")
@@ -98,6 +99,12 @@ class Winner(Part):
         """The configuration that is trained."""
         return self.config if self.genotype is None else self.genotype
 
+    @property
+    def tabular(self) -> bool:
+        """Whether its values are those of a benchmark table, which has no models to train."""
+        name = self.training.name  # one with a colon is the user's own, and may not be importable here
+        return ":" not in name and bool(getattr(plugins.load("evaluators", name), "simulated", False))
+
     def sealed(self) -> Winner:
         """The same with its checksum."""
         return self.model_copy(update={"checksum": self.digest()})
@@ -112,7 +119,12 @@ def write_winner(winner: Winner, path: Path) -> None:
     data = winner.sealed().model_dump(mode="json")
     if data["genotype"] is None:
         del data["genotype"]
-    text = _HEADER + yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    use = (
+        "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
+    )
+    text = _HEADER.format(use=use) + yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())

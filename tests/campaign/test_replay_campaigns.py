@@ -16,9 +16,11 @@ from toy_benchmark import STUDY
 from automl.benchmarks import load_table
 from automl.campaign import run_campaign
 from automl.config import load_study
-from automl.contracts import Outcome, Replayed, Report, RunError, TrialState
+from automl.contracts import Outcome, Replayed, Report, RunError, TrialState, UserError
 from automl.data.sealed import open_test_column
 from automl.evaluators.lookup import Lookup
+from automl.export import export_config
+from automl.export.training import train
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 from automl.recorder.audit import audit
@@ -274,3 +276,15 @@ def test_random_search_and_evolution_reach_what_the_paper_says(workspace: Path, 
             assert stdev(values) < 0.6
             assert fmean(values) == pytest.approx(wanted, abs=0.26), (arm, key)
         assert all(search["device_seconds"] <= 12_000 + 1e-6 for search in data["arms"][arm])
+
+
+def test_a_winner_of_a_table_is_no_model_to_train(study: Path, store: Store, tmp_path: Path) -> None:
+    campaign, path = run(study, store, "seeds=1"), tmp_path / "best.yaml"
+    with Ledger(store) as ledger:
+        winner = export_config(ledger, campaign, path)
+    assert "automl train" not in path.read_text()
+    with pytest.raises(UserError) as error:
+        train(path, store)
+    depth, act, rate = (json.dumps(winner.config[name]) for name in ("depth", "act", "rate"))
+    assert f"fix: {{depth: {depth}, act: {act}, rate: {rate}}}" in str(error.value)
+    assert "'lookup', which looks results up in a benchmark table; to train" in str(error.value)
