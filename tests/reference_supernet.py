@@ -111,7 +111,7 @@ class ReferenceSupernet(nn.Module):
     def __init__(self, fast: Supernet) -> None:
         super().__init__()
         self.edges, self.operations = fast.edges, fast.operations
-        self.description = fast.description
+        self.description, self.allowed = fast.description, fast.allowed
         self.stem, self.classifier = fast.stem, fast.classifier
         self.cells = nn.ModuleList(ReferenceCell(cell, fast.description) for cell in fast.cells)
         self.to(next(fast.parameters()).dtype)
@@ -139,7 +139,7 @@ class ReferenceNasBench201(nn.Module):
 
     def __init__(self, fast: nasbench201.Supernet) -> None:
         super().__init__()
-        self.edges, self.operations = fast.edges, fast.operations
+        self.edges, self.operations, self.allowed = fast.edges, fast.operations, fast.allowed
         self.stem, self.head = fast.stem, fast.head
         self.body = nn.ModuleList(
             NasBench201Cell(block) if isinstance(block, MixedNodes) else block for block in fast.body
