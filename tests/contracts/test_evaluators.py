@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import toy_benchmark
+from episode_examples import episodic_task
 from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
 from pydantic import ValidationError
 
@@ -49,8 +50,26 @@ def lookup_case(path: Path, **fields) -> tuple:
     return options, toy_benchmark.CONFIG, FakeContext(path, **fields)
 
 
+def metalearn_case(path: Path, **fields) -> tuple:
+    options = {
+        "width": 2,
+        "iterations": 3,
+        "report_every": 1,
+        "validation_episodes": 4,
+        "formulation": "loop",
+    }
+    given = {"given_task": episodic_task()} | fields
+    return options, {"inner_rate": 0.1}, FakeContext(path, **given)
+
+
 # evaluators whose trial needs no more than a configuration and a task
-CASES = {"network": network_case, "pipeline": pipeline_case, "function": function_case, "lookup": lookup_case}
+CASES = {
+    "network": network_case,
+    "pipeline": pipeline_case,
+    "function": function_case,
+    "lookup": lookup_case,
+    "metalearn": metalearn_case,
+}
 
 
 def run(name: str, path: Path, **fields) -> tuple[Result, FakeContext]:
