@@ -4,7 +4,7 @@ Tensors are images (N, C, H, W) in channels-last memory. A wide image holds thos
 side in its channels, so that one call serves all of them. On a CPU torch's gradients of depthwise
 convolutions fall back to slow code where the kernel is wide, dilated, or both. Here they are made of the
 convolutions that run fast: y(x, w), its gradients x(g, w) and w(x, g) are linear in both arguments, so each
-one's gradients are the other two. On other devices torch's own functions are used.
+one's gradients are the other two. On other devices, and under autocast, torch's own functions are used.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ SMALL: Final = 16  # channels below which a grouped convolution is faster than p
 FAST_WIDTH: Final = 3  # the widest kernel for which oneDNN has a fast gradient for depthwise weights
 
 
+def by_hand(x: Tensor) -> bool:
+    """Whether to use the functions of this module in place of torch's own."""
+    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1, dilation: int = 1) -> Tensor:
     """Depthwise convolution, padded so that (N, C, H, W) gives (N, C, ⌈H/stride⌉, ⌈W/stride⌉).
 
     `weight`: (C, 1, K, K) with odd K. Either the stride or the dilation is 1.
     """
-    if x.device.type != "cpu":
+    if not by_hand(x):
         return _convolve(x, weight, stride, dilation)
     value: Tensor = _Depthwise.apply(x, weight, stride, dilation)  # type: ignore[no-untyped-call]
     return value
@@ -174,7 +179,7 @@ def _shifted(x: Tensor, shift: int) -> tuple[Tensor, Tensor]:
 
 def pointwise(x: Tensor, weight: Tensor) -> Tensor:
     """1×1 convolutions of the parts of a wide image: (N, T·I, H, W) and (T, O, I) to (N, T·O, H, W)."""
-    if x.device.type != "cpu" or weight.shape[2] < SMALL:
+    if not by_hand(x) or weight.shape[2] < SMALL:
         return functional.conv2d(x, weight.flatten(0, 1)[:, :, None, None], groups=len(weight))
     value: Tensor = _Pointwise.apply(x, weight)  # type: ignore[no-untyped-call]
     return value

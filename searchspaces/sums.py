@@ -102,5 +102,5 @@ def _weighted(slopes: dict[int, Tensor], targets: Sequence[int], scale: Tensor) 
 
 
 def _products(slopes: dict[int, Tensor], targets: Sequence[int], value: Tensor) -> Tensor:
-    flat = value.permute(0, 2, 3, 1).flatten()
+    flat = value.permute(0, 2, 3, 1).flatten().to(slopes[targets[0]].dtype)
     return torch.stack([torch.dot(slopes[target].permute(0, 2, 3, 1).flatten(), flat) for target in targets])

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from automl import plugins
 from automl.contracts import UserError
+from automl.searchspaces import kernels, mixed, normalise
 from automl.searchspaces.darts_operations import Noise
 
 torch.set_num_threads(1)
@@ -202,3 +203,22 @@ def test_noise_and_weights_come_from_the_seed(space: str) -> None:
     other = plugins.load("spaces", space).supernet((3, 8, 8), 5, channels=4, cells=1)
     assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
     assert not torch.equal(other.stem[0].weight, weights[0]["stem.0.weight"])
+
+
+def test_the_form_for_other_devices_equals_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (kernels, normalise, mixed):
+        monkeypatch.setattr(module, "by_hand", lambda x: False)
+    assert max(compare("darts", torch.float64)) < 1e-9
+
+
+def test_autocast() -> None:
+    fast = build("darts")
+    x, y = batch((3, 8, 8), torch.float32)
+    strengths = torch.full((len(fast.edges), len(fast.operations)), 0.125, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = fast(x, strengths)
+        loss = functional.cross_entropy(logits, y)
+    (slope,) = torch.autograd.grad(loss, [strengths])
+    assert logits.dtype == torch.bfloat16 and slope.dtype == torch.float32
+    assert torch.isfinite(slope).all() and float(slope.norm()) > 0
+    assert relative(logits.float(), fast(x, strengths)) < 0.1
