@@ -12,12 +12,14 @@ import click
 import pytest
 import torch
 import typer
+from episode_examples import images
 from readme_tables import current
 
 from automl import plugins
 from automl.config import load_study
 from automl.contracts import Metric, PluginSpec, TrialState
 from automl.data import load_task
+from automl.learners.backbones import Backbone
 from automl.metrics import DIRECTIONS
 from automl.strategies.searcher import Searcher
 
@@ -104,6 +106,18 @@ def test_the_weight_sharing_method_moves_alpha_alone(files: Path) -> None:
     assert not torch.equal(search.alpha, alpha)
     assert all(torch.equal(weights[name], weight) for name, weight in search.weights.items())
     space.check(search.derive())
+
+
+def test_the_learner_learns_and_is_an_arm(files: Path) -> None:
+    learner = plugins.load("learners", "neighbours")
+    made = learner(learner.Options(outer_rate=0.01), Backbone("conv4", (1, 8, 8), 4), ways=3, seed=0)
+    losses = [made.meta_step(images(3)) for _ in range(6)]
+    assert losses[-1] < losses[0]
+    task = "task: {dataset: glyphs, metric: accuracy, episodes: {ways: 5, shots: 1}}"
+    arms = "arms: {mine: {space: neighbours, strategy: tpe}}"
+    study = "name: mine\nspace: protonet\nevaluator: metalearn\nbudget: {trials: 2}"
+    (files / "study.yaml").write_text("\n".join([study, task, arms]))
+    assert {"mine", "nearest-centroid"} <= set(load_study(files / "study.yaml").arms)
 
 
 def test_the_dataset_loads(files: Path) -> None:
