@@ -249,15 +249,21 @@ def _outcome(
     )
 
 
+def use_threads(cpus: float) -> None:
+    """As many intra-op threads as CPUs held, since more fight with other trials for cores."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(max(1, int(cpus)))
+
+
 def _seed_everything(job: Job) -> None:
-    """Seeds and threads: as many threads as CPUs held, since more fight with other trials for cores."""
+    """Seeds and threads."""
     random.seed(job.seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(job.seed)
     if "torch" in sys.modules:
         torch = sys.modules["torch"]
         torch.manual_seed(job.seed)
-        torch.set_num_threads(max(1, int(job.cpus)))
+        use_threads(job.cpus)
         torch.optim.SGD(
             [torch.zeros(1)], lr=1.0
         )  # a process's first optimiser imports for a second: not charged
