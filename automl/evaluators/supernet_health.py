@@ -81,7 +81,8 @@ class Monitor:
         self.action = "warn" if type(method).selection else options.on_collapse
         self.scorer = Scorer(method, train, validation, images=GAP_IMAGES, statistics=STATISTICS)
         self.every = cadence(len(train.y), options)
-        self.batch = next(interleaved(validation, options.eigenvalue_batch))
+        images = options.eigenvalue_batch
+        self.batch = next(interleaved(validation, images, batch=images))
         self.generator = torch.Generator().manual_seed(derive_seed(seed, "eigenvalue"))
         self.vector: Tensor | None = None
         self.seconds = 0.0

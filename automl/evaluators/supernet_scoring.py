@@ -55,11 +55,11 @@ class Scorer:
         return Mixture(active.to(self.method.device, self.method.dtype), active)
 
 
-def interleaved(data: Images, most: int) -> Iterator[Batch]:
+def interleaved(data: Images, most: int, *, batch: int = PER_BATCH) -> Iterator[Batch]:
     """At most `most` images of `data` at equal distances, in batches that each span all of it."""
     count = min(len(data.y), most)
     chosen = torch.arange(count) * len(data.y) // count
-    parts = -(-count // PER_BATCH)
+    parts = -(-count // batch)
     for first in range(parts):
         part = chosen[first::parts].to(data.y.device)
         yield data.x[part].contiguous(memory_format=torch.channels_last), data.y[part]
