@@ -36,6 +36,10 @@ class Network:
         """Train `config` and report every epoch. Raises `RunError` when the training diverges."""
         return train_network(config, context, self.options)
 
+    def check_data(self, task: Task, space: object) -> None:
+        """Raise `UserError` unless `task` classifies images."""
+        training.require_images(task)
+
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the network saved in the folder `model`."""
         device = "cuda" if torch.cuda.is_available() else "cpu"

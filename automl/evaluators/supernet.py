@@ -86,6 +86,7 @@ class Supernet:
         cannot hold the search and the training, or when either diverges.
         """
         protocol = check_study(context)
+        self.check_data(context.task, context.space)
         saved = context.checkpoint.load()
         found = (saved[1].get("carry") or {}).get("found") if saved else None
         if found is None:
@@ -113,13 +114,19 @@ class Supernet:
         plan = Plan(context, protocol, limit=options.epochs, deadline=options.deadline)
         return Search(build, plan, options.batch_size, options).run(saved)
 
+    def check_data(self, task: Task, space: object) -> None:
+        """Raise `UserError` unless `task` has images of classes, and enough for two halves."""
+        training.require_images(task)
+        if len(task.train) < 4:
+            raise UserError(f"a supernet needs at least 4 training images, but got {len(task.train)}")
+
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the trained network in the folder `model`."""
         return Network(NetworkOptions.model_validate({})).score(model, task, data, metrics)
 
 
 def check_study(context: Context) -> NetworkOptions:
-    """The protocol's options. Raises `UserError` unless space, protocol and data suit a supernet."""
+    """The protocol's options. Raises `UserError` unless space and protocol suit a supernet."""
     if getattr(context.space, "supernet", None) is None:
         names = ", ".join(name for name in plugins.names("spaces") if plugins.load("spaces", name).supernet)
         raise UserError(
@@ -130,9 +137,6 @@ def check_study(context: Context) -> NetworkOptions:
             "a derived network is trained by the study's evaluator, which must be network, but it is "
             f"{type(context.protocol).__name__.lower()}"
         )
-    training.require_images(context.task)
-    if len(context.task.train) < 4:
-        raise UserError(f"a supernet needs at least 4 training images, but got {len(context.task.train)}")
     return context.protocol.options
 
 

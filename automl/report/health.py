@@ -47,10 +47,10 @@ def health(
 ) -> list[dict[str, Any]]:
     """An entry for each one-shot search.
 
-    `collapsed` (None while it runs), `alarm` (`eigenvalue` or `skips`) that rang first, `epoch` after which,
-    `action` (`rollback`, `stop` or `warn`), `rollback` (the epoch gone back to), `curves` (metric →
-    [epoch, value] pairs), `strengths` (edge → operation → values at `strength_epochs`), `gap`, `tau`,
-    `sentence`.
+    `collapsed` (None while it runs, or when it failed), `alarm` (`eigenvalue` or `skips`) that rang first,
+    `epoch` after which, `action` (`rollback`, `stop` or `warn`), `rollback` (the epoch gone back to),
+    `curves` (metric → [epoch, value] pairs), `strengths` (edge → operation → values at `strength_epochs`),
+    `gap`, `tau`, `sentence`.
     """
     found = []
     for search in searches:
@@ -74,6 +74,7 @@ def _entry(search: SearchRow, trial: TrialRow, method: str, reports: Sequence[Re
     }
     told = [(row.step, row.metrics or {}) for row in reports if row.value is None]
     entry: dict[str, Any] = {"arm": search.arm, "seed": search.seed, "trial": trial.id, "method": method}
+    entry["state"] = trial.state.value
     entry |= _verdict(metrics)
     entry["epochs"] = int(metrics.get("epochs", told[-1][0] if told else 0))
     entry["skips"] = metrics.get("skips")
@@ -129,7 +130,8 @@ def _strengths(told: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Any
 
 def _sentence(entry: Mapping[str, Any]) -> str:
     if entry["collapsed"] is None:
-        return f"has not ended ({plural(entry['epochs'], 'epoch')} so far)"
+        ended = "has not ended" if entry["state"] == "running" else f"the trial has {entry['state']}"
+        return f"{ended} ({plural(entry['epochs'], 'epoch')} seen)"
     if not entry["collapsed"]:
         return f"no alarm in {plural(entry['epochs'], 'epoch')}"
     why = ALARMS.get(entry["alarm"], "unknown alarm")

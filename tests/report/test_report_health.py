@@ -98,7 +98,7 @@ def test_a_healthy_and_a_running_search():
     (entry,) = collect(campaign(HEALTHY, epochs=3), ID)["health"]
     assert entry["collapsed"] is False and entry["sentence"] == "no alarm in 3 epochs"
     (entry,) = collect(campaign(None, epochs=3, state=TrialState.RUNNING), ID)["health"]
-    assert entry["collapsed"] is None and entry["sentence"] == "has not ended (3 epochs so far)"
+    assert entry["collapsed"] is None and entry["sentence"] == "has not ended (3 epochs seen)"
     assert ">collapsed</span>" not in html(collect(campaign(HEALTHY, epochs=3), ID))
 
 
