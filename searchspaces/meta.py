@@ -24,7 +24,7 @@ FOMAML: dict[str, Parameter] = {name: value for name, value in MAML.items() if n
 # more ways than the task's make harder, and so better, training episodes (Snell et al. 2017)
 METRIC: dict[str, Parameter] = {
     **EPISODES,
-    "train_ways": Int(2, 20, log=True),
+    "train_ways": Int(2, 60, log=True),
     "train_shots": Int(1, 5),
 }
 
