@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from automl.contracts import RunError
-from automl.ledger import Ledger, owner_identity
+from automl.ledger import Ledger, as_interrupts, owner_identity
 
 HEARTBEAT = 2.0  # seconds
 
@@ -53,27 +51,11 @@ class Lease:
 def held(ledger: Ledger, campaign: str) -> Iterator[Lease]:
     """Drive a campaign inside the block. SIGTERM ends it as Ctrl-C does.
 
-    Raises `RunError` while another living process drives it.
+    Both wait for the end of a transaction. Raises `RunError` while another living process drives it.
     """
     lease = Lease(ledger, campaign)
     try:
-        with _terminate_as_interrupt():
+        with as_interrupts():
             yield lease
     finally:
         lease.release()
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

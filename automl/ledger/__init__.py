@@ -1,5 +1,6 @@
 """The ledger: our SQL tables, the truth about every trial."""
 
+from automl.ledger.interrupts import as_interrupts
 from automl.ledger.ledger import Ledger
 from automl.ledger.owner import owner_identity
 from automl.ledger.rows import (
@@ -24,6 +25,7 @@ __all__ = [
     "SearchRow",
     "Store",
     "TrialRow",
+    "as_interrupts",
     "owner_identity",
     "prepare",
     "resolve_store",

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from automl.contracts import RunError
+from automl.ledger.interrupts import whole
 
 T = TypeVar("T")
 PATIENCE: Final = 60.0  # seconds a transaction is retried
@@ -60,7 +61,7 @@ class Database:
         pause = 0.01
         while True:
             try:
-                with engine.begin() as connection:
+                with whole(), engine.begin() as connection:
                     return work(connection)
             except sa.exc.DBAPIError as error:
                 if not _passing(error):

@@ -1,0 +1,72 @@
+"""Ctrl-C in the midst of a transaction: it ends first, and its lock with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from automl.ledger.database import Database
+from automl.ledger.interrupts import as_interrupts, whole
+
+TABLE = sa.Table("seen", sa.MetaData(), sa.Column("number", sa.Integer))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_transaction_ends_before_the_interrupt(tmp_path: Path, number: signal.Signals) -> None:
+    db, other = (Database(f"sqlite:///{tmp_path / 'some.db'}", patience=0.5) for _ in range(2))
+    db.write(lambda connection: TABLE.create(connection))
+    went_on = []
+
+    def work(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(TABLE), [{"number": 1}, {"number": 2}])
+        open_cursor = connection.execute(sa.select(TABLE))
+        os.kill(os.getpid(), number)
+        went_on.append(open_cursor.fetchone())
+
+    with as_interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            db.write(work)
+        assert went_on == [(1,)]
+        found = other.write(lambda connection: connection.execute(sa.select(TABLE)).all())
+        assert found == [(1,), (2,)]
+        with pytest.raises(KeyboardInterrupt):  # at once where there is none
+            os.kill(os.getpid(), number)
+    db.close()
+    other.close()
+
+
+def test_handlers_are_put_back_and_an_ignored_ctrl_c_stays_so() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with as_interrupts():
+        assert signal.getsignal(signal.SIGINT) is not before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with as_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+
+
+def test_other_threads_hold_nothing_back() -> None:
+    inside, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with as_interrupts(), whole():
+            inside.set()
+            done.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    try:
+        with as_interrupts(), pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        done.set()
+        thread.join()
