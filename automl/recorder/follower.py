@@ -65,13 +65,8 @@ class Follower:
         """Write searches and the campaign with everything that their trials say together."""
         self._writer.settle()
         projection, searches = project(self._ledger, self._campaign_id)
-        openings = self._ledger.openings(self._campaign_id)
         trials = self._ledger.trials(campaign=self._campaign_id)
-        images = projection.search_runs(searches, trials, openings)
-        for start in range(0, len(images), TOGETHER):
-            self._writer.write(images[start : start + TOGETHER])
-            for image in images[start : start + TOGETHER]:
-                self._writer.upload(image.uid, image.artifacts)
+        self._write_whole(projection, searches, trials)
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
         self._writer.write([projection.campaign_run(trials)])
         if projection.campaign.state == "finished":
@@ -82,15 +77,19 @@ class Follower:
         projection, _ = project(self._ledger, self._campaign_id)
         self._writer.upload(projection.uid(identity), [artifact])
 
-    def suspend(self) -> None:
-        """Say SCHEDULED for what has not ended, unless another driver has taken over."""
+    def suspend(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Say SCHEDULED for what has not ended, unless another driver has taken over.
+
+        Searches that have ended are then written as a whole, or some of them when `enough` becomes true.
+        """
         projection, searches = project(self._ledger, self._campaign_id, interrupted=True)
         if projection.campaign.token != self._token or projection.campaign.state == "finished":
             return
-        trials = self._ledger.trials(campaign=self._campaign_id) if self._with_trials else []
-        running = [trial for trial in trials if trial.state is TrialState.RUNNING]
+        trials = self._ledger.trials(campaign=self._campaign_id)
+        running = [trial for trial in trials if self._with_trials and trial.state is TrialState.RUNNING]
         self._write_unfinished(projection, searches, running)
         self._ledger.mark_recorded({trial.id: 1 for trial in running})
+        self._write_whole(projection, [row for row in searches if row.state == "finished"], trials, enough)
 
     def close(self) -> None:
         """Close MLflow's connections."""
@@ -103,6 +102,23 @@ class Follower:
             self._advance(projection, trial)
         unfinished = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.recorded]
         self._write_unfinished(projection, searches, unfinished)
+
+    def _write_whole(
+        self,
+        projection: Projection,
+        searches: Sequence[SearchRow],
+        trials: Sequence[TrialRow],
+        enough: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Write the runs of searches with everything that their trials and openings say together."""
+        openings = self._ledger.openings(self._campaign_id)
+        images = projection.search_runs(searches, trials, openings)
+        for start in range(0, len(images), TOGETHER):
+            if enough():
+                return
+            self._writer.write(images[start : start + TOGETHER])
+            for image in images[start : start + TOGETHER]:
+                self._writer.upload(image.uid, image.artifacts)
 
     def _write_unfinished(
         self,

@@ -149,12 +149,14 @@ class Projection:
     def search_runs(
         self, searches: Sequence[SearchRow], trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
     ) -> list[RunImage]:
-        """The run of each of many searches, from the trials and openings of them all."""
+        """The run of each of many searches, from the trials and openings of them all, and maybe of others."""
         own: dict[str, tuple[list[TrialRow], list[OpeningRow]]] = {row.id: ([], []) for row in searches}
         for trial in trials:
-            own[trial.search][0].append(trial)
+            if trial.search in own:
+                own[trial.search][0].append(trial)
         for opening in openings:
-            own[opening.search][1].append(opening)
+            if opening.search in own:
+                own[opening.search][1].append(opening)
         return [self.search_run(search, *own[search.id]) for search in searches]
 
     def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> RunImage:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 POLL: Final = 0.3  # seconds between two looks at the ledger
 LEAST: Final = 0.1  # seconds between two looks, however often it is woken
 LAST_LOOK: Final = 5.0  # seconds that closing may still record
+LAST_SEARCHES: Final = (
+    30.0  # seconds for searches that have ended: a thousand replayed ones take half of that
+)
 LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
 
 _log = logging.getLogger(__name__)
@@ -84,7 +87,7 @@ class Recorder:
         deadline = time.monotonic() + LAST_LOOK
         try:
             self._follower.catch_up(lambda: time.monotonic() > deadline)
-            self._follower.suspend()
+            self._follower.suspend(lambda: time.monotonic() > deadline + LAST_SEARCHES)
         except Exception as error:  # the ledger has everything; a repair writes it
             _log.warning("%s", self._explain(error))
         finally:

@@ -145,10 +145,17 @@ def open_experiment(client: MlflowClient, store: Store, name: str) -> Experiment
 
 def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact]) -> None:
     """Put artifacts into a run, over what has their names there. A file that is gone is left out."""
-    if not artifacts:
+    texts = [artifact for artifact in artifacts if artifact.path is None and "/" not in artifact.name]
+    if texts:  # in one call: each one reads the whole run first
+        with TemporaryDirectory(prefix="automl-") as folder:
+            for artifact in texts:
+                _file(artifact, Path(folder) / artifact.name)
+            client.log_artifacts(run_id, folder)
+    others = [artifact for artifact in artifacts if artifact not in texts]
+    if not others:
         return
     with TemporaryDirectory(prefix="automl-") as folder:
-        for artifact in artifacts:
+        for artifact in others:
             name = PurePosixPath(artifact.name)
             file = _file(artifact, Path(folder) / name.name)
             if file.is_dir():

@@ -29,6 +29,7 @@ CALLS = (
     "search_runs",
     "log_inputs",
     "log_artifact",
+    "log_artifacts",
 )
 CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "different": []}
 

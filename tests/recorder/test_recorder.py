@@ -182,6 +182,30 @@ def test_interrupted_and_continued(filled_either: Filled) -> None:
     assert [(point.step, point.value) for point in history] == [(1, 0.125), (2, 0.5), (3, 0.75)]
 
 
+@pytest.mark.parametrize("record", ["trials", "searches"])
+def test_searches_that_have_ended_are_whole_when_others_are_interrupted(
+    filled: Filled, ledger: Ledger, record: str
+) -> None:
+    filled = Filled(filled.store, ledger, {**SPEC, "record": record})
+    with recording(filled, record=record):
+        filled.trial(0, 0.25)
+        filled.trial(1, 0.5)
+        filled.trial(0, 0.75, arm=1)
+        eventually(lambda: f"{filled.id}/tpe/0" in runs(filled))
+        ledger.finish_search(filled.searches[0].id, "budget", filled.searches[0].id + "/1")
+    assert ledger.release(filled.id, filled.token)
+    found = {name.removeprefix(f"{filled.id}/"): run for name, run in runs(filled).items()}
+    ended, other = found["random/0"], found["tpe/0"]
+    assert (ended.info.status, other.info.status) == ("FINISHED", "SCHEDULED")
+    assert ended.data.metrics["trials_complete"] == 2 and ended.data.metrics["best_accuracy"] == 0.5
+    client = make_client(filled.store)
+    files = {file.path for file in client.list_artifacts(ended.info.run_id)}
+    assert files == {"winner.json"} | ({"trials.json"} if record == "searches" else set())
+    assert client.list_artifacts(other.info.run_id) == []
+    audited = audit(filled.store, ledger, filled.id)
+    assert audited == {"trials": 3, "runs": 3 * (record == "trials"), **CLEAN}
+
+
 def test_a_driver_that_was_replaced_leaves_the_runs_alone(filled: Filled) -> None:
     trial = filled.start(0)
     time.sleep(1.0)
@@ -234,7 +258,7 @@ def test_attached_files(filled_either: Filled, tmp_path: Path) -> None:
 def test_files_that_cannot_be_uploaded_keep_no_other_trial_back(
     filled: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = MlflowClient.log_artifact
+    real = MlflowClient.log_artifacts
 
     def refuse(self: MlflowClient, run_id: str, *rest: Any) -> None:
         raise PermissionError("no")
@@ -246,7 +270,7 @@ def test_files_that_cannot_be_uploaded_keep_no_other_trial_back(
     recorder = Recorder(filled.store, filled.ledger, filled.id)
     recorder._look()  # the campaign's own artifacts
     filled.ledger.mark_recorded({bad.id: 0, good.id: 0})
-    monkeypatch.setattr(MlflowClient, "log_artifact", refuse)
+    monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
     with pytest.raises(RunError, match=r"safe in the ledger.*automl audit demo --repair"):
         recorder.drain(timeout=0.5)
     later = filled.trial(2)
@@ -254,7 +278,7 @@ def test_files_that_cannot_be_uploaded_keep_no_other_trial_back(
         recorder.drain(timeout=0.2)
     recorded = {trial.id: trial.recorded for trial in filled.ledger.trials(campaign=filled.id)}
     assert recorded == {bad.id: 0, good.id: 2, later.id: 2}
-    monkeypatch.setattr(MlflowClient, "log_artifact", real)
+    monkeypatch.setattr(MlflowClient, "log_artifacts", real)
     recorder.drain()
     recorder.close()
 
