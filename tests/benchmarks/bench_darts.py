@@ -1,6 +1,7 @@
 """Milliseconds of a DARTS step against the same step written plainly. Run as a script:
 
-    python tests/benchmarks/bench_darts.py [--rounds 5] [--cells 8] [--channels 16] [--side 32] [--batch 16]
+    python tests/benchmarks/bench_darts.py [--space darts] [--rounds 5] [--cells 8] [--channels 16]
+                                           [--side 32] [--batch 16]
 
 One step is one alpha step and one weight step. `reference`: every operation of every edge on its own, in
 torch's default memory layout (`tests/reference_supernet.py`), and second-order gradients as the paper's
@@ -9,7 +10,8 @@ give the same gradients, to 1e-9 in float64 (on a small network) and to 1e-2 in 
 float32 are shown alone: at 8 cells those of the reference itself are 1e-2 from its own in float64, and
 3e-2 once it is in channels-last memory.
 
-All ways run in turns, on one thread, and the figures are medians. The floor is the time that the
+All ways run in turns, on one thread, and the figures are medians (on a CPU of processor time, which other
+processes disturb less). The floor is the time that the
 multiplications of all convolutions would take at this machine's measured peak of a dense convolution; a step
 takes 5 forwards' worth (alpha: forward, gradients of activations; weights: those and of weights) at order 1,
 13 at order 2. On a CUDA device, if there is one, the shipped form runs in bfloat16 (autocast).
@@ -86,8 +88,8 @@ class Plain(Darts):
 
 
 def build(args: argparse.Namespace, kind: type[Darts] = Darts, **options: Any) -> Darts:
-    """A search of the DARTS space; `kind` Plain on the reference, which gets the same weights."""
-    space = plugins.load("spaces", "darts")
+    """A search of the space; `kind` Plain on the reference, which gets the same weights."""
+    space = plugins.load("spaces", args.space)
     partial = options.pop("partial", 1)
     torch.manual_seed(0)
     shape = (3, args.side, args.side)
@@ -168,13 +170,15 @@ def peak() -> float:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Wall seconds of one call."""
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
+    """Seconds of one call."""
+    if DEVICE == "cpu":
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+    torch.cuda.synchronize()
     start = time.perf_counter()
     work()
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
+    torch.cuda.synchronize()
     return time.perf_counter() - start
 
 
@@ -206,9 +210,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name, default in (("rounds", 5), ("side", 32), ("channels", 16), ("cells", 8), ("batch", 16)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--space", default="darts")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    small = argparse.Namespace(side=8, channels=4, cells=3, batch=8)
+    small = argparse.Namespace(side=8, channels=4, cells=3, batch=8, space=args.space)
     check(small, torch.float64, 1e-9)
     check(args, torch.float32, 1e-2)
     timings: dict[str, list[float]] = {}
