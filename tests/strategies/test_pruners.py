@@ -67,6 +67,41 @@ def test_asha_decides_as_optuna_does(reduction: int, resource: int, rate: int, d
     assert len({*ended}) > 2
 
 
+@pytest.mark.parametrize("pruner", ["asha", "hyperband"])
+def test_what_a_pruner_remembers_changes_no_decision(pruner: str) -> None:
+    """Trials run side by side, end in another order, some fail: a pruner that sees it all anew agrees."""
+    searcher, rng = search(pruner, reduction=2), random.Random(1)
+    values, steps, ended = curves(80, 8), dict.fromkeys(range(80), 0), []
+    running: list[int] = []
+    while len(ended) < 80:
+        if len(running) < 5 and len(ended) + len(running) < 80:
+            running.append(len(ended) + len(running))
+            searcher.ask(running[-1])
+        number = rng.choice(running)
+        steps[number] += 1
+        value = values[number][steps[number] - 1]
+        searcher.report(number, steps[number], value)
+        study, trial = searcher._study, searcher._storage.get_trial(number)
+        found = study.pruner.prune(study, trial)
+        assert found == search(pruner, reduction=2)._study.pruner.prune(study, trial)
+        if found or steps[number] == 8 or rng.random() < 0.1:
+            state = (
+                TrialState.PRUNED
+                if found
+                else TrialState.COMPLETE
+                if steps[number] == 8
+                else TrialState.FAILED
+            )
+            searcher.tell(number, state, [value])
+            ended.append(state)
+            running.remove(number)
+    assert {state: ended.count(state) > 2 for state in TrialState if state is not TrialState.RUNNING} == {
+        TrialState.COMPLETE: True,
+        TrialState.PRUNED: True,
+        TrialState.FAILED: True,
+    }
+
+
 def test_asha_rungs_are_where_the_options_say() -> None:
     searcher = search("asha", reduction=2, min_resource=3)
     assert run(searcher, 0, [0.1] * 12) is None

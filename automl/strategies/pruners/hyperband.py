@@ -58,6 +58,15 @@ class BracketPruner(HyperbandPruner):
             self._pruners.append(RungPruner(first_rung, self._reduction_factor))  # type: ignore[arg-type]
         self._total_trial_allocation_budget = sum(self._trial_allocation_budgets)
 
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether `trial` must end at its last step, by the rungs of its bracket and the trials in it."""
+        bracket = self._get_bracket_id(study, trial)
+        if not self._pruners:
+            return False
+        pruner: Any = self._pruners[bracket]
+        found: bool = pruner.ends(study, trial, lambda other: self._get_bracket_id(study, other) == bracket)
+        return found
+
     def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
         if not self._pruners:
             self._try_initialization(study)

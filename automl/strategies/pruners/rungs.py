@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Callable
+
 from optuna.pruners import BasePruner
+from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
@@ -32,27 +37,60 @@ class RungPruner(BasePruner):
     the trials' attributes, which a trial that is still running would lose with its driver.)
     """
 
+    _known: tuple[BaseStorage, int] | None
+    _seen: int  # trials of it
+    _open: list[int]  # numbers of those of them that had not ended
+    _ended: defaultdict[int, list[float]]  # values of the others at each rung, sorted
+
     def __init__(self, resource: int, reduction: int) -> None:
         self.resource = resource
         self.reduction = reduction
+        self._forget(None)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether `trial` must end at its last step."""
+        return self.ends(study, trial, lambda _: True)
+
+    def ends(self, study: Study, trial: FrozenTrial, competes: Callable[[FrozenTrial], bool]) -> bool:
+        """The same where only some of the study's trials compete, always the same ones."""
         last = trial.last_step
         if last is None or last < self.resource:
             return False
         before = max((step for step in trial.intermediate_values if step != last), default=-1)
         sign = 1.0 if study.direction == StudyDirection.MINIMIZE else -1.0
         value = sign * trial.intermediate_values[last]
-        trials = study.get_trials(deepcopy=False)
-        for rung in self._rungs(before, last):
-            others = [value_at(other, rung) for other in trials if other.number != trial.number]
-            known = sorted(sign * other for other in others if other is not None)
+        reached = [rung for rung in rungs_up_to(self.resource, self.reduction, last) if rung > before]
+        running = self._running(study, sign, competes) if reached else []
+        for rung in reached:
+            others = [value_at(other, rung) for other in running if other.number != trial.number]
+            known = self._ended[rung] + [sign * other for other in others if other is not None]
+            known.sort()
             kept = max((len(known) + 1) // self.reduction, 1)
             if len(known) >= kept and value > known[kept - 1]:
                 return True
         return False
 
-    def _rungs(self, before: int, last: int) -> list[int]:
-        """Steps of the rungs in (before, last]."""
-        return [rung for rung in rungs_up_to(self.resource, self.reduction, last) if rung > before]
+    def _running(
+        self, study: Study, sign: float, competes: Callable[[FrozenTrial], bool]
+    ) -> list[FrozenTrial]:
+        """The trials that are open; those that have ended never change, so each is looked at once."""
+        if self._known != (study._storage, study._study_id):
+            self._forget((study._storage, study._study_id))
+        trials = study.get_trials(deepcopy=False)
+        new = [trial for trial in trials[self._seen :] if competes(trial)]
+        current = [*(trials[number] for number in self._open), *new]
+        self._seen = len(trials)
+        running = [trial for trial in current if not trial.state.is_finished()]
+        self._open = [trial.number for trial in running]
+        for trial in current:
+            last = trial.last_step if trial.state.is_finished() else None
+            for rung in rungs_up_to(self.resource, self.reduction, last or 0):
+                value = value_at(trial, rung)
+                if value is not None:
+                    insort(self._ended[rung], sign * value)
+        return running
+
+    def _forget(self, known: tuple[BaseStorage, int] | None) -> None:
+        """Begin with a study of which nothing has been seen."""
+        self._known, self._seen = known, 0
+        self._ended, self._open = defaultdict(list), []
