@@ -1,10 +1,12 @@
 import json
+import random
 import re
 from html.parser import HTMLParser
 
 import plotly.graph_objects as go
 import pytest
 import report_examples as examples
+from plotly.offline import get_plotlyjs
 from report_examples import RANDOM, fake, realistic, values_only
 
 from automl.contracts import TrialState
@@ -206,3 +208,14 @@ def test_hundreds_of_seeds_become_medians_and_quartiles():
         go.Figure(figure)
     assert "median over seeds" in page and page.count("<article") == 16
     assert "and 93 other configurations" in page
+
+
+def test_a_page_of_hundreds_of_seeds_stays_small():
+    """All but plotly.js is less than 0.6 MB for two arms of 500 seeds."""
+    ledger = fake({"random": RANDOM, "evolution": RANDOM}, seeds=range(500), space={"name": "nasbench201"})
+    for arm in ("random", "evolution"):
+        for seed in range(500):
+            examples._search(ledger, arm, seed, 3, random.Random(f"{arm} {seed}"))
+    page = html(collect(ledger, ID))
+    assert "plot-anytime" in page
+    assert len(page) - len(get_plotlyjs()) < 600_000
