@@ -260,7 +260,7 @@ class Space:
         for name, value in values.items():
             try:
                 if name not in self.parameters:
-                    raise UserError(f"must be one of {list(self.parameters)}")
+                    raise UserError(f"must be one of the parameters {list(self.parameters)}, but is not")
                 changed[name] = getattr(self.parameters[name], what)(value)
             except UserError as error:
                 mistakes.append(f"{what} {name!r}: {error}")

@@ -45,11 +45,21 @@ def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mista
         if not isinstance(space, Space):
             raise UserError(f"must name a Space, but {spec.name!r} is {shown(space)}; see automl list spaces")
         at = (*path, "fix")
-        space = space.fix(spec.fix)
+        space = _fixed(space, spec.fix)
         at = (*path, "narrow")
         return space.narrow(spec.narrow), []
     except UserError as error:
         return None, [Mistake(at, _line(error))]
+
+
+def _fixed(space: Space, values: Mapping[str, Any]) -> Space:
+    fixed = space.fix(values)
+    for name in values:
+        if name not in fixed.parameters:
+            needed = {parent: list(options) for parent, options in space.parameters[name].when.items()}
+            text = f"fix {name!r}: must be a parameter that is used, but it needs {needed}; leave it out"
+            raise UserError(f"{text}, or correct what else is fixed")
+    return fixed
 
 
 def check_dataset(name: str, folder: Path) -> tuple[str, list[Mistake]]:
@@ -200,6 +210,15 @@ def check_builders(
     if trait(evaluator, "one_shot") and trait(protocol, "builder", unknown="network") != "network":
         text = f"the study's evaluator must train the genotype, but got {protocol.name}"
         yield Mistake(where, f"{text}; write evaluator: network")
+
+
+def check_alarm(space: Space, evaluator: PluginSpec, where: KeyPath) -> Iterator[Mistake]:
+    """A limit on skip connections that a study writes itself needs a space that has some."""
+    alarms = evaluator.options.get("alarms") if trait(evaluator, "one_shot") else None
+    offered = {option for item in space.parameters.values() for option in getattr(item, "options", ())}
+    if isinstance(alarms, Mapping) and "skips" in alarms and "skip_connect" not in offered:
+        text = f"must be left out for a space without the operation skip_connect, but got {alarms['skips']}"
+        yield Mistake((*where, "options", "alarms", "skips"), f"{text}; remove it or take another space")
 
 
 def trait(evaluator: PluginSpec, name: str, *, unknown: Any = None) -> Any:

@@ -164,6 +164,7 @@ class _Check:
         self, evaluator: PluginSpec, space: Space, task: TaskSpec, path: KeyPath
     ) -> Iterator[Mistake]:
         if path not in self.unusable:
+            yield from checks.check_alarm(space, evaluator, path)
             yield from replays.check(evaluator, space, task.metrics, path)
             yield from meta.check(evaluator, task, path)
 
