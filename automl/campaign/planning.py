@@ -14,21 +14,32 @@ from automl.config import Arm, Study
 from automl.contracts import Config, Executor, PluginSpec, Replay, Task, UserError
 from automl.executors.worker import build_evaluator
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
+from automl.strategies.base import build
 from automl.strategies.searcher import Searcher
 
 DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
 
 
 def check_data(study: Study, task: Task | None) -> None:
-    """Raise `UserError` for arms whose evaluator says (`check_data`) that it cannot do with the data."""
+    """Raise `UserError` for arms whose evaluator says (`check_data`) that it cannot do with the data.
+
+    And for those whose strategy screens by a `proxy` that cannot score the networks.
+    """
     mistakes = []
     for name, arm in study.arms.items():
-        check = getattr(build_evaluator(arm.evaluator or study.evaluator), "check_data", None)
-        if check is not None and task is not None:
-            try:
-                check(task, plugins.load_space(_space(study, arm)[0]))
-            except UserError as error:
-                mistakes.append(f"arms.{name}: {error}")
+        evaluator: Any = build_evaluator(arm.evaluator or study.evaluator)
+        if not hasattr(evaluator, "check_data") or task is None:
+            continue
+        space = plugins.load_space(_space(study, arm)[0])
+        proxy = getattr(build("strategies", arm.strategy), "proxy", None) if arm.strategy else None
+        try:
+            evaluator.check_data(task, space)
+            if proxy is not None:
+                from automl.evaluators.rehearsal import rehearse  # imports torch
+
+                rehearse(evaluator.options, task, space, [proxy])
+        except UserError as error:
+            mistakes.append(f"arms.{name}: {error}")
     if mistakes:
         raise UserError("\n".join(mistakes))
 

@@ -18,6 +18,7 @@ from automl.contracts import Config, Context, Metric, Result, Split, Task
 from automl.evaluators import proxies, saved, training
 from automl.evaluators.fit import Fit
 from automl.evaluators.recipe import NetworkOptions as NetworkOptions
+from automl.evaluators.rehearsal import rehearse
 from automl.evaluators.training import Images
 
 
@@ -37,8 +38,9 @@ class Network:
         return train_network(config, context, self.options)
 
     def check_data(self, task: Task, space: object) -> None:
-        """Raise `UserError` unless `task` classifies images."""
+        """Raise `UserError` unless `task` classifies images and networks of `space` can do what is asked."""
         training.require_images(task)
+        rehearse(self.options, task, space, self.options.proxies or [])
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the network saved in the folder `model`."""

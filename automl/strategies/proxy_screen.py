@@ -101,7 +101,7 @@ class ProxyScreen:
     builder = "network"  # what the evaluator must train
 
     def __init__(self, options: ProxyScreenOptions) -> None:
-        self.options = options
+        self.options, self.proxy = options, options.proxy
         self._then = build("strategies", options.strategy)
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
