@@ -102,7 +102,7 @@ def test_data(workspace: Path, store: Store, x: Any, y: Any, message: str) -> No
         ),
         (
             ["space=refused_spaces:SINGLE", "evaluator.network.proxies=[jacov, synflow]"],
-            "arms.tpe: the proxy synflow must be able to score the networks of the space, but for a Single it",
+            "arms.tpe: the proxy synflow must be able to score the networks of the space, but for a Single",
         ),
         (["evaluator.network.drop_path=0.2"], "arms.tpe: drop_path needs a network with paths to drop, but"),
         (["evaluator.network.cutout=8"], "arms.tpe: cutout must be smaller than the images, but got 8 for 8"),
