@@ -19,6 +19,7 @@ from automl import plugins
 from automl.config import load_study
 from automl.contracts import Metric, PluginSpec, TrialState
 from automl.data import load_task
+from automl.evaluators.recipe import NetworkOptions
 from automl.learners.backbones import Backbone
 from automl.metrics import DIRECTIONS
 from automl.strategies.searcher import Searcher
@@ -45,7 +46,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_there_are_blocks_to_test() -> None:
-    assert len(STUDIES) == 2
+    assert len(STUDIES) == 3
     assert {"my_space.py", "my_code.py", "my_plugins/strategies/nearby.py"} <= set(FILES)
 
 
@@ -54,6 +55,13 @@ def test_studies_are_valid(block: str, files: Path) -> None:
     (files / "study.yaml").write_text(block)
     study = load_study(files / "study.yaml")
     assert "random" in study.arms
+
+
+def test_recipes_name_options_of_the_evaluator() -> None:
+    table = TEXT.partition("| option of `network` |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE))))
+    assert len(named) > 10
+    assert named <= set(NetworkOptions.model_fields)
 
 
 def test_the_objective_runs(files: Path) -> None:
