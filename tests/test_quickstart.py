@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 BUDGET = 14  # device-seconds
+KILLED = 6  # a trial that held a worker when its driver was killed pays for that, then runs again
 SHORT = [f"--set=budget.device_seconds={BUDGET}", "--set=evaluator.network.epochs=2", "--set=final.seeds=1"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
@@ -68,7 +69,7 @@ def test_the_report_compares_all_arms_at_equal_cost(finished: Path) -> None:
     for arm, searches in report["arms"].items():
         assert [search["seed"] for search in searches] == [0, 1]
         for search in searches:
-            assert 0 < search["device_seconds"] <= 1.15 * BUDGET, arm
+            assert 0 < search["device_seconds"] <= 1.15 * BUDGET + KILLED, arm
             assert search["best"]["value"] > 0.5, arm
             assert len(search["fresh"]) == len(search["test"]) == 1
     assert {v["arm"] for v in report["verdicts"]} == {"tpe", "darts", "resnet"}
