@@ -223,8 +223,9 @@ def test_timing_derived_networks_stays_cheap(tmp_path: Path, monkeypatch: pytest
 def test_a_real_budget_is_kept(tmp_path: Path) -> None:
     start = time.monotonic()
     ctx = Budgeted(tmp_path, image_task(rows=300), NASBENCH201, protocol=Network(PROTOCOL), remaining=12.0)
-    evaluate(ctx, epochs=None)
-    assert 9.0 < time.monotonic() - start < 12.0
+    result = evaluate(ctx, epochs=None)
+    assert result.metrics["search_epochs"] >= 1  # how many depends on what else the machine does
+    assert time.monotonic() - start < 12.0
 
 
 def test_without_a_budget_the_default_number_of_epochs(
