@@ -27,7 +27,7 @@ class EpisodeSampler:
     def __init__(
         self, split: Split, spec: EpisodeSpec, *, kind: str = "image", seed: int, device: str = "cpu"
     ) -> None:
-        check(split.y, spec, kind)
+        check(split.y, split.x.shape[1:], spec, kind)
         self.spec, self.seed, self.device = spec, seed, device
         self.x = torch.tensor(split.x, dtype=torch.float32, device=device)
         self.generator = torch.Generator().manual_seed(seed)

@@ -21,8 +21,11 @@ def episode_spec(drawn: Mapping[str, Any], kind: str) -> EpisodeSpec:
     return EpisodeSpec(**({"ways": 0} if kind == "functions" else {}) | given)
 
 
-def check(y: np.ndarray, spec: EpisodeSpec, kind: str) -> None:
-    """Raise `UserError` unless a part with the targets `y` (n,) or (n, points) holds an episode of `spec`."""
+def check(y: np.ndarray, shape: tuple[int, ...], spec: EpisodeSpec, kind: str) -> None:
+    """Raise `UserError` unless a part holds an episode of `spec`.
+
+    `y`: its targets, (n,) or (n, points); `shape`: that of one example.
+    """
     if spec.shots < 1 or spec.queries < 1:
         raise UserError(
             f"an episode must have at least 1 shot and 1 query, but got shots={spec.shots}, "
@@ -43,6 +46,11 @@ def check(y: np.ndarray, spec: EpisodeSpec, kind: str) -> None:
     if spec.ways < 2:
         raise UserError(
             f"an episode must have at least 2 ways, but got ways={spec.ways}; correct task.episodes"
+        )
+    if spec.rotations and shape[-1] != shape[-2]:
+        raise UserError(
+            f"images must be square to be turned, but have {shape[-2]}×{shape[-1]} pixels; "
+            "remove rotations, or cut the images"
         )
     counts = np.bincount(y)
     classes = len(counts) * (TURNS if spec.rotations else 1)

@@ -82,7 +82,7 @@ def _check_episodes(parts: Parts) -> None:
         if parts.episodes is not None and len(rows):
             y = parts.dataset.y[rows]
             own = few_shot.relabelled(y) if y.ndim == 1 else y
-            few_shot.check(own, parts.episodes, parts.dataset.kind)
+            few_shot.check(own, parts.dataset.x.shape[1:], parts.episodes, parts.dataset.kind)
 
 
 def _check_kind(dataset: Dataset, episodic: bool, name: str) -> None:

@@ -42,9 +42,9 @@ class MetaLearnOptions(contracts.Options):
 
     `backbone` auto: `mlp` for functions, `conv4` for images. `transductive`: a query's batch-norm statistics
     come from the query batch, not from the support set. A meta-iteration takes `meta_batch` episodes, or a
-    batch of `batch_size` for learners that train on all classes at once; `train_ways`, `train_shots` and
-    `train_queries` are the task's own unless set. Every `report_every` meta-iterations the metric is taken on
-    `validation_episodes` fixed episodes. `deadline` is in wall seconds.
+    batch of `batch_size` for learners that train on all classes at once; `train_ways`, `train_shots`,
+    `train_queries` and `train_rotations` are the task's own unless set. Every `report_every` meta-iterations
+    the metric is taken on `validation_episodes` fixed episodes. `deadline` is in wall seconds.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -61,6 +61,7 @@ class MetaLearnOptions(contracts.Options):
     train_ways: int | None = Field(None, ge=2)
     train_shots: int | None = Field(None, ge=1)
     train_queries: int | None = Field(None, ge=1)
+    train_rotations: bool | None = None
     deadline: float = Field(3600, gt=0)
 
     @model_validator(mode="after")
@@ -108,7 +109,7 @@ class MetaLearnOptions(contracts.Options):
             ways=self.train_ways or spec.ways,
             shots=self.train_shots or spec.shots,
             queries=self.train_queries or spec.queries,
-            rotations=spec.rotations,
+            rotations=spec.rotations if self.train_rotations is None else self.train_rotations,
         )
 
 
@@ -132,7 +133,7 @@ class MetaLearn:
         options = self.options.adjusted(config)
         build_learner(options, task, spec.ways, seed=0)
         try:
-            few_shot.check(task.train.y, options.training_episodes(spec), task.kind)
+            few_shot.check(task.train.y, task.shape, options.training_episodes(spec), task.kind)
         except UserError as error:
             raise UserError(f"training episodes cannot be drawn: {error}, or narrow the space") from error
 

@@ -129,7 +129,7 @@ class Backbone:
     def _conv4(self, params: Tensors, x: Tensor, layout: Layout) -> Tensor:
         x = layout.enter(x)
         for block in range(BLOCKS):
-            x = _pool(functional.relu(self._unit(params, str(block), x, layout)))
+            x = functional.relu(_pool(self._unit(params, str(block), x, layout)))  # as pooling after, cheaper
         return layout.leave(x)
 
     def _resnet12(self, params: Tensors, x: Tensor, layout: Layout) -> Tensor:

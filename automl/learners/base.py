@@ -26,8 +26,9 @@ Predictor: TypeAlias = Callable[[Tensor], Tensor]  # inputs (Q, *shape) → logi
 class LearnerOptions(Options):
     """The outer loop: Adam at `outer_rate`, or whatever the learner says instead.
 
-    `decay`: meta-iterations over which the outer rate falls to zero by a cosine (0: it stays). `clip`:
-    largest norm of the outer gradient (0: any). `formulation`: how the tasks of a meta-batch run, `auto`
+    `decay`: meta-iterations over which the outer rate falls to zero by a cosine, before it starts anew
+    (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983), so that a training that is continued
+    learns; 0: it stays. `clip`: largest norm of the outer gradient (0: any). `formulation`: how the tasks of a meta-batch run, `auto`
     measures; `tasks_at_once` bounds the batched one (0: by memory).
     """
 
@@ -155,7 +156,7 @@ class Learner(ABC):
     def outer_rate(self) -> float:
         """The outer rate at this iteration."""
         rate, decay = self.options.outer_rate, self.options.decay
-        return rate * (1 + math.cos(math.pi * min(self.iteration / decay, 1))) / 2 if decay else rate
+        return rate * (1 + math.cos(math.pi * (self.iteration % decay) / decay)) / 2 if decay else rate
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a bit-for-bit continuation needs."""

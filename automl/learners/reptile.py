@@ -28,7 +28,7 @@ ADAM_EPSILON = 1e-8
 
 
 class ReptileOptions(InnerLoopOptions):
-    """`outer_rate` is ε (`decay` lets it fall to 0). `inner_batch`: examples per inner step (0: all of them).
+    """`outer_rate` is ε (`decay` lets it fall). `inner_batch`: examples per inner step (0: all of them).
 
     `beta2` is Adam's, for the inner steps.
     """

@@ -15,7 +15,7 @@ from automl.contracts import EpisodeSpec, UserError
 from automl.data import load_task
 from automl.data.datasets.omniglot import omniglot
 from automl.data.datasets.omniglot_vinyals import omniglot_vinyals
-from automl.data.few_shot import check_official, split_classes
+from automl.data.few_shot import check, check_official, split_classes
 from automl.data.sealed import open_test
 
 Y = np.repeat(np.arange(20), 6)
@@ -79,6 +79,13 @@ def test_a_task_numbers_the_classes_of_each_part_from_zero() -> None:
 def test_what_cannot_be_drawn_is_refused(dataset: str, episodes: dict[str, int], message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_task(spec(dataset, **episodes))
+
+
+def test_images_that_are_turned_are_square() -> None:
+    check(Y, (1, 8, 8), EpisodeSpec(queries=5, rotations=True), "image")
+    check(Y, (1, 8, 6), EpisodeSpec(queries=5), "image")
+    with pytest.raises(UserError, match="square to be turned, but have 8×6 pixels; remove rotations"):
+        check(Y, (1, 8, 6), EpisodeSpec(queries=5, rotations=True), "image")
 
 
 def test_functions_have_points_and_no_ways() -> None:

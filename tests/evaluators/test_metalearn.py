@@ -75,6 +75,14 @@ def test_validation_episodes_are_those_of_every_learner_and_seed(tmp_path: Path)
     assert found[1].learner.parameters["head.weight"].shape[0] == 6  # all meta-train classes
 
 
+def test_only_training_classes_are_turned_when_asked(tmp_path: Path) -> None:
+    context = FakeContext(tmp_path, given_task=episodic_task())
+    plain, turned = (MetaTraining(options(**given), context) for given in ({}, {"train_rotations": True}))
+    assert turned.sampler.classes == 4 * plain.sampler.classes
+    for a, b in zip(plain.validation, turned.validation, strict=True):
+        assert torch.equal(a.query_x, b.query_x)
+
+
 def test_a_final_model_is_read_back_and_predicts_equally(tmp_path: Path) -> None:
     task, context_seed = episodic_task(), 2
     batch = next(EpisodeSampler(task.validation, scores.episodes_of(task), seed=0).fixed(4, 4))

@@ -104,3 +104,14 @@ def test_adapting_for_more_steps_than_trained_improves() -> None:
         (made.predict(test, steps=steps) - test.query_y).square().mean().item() for steps in (0, 1, 3, 10)
     ]
     assert errors == sorted(errors, reverse=True), errors
+
+
+def test_the_outer_rate_falls_by_a_cosine_and_starts_anew() -> None:
+    made = learner("maml", Backbone("mlp", (1,), 2), 0, outer_rate=0.4, decay=4)
+    rates = []
+    for _ in range(5):
+        rates.append(made.outer_rate())
+        made.meta_step(centres(2.0, 8.0))
+    half = 0.2 * 2**-0.5
+    assert rates == pytest.approx([0.4, 0.2 + half, 0.2, 0.2 - half, 0.4], rel=1e-12)
+    assert learner("maml", Backbone("mlp", (1,), 2), 0, outer_rate=0.4).outer_rate() == 0.4
