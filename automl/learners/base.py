@@ -28,8 +28,8 @@ class LearnerOptions(Options):
 
     `decay`: meta-iterations over which the outer rate falls to zero by a cosine, before it starts anew
     (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983), so that a training that is continued
-    learns; 0: it stays. `clip`: largest norm of the outer gradient (0: any). `formulation`: how the tasks of a meta-batch run, `auto`
-    measures; `tasks_at_once` bounds the batched one (0: by memory).
+    learns; 0: it stays. `clip`: largest norm of the outer gradient (0: any). `formulation`: how the tasks
+    of a meta-batch run, `auto` measures; `tasks_at_once` bounds the batched one (0: by memory).
     """
 
     outer_rate: float = Field(1e-3, gt=0)

@@ -96,7 +96,7 @@ class Recorder:
 
     def _run(self) -> None:
         pause = LEAST
-        while not self._closing.wait(pause):
+        while True:  # once in any case, so that `close` finds a follower
             self._awake.clear()
             try:
                 with self._lock:
@@ -107,6 +107,8 @@ class Recorder:
             else:
                 pause = LEAST
                 self._awake.wait(POLL - LEAST)
+            if self._closing.wait(pause):
+                return
 
     def _look(self, *, complete: bool = False) -> None:
         if self._follower is None:

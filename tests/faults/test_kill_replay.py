@@ -1,4 +1,4 @@
-"""SIGKILL of the driver while it replays: finished searches stay, the others run again from the beginning."""
+"""SIGKILL or Ctrl-C while a driver replays: finished searches stay, the others start over."""
 
 from __future__ import annotations
 
@@ -29,8 +29,17 @@ def _trials(store: Store) -> dict[str, TrialRow]:
         return {row.id: row for row in ledger.trials(campaign=campaign.id)} if campaign else {}
 
 
+def _wrong(store: Store) -> list[str]:
+    with Ledger(store) as ledger:
+        campaign = ledger.latest("toytable")
+        assert campaign is not None
+        audited = audit(store, ledger, campaign.id)
+    return [key for key in ("missing", "duplicate", "stuck", "different") if audited[key]]
+
+
 @pytest.mark.slow
-def test_driver_killed_in_the_midst_of_replays(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_driver_ended_in_the_midst_of_replays(number: signal.Signals, store: Store, tmp_path: Path) -> None:
     toy_benchmark.write(tmp_path / "toy.npz")
     study = tmp_path / "toytable.yaml"
     study.write_text(toy_benchmark.STUDY)
@@ -39,8 +48,11 @@ def test_driver_killed_in_the_midst_of_replays(store: Store, tmp_path: Path) -> 
     process = subprocess.Popen(run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and not _trials(store):
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    os.kill(process.pid, number)
     process.wait()
+    if number is signal.SIGINT:
+        assert process.returncode == 130
+        assert not _wrong(store), "what has ended is in MLflow when Ctrl-C returns"
     kept = _trials(store)
     unfinished = 2 * SEEDS - len({row.search for row in kept.values()})
     assert 0 < unfinished < 2 * SEEDS
@@ -54,9 +66,8 @@ def test_driver_killed_in_the_midst_of_replays(store: Store, tmp_path: Path) -> 
     with Ledger(store) as ledger:
         campaign = ledger.latest("toytable")
         assert campaign is not None and campaign.state == "finished"
-        audited = audit(store, ledger, campaign.id)
-        assert audited["trials"] == len(found)
-        assert not any(audited[key] for key in ("missing", "duplicate", "stuck", "different"))
+        assert audit(store, ledger, campaign.id)["trials"] == len(found)
         assert sorted(opening.search for opening in ledger.openings(campaign.id)) == sorted(
             row.id for row in ledger.searches(campaign.id)
         )
+    assert not _wrong(store)
