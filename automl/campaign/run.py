@@ -16,7 +16,7 @@ from automl.config import Study
 from automl.contracts import Config, Executor, Task, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
-from automl.executors.worker import build_evaluator, use_threads
+from automl.executors.worker import build_evaluator, use_cpus
 from automl.ledger import CampaignRow, Ledger, Store, TrialRow
 from automl.progress import Progress
 from automl.recorder import Recorder
@@ -119,7 +119,7 @@ def _open_test(search: Search, ledger: Ledger) -> None:
     data = open_test(plan.task, plan.import_path, opening=opening.id)
     evaluator = build_evaluator(search.final_evaluator)
     if not plan.gpus:
-        use_threads(plan.cpus)
+        use_cpus(plan.cpus)
     primary = plan.metrics[0]
     scores = [evaluator.score(Path(model.workdir or "") / "model", task, data, [primary]) for model in models]
     details = scores if any(len(score) > 1 for score in scores) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
@@ -24,9 +25,9 @@ class InnerLoopOptions(LearnerOptions):
 
 
 class InnerLoopLearner(EpisodicLearner):
-    """θ_k+1 = θ_k − change(∇ L_support(θ_k)), a step at a time.
+    """θ_k+1 = θ_k − α ∇ L_support(θ_k), a step at a time.
 
-    A learner says what is adapted (`adapted`), how a gradient becomes a change (`change`), and, if its
+    A learner says what is adapted (`adapted`), how a gradient moves it (`moved`), and, if its
     network runs in two halves, what comes before the adapted half (`encode`, `run`).
     """
 
@@ -46,9 +47,9 @@ class InnerLoopLearner(EpisodicLearner):
         """Names of the parameters that the inner loop changes."""
         return self.network_names()
 
-    def change(self, step: int, name: str, gradient: Tensor) -> Tensor:
-        """What inner step `step` (from 0) takes off the parameter `name`."""
-        return self.options.inner_rate * gradient
+    def moved(self, step: int, name: str, value: Tensor, gradient: Tensor) -> Tensor:
+        """The parameter `name`, now `value`, after inner step `step` (from 0)."""
+        return torch.sub(value, gradient, alpha=self.options.inner_rate)
 
     def encode(self, part: Episodes) -> Episodes:
         """`part` as the inner loop sees it."""
@@ -72,8 +73,8 @@ class InnerLoopLearner(EpisodicLearner):
         params = {name: value.detach() for name, value in self.start(part).items()}
         for step in range(steps):
             gradients = self.support_gradients(params, part.support_x, part.support_y)
-            moved = {name: params[name] - self.change(step, name, g) for name, g in gradients.items()}
-            params = params | moved
+            after = {name: self.moved(step, name, params[name], g) for name, g in gradients.items()}
+            params = params | after
             yield params
 
     def support_gradients(self, params: Tensors, x: Tensor, y: Tensor) -> Tensors:
@@ -144,19 +145,19 @@ class UnrolledLearner(InnerLoopLearner):
             now = [params[name] for name in names]
             gradients = torch.autograd.grad(loss, now, create_graph=not self.options.first_order)
             pairs = zip(names, now, gradients, strict=True)
-            params = params | {name: value - self.change(step, name, g) for name, value, g in pairs}
+            params = params | {name: self.moved(step, name, value, g) for name, value, g in pairs}
             yield params
 
     def task_losses(self, part: Episodes) -> Tensor:
         """L_query of each task at its adapted parameters, or its weighted mean over the inner steps."""
         part = self.encode(part)
         weights = self.step_weights()
-        losses = torch.zeros((), device=self.device)
+        losses = []
         for weight, params in zip(weights, self.unrolled(part, len(weights)), strict=True):
             if weight:
-                outputs = self.run(params, part.query_x, part.support_x)
-                losses = losses + weight * self.loss(outputs, part.query_y)
-        return losses
+                loss = self.loss(self.run(params, part.query_x, part.support_x), part.query_y)
+                losses.append(loss if weight == 1 else weight * loss)
+        return functools.reduce(torch.add, losses)
 
     def step_weights(self) -> list[float]:
         """What the query loss after each inner step counts at this iteration; they sum to 1."""

@@ -76,8 +76,8 @@ class OneTask(Layout):
     """Images (n, C, H, W)."""
 
     def enter(self, x: Tensor) -> Tensor:
-        """Nothing but the memory order changes."""
-        return x.contiguous(memory_format=torch.channels_last)
+        """Nothing but the memory order changes (`contiguous` would leave images of one channel alone)."""
+        return x.to(memory_format=torch.channels_last)
 
     def leave(self, x: Tensor) -> Tensor:
         """(n, C, H, W) → (n, C·H·W)."""
@@ -97,7 +97,7 @@ class ManyTasks(Layout):
 
     def enter(self, x: Tensor) -> Tensor:
         """(T, n, C, H, W) → (n, T·C, H, W)."""
-        return x.transpose(0, 1).flatten(1, 2).contiguous(memory_format=torch.channels_last)
+        return x.transpose(0, 1).flatten(1, 2).to(memory_format=torch.channels_last)
 
     def leave(self, x: Tensor) -> Tensor:
         """(n, T·C, H, W) → (T, n, C·H·W)."""

@@ -44,12 +44,12 @@ class Maml(UnrolledLearner):
             }
         return network | rates
 
-    def change(self, step: int, name: str, gradient: Tensor) -> Tensor:
-        """α times the gradient."""
+    def moved(self, step: int, name: str, value: Tensor, gradient: Tensor) -> Tensor:
+        """`value` less α times the gradient."""
         if not self.options.learned_rates:
-            return super().change(step, name, gradient)
+            return super().moved(step, name, value, gradient)
         rates = self.parameters[_layer(name)]
-        return rates[min(step, len(rates) - 1)] * gradient
+        return torch.addcmul(value, rates[min(step, len(rates) - 1)], gradient, value=-1)
 
 
 def _layer(name: str) -> str:

@@ -30,17 +30,17 @@ class MetaCurvature(UnrolledLearner):
                 matrices[f"curvature.{name}.{axis}"] = torch.eye(size)
         return network | matrices
 
-    def change(self, step: int, name: str, gradient: Tensor) -> Tensor:
-        """α times the transformed gradient (…, *shape of the parameter)."""
+    def moved(self, step: int, name: str, value: Tensor, gradient: Tensor) -> Tensor:
+        """`value` less α times the transformed gradient, (…, *shape of the parameter)."""
         shape = self.parameters[name].shape
         axes = _axes(shape)
         ahead = gradient.shape[: gradient.dim() - len(shape)]
-        value = gradient.reshape(*ahead, *axes)
+        bent = gradient.reshape(*ahead, *axes)
         for axis in range(len(axes)):
             matrix = self.parameters[f"curvature.{name}.{axis}"]
             where = len(ahead) + axis
-            value = (value.movedim(where, -1) @ matrix.T).movedim(-1, where)
-        return self.options.inner_rate * value.reshape(gradient.shape)
+            bent = (bent.movedim(where, -1) @ matrix.T).movedim(-1, where)
+        return super().moved(step, name, value, bent.reshape(gradient.shape))
 
 
 def _axes(shape: torch.Size) -> list[int]:

@@ -22,9 +22,9 @@ class MetaSgd(UnrolledLearner):
         rate = self.options.inner_rate
         return network | {f"rates.{name}": torch.full_like(value, rate) for name, value in network.items()}
 
-    def change(self, step: int, name: str, gradient: Tensor) -> Tensor:
-        """α ∘ gradient."""
-        return self.parameters[f"rates.{name}"] * gradient
+    def moved(self, step: int, name: str, value: Tensor, gradient: Tensor) -> Tensor:
+        """value − α ∘ gradient."""
+        return torch.addcmul(value, self.parameters[f"rates.{name}"], gradient, value=-1)
 
 
 PLUGIN = MetaSgd

@@ -36,6 +36,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from reference_supernet import reference
 
 from automl import plugins
+from automl.executors.worker import use_cpus
 from automl.supernets.base import Batch, Mixture
 from automl.supernets.darts import Darts, DartsOptions
 
@@ -212,7 +213,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--space", default="darts")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    use_cpus(1)
     small = argparse.Namespace(side=8, channels=4, cells=3, batch=8, space=args.space)
     check(small, torch.float64, 1e-9)
     check(args, torch.float32, 1e-2)

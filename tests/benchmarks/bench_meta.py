@@ -27,6 +27,7 @@ from episode_examples import images, sinusoids
 
 from automl import plugins
 from automl.contracts import Episodes
+from automl.executors.worker import use_cpus
 from automl.learners.backbones import Backbone
 
 NETWORKS = {"mlp": ("mlp", (1,), 40), "conv4": ("conv4", (1, 28, 28), 64)}
@@ -135,7 +136,7 @@ def main() -> None:
     for name, default in (("tasks", 25), ("image-tasks", 4), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    use_cpus(1)
     on = partial(_move, device=args.device)
     data = {
         "mlp": on(sinusoids(args.tasks, shots=10, queries=10)),
