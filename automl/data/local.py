@@ -21,22 +21,22 @@ _ALLOWED = {
 }
 
 
-def find_files(name: str, folders: Sequence[str], files: Sequence[str]) -> list[Path]:
-    """`files`, all in one of `folders` below AUTOML_DATA. Raises `UserError` naming what was searched."""
-    for place in _places(folders):
-        paths = [place / file for file in files]
-        if all(path.is_file() for path in paths):
-            return paths
-    raise _missing(name, folders, " and ".join(files))
+def find_files(name: str, folders: Sequence[str], *either: Sequence[str]) -> list[Path]:
+    """The first group of files that is whole in one of `folders` below AUTOML_DATA.
 
-
-def find_first(name: str, folders: Sequence[str], files: Sequence[str]) -> Path:
-    """The first of `files` in a folder of AUTOML_DATA. Raises `UserError` naming what was searched."""
-    for file in files:
+    Raises `UserError` naming what was searched.
+    """
+    for files in either:
         for place in _places(folders):
-            if (place / file).is_file():
-                return place / file
-    raise _missing(name, folders, " or ".join(files))
+            paths = [place / file for file in files]
+            if all(path.is_file() for path in paths):
+                return paths
+    searched = ", ".join(str(place) for place in _places(folders)) or "nowhere, since AUTOML_DATA is not set"
+    wanted = ", or ".join(" and ".join(files) for files in either)
+    raise UserError(
+        f"the dataset {name!r} must lie in a folder listed in AUTOML_DATA, but there is no {wanted} "
+        f"(searched: {searched}); set AUTOML_DATA to the folder that holds {folders[0]}/"
+    )
 
 
 def plain_unpickle(data: bytes) -> Any:
@@ -58,11 +58,3 @@ def _places(folders: Sequence[str]) -> Iterator[Path]:
     for root in filter(None, os.environ.get("AUTOML_DATA", "").split(os.pathsep)):
         for folder in folders:
             yield Path(root) / folder
-
-
-def _missing(name: str, folders: Sequence[str], what: str) -> UserError:
-    searched = ", ".join(str(place) for place in _places(folders)) or "nowhere, since AUTOML_DATA is not set"
-    return UserError(
-        f"the dataset {name!r} must lie in a folder listed in AUTOML_DATA, but {what} was not found "
-        f"(searched: {searched}); set AUTOML_DATA to the folder that holds {folders[0]}/"
-    )

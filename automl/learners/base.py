@@ -64,7 +64,8 @@ class Learner(ABC):
         name = type(self).__module__.rpartition(".")[2]
         if kind not in self.kinds:
             raise UserError(
-                f"the tasks of the learner {name} must be {' or '.join(sorted(self.kinds))}, but got {kind}"
+                f"the tasks of the learner {name} must be {' or '.join(sorted(self.kinds))}, but got {kind}; "
+                "take another learner, or tasks of that kind"
             )
         self.options = options
         self.backbone = backbone

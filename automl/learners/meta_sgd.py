@@ -23,7 +23,7 @@ class MetaSgd(UnrolledLearner):
         return network | {f"rates.{name}": torch.full_like(value, rate) for name, value in network.items()}
 
     def moved(self, step: int, name: str, value: Tensor, gradient: Tensor) -> Tensor:
-        """value − α ∘ gradient."""
+        """`value` − α ∘ gradient."""
         return torch.addcmul(value, self.parameters[f"rates.{name}"], gradient, value=-1)
 
 

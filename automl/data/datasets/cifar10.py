@@ -7,7 +7,7 @@ import numpy as np
 
 from automl.contracts import Split, UserError
 from automl.data.dataset import Dataset
-from automl.data.local import find_first, plain_unpickle
+from automl.data.local import find_files, plain_unpickle
 
 PYTHON = "cifar-10-python.tar.gz"
 BINARY = "cifar-10-binary.tar.gz"
@@ -22,7 +22,7 @@ def cifar10() -> Dataset:
     Takes the first it finds of the python archive, the binary archive, and an .npz file of the first
     1,000 + 200 images of each class.
     """
-    path = find_first("cifar10", ("cifar10", "."), (PYTHON, BINARY, PART))
+    (path,) = find_files("cifar10", ("cifar10", "."), (PYTHON,), (BINARY,), (PART,))
     if path.name == PART:
         return _read_npz(path)
     batches = _read_archive(path, [*TRAIN, "test_batch"])

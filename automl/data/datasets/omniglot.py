@@ -44,10 +44,9 @@ def read_omniglot() -> Omniglot:
 
     Raises `UserError` when neither is in AUTOML_DATA, or a file is damaged.
     """
-    try:
-        (path,) = find_files("omniglot", FOLDERS, (ARRAYS,))
-    except UserError:
-        return _from_archives(find_files("omniglot", FOLDERS, ARCHIVES))
+    path, *others = find_files("omniglot", FOLDERS, (ARRAYS,), ARCHIVES)
+    if others:
+        return _from_archives([path, *others])
     try:
         with np.load(path, allow_pickle=False) as arrays:
             x, y, names = arrays["x"][:, None], arrays["label"].astype(np.int64), arrays["class_names"]
