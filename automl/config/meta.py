@@ -35,12 +35,13 @@ def complete(draft: Draft) -> None:
     if _episodic(draft.data.get("evaluator")) and "random" in arms:
         _add_baselines(draft, arms, kind)
     written, study = copy.deepcopy(draft.data.get("space")), draft.data.get("evaluator")
-    _hold(draft.data, study)
-    for arm in arms.values():
+    _hold(draft, draft.data, study, ("evaluator",))
+    for name, arm in arms.items():
         own = arm.get("evaluator")
         if _episodic(own) and "space" not in arm and written is not None:
             arm["space"] = copy.deepcopy(written)
-        _hold(arm, own or study, foreign=own is None)
+        where = ("evaluator",) if own is None else ("arms", name, "evaluator")
+        _hold(draft, arm, own or study, where, foreign=own is None)
     for evaluator in (study, *(arm.get("evaluator") for arm in arms.values())):
         if _episodic(evaluator) and evaluator["options"].get("backbone", "auto") == "auto":
             evaluator["options"]["backbone"] = BACKBONES[kind]
@@ -93,8 +94,10 @@ def _add_baselines(draft: Draft, arms: dict[str, Any], kind: str) -> None:
         draft.plugins.append(Use("strategies", STRATEGY, {}, ("arms", name, "strategy")))
 
 
-def _hold(owner: dict[str, Any], evaluator: Any, *, foreign: bool = False) -> None:
-    """Fix what the evaluator's options say in the space of `owner`.
+def _hold(
+    draft: Draft, owner: dict[str, Any], evaluator: Any, where: KeyPath, *, foreign: bool = False
+) -> None:
+    """Fix what the options of the evaluator, which stands at `where`, say in the space of `owner`.
 
     `foreign`: the evaluator is the study's and the space an arm's; if that names another learner, the
     options of the study's learner do not matter to it.
@@ -113,6 +116,13 @@ def _hold(owner: dict[str, Any], evaluator: Any, *, foreign: bool = False) -> No
     if foreign and isinstance(named, Choice) and learner not in named.options:
         free &= set(known) - {"learner"}
     held = {name: value for name, value in options.items() if name in free}
+    for name, value in list(held.items()):
+        if problem := parameters[name].problem(value):
+            text = f"{problem}; it holds in the spaces of all arms, which take no other values"
+            mistake = Mistake(draft.written((*where, "options", name)), text)
+            if mistake not in draft.mistakes:
+                draft.mistakes.append(mistake)
+            del held[name]
     if held:
         spec["fix"] = {**fixed, **held}
 

@@ -86,9 +86,9 @@ def test_options_of_the_file_hold_in_every_arm(tmp_path: Path) -> None:
         ([IMAGES.replace("shots: 1", "shots: 0"), "evaluator: metalearn"], "task.episodes.shots"),
         ([IMAGES, "evaluator: {metalearn: {learner: mamml}}"], "did you mean 'maml'"),
         ([IMAGES, "evaluator: {metalearn: {inner_step: 1}}"], "did you mean 'inner_steps'"),
-        ([IMAGES, "evaluator: {metalearn: {learner: protonet}}"], "fix 'learner': must be one of ['maml']"),
+        ([IMAGES, "evaluator: {metalearn: {learner: protonet}}"], "learner: must be one of ['maml']"),
         ([IMAGES, "evaluator: {metalearn: {train_ways: 10}}"], "train_ways must be left out for maml"),
-        ([IMAGES, "evaluator: {metalearn: {width: 1000}}"], "fix 'width': must be an integer in [8, 128]"),
+        ([IMAGES, "evaluator: {metalearn: {width: 1000}}"], "width: must be an integer in [8, 128]"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(tmp_path: Path, lines: list[str], text: str) -> None:

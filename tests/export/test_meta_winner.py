@@ -1,0 +1,58 @@
+"""A few-shot campaign, from `automl run` to a folder that adapts without this package."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_learner_folder import ALONE
+
+STUDY = """
+name: few
+task: {dataset: glyphs, metric: accuracy, episodes: {ways: 3, queries: 5, count: 20}}
+space: protonet
+evaluator: {metalearn: {width: 8, meta_batch: 2, iterations: 6, report_every: 3, validation_episodes: 20}}
+budget: {trials: 1}
+arms: {maml: {space: maml, strategy: tpe}}
+executor: local
+final: {seeds: 1}
+"""
+
+
+def automl(folder: Path, *words: str) -> str:
+    env = {**os.environ, "AUTOML_STORE": str(folder / "store")}
+    command = [sys.executable, "-m", "automl.cli", *words]
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_winner_is_trained_on_and_leaves(tmp_path: Path) -> None:
+    (tmp_path / "few.yaml").write_text(STUDY)
+    automl(tmp_path, "run", "few.yaml")
+    found: dict[str, Any] = json.loads(automl(tmp_path, "report", "few", "--json"))
+    assert {row["arm"] for row in found["summary"]} >= {"random", "maml", "embedding", "nearest-centroid"}
+    assert not json.loads(automl(tmp_path, "audit", "few", "--json"))["missing"]
+
+    automl(tmp_path, "export", "few", "--arm", "maml", "-o", "best.yaml")
+    steps = [line for line in automl(tmp_path, "train", "best.yaml").splitlines() if line.startswith("step")]
+    assert [line.split()[1].strip(":") for line in steps] == ["3", "6"]
+    longer = automl(tmp_path, "train", "best.yaml", "--iterations", "9").splitlines()
+    steps = [line for line in longer if line.startswith("step")]
+    assert [line.split()[1].strip(":") for line in steps] == ["9"], "what was trained is not trained again"
+
+    automl(tmp_path, "export", "few", "--arm", "maml", "--format", "torch", "-o", "folder")
+    torch.save((torch.rand(3, 1, 28, 28), torch.arange(3), torch.rand(7, 1, 28, 28)), tmp_path / "given.pt")
+    files = [str(tmp_path / name) for name in ("folder", "given.pt", "outputs.pt")]
+    subprocess.run([sys.executable, "-I", "-c", ALONE, *files], check=True, cwd=tmp_path, timeout=60)
+    outputs = torch.load(files[2], weights_only=True)
+    assert outputs.shape == (7, 3) and outputs.isfinite().all()
