@@ -1,0 +1,35 @@
+"""What a worker does with the CPUs it holds."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource
+import torch
+from automl.executors.worker import use_cpus
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(16 * 2**20)  # 64 MiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+torch.set_num_threads(1)
+fresh = faults()
+use_cpus(2.5)
+faults()  # the first time the pages are new
+print(torch.get_num_threads(), fresh, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
+def test_threads_as_cpus_and_freed_memory_stays() -> None:
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    threads, before, after = map(int, done.stdout.split())
+    assert threads == 2
+    assert after < before / 10
