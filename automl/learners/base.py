@@ -145,7 +145,8 @@ class Learner(ABC):
     def outer_step(self, gradients: Tensors) -> None:
         """Change the parameters by the outer optimiser at the present rate."""
         for name, value in self.parameters.items():
-            value.grad = gradients[name]
+            # the fused optimisers of torch 2.13 pair values and gradients by place in memory, not by index
+            value.grad = gradients[name].contiguous()
         if self.options.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.options.clip)
         for group in self.optimiser.param_groups:

@@ -227,3 +227,25 @@ def test_multi_step_weights_go_from_equal_to_the_last_alone() -> None:
     assert maml.step_weights() == [0.125, 0.125, 0.125, 0.625]
     maml.iteration = 12
     assert maml.step_weights() == [0.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("network", ["conv4", "resnet12"])
+def test_the_outer_step_is_adams_however_gradients_lie_in_memory(network: str) -> None:
+    made = learner("protonet", network, dtype=torch.float32)
+    expected = {name: value.detach().clone().requires_grad_() for name, value in made.parameters.items()}
+    adam = torch.optim.Adam(expected.values(), lr=made.options.outer_rate, foreach=False, fused=False)
+    for seed in range(2):
+        torch.manual_seed(seed)
+        gradients = {name: torch.randn(value.shape) for name, value in expected.items()}
+        for name, value in expected.items():
+            value.grad = gradients[name].clone()
+        adam.step()
+        order = {4: torch.channels_last}
+        made.outer_step(
+            {
+                name: gradient.to(memory_format=order.get(gradient.dim(), torch.preserve_format))
+                for name, gradient in gradients.items()
+            }
+        )
+    found = {name: value.detach() for name, value in made.parameters.items()}
+    assert difference(found, {name: value.detach() for name, value in expected.items()}) < 1e-6
