@@ -33,16 +33,24 @@ def check(y: np.ndarray, shape: tuple[int, ...], spec: EpisodeSpec, kind: str) -
         )
     need = max((spec.shots, *spec.more_shots)) + spec.queries
     if kind == "functions":
-        if spec.ways:
-            raise UserError(
-                f"functions have no classes, but got ways={spec.ways}; leave ways out of task.episodes"
-            )
-        if y.shape[1] < need:
-            raise UserError(
-                f"every function must have shots + queries = {need} points, but has {y.shape[1]}; "
-                "lower them in task.episodes"
-            )
-        return
+        _check_functions(y.shape[1], spec, need)
+    else:
+        _check_images(np.bincount(y), shape, spec, need)
+
+
+def _check_functions(points: int, spec: EpisodeSpec, need: int) -> None:
+    if spec.ways:
+        raise UserError(
+            f"functions have no classes, but got ways={spec.ways}; leave ways out of task.episodes"
+        )
+    if points < need:
+        raise UserError(
+            f"every function must have shots + queries = {need} points, but has {points}; "
+            "lower them in task.episodes"
+        )
+
+
+def _check_images(counts: np.ndarray, shape: tuple[int, ...], spec: EpisodeSpec, need: int) -> None:
     if spec.ways < 2:
         raise UserError(
             f"an episode must have at least 2 ways, but got ways={spec.ways}; correct task.episodes"
@@ -52,7 +60,6 @@ def check(y: np.ndarray, shape: tuple[int, ...], spec: EpisodeSpec, kind: str) -
             f"images must be square to be turned, but have {shape[-2]}×{shape[-1]} pixels; "
             "remove rotations, or cut the images"
         )
-    counts = np.bincount(y)
     classes = len(counts) * (TURNS if spec.rotations else 1)
     if classes < spec.ways:
         raise UserError(
