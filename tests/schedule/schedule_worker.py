@@ -33,14 +33,14 @@ class Timed:
 
 
 def work(store: Store, began: float, log: Path) -> None:
-    """Serve `store`; a line in `log` says that this process has ended a firing."""
+    """Serve `store`; a line in `log` says that this process has ended a firing, and by which claim of it."""
     finish = Ledger.finish_firing
 
     def noted(self: Ledger, firing: FiringRow, *args: Any) -> bool:
         ended = finish(self, firing, *args)
         if ended:
             with log.open("a") as file:
-                file.write(f"{firing.study} {firing.slot}\n")
+                file.write(f"{firing.study} {firing.slot}:{firing.token}\n")
         return ended
 
     Ledger.finish_firing = noted  # type: ignore[method-assign]
