@@ -66,8 +66,8 @@ class MetaTraining:
         while done < total:
             step = min(self.options.report_every, total - done)
             with training.seeded(self.context.seed + done, self.context.device):
-                self.loss = self._steps(step)
-            done += step
+                taken, self.loss = self._steps(step)
+            done += taken
             if not math.isfinite(self.loss):
                 raise RunError(
                     f"the meta-training loss must stay finite, but it is {self.loss} after {done} "
@@ -121,16 +121,18 @@ class MetaTraining:
         }
         write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
 
-    def _steps(self, count: int) -> float:
-        """The mean loss over `count` meta-iterations."""
+    def _steps(self, count: int) -> tuple[int, float]:
+        """How many of `count` meta-iterations the budget had room for, one at least, and their mean loss."""
         total = torch.zeros((), device=self.context.device)
-        for _ in range(count):
+        taken = 0
+        while taken < count and (not taken or self.context.remaining > 0):
+            taken += 1
             if self.learner.joint:
                 total += self.learner.joint_step(*self.sampler.examples(self.options.batch_size))
             else:
                 total += self.learner.meta_step(self.sampler.sample(self.options.meta_batch))
                 self.formulation = self.learner.formulation
-        return float(total) / count
+        return taken, float(total) / taken
 
     def _state(self) -> dict[str, Any]:
         return {

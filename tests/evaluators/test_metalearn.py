@@ -50,6 +50,13 @@ def test_resumes_bit_for_bit_and_depends_on_the_seed_alone(learner: str, tmp_pat
     assert [step for step, _, _ in straight.reports] == [2, 4, 6]
 
 
+def test_a_spent_budget_is_reported_after_the_iteration(tmp_path: Path) -> None:
+    context = FakeContext(tmp_path, given_task=episodic_task(), remaining=-1.0, stop_at=1)
+    with pytest.raises(TrialStopped):
+        MetaLearn(options(report_every=6)).evaluate({}, context)
+    assert [step for step, _, _ in context.reports] == [1]
+
+
 def test_both_kinds_of_tasks_are_learnt(tmp_path: Path) -> None:
     result, context = run(tmp_path / "a", {"learner": "protonet", "outer_rate": 0.01}, iterations=30)
     assert result.values["accuracy"] > 0.7  # chance: 0.5, with a deviation of 0.05 over 120 queries
