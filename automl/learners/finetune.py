@@ -2,7 +2,8 @@
 
 Chen et al. 2019, https://arxiv.org/abs/1904.04232 ("Baseline"), for classification: the features of a network
 trained on all meta-train classes stay, and a new linear head, from zero, takes `inner_steps` of gradient
-descent at `inner_rate`. For regression: joint training on all functions, then all weights descend.
+descent at `inner_rate`. For regression: joint training on all functions, then all weights descend, along
+gradients no longer than 1 (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063): large rates diverge else.
 """
 
 from __future__ import annotations
@@ -56,6 +57,19 @@ class Finetune(JointLearner, InnerLoopLearner):
             return part
         support, query = (self.features(self.parameters, x) for x in (part.support_x, part.query_x))
         return replace(part, support_x=support, query_x=query)
+
+    def support_gradients(self, params: Tensors, x: Tensor, y: Tensor) -> Tensors:
+        """∇ L(params) on examples; for regression, that of each task shortened to length 1."""
+        gradients = super().support_gradients(params, x, y)
+        if self.ways:
+            return gradients
+        ahead = y.dim() - 1  # 1 with a task dimension
+        squares = [gradient.flatten(ahead).square().sum(-1) for gradient in gradients.values()]
+        factor = torch.stack(squares).sum(0).rsqrt().clamp(max=1.0)
+        return {
+            name: factor.reshape(*factor.shape, *[1] * (gradient.dim() - ahead)) * gradient
+            for name, gradient in gradients.items()
+        }
 
     def run(self, params: Tensors, x: Tensor, support_x: Tensor | None = None) -> Tensor:
         """Outputs of the head for features, for regression of the network for inputs."""

@@ -1,5 +1,6 @@
 """The scalar cases that every course works out, and what adaptation may and may not change."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,3 +116,19 @@ def test_the_outer_rate_falls_by_a_cosine_and_starts_anew() -> None:
     half = 0.2 * 2**-0.5
     assert rates == pytest.approx([0.4, 0.2 + half, 0.2, 0.2 - half, 0.4], rel=1e-12)
     assert learner("maml", Backbone("mlp", (1,), 2), 0, outer_rate=0.4).outer_rate() == 0.4
+
+
+def test_finetuning_on_values_takes_gradients_no_longer_than_one() -> None:
+    made = learner("finetune", Backbone("mlp", (1,), 4), 0, inner_rate=1.0)
+    made.set_classes(0)
+    tasks = double(sinusoids(3))
+    tasks = replace(tasks, support_y=1000 * tasks.support_y)
+    found = [made.support_gradients(made.start(tasks), tasks.support_x, tasks.support_y)]
+    found += [
+        {name: value[None] for name, value in made.support_gradients(made.network(), x, y).items()}
+        for x, y in zip(tasks.support_x, tasks.support_y, strict=True)
+    ]
+    for gradients in found:
+        squares = [gradient.flatten(1).square().sum(1) for gradient in gradients.values()]
+        torch.testing.assert_close(sum(squares), torch.ones(len(squares[0]), dtype=torch.float64))
+    assert made.predict(tasks, steps=50).isfinite().all()
