@@ -166,8 +166,8 @@ class MetaLearn:
         """Metrics on the fixed episodes of `data` of the learner saved in the folder `model`.
 
         Each comes with its 95 % interval over the episodes (`_low`, `_high`) and, where the learner adapts
-        step by step, its value after 1, 3, 5 and 10 steps (`_after_1` …). Episodes with other `more_shots` of
-        the task give `<metric>_<shots>_shot`.
+        step by step, its value after 0, 1, 3, 5 and 10 steps (`_after_0` …). Episodes with other
+        `more_shots` of the task give `<metric>_<shots>_shot`.
         """
         learner, spec = load_learner(model), scores.episodes_of(task)
         names = [metric.name for metric in metrics]

@@ -13,7 +13,7 @@ from automl.report.wording import Units, plural
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
 
-STEPS: Final = (1, 3, 5, 10)
+STEPS: Final = (0, 1, 3, 5, 10)
 GROUPS: Final = {
     False: "Batch-norm statistics of a query from its support set",
     True: "Transductive: batch-norm statistics of a query from the other queries",
@@ -31,8 +31,8 @@ COLUMNS: Final = (
 )
 ABOUT: Final = (
     "Means over retrained winners, all on the same episodes. Brackets: 95 % interval over the episodes, "
-    "the mean of the models' own. Test − train: what is lost on new classes or functions. After 1, 3, 5, 10: "
-    "steps of adaptation, where a learner goes by steps."
+    "the mean of the models' own. Test − train: what is lost on new classes or functions. After "
+    "0, 1, 3, 5, 10: steps of adaptation, where a learner goes by steps."
 )
 
 

@@ -19,7 +19,7 @@ TASK = {
 
 
 def detail(value: float, *, steps: bool = False) -> dict[str, float]:
-    after = {f"accuracy_after_{step}": value + step / 100 for step in (1, 3, 5, 10)} if steps else {}
+    after = {f"accuracy_after_{step}": value + step / 100 for step in (0, 1, 3, 5, 10)} if steps else {}
     return {"accuracy": value, "accuracy_low": value - 0.02, "accuracy_high": value + 0.02, **after}
 
 
@@ -53,7 +53,7 @@ def test_models_of_all_seeds_are_pooled() -> None:
     assert first["test"] == pytest.approx({"mean": 0.55, "low": 0.53, "high": 0.57})
     assert first["train"] == pytest.approx(0.7) and first["validation"] == pytest.approx(0.65)
     assert first["gap"] == pytest.approx(-0.15)
-    assert first["steps"] == pytest.approx({"1": 0.56, "3": 0.58, "5": 0.60, "10": 0.65})
+    assert first["steps"] == pytest.approx({"0": 0.55, "1": 0.56, "3": 0.58, "5": 0.60, "10": 0.65})
     assert second["learner"] == "protonet" and second["steps"] == {}
     assert [entry["transductive"] for entry in (first, second, third)] == [False, False, True]
 
