@@ -77,9 +77,12 @@ def test_networks_build_and_train_on_images(name: str, shape: tuple[int, int, in
     for config in configs(name, 2 if math.prod(shape) < 4000 else 1):
         torch.manual_seed(0)
         network = space(name).network(config, shape, 3, channels=4, cells=1)
-        optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
+        network.to(memory_format=torch.channels_last)
+        optimiser = torch.optim.SGD(network.parameters(), lr=0.1, fused=True)
         before = functional.cross_entropy(network(x), y)
         torch.autograd.backward(before)
+        # fused optimisers pair weights and gradients by place in memory
+        assert all(w.grad is None or w.grad.stride() == w.stride() for w in network.parameters())
         optimiser.step()
         logits = network(x)
         assert logits.shape == (4, 3)
