@@ -85,6 +85,9 @@ class Split:
         return len(self.y)
 
 
+ADAPTATION_STEPS = (0, 1, 3, 5, 10)  # after which a meta-learner that goes by steps is judged
+
+
 @dataclass(frozen=True)
 class EpisodeSpec:
     """How few-shot tasks are drawn: `ways` classes with `shots` support and `queries` query examples each.

@@ -115,14 +115,15 @@ def _hold(
     learner = options.get("learner", known["learner"].default)
     if foreign and isinstance(named, Choice) and learner not in named.options:
         free &= set(known) - {"learner"}
-    held = {name: value for name, value in options.items() if name in free}
-    for name, value in list(held.items()):
-        if problem := parameters[name].problem(value):
-            text = f"{problem}; it holds in the spaces of all arms, which take no other values"
+    held = {}
+    for name in (name for name in options if name in free):
+        if problem := parameters[name].problem(options[name]):
+            text = f"{problem}; it holds in the spaces that have it, and they take no other values"
             mistake = Mistake(draft.written((*where, "options", name)), text)
             if mistake not in draft.mistakes:
                 draft.mistakes.append(mistake)
-            del held[name]
+        else:
+            held[name] = options[name]
     if held:
         spec["fix"] = {**fixed, **held}
 

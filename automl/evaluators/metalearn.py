@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from automl import contracts, plugins
 from automl.contracts import (
+    ADAPTATION_STEPS,
     Config,
     Context,
     Episodes,
@@ -178,7 +179,7 @@ class MetaLearn:
 
         episodes = list(test_episodes(spec))
         found = scores.named(scores.measure(learner, episodes, names))
-        for steps in scores.STEPS if learner.adaptation_steps else ():
+        for steps in ADAPTATION_STEPS if learner.adaptation_steps else ():
             after = scores.measure(learner, episodes, names, steps=steps)
             found |= {f"{name}_after_{steps}": value.mean for name, value in after.items()}
         for shots in spec.more_shots:

@@ -13,7 +13,6 @@ from automl.contracts import Episodes, EpisodeSpec, Task, UserError, derive_seed
 from automl.learners.base import Learner
 
 BATCH = 20  # episodes at a time
-STEPS = (0, 1, 3, 5, 10)  # of adaptation, after which a learner that goes by steps is judged
 LEVEL = 0.95
 
 

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 POLL: Final = 0.3  # seconds between two looks at the ledger
 LEAST: Final = 0.1  # seconds between two looks, however often it is woken
 LAST_LOOK: Final = 5.0  # seconds that closing may still record
-LAST_SEARCHES: Final = (
-    30.0  # seconds for searches that have ended: a thousand replayed ones take half of that
-)
+LAST_SEARCHES: Final = 30.0  # seconds for searches that have ended: a thousand take half of that
 LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
 
 _log = logging.getLogger(__name__)

@@ -7,13 +7,12 @@ from html import escape
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
-from automl.contracts import TrialState
+from automl.contracts import ADAPTATION_STEPS, TrialState
 from automl.report.wording import Units, plural
 
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
 
-STEPS: Final = (0, 1, 3, 5, 10)
 GROUPS: Final = {
     False: "Batch-norm statistics of a query from its support set",
     True: "Transductive: batch-norm statistics of a query from the other queries",
@@ -26,7 +25,7 @@ COLUMNS: Final = (
     "meta-validation",
     "meta-test [95 %]",
     "test − train",
-    f"after {', '.join(map(str, STEPS))} steps",
+    f"after {', '.join(map(str, ADAPTATION_STEPS))} steps",
     "training tasks run",
 )
 ABOUT: Final = (
@@ -96,7 +95,9 @@ class _Group:
         metrics = [model.metrics or {} for model in self.models]
         train = self._mean(metrics, f"train_{self.metric}")
         opened = test["mean"] is not None
-        after = {str(step): self._mean(self.details, f"{self.metric}_after_{step}") for step in STEPS}
+        after = {
+            str(step): self._mean(self.details, f"{self.metric}_after_{step}") for step in ADAPTATION_STEPS
+        }
         return {
             "learner": " / ".join(sorted(self.learners)),
             "backbone": " / ".join(sorted(self.backbones)),
@@ -142,7 +143,7 @@ def _row(entry: Mapping[str, Any], units: Units) -> list[str]:
     shown = _shown(test, units) if test else "–"
     for shots, other in entry["shots"].items():
         shown += f"; {shots}-shot {_shown(other, units)}"
-    steps = " / ".join(units.value(entry["steps"].get(str(step))) for step in STEPS)
+    steps = " / ".join(units.value(entry["steps"].get(str(step))) for step in ADAPTATION_STEPS)
     ways = "–" if batched is None else {0.0: "one by one", 1.0: "at once"}.get(batched, "both")
     return [
         entry["arm"],

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from automl.contracts import ADAPTATION_STEPS
 from automl.report import health, meta, proxies, rungs
 from automl.report.comparison import LEVELS
 from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
@@ -102,7 +103,8 @@ def _meta(data: Mapping[str, Any], units: Units) -> Iterator[RenderableType]:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         table.title, table.title_justify = Text(f"\n{title}", style="dim"), "left"
         table.add_column("arm", overflow="fold")
-        for name in ("train", "test [95 %]", "− train", f"after {'/'.join(map(str, meta.STEPS))} steps"):
+        last = f"after {'/'.join(map(str, ADAPTATION_STEPS))} steps"
+        for name in ("train", "test [95 %]", "− train", last):
             table.add_column(name, justify="right")
         for arm, _, _, train, _, test, gap, steps, _ in rows:
             table.add_row(Text(arm), train, Text(test), gap, steps)

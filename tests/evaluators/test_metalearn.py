@@ -14,7 +14,16 @@ from fake_context import FakeContext
 from pydantic import ValidationError
 
 from automl import plugins
-from automl.contracts import Direction, Metric, Result, RunError, Task, TrialStopped, UserError
+from automl.contracts import (
+    ADAPTATION_STEPS,
+    Direction,
+    Metric,
+    Result,
+    RunError,
+    Task,
+    TrialStopped,
+    UserError,
+)
 from automl.data.episodes import EpisodeSampler
 from automl.evaluators import metalearn_scores as scores
 from automl.evaluators.metalearn import MetaLearn, MetaLearnOptions
@@ -120,7 +129,7 @@ def test_scores_have_intervals_that_shrink_with_episodes_and_values_by_steps(tmp
     found = MetaLearn(options()).score(
         tmp_path / "maml/model", episodic_task(count=4), task.validation, metrics
     )
-    assert {f"accuracy_after_{steps}" for steps in scores.STEPS} <= set(found)
+    assert {f"accuracy_after_{steps}" for steps in ADAPTATION_STEPS} <= set(found)
     assert found["accuracy_after_1"] == found["accuracy"]  # it was trained with one step
 
 
