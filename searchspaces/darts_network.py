@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from automl.contracts import Config
+from automl.layers.darts_operations import Conv, FactorizedReduce, operation
+from automl.layers.operations import check_image, image_memory
+from automl.layers.regularised import Droppable, ImageNetwork
 from automl.searchspaces.darts_cells import NODES, Edge, wiring
-from automl.searchspaces.darts_operations import Conv, FactorizedReduce, operation
-from automl.searchspaces.operations import check_image, image_memory
-from automl.searchspaces.regularised import Droppable, ImageNetwork
 
 STEM = 3  # the stem's channels as a multiple of C
 SIDE = 32  # images up to less than twice this side enter the first cell in full size

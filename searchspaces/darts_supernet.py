@@ -1,7 +1,7 @@
 """The supernet of the DARTS family: every operation on every edge, mixed by strengths (Liu et al. 2019).
 
 A node is the sum over its edges e and their operations o of s(e, o) · o(state). What all edges from one state
-have in common is computed once, see `automl.searchspaces.mixed`.
+have in common is computed once, see `automl.layers.mixed`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from automl.contracts import Config
+from automl.layers.mixed_cell import MixedNodes, Plan, Row, make_plans
+from automl.layers.operations import check_image, image_memory
 from automl.searchspaces.darts_cells import CELL_EDGES, KINDS, Description
 from automl.searchspaces.darts_network import STEM, CellPlace, DartsStem, Preprocess
-from automl.searchspaces.mixed_cell import MixedNodes, Plan, Row, make_plans
-from automl.searchspaces.operations import check_image, image_memory
 from automl.space import Space
 
 ROWS = [Row(*edge) for edge in CELL_EDGES]

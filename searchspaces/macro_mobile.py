@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from automl.contracts import Config
+from automl.layers.layered import LayeredSupernet, MixedLayer, chosen
+from automl.layers.operations import check_image, image_memory
+from automl.layers.regularised import Droppable, ImageNetwork, through
 from automl.searchspaces.darts_network import DartsStem
-from automl.searchspaces.layered import LayeredSupernet, MixedLayer, chosen
-from automl.searchspaces.operations import check_image, image_memory
-from automl.searchspaces.regularised import Droppable, ImageNetwork, through
 from automl.space import Choice, Space
 
 DEPTHS = (2, 3, 3)

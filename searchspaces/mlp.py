@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from automl.contracts import Config
-from automl.searchspaces.layered import LayeredSupernet, MixedLayer, chosen
-from automl.searchspaces.operations import check_image
+from automl.layers.layered import LayeredSupernet, MixedLayer, chosen
+from automl.layers.operations import check_image
 from automl.space import Choice, Space
 
 DENSE_LAYERS = [f"layer_{number}" for number in range(1, 5)]

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl.contracts import Config, UserError
-from automl.searchspaces.mixed_cell import MixedNodes, Row, make_plans
-from automl.searchspaces.operations import (
+from automl.layers.mixed_cell import MixedNodes, Row, make_plans
+from automl.layers.operations import (
     STAGES,
     Head,
     ResidualBlock,
@@ -28,7 +28,7 @@ from automl.searchspaces.operations import (
     image_memory,
     strongest,
 )
-from automl.searchspaces.regularised import Droppable, ImageNetwork, through
+from automl.layers.regularised import Droppable, ImageNetwork, through
 from automl.space import Choice, Space
 
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]

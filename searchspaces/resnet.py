@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from automl.contracts import Config
-from automl.searchspaces.operations import STAGES, Head, ResidualBlock, Stem, check_image, image_memory
-from automl.searchspaces.regularised import ImageNetwork, through
+from automl.layers.operations import STAGES, Head, ResidualBlock, Stem, check_image, image_memory
+from automl.layers.regularised import ImageNetwork, through
 from automl.space import Choice, Int, Space
 
 

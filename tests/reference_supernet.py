@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from automl.layers.darts_operations import FactorizedReduce, operation
+from automl.layers.mixed_cell import MixedNodes
+from automl.layers.operations import ReLUConvBN
 from automl.searchspaces import nasbench201
 from automl.searchspaces.darts_cells import CELL_EDGES, Description, Edge
-from automl.searchspaces.darts_operations import FactorizedReduce, operation
 from automl.searchspaces.darts_supernet import MixedCell, Supernet
-from automl.searchspaces.mixed_cell import MixedNodes
-from automl.searchspaces.operations import ReLUConvBN
 
 
 class MixedOperation(nn.Module):

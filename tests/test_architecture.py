@@ -28,7 +28,6 @@ LONG_FUNCTIONS = {
 
 # Modules that make up one room together.
 ROOMS = {
-    "contracts": {"basics", "messages"},
     "space": {"parameters"},
 }
 ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
@@ -49,15 +48,21 @@ ALLOWED: dict[str, set[str]] = {
     "benchmarks": SPACE,
     "config": SPACE | {"plugins", "metrics", "benchmarks"},
     "forecast": BASE | {"plugins", "config"},
-    "searchspaces": SPACE,
+    "layers": SPACE,
+    "searchspaces": SPACE | {"layers"},
     "supernets": SPACE,
     "proxies": BASE,
     "learners": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
     "strategies": SPACE | {"plugins"},
-    "evaluators": WORKER | {"benchmarks", "data", "learners", "proxies", "supernets"},
+    "training": WORKER,
+    "oneshot": WORKER | {"supernets", "training"},
+    "metatraining": WORKER | {"data", "learners", "training"},
+    "tables": WORKER,
+    "evaluators": WORKER
+    | {"benchmarks", "data", "learners", "metatraining", "oneshot", "supernets", "tables", "training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
-    "executors": WORKER | {"strategies", "stopping", "data", "evaluators"},
+    "executors": WORKER | {"strategies", "stopping", "data", "training"},
     "ledger": BASE,
     "report": BASE | {"ledger", "strategies"},
     "recorder": SPACE | {"ledger", "plugins", "provenance", "report"},
@@ -84,7 +89,11 @@ HELD = {
     "torch": {
         "data",  # episodes.py: tasks are drawn straight into tensors
         "evaluators",
+        "layers",
         "learners",
+        "metatraining",
+        "oneshot",
+        "training",
         "proxies",
         "supernets",
         "searchspaces",

@@ -19,10 +19,10 @@ from automl import plugins
 from automl.config import load_study
 from automl.contracts import Metric, PluginSpec, TrialState
 from automl.data import load_task
-from automl.evaluators.recipe import NetworkOptions
 from automl.learners.backbones import Backbone
 from automl.metrics import DIRECTIONS
 from automl.strategies.searcher import Searcher
+from automl.training.recipe import NetworkOptions
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ from typing import Any
 
 from automl import plugins
 from automl.campaign.plan import Plan
-from automl.campaign.replay import AnySearch, ReplaySearch, is_simulated
 from automl.campaign.search import Search
+from automl.campaign.simulated import AnySearch, ReplaySearch, is_simulated
 from automl.config import Arm, Study
 from automl.contracts import Config, Executor, PluginSpec, Replay, Task, UserError
 from automl.executors.worker import build_evaluator
@@ -35,7 +35,7 @@ def check_data(study: Study, task: Task | None) -> None:
         try:
             evaluator.check_data(task, space)
             if proxy is not None:
-                from automl.evaluators.rehearsal import rehearse  # imports torch
+                from automl.training.rehearsal import rehearse  # imports torch
 
                 rehearse(evaluator.options, task, space, [proxy])
         except UserError as error:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from automl.campaign.lease import Lease
-from automl.campaign.replay import AnySearch
+from automl.campaign.simulated import AnySearch
 from automl.contracts import Job, Outcome, Report
 from automl.progress import Progress
 

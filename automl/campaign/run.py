@@ -10,8 +10,8 @@ from automl.benchmarks import file_digest
 from automl.campaign.lease import Lease, held
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
-from automl.campaign.replay import AnySearch, is_simulated
 from automl.campaign.search import Search
+from automl.campaign.simulated import AnySearch, is_simulated
 from automl.config import Study
 from automl.contracts import Config, Executor, Task, TrialState
 from automl.data import load_task

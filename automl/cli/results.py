@@ -67,7 +67,7 @@ def export(
 
 
 def _export_optuna(name: str, url: str, as_json: bool) -> None:
-    from automl.strategies.export import export_optuna
+    from automl.strategies.optuna_storage import export_optuna
 
     with only_json(as_json), open_ledger() as (_, ledger):
         studies = export_optuna(ledger, find_campaign(ledger, name).id, url)
@@ -94,8 +94,8 @@ def train(
     The same command again continues an interrupted training.
     Example: automl train best.yaml --epochs 50
     """
-    from automl.export.training import Training
-    from automl.export.training import train as train_winner
+    from automl.export.retraining import Training
+    from automl.export.retraining import train as train_winner
     from automl.ledger import resolve_store
 
     training = Training(epochs=epochs, iterations=iterations, seed=seed, device=device)

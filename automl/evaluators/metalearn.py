@@ -30,9 +30,9 @@ from automl.contracts import (
 )
 from automl.data import few_shot
 from automl.data.episodes import EpisodeSampler
-from automl.evaluators import metalearn_scores as scores
-from automl.evaluators.metalearn_training import MetaTraining, build_learner, load_learner
 from automl.learners.base import LearnerOptions
+from automl.metatraining import scores
+from automl.metatraining.outer_loop import MetaTraining, build_learner, load_learner
 from automl.space import Choice, Parameter, Space
 
 SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes

@@ -13,7 +13,7 @@ from pydantic import Field
 from automl import contracts, metrics
 from automl.checkpoints import write_atomically
 from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError, derive_seed
-from automl.evaluators.tables import TableModel
+from automl.tables.model import TableModel
 
 FORMAT = 1
 PROBABILISTIC = {"log_loss", "roc_auc"}

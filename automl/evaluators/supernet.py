@@ -18,20 +18,21 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from automl import contracts, plugins
 from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError
-from automl.evaluators import training
-from automl.evaluators.network import Network, train_network
-from automl.evaluators.recipe import NetworkOptions
-from automl.evaluators.supernet_health import HealthOptions
-from automl.evaluators.supernet_plan import Plan
-from automl.evaluators.supernet_rank import rank_check
-from automl.evaluators.supernet_search import Search, build_method
+from automl.evaluators.network import Network
+from automl.oneshot.monitor import HealthOptions
+from automl.oneshot.plan import Plan
+from automl.oneshot.rank import rank_check
+from automl.oneshot.search import Search, build_method
 from automl.supernets.base import SearchOptions, WeightSharing
+from automl.training import images
+from automl.training.procedure import train_network
+from automl.training.recipe import NetworkOptions
 
 
 class SupernetOptions(HealthOptions):
     """The weight-sharing method by name, and what watches over it; all other options are the method's own.
 
-    `epochs`: at most so many search epochs; without it, as many as the budget holds beside the training.
+    `epochs`: at most so many search epochs; without it, as many as the budget holds beside the images.
     `eigenvalue_every`, `eigenvalue_batch`: epochs between two readings of the Hessian's largest eigenvalue
     (and of the discretisation gap), and images behind it. `alarms`, `on_collapse`: when a search counts as
     collapsed, and what then happens. `rank_check`: so many random networks are trained too, at the end.
@@ -90,7 +91,7 @@ class Supernet:
         saved = context.checkpoint.load()
         found = (saved[1].get("carry") or {}).get("found") if saved else None
         if found is None:
-            with training.seeded(context.seed, context.device):
+            with images.seeded(context.seed, context.device):
                 found = self._search(protocol, context, saved)
         write_artifacts(found, context)
         genotype, start = found["genotype"], time.monotonic()
@@ -116,7 +117,7 @@ class Supernet:
 
     def check_data(self, task: Task, space: object) -> None:
         """Raise `UserError` unless `task` has images of classes, and enough for two halves."""
-        training.require_images(task)
+        images.require_images(task)
         if len(task.train) < 4:
             raise UserError(f"a supernet needs at least 4 training images, but got {len(task.train)}")
 

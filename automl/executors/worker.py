@@ -152,7 +152,7 @@ def run_job(job: Job, channel: Channel) -> Outcome:
         _add_import_path(job.import_path)
         evaluator = build_evaluator(job.evaluator)
         if job.replay is not None:
-            from automl.executors.replay import replay_search  # imports optuna
+            from automl.executors.simulation import replay_search  # imports optuna
 
             return replay_search(job, job.replay, cast(Tabular, evaluator))
         context = _context(job, channel)
@@ -175,7 +175,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: WorkerContext) -> Outcome:
 
 def _screened(job: Job, evaluator: Evaluator, context: WorkerContext) -> Outcome:
     """The outcome of a trial whose untrained network is scored by a zero-cost proxy, and no more."""
-    from automl.evaluators.proxies import screen  # imports torch
+    from automl.training.scoring import screen  # imports torch
 
     score = screen(evaluator, dict(job.config), context, job.screen)
     result = Result({}, metrics={PROXY + job.screen: score})

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from automl.contracts import Direction, UserError
+from automl.report.collapse import health
 from automl.report.comparison import comparison
 from automl.report.details import evaluations, failures, importances, pareto, warnings
-from automl.report.health import health
 from automl.report.meta import meta
-from automl.report.proxies import proxies
-from automl.report.rungs import rungs
+from automl.report.proxy_ranking import proxies
+from automl.report.rung_ranking import rungs
 from automl.report.searches import search_entry
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from automl.contracts import Direction, TrialState
 from automl.report.comparison import BASELINE
-from automl.report.rungs import warnings as rung_warnings
+from automl.report.rung_ranking import warnings as rung_warnings
 from automl.report.searches import final_values, tell_order
 
 if TYPE_CHECKING:

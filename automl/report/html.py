@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any, Final
 
-from automl.report import figures, health, search_figures
-from automl.report.look import Figure
+from automl.report import collapse
+from automl.report.charts import figures, search_figures
+from automl.report.charts.look import Figure
 from automl.report.meta import section as meta_section
-from automl.report.proxies import section as proxies_section
-from automl.report.rungs import section as rungs_section
+from automl.report.proxy_ranking import section as proxies_section
+from automl.report.rung_ranking import section as rungs_section
 from automl.report.sections import comparison_table, failures, provenance, verdicts, warnings, winners
 from automl.report.style import CSS, SCRIPT
 from automl.report.wording import Units, budget_text, units_of
@@ -161,7 +162,7 @@ def _search(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str]:
         _titled("Trade-offs", fronts, drawn),
         rungs_section(data),
         proxies_section(data),
-        health.section(data),
+        collapse.section(data),
         winners(data, units),
         _titled("What mattered", ["plot-importance", "plot-parallel"], drawn),
         failures(data),

@@ -8,9 +8,9 @@ from html import escape
 from statistics import fmean
 from typing import Any
 
+from automl.report.charts.embedding import embedded
+from automl.report.charts.pictures import cell_picture
 from automl.report.comparison import BASELINE, LEVELS
-from automl.report.images import embedded
-from automl.report.pictures import cell_picture
 from automl.report.wording import COMPARED, Units, plural, seconds, test_set
 
 CARDS = 8  # winners of an arm that are shown

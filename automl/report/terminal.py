@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.contracts import ADAPTATION_STEPS
-from automl.report import health, meta, proxies, rungs
+from automl.report import collapse, meta, proxy_ranking, rung_ranking
 from automl.report.comparison import LEVELS
 from automl.report.wording import COMPARED, Units, budget_text, plural, seconds, test_set, units_of
 
@@ -116,23 +116,23 @@ def _meta(data: Mapping[str, Any], units: Units) -> Iterator[RenderableType]:
 def _rungs(data: Mapping[str, Any]) -> Iterator[RenderableType]:
     if data["rungs"]:
         yield Text("\nDo the rungs rank?", style="bold")
-        for line in rungs.lines(data):
+        for line in rung_ranking.lines(data):
             yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
-        yield Text(rungs.ABOUT, style="dim")
+        yield Text(rung_ranking.ABOUT, style="dim")
 
 
 def _proxies(data: Mapping[str, Any]) -> Iterator[RenderableType]:
     if data["proxies"]:
         yield Text("\nDo the zero-cost proxies rank?", style="bold")
-        for line in proxies.lines(data):
+        for line in proxy_ranking.lines(data):
             yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
-        yield Text(proxies.ABOUT, style="dim")
+        yield Text(proxy_ranking.ABOUT, style="dim")
 
 
 def _health(data: Mapping[str, Any]) -> Iterator[RenderableType]:
     if data["health"]:
         yield Text("\nDid the one-shot searches stay healthy?", style="bold")
-        for line in health.lines(data):
+        for line in collapse.lines(data):
             yield Padding(Text(f"• {line}"), (0, 0, 0, 2))
 
 

@@ -23,7 +23,7 @@ from torch.nn import functional
 from automl import contracts
 from automl.contracts import Config
 from automl.space import Space
-from automl.supernets.statistics import batch_norms, untracked
+from automl.supernets.batch_norm import batch_norms, untracked
 
 Batch: TypeAlias = tuple[Tensor, Tensor]  # images (n, C, H, W), labels (n,)
 Tensors: TypeAlias = dict[str, Tensor]

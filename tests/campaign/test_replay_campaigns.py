@@ -20,7 +20,7 @@ from automl.contracts import Outcome, Replayed, Report, RunError, TrialState, Us
 from automl.data.sealed import open_test_column
 from automl.evaluators.lookup import Lookup
 from automl.export import export_config
-from automl.export.training import train
+from automl.export.retraining import train
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 from automl.recorder.audit import audit

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from automl import plugins
-from automl.evaluators import saved
-from automl.evaluators.network import NetworkOptions
 from automl.export.source import Flattened
 from automl.space import Choice, Space
+from automl.training import saved
+from automl.training.recipe import NetworkOptions
 
 torch.set_num_threads(1)
 SPACES = plugins.names("spaces")

@@ -15,7 +15,7 @@ from automl.contracts import Config
 from automl.evaluators.supernet import SupernetOptions
 from automl.space import Space
 from automl.supernets.base import Mixture, SearchOptions, WeightSharing
-from automl.supernets.statistics import reestimate
+from automl.supernets.batch_norm import reestimate
 
 torch.set_num_threads(1)
 SHAPE, CLASSES = (1, 8, 8), 3

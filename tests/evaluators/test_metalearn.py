@@ -25,10 +25,10 @@ from automl.contracts import (
     UserError,
 )
 from automl.data.episodes import EpisodeSampler
-from automl.evaluators import metalearn_scores as scores
 from automl.evaluators.metalearn import MetaLearn, MetaLearnOptions
-from automl.evaluators.metalearn_training import MetaTraining, load_learner
 from automl.learners.maml import Maml
+from automl.metatraining import scores
+from automl.metatraining.outer_loop import MetaTraining, load_learner
 from automl.space import Choice, Int, Space
 
 torch.set_num_threads(1)

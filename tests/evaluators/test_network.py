@@ -12,8 +12,10 @@ import torch
 from fake_context import ACCURACY, TINY_CONFIG, FakeContext, TinySpace, image_task, tiny_network
 
 from automl.contracts import Direction, Metric, RunError, Task, TrialStopped, UserError
-from automl.evaluators import training
-from automl.evaluators.network import Network, NetworkOptions, seconds_per_epoch, train_network
+from automl.evaluators.network import Network
+from automl.training import images
+from automl.training.procedure import seconds_per_epoch, train_network
+from automl.training.recipe import NetworkOptions
 
 OPTIONS = NetworkOptions(epochs=3, batch_size=32, channels=4)
 
@@ -152,14 +154,14 @@ def test_estimate_is_positive_and_leaves_no_trace(tmp_path):
 
 
 def test_a_last_batch_of_one_is_left_out():
-    assert [len(part) for part in training.batches(65, 32, "cpu")] == [32, 32]
-    assert [len(part) for part in training.batches(1, 32, "cpu")] == [1]
+    assert [len(part) for part in images.batches(65, 32, "cpu")] == [32, 32]
+    assert [len(part) for part in images.batches(1, 32, "cpu")] == [1]
     torch.manual_seed(0)
-    assert sorted(torch.cat(training.batches(70, 32, "cpu")).tolist()) == list(range(70))
+    assert sorted(torch.cat(images.batches(70, 32, "cpu")).tolist()) == list(range(70))
 
 
 def test_predictions_are_probabilities():
     model = tiny_network(TINY_CONFIG, (1, 8, 8), 3, channels=4, cells=1)
-    p = training.predict(model, torch.tensor(image_task().train.x))
+    p = images.predict(model, torch.tensor(image_task().train.x))
     assert p.shape == (120, 3)
     assert math.isclose(p.sum(axis=1).max(), 1) and p.dtype == np.float64

@@ -15,8 +15,8 @@ from fake_context import ACCURACY, FakeContext, image_task
 from automl.contracts import Direction, Metric, Split, Task, TrialStopped, UserError
 from automl.data import load_task
 from automl.evaluators.pipeline import Pipeline, PipelineOptions
-from automl.evaluators.tables import DEFAULTS, TableModel, tidy
 from automl.plugins import load
+from automl.tables.model import DEFAULTS, TableModel, tidy
 
 R2 = Metric("r2", Direction.MAXIMIZE)
 LOG_LOSS, AUC = Metric("log_loss", Direction.MINIMIZE), Metric("roc_auc", Direction.MAXIMIZE)

@@ -14,11 +14,14 @@ from fake_context import FakeContext, TinySpace, image_task
 from pydantic import ValidationError
 
 from automl.contracts import RunError, Split, Task, TrialStopped, UserError
-from automl.evaluators import supernet, supernet_plan, supernet_search, training
-from automl.evaluators.network import Network, train_network
-from automl.evaluators.recipe import NetworkOptions
+from automl.evaluators import supernet
+from automl.evaluators.network import Network
 from automl.evaluators.supernet import Supernet, SupernetOptions
+from automl.oneshot import plan, search
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
+from automl.training import images
+from automl.training.procedure import train_network
+from automl.training.recipe import NetworkOptions
 
 torch.set_num_threads(1)
 PROTOCOL = NetworkOptions(epochs=2, batch_size=32, channels=2)
@@ -139,8 +142,8 @@ class Clock:
         self.now = 0.0
         self.timed: list[dict[str, Any]] = []
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(supernet_search.Search, "probe", lambda _search: step)
-        original = supernet_search.Search.epoch
+        monkeypatch.setattr(search.Search, "probe", lambda _search: step)
+        original = search.Search.epoch
 
         def epoch(search: Any, done: int, planned: int) -> Any:
             self.now += step
@@ -150,8 +153,8 @@ class Clock:
             self.timed.append(config)
             return training / PROTOCOL.epochs
 
-        monkeypatch.setattr(supernet_search.Search, "epoch", epoch)
-        monkeypatch.setattr(supernet_plan, "seconds_per_epoch", seconds_per_epoch)
+        monkeypatch.setattr(search.Search, "epoch", epoch)
+        monkeypatch.setattr(plan, "seconds_per_epoch", seconds_per_epoch)
 
 
 def budgeted(path: Path, seconds: float, devices: float = 1.0) -> Budgeted:
@@ -192,13 +195,13 @@ def test_a_tight_budget_gets_one_epoch_and_too_small_a_one_is_refused(
 
 def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch, step=2.0, training=10.0)
-    inner = supernet_search.Search.epoch
+    inner = search.Search.epoch
 
     def slower(search: Any, done: int, planned: int) -> Any:
         clock.now += 4.0 if done >= 3 else 0.0
         return inner(search, done, planned)
 
-    monkeypatch.setattr(supernet_search.Search, "epoch", slower)
+    monkeypatch.setattr(search.Search, "epoch", slower)
     result = evaluate(budgeted(tmp_path, 40.0), epochs=None)
     assert 5 <= result.metrics["search_epochs"] <= 6
     assert clock.now + 10.0 <= 40.0
@@ -207,13 +210,13 @@ def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: 
 def test_timing_derived_networks_stays_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once timing costs more than its share, only the network about to be trained is timed."""
     clock = Clock(monkeypatch, step=2.0, training=10.0)
-    timed = supernet_plan.seconds_per_epoch
+    timed = plan.seconds_per_epoch
 
     def slow(*arguments: Any, **options: Any) -> float:
         clock.now += 1.0
         return timed(*arguments, **options)
 
-    monkeypatch.setattr(supernet_plan, "seconds_per_epoch", slow)
+    monkeypatch.setattr(plan, "seconds_per_epoch", slow)
     evaluate(budgeted(tmp_path, 60.0), epochs=None, alpha_rate=0.5)
     assert clock.now + 10 <= 60.0
     assert len(clock.timed) <= 4
@@ -231,7 +234,7 @@ def test_a_real_budget_is_kept(tmp_path: Path) -> None:
 def test_without_a_budget_the_default_number_of_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supernet_plan, "EPOCHS", 2)
+    monkeypatch.setattr(plan, "EPOCHS", 2)
     assert evaluate(context(tmp_path), epochs=None).metrics["search_epochs"] == 2
 
 
@@ -247,9 +250,9 @@ def test_a_diverging_supernet_fails_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_halves_are_disjoint_balanced_and_complete() -> None:
-    data = training.to_device(image_task(rows=60).train, "cpu")
-    data = training.Images(torch.arange(60.0), data.y)
-    first, second = supernet_search.halves(data)
+    data = images.to_device(image_task(rows=60).train, "cpu")
+    data = images.Images(torch.arange(60.0), data.y)
+    first, second = search.halves(data)
     assert sorted([*first.x.tolist(), *second.x.tolist()]) == list(range(60))
     assert first.y.bincount().tolist() == second.y.bincount().tolist() == [10, 10, 10]
 
@@ -257,12 +260,12 @@ def test_halves_are_disjoint_balanced_and_complete() -> None:
 def test_the_two_halves_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images seen by weight steps are never seen by alpha steps."""
     seen: tuple[set[bytes], set[bytes]] = (set(), set())
-    method = supernet_search.WeightSharing
+    method = search.WeightSharing
     original = method.step
 
     def step(self: Any, train: Any, validation: Any, progress: float) -> Any:
-        for images, part in zip((train[0], validation[0]), seen, strict=True):
-            part.update(image.numpy().tobytes() for image in images)
+        for batch, part in zip((train[0], validation[0]), seen, strict=True):
+            part.update(image.numpy().tobytes() for image in batch)
         return original(self, train, validation, progress)
 
     monkeypatch.setattr(method, "step", step)

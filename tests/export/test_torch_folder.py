@@ -15,11 +15,11 @@ import torch
 
 from automl.contracts import UserError
 from automl.data import load_task
-from automl.evaluators.saved import load_network
 from automl.export.certificate import find_winner
 from automl.export.source import Flattened
 from automl.export.torch_folder import export_torch
 from automl.ledger import Ledger
+from automl.training.saved import load_network
 
 ALONE = """
 import sys

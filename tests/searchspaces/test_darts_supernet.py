@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from automl import plugins
 from automl.contracts import UserError
-from automl.searchspaces import kernels, mixed, normalise
-from automl.searchspaces.darts_operations import Noise
+from automl.layers import kernels, mixed, normalise
+from automl.layers.darts_operations import Noise
 
 torch.set_num_threads(1)
 SPACES = ["darts", "robustdarts_s1", "robustdarts_s2", "robustdarts_s3", "robustdarts_s4", "nasbench201"]

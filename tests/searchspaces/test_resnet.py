@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from automl.searchspaces.operations import ResidualBlock
+from automl.layers.operations import ResidualBlock
 from automl.searchspaces.resnet import PLUGIN, ResNet
 
 

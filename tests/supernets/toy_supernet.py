@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from automl.contracts import Config
-from automl.searchspaces.operations import allowed, strongest
+from automl.layers.operations import allowed, strongest
 from automl.space import Choice, Space
 from automl.supernets.base import Mixture, WeightSharing
 

@@ -1,0 +1,85 @@
+"""What an evaluator gets besides the configuration, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from automl.contracts.basics import Config, Metric
+from automl.contracts.data import Task
+
+if TYPE_CHECKING:
+    from automl.contracts.evaluators import Evaluator
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an evaluator returns: a value per metric name; for a one-shot search also its genotype."""
+
+    values: dict[str, float]
+    metrics: dict[str, float] = field(default_factory=dict)
+    derived: Config | None = None
+
+
+class Checkpoints(Protocol):
+    """Keeps the states of one trial so that a second attempt continues from the last good one."""
+
+    def save(self, step: int, state: Mapping[str, Any]) -> None:
+        """Write `state` (tensors, numbers, strings in dicts and lists) after `step`, atomically."""
+
+    def load(self) -> tuple[int, dict[str, Any]] | None:
+        """The newest intact (step, state), or None. Damaged files are skipped, never loaded."""
+
+
+class Context(Protocol):
+    """What an evaluator gets besides the configuration."""
+
+    seed: int
+    device: str
+    workdir: Path
+    final: bool
+    metrics: list[Metric]
+
+    @property
+    def checkpoint(self) -> Checkpoints:
+        """The checkpoints of this trial, shared by its attempts."""
+
+    @property
+    def remaining(self) -> float:
+        """Device-seconds left for this trial (`inf` without such a budget)."""
+
+    @property
+    def devices(self) -> float:
+        """Devices this trial holds; a wall second costs this many device-seconds."""
+
+    @property
+    def task(self) -> Task:
+        """Training and validation data. Raises `UserError` when the study has no dataset."""
+
+    @property
+    def space(self) -> Any:
+        """The `automl.space.Space` of this trial's configuration."""
+
+    @property
+    def protocol(self) -> Evaluator:
+        """The study's evaluator, by which a genotype is trained."""
+
+    def report(self, step: int, value: float, **metrics: float) -> None:
+        """Tell the primary metric after `step`. Raises `TrialStopped` when the trial must end here."""
+
+    def charge(self, device_seconds: float) -> None:
+        """Set a simulated clock: the trial has cost so much in all, whatever time it really takes.
+
+        Raises `TrialStopped` when that is more than its budget leaves; it then has cost just that.
+        """
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Tell metrics of `step` that are no value of the trial: it is not pruned by them.
+
+        Raises `TrialStopped` when the trial has spent its budget.
+        """
+
+    def artifact(self, name: str) -> Path:
+        """Path to write the artifact `name` to; it is recorded when the trial ends."""

@@ -1,0 +1,77 @@
+"""What evaluators may see of the data: training and validation parts, or few-shot tasks. Never test data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a dataset. `x`: (n, ...) array or DataFrame; `y`: (n,) int64 labels or float targets."""
+
+    x: Any
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+ADAPTATION_STEPS = (0, 1, 3, 5, 10)  # after which a meta-learner that goes by steps is judged
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """How few-shot tasks are drawn: `ways` classes with `shots` support and `queries` query examples each.
+
+    `ways` is 0 for regression, whose tasks are functions. Every evaluation uses the same `count` fixed
+    episodes. With `rotations`, each class turned by 90, 180 and 270 degrees is a class of its own. Tests are
+    taken with `more_shots` too.
+    """
+
+    ways: int = 5
+    shots: int = 1
+    queries: int = 15
+    count: int = 600
+    rotations: bool = False
+    more_shots: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """A batch of T tasks. Inputs: support (T, S, *shape), query (T, Q, *shape).
+
+    Targets (T, S) and (T, Q): int64 labels in 0..ways-1, or floats when `ways` is 0 (regression).
+    """
+
+    support_x: Tensor
+    support_y: Tensor
+    query_x: Tensor
+    query_y: Tensor
+    ways: int
+
+    def __len__(self) -> int:
+        return len(self.support_x)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What searching code may see: training and validation data, never test.
+
+    `kind`: `image`, `table`; `shape`: (channels, height, width) or (features,);
+    `classes`: number of classes, 0 for regression; `digest`: sha256 of all data and the split.
+    `episodes`: the parts hold different classes (or functions), from which few-shot tasks are drawn.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    classes: int
+    train: Split
+    validation: Split
+    digest: str
+    episodes: EpisodeSpec | None = None

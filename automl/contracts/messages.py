@@ -1,0 +1,145 @@
+"""What driver and workers tell each other, as plain JSON. Use it from `automl.contracts`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from automl.contracts.basics import Config, PluginSpec, TrialState
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A whole search that one job runs in memory, on the simulated clock of its evaluator.
+
+    `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
+    `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
+    """
+
+    strategy: PluginSpec | None
+    pruner: PluginSpec
+    seed: int
+    budget: float | None
+    trials: int | None
+    finals: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Replay:
+        """The replay that `dataclasses.asdict` wrote."""
+        strategy, pruner = data["strategy"], PluginSpec(**data["pruner"])
+        return cls(**{**data, "strategy": strategy and PluginSpec(**strategy), "pruner": pruner})
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told: plain JSON, enough to evaluate one configuration anywhere.
+
+    `remaining` and all other costs are device-seconds (wall seconds times `devices`);
+    `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
+    genotype is trained. `final` marks a fresh-seed retraining, whose model is kept. `screen` names
+    the zero-cost proxy by which the configuration is only scored; empty: it is evaluated.
+    With `replay` the job is a whole search, which `trial` names.
+    """
+
+    trial: str
+    token: str
+    attempt: int
+    space: dict[str, Any]
+    task: dict[str, Any]
+    metrics: list[dict[str, str]]
+    evaluator: PluginSpec
+    protocol: PluginSpec
+    config: Config
+    seed: int
+    workdir: str
+    devices: float
+    cpus: float
+    gpus: float
+    remaining: float | None
+    deadline: float
+    final: bool = False
+    import_path: list[str] = field(default_factory=list)
+    screen: str = ""
+    replay: Replay | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Job:
+        """The job that `to_json` wrote."""
+        fields = dict(data)
+        fields["evaluator"] = PluginSpec(**fields["evaluator"])
+        fields["protocol"] = PluginSpec(**fields["protocol"])
+        fields["replay"] = fields.get("replay") and Replay.from_json(fields["replay"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One intermediate value: `step` as the evaluator counts (epochs, folds), cost in device-seconds.
+
+    `value` is None for metrics of a step that is not the trial's own (an epoch of a supernet).
+    """
+
+    step: int
+    value: float | None
+    device_seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended. `values` has one entry per metric of the study, all finite, when complete.
+
+    `derived` is the configuration a one-shot search found; `artifacts` are file names
+    under `<workdir>/artifacts`. `trials`: those of a replayed search, whose end `reason` says.
+    """
+
+    state: TrialState
+    device_seconds: float
+    values: list[float] | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    derived: Config | None = None
+    reason: str = ""
+    traceback: str = ""
+    artifacts: list[str] = field(default_factory=list)
+    host: str = ""
+    device: str = ""
+    trials: list[Replayed] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Outcome:
+        """The outcome that `to_json` wrote."""
+        trials = [Replayed.from_json(trial) for trial in data.get("trials", ())]
+        return cls(**{**data, "state": TrialState(data["state"]), "trials": trials})
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One trial of a replayed search, ended; the order of a search's trials is that of their tells.
+
+    `kind` is `trial`, or `final` for a fresh-seed value of the winner. Times are POSIX seconds of the
+    replay itself; costs are those of the simulated clock.
+    """
+
+    kind: str
+    number: int
+    config: Config
+    seed: int
+    outcome: Outcome
+    reports: list[Report]
+    started_at: float
+    finished_at: float
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Replayed:
+        """The trial that `dataclasses.asdict` wrote."""
+        reports = [Report(**report) for report in data["reports"]]
+        return cls(**{**data, "outcome": Outcome.from_json(data["outcome"]), "reports": reports})

@@ -1,0 +1,1 @@
+"""Layers that search spaces are made of: operations, kernels, normalisation, mixed operations."""

@@ -1,0 +1,106 @@
+"""Whether a supernet ranks networks as training does: k random ones are trained as the winner is."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from automl.checkpoints import CheckpointFolder
+from automl.contracts import Checkpoints, Config, Context, Direction, Task, derive_seed
+from automl.space import Space
+from automl.supernets.alarms import kendall_tau
+from automl.training.procedure import train_network
+from automl.training.recipe import NetworkOptions
+
+TRIES = 20  # draws for each network, in a space of fewer than are wanted
+MARGIN = 1.1  # the next training may take so many times the longest so far
+
+
+class Aside:
+    """The context of a training that is no trial: nothing is reported, checkpoints are its own."""
+
+    final = False
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.context = context
+        self.seed = derive_seed(context.seed, name)
+        self.device, self.workdir, self.metrics = context.device, context.workdir, context.metrics
+        self.folder = context.workdir / "aside" / name
+        self.checkpoint: Checkpoints = CheckpointFolder(self.folder)
+
+    @property
+    def remaining(self) -> float:
+        """Device-seconds left for the trial."""
+        return self.context.remaining
+
+    @property
+    def devices(self) -> float:
+        """Devices of the trial."""
+        return self.context.devices
+
+    @property
+    def task(self) -> Task:
+        """The trial's data."""
+        return self.context.task
+
+    @property
+    def space(self) -> Any:
+        """The trial's space."""
+        return self.context.space
+
+    @property
+    def protocol(self) -> Any:
+        """The study's evaluator."""
+        return self.context.protocol
+
+    def report(self, step: int, value: float, **metrics: float) -> None:
+        """Tell nothing."""
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Tell nothing."""
+
+    def charge(self, device_seconds: float) -> None:
+        """Cost nothing besides the trial."""
+
+    def artifact(self, name: str) -> Path:
+        """A path that is not kept."""
+        return self.folder / name
+
+
+def draw(space: Space, count: int, seed: int) -> list[Config]:
+    """Up to `count` random configurations that differ as networks."""
+    rng, found = random.Random(seed), dict[str, Config]()
+    for _ in range(TRIES * count):
+        config = space.sample(rng)
+        found.setdefault(space.digest(config), config)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def rank_check(
+    drawn: list[Mapping[str, Any]], context: Context, protocol: NetworkOptions, seconds: float
+) -> dict[str, float]:
+    """Kendall's tau of the scores `drawn` have by the supernet and after training by the protocol.
+
+    One training takes about `seconds`. Those that the budget does not hold are left out.
+    """
+    trained: list[tuple[float, float]] = []
+    metric = context.metrics[0]
+    sign = 1 if metric.direction is Direction.MAXIMIZE else -1
+    for number, entry in enumerate(drawn):
+        if context.remaining / context.devices < MARGIN * seconds:
+            break
+        start = time.monotonic()
+        aside = Aside(context, f"rank-{number}")
+        result = train_network(entry["config"], aside, protocol)
+        trained.append((entry["supernet"], sign * result.values[metric.name]))
+        seconds = max(seconds, time.monotonic() - start)
+    shutil.rmtree(context.workdir / "aside", ignore_errors=True)
+    tau = kendall_tau([first for first, _ in trained], [second for _, second in trained])
+    found = {"rank_cells": float(len(trained))}
+    return found if tau is None else {**found, "rank_tau": tau}

@@ -1,0 +1,207 @@
+"""The search phase of the evaluator `supernet`: its epochs, the choice at its end, its checkpoints."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from automl.contracts import Config, Context, RunError, derive_seed
+from automl.oneshot.monitor import HealthOptions, Monitor, count_skips, told
+from automl.oneshot.plan import Plan
+from automl.oneshot.rank import draw
+from automl.oneshot.scoring import SCORED, STATISTICS, Scorer, Selecting
+from automl.supernets.base import Batch, SearchOptions, Step, WeightSharing
+from automl.training import images
+from automl.training.images import Images
+from automl.training.recipe import NetworkOptions
+
+SAMPLES = 3  # random networks that are timed where the choice may fall on any
+
+
+class Search:
+    """One search: a method that `build` makes, two halves of the training data, and what was seen."""
+
+    def __init__(
+        self, build: Callable[[], WeightSharing], plan: Plan, batch_size: int, health: HealthOptions
+    ) -> None:
+        self.context, self.plan, self.batch_size, self.health = plan.context, plan, batch_size, health
+        task = self.context.task
+        self.train, self.validation = halves(images.to_device(task.train, self.context.device))
+        self.mode = images.augmentation(plan.protocol.augment, task.shape)
+        self.build = build
+        self.method = build()
+        self.monitor = Monitor(self.method, self.train, self.validation, health, self.context.seed)
+        plan.selection = type(self.method).selection
+        plan.trainings = 1 + health.rank_check
+        rng = random.Random(derive_seed(self.context.seed, "costs"))
+        self.samples = [self.context.space.sample(rng) for _ in range(SAMPLES if plan.selection else 0)]
+
+    def run(self, saved: tuple[int, dict[str, Any]] | None) -> dict[str, Any]:
+        """Search to the end of the plan, from the checkpoint `saved` on: what was found, as plain data."""
+        done, planned = self.resume(saved) if saved else (0, 0)
+        if not done:
+            self.monitor.look(0, {})
+        if not done or (done < planned and not self.monitor.ends()):
+            self.plan.observe(self.probe(), probe=True)
+            planned = self.plan.epochs(done, self.genotypes())
+        start = time.monotonic()
+        while done < planned and not self.monitor.ends():
+            seen = self.epoch(done, planned)
+            done += 1
+            entry = self.monitor.look(done, seen)
+            duration, start = time.monotonic() - start, time.monotonic()
+            self.plan.observe(duration)
+            planned = self.plan.epochs(done, self.genotypes())
+            supernet = self.method.supernet
+            self.context.log(done, **told(entry, supernet.edges, supernet.operations))
+            self.context.checkpoint.save(done, self.state(planned))
+        return self.conclude(done)
+
+    def conclude(self, done: int) -> dict[str, Any]:
+        """What was found, after the method's choice; kept at once."""
+        verdict = self.monitor.verdict()
+        start = time.monotonic()
+        genotype = verdict.get("genotype") or self.select()
+        chosen = time.monotonic() - start
+        supernet = self.method.supernet
+        found = {
+            "genotype": genotype,
+            "epochs": done,
+            "seconds": self.plan.searched,
+            "selection_seconds": chosen,
+            "health_seconds": self.monitor.seconds,
+            "skips": count_skips(supernet, genotype)[0],
+            "verdict": verdict,
+            "selected": {name: float(value) for name, value in self.method.selected.items()},
+            "edges": list(supernet.edges),
+            "operations": list(supernet.operations),
+            "history": self.monitor.epochs,
+            "rank": self.rank(),
+        }
+        self.context.checkpoint.save(done, {"carry": {"found": found}})
+        return found
+
+    def select(self) -> Config:
+        """The configuration that the method chooses, within the time that is planned for it."""
+        seconds = math.inf
+        if self.plan.selection:
+            if not self.plan.durations:  # after an interruption
+                self.plan.observe(self.probe(), probe=True)
+            seconds = self.plan.selection_seconds(self.genotypes())
+        pairs = chain.from_iterable(iter(self.pairs, None))
+        selecting = Selecting(
+            self.scorer(),
+            lambda: self.one_step(self.method, next(pairs), 1.0),
+            space=self.context.space,
+            rng=random.Random(derive_seed(self.context.seed, "selection")),
+            seconds=seconds,
+        )
+        return self.method.select(selecting)
+
+    def rank(self) -> list[dict[str, Any]]:
+        """Random networks with their accuracy by the shared weights, to be trained later."""
+        count, seed = self.health.rank_check, derive_seed(self.context.seed, "rank")
+        if not count:
+            return []
+        scorer = self.scorer()
+        drawn = draw(self.context.space, count, seed)
+        return [{"config": config, "supernet": scorer.accuracy(scorer.path(config))} for config in drawn]
+
+    def scorer(self) -> Scorer:
+        """What scores networks with the shared weights."""
+        return Scorer(self.method, self.train, self.validation, images=SCORED, statistics=STATISTICS)
+
+    def genotypes(self) -> list[Config]:
+        """What may have to be trained after the search, the likeliest first."""
+        return [*self.monitor.genotypes(), *self.samples]
+
+    def probe(self) -> float:
+        """Wall seconds of one epoch, from timing two steps of a method that is then thrown away."""
+        device = torch.device(self.context.device)
+        with images.seeded(self.context.seed, self.context.device):
+            method, pairs = self.build(), self.pairs()
+            self.one_step(method, pairs[0], 0.0)
+            start = images.clock(device)
+            self.one_step(method, pairs[-1], 0.0)
+            return (images.clock(device) - start) * len(pairs)
+
+    def pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """The batches of one epoch: indices into both halves."""
+        device = self.context.device
+        train = images.batches(len(self.train.y), self.batch_size, device)
+        validation = images.batches(len(self.validation.y), self.batch_size, device)
+        return list(zip(train, validation, strict=False))
+
+    def one_step(self, method: WeightSharing, pair: tuple[Tensor, Tensor], progress: float) -> Step:
+        """One step on the batches with these indices."""
+        train, validation = (
+            self.batch(half, part) for half, part in zip((self.train, self.validation), pair, strict=True)
+        )
+        return method.step(train, validation, progress)
+
+    def batch(self, half: Images, part: Tensor) -> Batch:
+        """Augmented images and labels."""
+        return images.augment(half.x[part], self.mode), half.y[part]
+
+    def epoch(self, done: int, planned: int) -> dict[str, float]:
+        """All steps of one epoch; mean losses and accuracy. Raises `RunError` when the supernet diverges."""
+        pairs = self.pairs()
+        steps = [
+            self.one_step(self.method, pair, (done + number / len(pairs)) / planned)
+            for number, pair in enumerate(pairs)
+        ]
+        names = ("train_loss", "validation_loss", "validation_accuracy")
+        seen = {name: float(torch.stack([getattr(step, name) for step in steps]).mean()) for name in names}
+        if not all(map(math.isfinite, seen.values())):
+            raise RunError(
+                f"the supernet's losses must stay finite, but epoch {done + 1} gave {seen}; "
+                f"lower learning_rate (now {self.method.options.learning_rate:g})"
+            )
+        return seen
+
+    def state(self, planned: int) -> dict[str, Any]:
+        """Everything that continues this search in another process."""
+        return {
+            "method": self.method.state_dict(),
+            "rng": images.rng_state(self.context.device),
+            "planned": planned,
+            "seconds": self.plan.searched,
+            "monitor": self.monitor.state(),
+        }
+
+    def resume(self, saved: tuple[int, dict[str, Any]]) -> tuple[int, int]:
+        """Take up a checkpoint: the number of epochs done and planned."""
+        done, state = saved
+        self.method.load_state_dict(state["method"])
+        images.set_rng_state(state["rng"], self.context.device)
+        self.plan.searched = state["seconds"]
+        self.monitor.resume(state["monitor"])
+        return done, state["planned"]
+
+
+def build_method(
+    method: type[WeightSharing], options: SearchOptions, protocol: NetworkOptions, context: Context
+) -> WeightSharing:
+    """The method on a fresh supernet with the protocol's channels and cells."""
+    space, task = context.space, context.task
+    part = {"partial": getattr(options, method.channel_part)} if method.channel_part else {}
+    supernet = space.supernet(
+        task.shape, task.classes, channels=protocol.channels, cells=protocol.cells, **part
+    )
+    images.place(supernet, context.device)
+    return method(options, supernet, space=space, seed=derive_seed(context.seed, "alpha"))
+
+
+def halves(data: Images) -> tuple[Images, Images]:
+    """Two disjoint halves of `data` with equal parts of each class, drawn with torch's generator."""
+    order = torch.randperm(len(data.y)).to(data.y.device)
+    order = order[torch.argsort(data.y[order], stable=True)]
+    first, second = order[::2], order[1::2]
+    return Images(data.x[first], data.y[first]), Images(data.x[second], data.y[second])

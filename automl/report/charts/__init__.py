@@ -1,0 +1,1 @@
+"""All drawing of the report: plotly figures and SVG pictures."""

@@ -1,0 +1,159 @@
+"""One network in training: its optimiser, its data, its average; an epoch, a checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from automl.contracts import Config, Context, RunError
+from automl.training import images, saved
+from automl.training.averaging import Average, reestimate
+from automl.training.images import Images
+from automl.training.recipe import NetworkOptions, Schedule, equip, uses_bf16, without_auxiliary
+
+
+@dataclass
+class Fit:
+    """A network in training by `options`. `loss`: mean of the last epoch, with that of the auxiliary head.
+
+    Everything but `options` and `data` is in its checkpoints, so a training that goes on from one ends
+    bit for bit as it would have.
+    """
+
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    average: Average | None
+    data: Images
+    options: NetworkOptions
+    augment: images.Augmentation
+    device: str
+    loss: float = math.nan
+
+    @classmethod
+    def start(cls, config: Config, context: Context, options: NetworkOptions) -> Fit:
+        """The network of `config` before its first step. Raises `UserError` for options it cannot follow."""
+        task = context.task
+        model = saved.builder_of(context.space)(
+            config, task.shape, task.classes, channels=options.channels, cells=options.cells
+        )
+        equip(model, options, task.shape, task.classes)
+        model = images.place(model, context.device)
+        return cls(
+            model=model,
+            optimiser=_optimiser(model, options),
+            average=Average(model, options.ema) if options.ema else None,
+            data=images.to_device(task.train, context.device),
+            options=options,
+            augment=images.augmentation(options.augment, task.shape),
+            device=context.device,
+        )
+
+    def resume(self, checkpoint: tuple[int, dict[str, Any]] | None, first_step: int) -> int:
+        """Take up the checkpoint of an earlier attempt; the number of epochs it had done."""
+        if checkpoint is None or checkpoint[0] <= first_step:
+            return 0
+        step, state = checkpoint
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.average is not None:
+            self.average.load(state["average"])
+        images.set_rng_state(state["rng"], self.device)
+        self.loss = state["loss"]
+        return step - first_step
+
+    def state(self) -> dict[str, Any]:
+        """What continues the training in another process."""
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": None if self.average is None else self.average.state(),
+            "rng": images.rng_state(self.device),
+            "loss": self.loss,
+        }
+
+    @contextlib.contextmanager
+    def trained(self, epoch: int) -> Iterator[nn.Module]:
+        """The network to validate and save after `epoch`: averaged where asked for, no auxiliary head.
+
+        At rungs and at the end that follows them its batch-norm statistics are estimated anew: after the
+        few steps of a short training the running ones still hold their start, and rank networks by it.
+        """
+        if self.average is not None:
+            yield self.average.estimate(self.data.x)
+            return
+        with without_auxiliary(self.model):
+            if self.options.rungs and epoch in self.options.annealed():
+                reestimate(self.model, self.data.x)
+            yield self.model
+
+    def train_epoch(self, epoch: int) -> None:
+        """One pass over the training data. Raises `RunError` when its loss is not finite."""
+        parts = images.batches(len(self.data.y), self.options.batch_size, self.device)
+        schedule = Schedule.of(self.options, len(parts))
+        before = (epoch - 1) * len(parts)
+        self.set_drop_path(self.options.drop_path_at(epoch))
+        self.loss = self.train_batches(parts, lambda number: schedule.rate(before + number))
+        if not math.isfinite(self.loss):
+            raise RunError(
+                f"the training loss must stay finite, but it is {self.loss} in epoch {epoch}; "
+                f"lower learning_rate (now {self.options.learning_rate:g})"
+            )
+
+    def set_drop_path(self, probability: float) -> None:
+        """Let the network drop paths with this probability, where the recipe has drop-path."""
+        if self.options.drop_path:
+            cast(Any, self.model).drop_path = probability
+
+    def train_batches(self, parts: Sequence[Tensor], rate: Callable[[int], float]) -> float:
+        """One step for each batch of indices; the mean loss."""
+        self.model.train()
+        total = torch.zeros((), device=self.device)
+        for number, part in enumerate(parts):
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate(number)
+            loss = self._loss(part)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if self.options.clip:
+                nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
+            self.optimiser.step()
+            if self.average is not None:
+                self.average.update()
+            total += loss.detach()
+        return float(total) / len(parts)
+
+    def _loss(self, part: Tensor) -> Tensor:
+        options = self.options
+        x = images.augment(self.data.x[part], self.augment, padding=options.padding, cutout=options.cutout)
+        y, smoothing = self.data.y[part], options.label_smoothing
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=uses_bf16(options, self.device)):
+            if not options.auxiliary:
+                return cross_entropy(self.model(x), y, label_smoothing=smoothing)
+            logits, other = cast(Any, self.model).forward_with_auxiliary(x)
+            auxiliary = cross_entropy(other, y, label_smoothing=smoothing)
+            return cross_entropy(logits, y, label_smoothing=smoothing) + options.auxiliary * auxiliary
+
+
+def _optimiser(model: nn.Module, options: NetworkOptions) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum. Scales, shifts and biases are not decayed: that regularises nothing."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": options.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]],
+        lr=options.learning_rate,
+        momentum=options.momentum,
+        nesterov=True,
+        fused=True,
+    )

@@ -1,0 +1,98 @@
+"""The one way to train a network from scratch: epochs, reports, checkpoints, the metrics at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from automl import metrics
+from automl.contracts import Config, Context, Result
+from automl.training import images, saved, scoring
+from automl.training.fit import Fit
+from automl.training.images import Images
+from automl.training.recipe import NetworkOptions
+
+
+def train_network(
+    config: Config,
+    context: Context,
+    options: NetworkOptions,
+    *,
+    first_step: int = 0,
+    carry: Mapping[str, Any] | None = None,
+) -> Result:
+    """Train the network of `config` (in `context.space`) by the protocol `options`; the one way to do it.
+
+    Epoch e is reported as step `first_step + e`. Each checkpoint holds `carry` under that key, for
+    an evaluator whose search came before (its steps are those up to `first_step`); a training
+    that was interrupted goes on from its last checkpoint and ends bit for bit as if it had not
+    been. With `context.final` the model is left in `<workdir>/model`.
+
+    Raises `RunError` when the loss stops being finite, `TrialStopped` from a report.
+    """
+    options = options.adjusted(config)
+    images.require_images(context.task)
+    names = [metric.name for metric in context.metrics]
+    with images.seeded(context.seed, context.device):
+        fit = Fit.start(config, context, options)
+        logged = {} if context.final else scoring.log(fit.model, context, options)
+        validation = images.to_device(context.task.validation, context.device)
+        done = fit.resume(context.checkpoint.load(), first_step)
+        for epoch in range(done + 1, options.epochs + 1):
+            fit.train_epoch(epoch)
+            with fit.trained(epoch) as model:
+                values = measure(model, validation, names, extra=("log_loss",))
+            told = {name: value for name, value in values.items() if name != names[0]}
+            context.report(first_step + epoch, values[names[0]], train_loss=fit.loss, **told)
+            if epoch % options.checkpoint_every == 0 or epoch == options.epochs:
+                context.checkpoint.save(first_step + epoch, {**fit.state(), "carry": dict(carry or {})})
+        with fit.trained(options.epochs) as model:
+            values = measure(model, validation, names, extra=("log_loss", "accuracy"))
+            values["parameters"] = float(images.count_parameters(model))
+            if context.final:
+                saved.save_network(model, config, context, options)
+    others = {name: value for name, value in values.items() if name not in names}
+    return Result(metrics.finite(values, names), {"train_loss": fit.loss, **others, **logged})
+
+
+def seconds_per_epoch(
+    config: Config, context: Context, options: NetworkOptions, *, batches: int = 3
+) -> float:
+    """Wall seconds that one epoch of `config` with its validation takes, from timing a few batches."""
+    options = options.adjusted(config)
+    device = torch.device(context.device)
+    with images.seeded(context.seed, context.device):
+        fit = Fit.start(config, context, options)
+        fit.set_drop_path(options.drop_path)
+        parts = images.batches(len(fit.data.y), options.batch_size, context.device)
+        timed = parts[1 : 1 + batches] or parts[:1]
+        fit.train_batches(parts[:1], lambda _: 0.0)
+        start = images.clock(device)
+        fit.train_batches(timed, lambda _: 0.0)
+        trained = images.clock(device)
+        with fit.trained(0) as model:
+            estimated = images.clock(device)
+            sample = fit.data.x[: options.batch_size]
+            images.predict(model, sample)
+            predicted = images.clock(device)
+    validation = (predicted - estimated) / len(sample) * len(context.task.validation)
+    return (trained - start) / len(timed) * len(parts) + (estimated - trained) + validation
+
+
+def measure(
+    model: nn.Module, data: Images, names: Sequence[str], *, extra: Sequence[str] = ()
+) -> dict[str, float]:
+    """Metrics of `model` on `data`: those of predictions and the resources among `names`, and `extra`."""
+    values: dict[str, float] = {}
+    image = data.x[:1]
+    if "parameters" in names:
+        values["parameters"] = float(images.count_parameters(model))
+    if "flops" in names:
+        values["flops"] = float(images.count_flops(model, image))
+    if "latency" in names:
+        values["latency"] = images.measure_latency(model, image)
+    predicted = [name for name in dict.fromkeys((*names, *extra)) if name not in metrics.RESOURCES]
+    return values | metrics.score(predicted, data.y.cpu().numpy(), images.predict(model, data.x))

@@ -1,0 +1,170 @@
+"""Proxies logged with a trial, and trials that are nothing but a screening."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
+from torch import Tensor, nn
+
+from automl.contracts import Job, Metric, Outcome, PluginSpec, RunError, TrialState, UserError
+from automl.evaluators.network import Network
+from automl.executors.worker import run_job
+from automl.metrics import DIRECTIONS
+from automl.searchspaces.nasbench201 import PLUGIN as CELL
+from automl.strategies.history import best, dominates
+from automl.strategies.searcher import Searcher
+from automl.training import scoring
+from automl.training.recipe import NetworkOptions
+
+torch.set_num_threads(1)
+OPTIONS = NetworkOptions(epochs=2, batch_size=32, channels=4)
+CHEAP = {"proxy_parameters", "proxy_synflow", "proxy_naswot"}
+
+
+def context(path: Path, **fields) -> FakeContext:
+    return FakeContext(path, **{"given_task": image_task(), "space": TinySpace(), **fields})
+
+
+def logged(path: Path, options: NetworkOptions, **fields) -> dict[str, float]:
+    metrics = Network(options).evaluate(TINY_CONFIG, context(path, **fields)).metrics
+    return {name: value for name, value in metrics.items() if name.startswith("proxy_")}
+
+
+def test_cheap_ones_are_logged_with_every_trial_but_no_retraining(tmp_path):
+    found = logged(tmp_path / "a", OPTIONS)
+    assert set(found) == CHEAP
+    assert found == logged(tmp_path / "b", OPTIONS)
+    assert found["proxy_naswot"] != logged(tmp_path / "c", OPTIONS, seed=1)["proxy_naswot"]
+    assert logged(tmp_path / "d", OPTIONS, final=True) == {}
+
+
+def test_those_asked_for_are_logged_and_change_nothing_of_the_training(tmp_path):
+    asked = OPTIONS.model_copy(update={"proxies": ["snip", "fisher"]})
+    assert set(logged(tmp_path / "a", asked)) == {"proxy_snip", "proxy_fisher"}
+    none = OPTIONS.model_copy(update={"proxies": []})
+    assert logged(tmp_path / "b", none) == {}
+    with_proxies, without = context(tmp_path / "c"), context(tmp_path / "d")
+    Network(asked).evaluate(TINY_CONFIG, with_proxies)
+    Network(none).evaluate(TINY_CONFIG, without)
+    assert with_proxies.reports == without.reports
+
+
+def test_the_auxiliary_head_does_not_count(tmp_path):
+    found = [
+        Network(OPTIONS.model_copy(update={"auxiliary": weight}))
+        .evaluate(CELL.default_config(), context(tmp_path / str(weight), space=CELL))
+        .metrics
+        for weight in (0.0, 0.4)
+    ]
+    for name in CHEAP:
+        assert found[0][name] == found[1][name]
+    assert found[0]["train_loss"] != found[1]["train_loss"]
+
+
+class Bare(nn.Sequential):
+    """No ReLU, and float32 only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self[1](x.flatten(1) @ torch.eye(64))  # type: ignore[no-any-return]
+
+
+def bare(config, shape, classes, *, channels, cells):
+    return Bare(nn.Flatten(), nn.Linear(64, classes))
+
+
+class BareSpace:
+    network = staticmethod(bare)
+
+
+def test_cheap_ones_that_cannot_score_a_network_are_left_out_those_asked_for_are_not(tmp_path):
+    assert set(logged(tmp_path, OPTIONS, space=BareSpace())) == {"proxy_parameters"}
+    asked = OPTIONS.model_copy(update={"proxies": ["naswot"]})
+    with pytest.raises(UserError, match="naswot needs a network with a ReLU, but got a Bare without"):
+        logged(tmp_path, asked, space=BareSpace())
+
+
+def test_an_unknown_proxy_is_named():
+    with pytest.raises(ValueError, match="proxies must be among fisher, flops"):
+        NetworkOptions(proxies=["synflo"])
+
+
+def test_the_batch_is_the_same_for_every_trial(tmp_path):
+    one, other = (scoring.training_batch(context(tmp_path, seed=seed), 16) for seed in (0, 1))
+    assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+    assert one[0].shape == (16, *image_task().shape) and len(set(one[1].tolist())) > 1
+
+
+def test_neither_generator_nor_threads_feel_a_score(tmp_path):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    scoring.screen(Network(OPTIONS), TINY_CONFIG, context(tmp_path), "grasp")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_score_that_is_not_finite_fails_the_trial(tmp_path, monkeypatch):
+    folder = tmp_path / "proxies"
+    folder.mkdir()
+    (folder / "wild.py").write_text('"""A score that overflows."""\nPLUGIN = lambda n, b: float("inf")\n')
+    monkeypatch.setenv("AUTOML_PLUGINS", os.fspath(tmp_path))
+    with pytest.raises(RunError, match="must be finite, but wild is inf"):
+        scoring.screen(Network(OPTIONS), TINY_CONFIG, context(tmp_path), "wild")
+
+
+@pytest.mark.parametrize("strategy", ["regularized_evolution", "local_search"])
+def test_a_search_on_accuracy_and_resources(tmp_path, strategy):
+    """Real trainings: what is proposed after them fits, and no front is left by what dominates it."""
+    metrics = [Metric(name, DIRECTIONS[name]) for name in ("accuracy", "parameters", "flops", "latency")]
+    options = {"population": 3} if strategy == "regularized_evolution" else {}
+    search = Searcher(CELL, PluginSpec(strategy, options), PluginSpec("none"), metrics, 0)
+    evaluator = Network(NetworkOptions(epochs=1, channels=2, proxies=[]))
+    for number in range(6):
+        config = search.ask(number)
+        result = evaluator.evaluate(config, context(tmp_path / str(number), space=CELL, metrics=metrics))
+        assert list(result.values) == [metric.name for metric in metrics]
+        search.tell(number, TrialState.COMPLETE, list(result.values.values()))
+    told = search._history.complete
+    assert [len(entry.losses) for entry in told] == [4] * 6
+    assert told[0].losses[0] <= 0 < told[0].losses[1], "accuracy counts up, parameters down"
+    front = best(told)
+    assert not any(dominates(a.losses, b.losses) for a in told for b in front)
+    assert any(sum(told[5].config[e] != p.config[e] for e in p.config) == 1 for p in told[:5])
+
+
+class Silent:
+    def report(self, report):
+        raise AssertionError("a screening reports nothing")
+
+
+def job(workdir: Path, evaluator: PluginSpec, screen: str) -> Job:
+    return Job(
+        trial="s/0", token="t", attempt=1, space={"name": "nasbench201"},
+        task={"dataset": "digits", "split": {"validation": 0.2, "test": 0.2, "seed": 0}},
+        metrics=[{"name": "accuracy", "direction": "maximize"}], evaluator=evaluator, protocol=evaluator,
+        config=CELL.default_config(), seed=1, workdir=str(workdir), devices=1.0, cpus=1.0, gpus=0.0,
+        remaining=None, deadline=60.0, screen=screen,
+    )  # fmt: skip
+
+
+def test_a_worker_only_scores_what_is_to_be_screened(tmp_path):
+    given = job(tmp_path, PluginSpec("network", {"channels": 4}), "snip")
+    assert Job.from_json(given.to_json()) == given
+    outcome = run_job(given, Silent())
+    assert (outcome.state, outcome.reason, outcome.values) == (TrialState.PRUNED, "screened by snip", None)
+    assert set(outcome.metrics) == {"proxy_snip"} and outcome.metrics["proxy_snip"] > 0
+    assert outcome.device_seconds > 0
+    assert Outcome.from_json(outcome.to_json()) == outcome
+    again = run_job(replace(given, screen="synflow"), Silent())
+    assert set(again.metrics) == {"proxy_synflow"}
+
+
+def test_an_evaluator_without_networks_cannot_screen(tmp_path):
+    outcome = run_job(job(tmp_path, PluginSpec("pipeline"), "snip"), Silent())
+    assert outcome.state is TrialState.FAILED
+    assert (
+        "a screening needs an evaluator that trains networks, but got one of type Pipeline" in outcome.reason
+    )
