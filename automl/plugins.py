@@ -20,9 +20,11 @@ from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal, overload
 
-from automl.contracts import UserError
+from pydantic import ValidationError
+
+from automl.contracts import Evaluator, Executor, LearnerTraits, PluginSpec, Pruner, Strategy, UserError
 
 PACKAGES = {
     "spaces": "automl.searchspaces",
@@ -46,12 +48,40 @@ SINGULAR = {
     "executors": "executor",
     "datasets": "dataset",
 }
+CONTRACTS: dict[str, type] = {
+    "evaluators": Evaluator,
+    "strategies": Strategy,
+    "pruners": Pruner,
+    "executors": Executor,
+    "learners": LearnerTraits,
+}  # the base class that every plug-in of the kind extends
 TABLE = ".npz"  # ends the name of a space that is a benchmark file's own
 _PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
 
 
+@overload
+def load(kind: Literal["evaluators"], name: str) -> type[Evaluator]: ...
+@overload
+def load(kind: Literal["strategies"], name: str) -> type[Strategy]: ...
+@overload
+def load(kind: Literal["pruners"], name: str) -> type[Pruner]: ...
+@overload
+def load(kind: Literal["executors"], name: str) -> type[Executor]: ...
+@overload
+def load(kind: str, name: str) -> Any: ...
 def load(kind: str, name: str) -> Any:
     """The `PLUGIN` called `name`. Raises `UserError` for an unknown or broken one."""
+    plugin = _load(kind, name)
+    contract = CONTRACTS.get(kind)
+    if contract is not None and not (isinstance(plugin, type) and issubclass(plugin, contract)):
+        raise UserError(
+            f"a {SINGULAR[kind]} must be a class that extends automl.contracts.{contract.__name__}, "
+            f"but {name!r} is {plugin!r}; extend it"
+        )
+    return plugin
+
+
+def _load(kind: str, name: str) -> Any:
     if ":" in name:
         return load_attribute(name)
     if kind == "spaces" and name.endswith(TABLE):
@@ -63,6 +93,31 @@ def load(kind: str, name: str) -> Any:
         if entry.name == name:
             return _guarded(entry.load, entry.value)
     raise UserError(unknown(SINGULAR[kind], name, names(kind)))
+
+
+@overload
+def build(kind: Literal["evaluators"], spec: PluginSpec) -> Evaluator: ...
+@overload
+def build(kind: Literal["strategies"], spec: PluginSpec) -> Strategy: ...
+@overload
+def build(kind: Literal["pruners"], spec: PluginSpec) -> Pruner: ...
+@overload
+def build(kind: Literal["executors"], spec: PluginSpec) -> Executor: ...
+def build(kind: str, spec: PluginSpec) -> Any:
+    """The plug-in of a kind with its options. Raises `UserError` for unknown names and wrong options."""
+    plugin = load(kind, spec.name)
+    try:
+        options = plugin.Options(**spec.options)
+    except ValidationError as error:
+        mistakes = [
+            f"{'.'.join(map(str, item['loc'])) or 'options'}: {item['msg']}, but got {item['input']!r}"
+            for item in error.errors()
+        ]
+        what = SINGULAR[kind]
+        raise UserError(
+            f"options of the {what} {spec.name!r} must be valid: {'; '.join(mistakes)}"
+        ) from error
+    return plugin(options)
 
 
 def load_attribute(reference: str) -> Any:

@@ -6,21 +6,27 @@ _OPTIONS = """
 from pydantic import Field
 from automl import contracts
 from automl.contracts import UserError
-class Plugin:
-    class Options(contracts.Options):
-        {fields}
+class PluginOptions(contracts.{options}):
+    {fields}
+class Plugin(contracts.{base}):
+    Options = PluginOptions
     {traits}
-    def __init__(self, options): self.options = options
     def sampler(self, space, metrics, seed, search_seed):
         if "no_sampler" in space.parameters:
             raise UserError("this strategy must be able to search the space, but got a space it cannot")
+    def pruner(self, metric): ...
+    def evaluate(self, config, context): ...
+    def check(self): ...
+    def run(self, source): ...
+    def close(self): ...
 PLUGIN = Plugin
 """
+_BASES = {"strategies": "Strategy", "pruners": "Pruner", "evaluators": "Evaluator", "executors": "Executor"}
 _FIELDS = {
     "strategies": {"random": "pass", "tpe": "startup: int = Field(10, ge=1)"},
     "pruners": {"none": "pass", "asha": "reduction: int = Field(3, ge=2)"},
     "evaluators": {
-        "network": "epochs: int = Field(8, ge=1); augment: bool = False; deadline: float = Field(3600, gt=0)",
+        "network": "epochs: int = Field(8, ge=1); augment: bool = False",
         "supernet": "method: str = 'darts'; order: int = 1",
         "pipeline": "folds: int = 5",
         "function": "call: str",
@@ -34,6 +40,7 @@ _TRAITS = {
     "network": "needs_data, builder, one_shot = True, 'network', False",
     "supernet": "needs_data, builder, one_shot = True, 'supernet', True",
     "pipeline": "needs_data, builder, one_shot = True, None, False",
+    "function": "reruns_without_data = True",
 }
 _SPACES = {
     "cells": "Space({'edge_0': Choice(['none', 'skip']), 'width': Int(8, 32)}, network=len, supernet=len)",
@@ -49,7 +56,12 @@ def write_toy_plugins(folder: Path) -> None:
         (folder / kind).mkdir(parents=True)
         for name, fields in plugins.items():
             (folder / kind / f"{name}.py").write_text(
-                _OPTIONS.format(fields=fields, traits=_TRAITS.get(name, ""))
+                _OPTIONS.format(
+                    fields=fields,
+                    traits=_TRAITS.get(name, ""),
+                    base=_BASES[kind],
+                    options="EvaluatorOptions" if kind == "evaluators" else "Options",
+                )
             )
     (folder / "spaces").mkdir()
     for name, text in _SPACES.items():

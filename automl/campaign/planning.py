@@ -14,7 +14,6 @@ from automl.config import Arm, Study
 from automl.contracts import Config, Executor, PluginSpec, Replay, Task, UserError
 from automl.executors.worker import build_evaluator
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
-from automl.strategies.base import build
 from automl.strategies.searcher import Searcher
 
 DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
@@ -31,7 +30,7 @@ def check_data(study: Study, task: Task | None) -> None:
         if not hasattr(evaluator, "check_data") or task is None:
             continue
         space = plugins.load_space(_space(study, arm)[0])
-        proxy = getattr(build("strategies", arm.strategy), "proxy", None) if arm.strategy else None
+        proxy = getattr(plugins.build("strategies", arm.strategy), "proxy", None) if arm.strategy else None
         try:
             evaluator.check_data(task, space)
             if proxy is not None:

@@ -124,7 +124,7 @@ def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
 
 def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
     """Retraining needs data, except for a function, which only runs again, and for a table."""
-    if evaluator is None or evaluator.name == "function" or trait(evaluator, "simulated"):
+    if evaluator is None or trait(evaluator, "reruns_without_data") or trait(evaluator, "simulated"):
         return
     if final.seeds and task.dataset is None:
         text = f"retraining needs a dataset, but got seeds={final.seeds} without one"

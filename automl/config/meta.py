@@ -62,7 +62,7 @@ def check_arm(evaluator: PluginSpec, space: Space, task: TaskSpec, where: KeyPat
     """Whether each learner of the arm has the space's parameters and can learn such tasks."""
     if not trait(evaluator, "needs_episodes"):
         return
-    options = plugins.load("evaluators", evaluator.name).Options(**evaluator.options)
+    options: Any = plugins.build("evaluators", evaluator).options
     named = space.parameters.get("learner")
     learners = named.options if isinstance(named, Choice) else (options.learner,)
     kind = _kind([metric.name for metric in task.metrics])

@@ -11,7 +11,7 @@ from automl.benchmarks import load_table
 from automl.config.checks import trait
 from automl.config.document import KeyPath, Mistake
 from automl.config.shorthands import Draft
-from automl.contracts import Metric, PluginSpec, Tabular, UserError
+from automl.contracts import Metric, PluginSpec, TaskOutline, UserError
 from automl.space import Space
 
 RETRAINED = 3  # fresh-seed values of each winner
@@ -47,12 +47,9 @@ def complete(draft: Draft, folder: Path, written: dict[str, Any]) -> None:
 
 def check(evaluator: PluginSpec, space: Space, metrics: list[Metric], path: KeyPath) -> Iterator[Mistake]:
     """Columns that are not in the file or are unusable, and a space that the file does not cover."""
-    if not _simulated(evaluator.name):
-        return
-    plugin = plugins.load("evaluators", evaluator.name)
-    tabular: Tabular = plugin(plugin.Options(**evaluator.options))
-    for option, text in tabular.mistakes(space, metrics):
-        yield Mistake((*path, "options", option), text)
+    outline = TaskOutline(tuple(metrics), has_data=False)
+    for option, text in plugins.build("evaluators", evaluator).mistakes(space, outline):
+        yield Mistake((*path, "options", option) if option else path, text)
 
 
 def check_finals(study_final: int, evaluator: PluginSpec) -> Iterator[Mistake]:

@@ -1,53 +1,33 @@
-"""Tells an arm's evaluator at which epochs its pruner compares trials."""
+"""Gives an arm's evaluator the steps at which the arm's pruner compares trials."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from automl import plugins
 from automl.config.study import Arm, Study
 from automl.contracts import PluginSpec
-from automl.space import Choice, Int, Space
-
-OPTIONS = {"rungs", "schedule", "epochs"}
 
 
 def with_rungs(study: Study) -> Study:
-    """The study with the rungs of each arm's pruner among the options of the arm's evaluator.
+    """The study in which the evaluator of each arm knows the rungs of the arm's pruner, if it can use them.
 
-    That is for evaluators with the options `rungs`, `schedule` and `epochs`, such as `network`, which then
-    anneals its learning rate at each rung; unless the study gives rungs of its own or `schedule: cosine`.
     The rungs are part of how the arm trains: its winner is retrained and exported with them, so that a
-    fresh-seed value means what the trial's value meant. Arms without such a pruner, references and the
-    genotypes of one-shot arms have none.
+    fresh-seed value means what the trial's value meant. Arms without a pruner that has rungs, references
+    and the genotypes of one-shot arms have none.
     """
-    arms = {name: _told(study, arm) for name, arm in study.arms.items()}
-    return study.model_copy(update={"arms": arms})
+    return study.model_copy(update={"arms": {name: _arm(study, arm) for name, arm in study.arms.items()}})
 
 
-def _told(study: Study, arm: Arm) -> Arm:
-    if arm.pruner.name == "none":
+def _arm(study: Study, arm: Arm) -> Arm:
+    pruner = plugins.build("pruners", arm.pruner)
+    if not pruner.rungs(STEPS):
         return arm
-    pruner = plugins.load("pruners", arm.pruner.name)
-    rungs = getattr(pruner(pruner.Options(**arm.pruner.options)), "rungs", None)
-    evaluator = arm.evaluator or study.evaluator
-    known = plugins.load("evaluators", evaluator.name).Options
-    if rungs is None or not known.model_fields.keys() >= OPTIONS:
+    spec, space = arm.evaluator or study.evaluator, arm.space or study.space
+    added = plugins.build("evaluators", spec).rung_options(
+        pruner.rungs, plugins.load_space(space.model_dump(mode="json")) if space else None
+    )
+    if not added:
         return arm
-    options = known(**evaluator.options)
-    if options.rungs or options.schedule == "cosine":
-        return arm
-    spec = arm.space or study.space
-    space = plugins.load_space(spec.model_dump(mode="json")) if spec else None
-    told = {**evaluator.options, "rungs": rungs(_most_epochs(options, space))}
-    return arm.model_copy(update={"evaluator": PluginSpec(evaluator.name, told)})
+    return arm.model_copy(update={"evaluator": PluginSpec(spec.name, {**spec.options, **added})})
 
 
-def _most_epochs(options: Any, space: Space | None) -> int:
-    """The longest training: a parameter `epochs` of the space sets the option of that name."""
-    own = space.parameters.get("epochs") if space else None
-    if isinstance(own, Int):
-        return max(own.high, int(options.epochs))
-    if isinstance(own, Choice):
-        return max(int(options.epochs), *(value for value in own.options if isinstance(value, int)))
-    return int(options.epochs)
+STEPS = 1_000_000  # a pruner that has rungs has some in a trial of so many steps

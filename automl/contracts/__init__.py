@@ -16,14 +16,26 @@ from automl.contracts.basics import (
     digest,
 )
 from automl.contracts.context import Checkpoints, Context, Result
-from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task
-from automl.contracts.evaluators import Evaluator, Tabular
+from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
+from automl.contracts.evaluators import (
+    BaselineArm,
+    Builder,
+    Evaluator,
+    EvaluatorOptions,
+    Mistakes,
+    Tabular,
+    TabularOptions,
+)
 from automl.contracts.execution import Executor, JobSource
+from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.messages import Job, Outcome, Replay, Replayed, Report
+from automl.contracts.strategies import Pruner, Strategy
 
 __all__ = [
     "ADAPTATION_STEPS",
     "PROXY",
+    "BaselineArm",
+    "Builder",
     "Checkpoints",
     "Config",
     "Context",
@@ -31,13 +43,17 @@ __all__ = [
     "EpisodeSpec",
     "Episodes",
     "Evaluator",
+    "EvaluatorOptions",
     "Executor",
     "Job",
     "JobSource",
+    "LearnerTraits",
     "Metric",
+    "Mistakes",
     "Options",
     "Outcome",
     "PluginSpec",
+    "Pruner",
     "Replay",
     "Replayed",
     "Report",
@@ -45,8 +61,12 @@ __all__ = [
     "RunError",
     "Scalar",
     "Split",
+    "Strategy",
     "Tabular",
+    "TabularOptions",
     "Task",
+    "TaskKind",
+    "TaskOutline",
     "TrialState",
     "TrialStopped",
     "UserError",

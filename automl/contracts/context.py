@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluator returns: a value per metric name; for a one-shot search also its genotype."""
+    """What an evaluator returns: a value per metric name; for a one-shot search also its genotype.
+
+    `stopped`: the trial ends as pruned for this reason; `values` may then be empty.
+    """
 
     values: dict[str, float]
     metrics: dict[str, float] = field(default_factory=dict)
     derived: Config | None = None
+    stopped: str = ""
 
 
 class Checkpoints(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from automl.contracts.basics import Metric
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
@@ -74,4 +76,13 @@ class Task:
     train: Split
     validation: Split
     digest: str
+    episodes: EpisodeSpec | None = None
+
+
+@dataclass(frozen=True)
+class TaskOutline:
+    """What is known of a task before its data are read: metrics, whether it names data, few-shot or not."""
+
+    metrics: tuple[Metric, ...]
+    has_data: bool
     episodes: EpisodeSpec | None = None

@@ -2,43 +2,146 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from automl.contracts.basics import Config, Metric, Options
+from pydantic import Field
+
+from automl.contracts.basics import Config, Metric, Options, PluginSpec, UserError
 from automl.contracts.context import Context, Result
-from automl.contracts.data import Split, Task
+from automl.contracts.data import Split, Task, TaskOutline
+
+if TYPE_CHECKING:
+    from automl.space import Space
+
+Builder: TypeAlias = Literal["network", "supernet"]
+Mistakes: TypeAlias = Iterable[tuple[str, str]]  # an option, and what is wrong with it
 
 
-class Evaluator(Protocol):
-    """Says how good a configuration is. A plug-in is a class taking its validated `Options`.
+class EvaluatorOptions(Options):
+    """Base of an evaluator's options. `deadline`: wall seconds that one trial may take."""
 
-    `needs_data`: the study must name a dataset. `builder`: what the space must build for it.
-    `one_shot`: it searches the whole space in a single trial and returns a `derived` configuration.
+    deadline: float = Field(3600, gt=0)
+
+
+@dataclass(frozen=True)
+class BaselineArm:
+    """An arm that an evaluator adds to a study: its name, the name of its space, its strategy."""
+
+    name: str
+    space: str
+    strategy: PluginSpec
+
+
+class Evaluator(ABC):
+    """Says how good a configuration is. A plug-in is a subclass that takes its validated `Options`.
+
+    Class attributes, each with its default:
+
+    - `Options` (`EvaluatorOptions`): the options of the evaluator; unknown ones are refused.
+    - `example_options` (none): options, as a study file writes them, with which a contract suite may build it
+      when `Options` has fields without a default.
+    - `needs_data` (False): the study must name a dataset, and its metrics must be known ones.
+    - `needs_episodes` (False): the task must be few-shot; an evaluator without it refuses such a task.
+    - `builder` (None): what the space must build for it, `network` or `supernet`.
+    - `one_shot` (False): one trial searches the whole space and returns a `derived` configuration. Such an
+      evaluator belongs to an arm without a strategy; the study's evaluator trains what it derived.
+    - `simulated` (False): values and costs are looked up, and the clock is simulated (see `Tabular`).
+    - `reruns_without_data` (False): a final evaluation needs no dataset: it is one more evaluation with a
+      fresh seed.
+    - `options_fix_parameters` (False): an option that the study writes fixes the parameter of that name in
+      the spaces of its arms.
+    - `leaves` (None): the kind of model that a final evaluation leaves in `<workdir>/model`: `network`
+      (`config.json` and `weights.pt` of `automl.training.saved`), `learner` (the same of
+      `automl.metatraining`), or None for a folder that only `score` of this evaluator can read.
     """
 
-    Options: ClassVar[type[Options]]
-    needs_data: ClassVar[bool]
-    builder: ClassVar[Literal["network", "supernet"] | None]
-    one_shot: ClassVar[bool]
+    Options: ClassVar[type[EvaluatorOptions]] = EvaluatorOptions
+    example_options: ClassVar[Mapping[str, Any]] = {}
+    needs_data: ClassVar[bool] = False
+    needs_episodes: ClassVar[bool] = False
+    builder: ClassVar[Builder | None] = None
+    one_shot: ClassVar[bool] = False
+    simulated: ClassVar[bool] = False
+    reruns_without_data: ClassVar[bool] = False
+    options_fix_parameters: ClassVar[bool] = False
+    leaves: ClassVar[Literal["network", "learner"] | None] = None
 
+    options: EvaluatorOptions
+
+    def __init__(self, options: EvaluatorOptions) -> None:
+        self.options = options
+
+    @abstractmethod
     def evaluate(self, config: Config, context: Context) -> Result:
-        """Evaluate `config`; may report, checkpoint and write artifacts on the way."""
+        """Evaluate `config`; may report, save checkpoints and write artifacts on the way.
+
+        With `context.final` the model is left in `<workdir>/model`, for `score`.
+        """
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
-        """Metrics on `data` of the model that a `final` evaluation left in the folder `model`."""
+        """Metrics on `data` of the model that a final evaluation left in the folder `model`.
+
+        The default raises `UserError`: there is no model.
+        """
+        raise UserError(
+            f"a test needs a model that can be loaded, but the evaluator {type(self).__name__} leaves none; "
+            "write final: {seeds: 0} in the study file"
+        )
+
+    def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
+        """Raise `UserError` for data that it cannot work with; called once, before the campaign starts.
+
+        `protocol`: the study's evaluator, by which a derived configuration is trained. The default
+        accepts all data.
+        """
+        return
+
+    def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
+        """What keeps these options from serving `space` and `task`, before any data are read.
+
+        Pairs of an option (empty: all of them) and a text: the rule, the value, what to do. The
+        default finds nothing.
+        """
+        return []
+
+    def rung_options(self, rungs: Callable[[int], list[int]], space: Space | None) -> Mapping[str, Any]:
+        """Options by which trials are trained in an arm whose pruner compares them at `rungs(steps)`.
+
+        `steps`: how many steps a trial has. The default changes nothing.
+        """
+        return {}
+
+    @classmethod
+    def completed_options(cls, options: Mapping[str, Any], task: TaskOutline) -> Mapping[str, Any]:
+        """`options` as a study file writes them, with what depends on the task written out."""
+        return options
+
+    @classmethod
+    def baseline_arms(cls, task: TaskOutline) -> list[BaselineArm]:
+        """Arms that every study of this evaluator gets beside the random one. The default has none."""
+        return []
 
 
-class Tabular(Evaluator, Protocol):
-    """An evaluator that looks its values and costs up: its trials can be replayed on a simulated clock.
+class TabularOptions(EvaluatorOptions):
+    """`file`: the benchmark file. `fresh`, `test`: columns with a winner's fresh-seed and test values."""
 
-    A plug-in with a true `simulated` is taken for one.
-    """
+    file: str = Field(min_length=1)
+    fresh: str | None = None
+    test: str | None = None
 
-    simulated: ClassVar[bool]
 
-    def mistakes(self, space: Any, metrics: list[Metric]) -> list[tuple[str, str]]:
-        """What keeps its options from serving `space` (an `automl.space.Space`): (option, text) pairs."""
+class Tabular(Evaluator):
+    """An evaluator that looks values and costs up in a benchmark file: trials run on a simulated clock."""
 
+    Options: ClassVar[type[TabularOptions]] = TabularOptions
+    simulated: ClassVar[bool] = True
+
+    options: TabularOptions
+
+    @abstractmethod
     def fresh(self, config: Config) -> list[float]:
-        """Fresh-seed validation values of a configuration."""
+        """Fresh-seed validation values of a configuration. Raises `UserError` without such a column."""

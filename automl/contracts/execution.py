@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Protocol
 
-from automl.contracts.basics import Options
+from automl.contracts import basics
 from automl.contracts.messages import Job, Outcome, Report
 
 
@@ -28,22 +29,40 @@ class JobSource(Protocol):
         """The attempt's worker died: retry it from its checkpoint or fail it."""
 
 
-class Executor(Protocol):
-    """Where trials run. A plug-in is a class taking its validated `Options`.
+class Executor(ABC):
+    """Where trials run. A plug-in is a subclass that takes its validated `Options`.
 
-    `cpus`, `gpus`: what each trial holds; `trials_at_once` is right after `check`.
+    - `Options` (none): the options of the executor; unknown ones are refused.
+    - `place_options` (none): names of options that say where trials run but cannot change a result; they do
+      not belong to a campaign's identity.
+    - `cpus`, `gpus`: what each trial holds.
+    - `trials_at_once`: what is expected before `check`, and exact after it.
     """
 
-    Options: ClassVar[type[Options]]
-    cpus: float
-    gpus: float
-    trials_at_once: int
+    Options: ClassVar[type[basics.Options]] = basics.Options
+    place_options: ClassVar[frozenset[str]] = frozenset()
 
+    options: basics.Options
+    cpus: float = 1.0
+    gpus: float = 0.0
+    trials_at_once: int = 1
+
+    def __init__(self, options: basics.Options) -> None:
+        self.options = options
+
+    @property
+    def devices(self) -> float:
+        """What a wall second of a trial costs in device-seconds: GPUs held, or CPUs when it holds none."""
+        return self.gpus or self.cpus
+
+    @abstractmethod
     def check(self) -> None:
-        """Raise `UserError` when no node has the resources a trial asks for. Starts what it needs."""
+        """Start what it needs. Raises `UserError` when no node has the resources a trial asks for."""
 
+    @abstractmethod
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Let go of all workers."""
+        """Let go of all workers; may be called twice, and before `check`."""

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from automl import contracts, metrics, plugins
-from automl.contracts import Config, Context, Metric, Result, RunError, Split, Task, UserError
+from automl import metrics, plugins
+from automl.contracts import Config, Context, Evaluator, EvaluatorOptions, Result, RunError, UserError
 
 
-class FunctionOptions(contracts.Options):
-    """`call`: the function as `package.module:name`. `deadline` is in wall seconds."""
+class FunctionOptions(EvaluatorOptions):
+    """`call`: the function as `package.module:name`."""
 
     call: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
-    deadline: float = Field(3600, gt=0)
 
 
-class Function:
+class Function(Evaluator):
     """The evaluator `function`. A final evaluation is one more call, with a fresh `context.seed`."""
 
-    Options: ClassVar[type[contracts.Options]] = FunctionOptions
-    needs_data: ClassVar[bool] = False
-    builder: ClassVar[Literal["network", "supernet"] | None] = None
-    one_shot: ClassVar[bool] = False
+    Options: ClassVar[type[EvaluatorOptions]] = FunctionOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"call": "math:fsum"}
+    reruns_without_data: ClassVar[bool] = True
 
-    def __init__(self, options: FunctionOptions) -> None:
-        self.options = options
+    options: FunctionOptions
 
     def evaluate(self, config: Config, context: Context) -> Result:
         """What the function returned: a number, a tuple in metric order, `{metric: value}` or a `Result`.
@@ -42,13 +38,6 @@ class Function:
                 f"{type(function).__name__}; define it with def"
             )
         return as_result(function(config, context), [metric.name for metric in context.metrics])
-
-    def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
-        """A function leaves no model of a known form: always raises `UserError`."""
-        raise UserError(
-            "a test needs a model that can be loaded, but the evaluator function leaves none; "
-            "write final: {seeds: 0} in the study file"
-        )
 
 
 def as_result(returned: Any, names: list[str]) -> Result:

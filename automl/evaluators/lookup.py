@@ -5,24 +5,34 @@ The costs of the file drive a simulated clock that budgets, pruning and anytime 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from pydantic import Field
 
-from automl import contracts
 from automl.benchmarks import Column, Table, load_table
-from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError
+from automl.contracts import (
+    Config,
+    Context,
+    Metric,
+    Result,
+    Split,
+    Tabular,
+    TabularOptions,
+    Task,
+    TaskOutline,
+    UserError,
+)
 from automl.space import Space
 
 T = TypeVar("T")
 SEEDS = "_seeds"  # ends the name of a column's twin that has a value for each seed
 
 
-class LookupOptions(contracts.Options):
+class LookupOptions(TabularOptions):
     """`file` as given, beside the study, or below AUTOML_DATA. The others name columns of it.
 
     `value`: the reward, or `{step: column}`, of which each is reported. `cost`: device-seconds that the
@@ -32,26 +42,21 @@ class LookupOptions(contracts.Options):
     `deadline`: wall seconds of a whole replayed search.
     """
 
-    file: str = Field(min_length=1)
     value: str | dict[int, str]
     cost: str | dict[int, str]
-    fresh: str | None = None
-    test: str | None = None
     metrics: dict[str, str] = Field({})
-    deadline: float = Field(3600, gt=0)
 
 
-class Lookup:
+class Lookup(Tabular):
     """The evaluator `lookup`. A column with several seeds gives the one that a trial's seed picks."""
 
-    Options: ClassVar[type[contracts.Options]] = LookupOptions
-    needs_data: ClassVar[bool] = False
-    builder: ClassVar[Literal["network", "supernet"] | None] = None
-    one_shot: ClassVar[bool] = False
-    simulated: ClassVar[bool] = True
+    Options: ClassVar[type[TabularOptions]] = LookupOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"file": "table.npz", "value": "value", "cost": "cost"}
+
+    options: LookupOptions
 
     def __init__(self, options: LookupOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._table: Table | None = None
 
     def evaluate(self, config: Config, context: Context) -> Result:
@@ -89,8 +94,8 @@ class Lookup:
             "leave task.dataset out, and name the column of the test value in evaluator.lookup.test"
         )
 
-    def mistakes(self, space: Space, metrics: list[Metric]) -> list[tuple[str, str]]:
-        """What is wrong with file and columns, and with `space` for them: (option, text) pairs."""
+    def mistakes(self, space: Space, task: TaskOutline) -> list[tuple[str, str]]:
+        """What is wrong with file and columns, and with `space` for them."""
         found: list[tuple[str, str]] = []
 
         def attempt(option: str, work: Callable[[], T]) -> T | None:
@@ -113,7 +118,7 @@ class Lookup:
             name = _by_seed(table, column) if option == "fresh" else column
             positive = option == "cost"
             attempt(option, lambda n=name, p=positive: table.column(n, positive=p))  # type: ignore[misc]
-        found += self._inconsistent(table, metrics) if not found else []
+        found += self._inconsistent(table, task.metrics) if not found else []
         return found
 
     def _named(self) -> list[tuple[str, str]]:
@@ -128,7 +133,7 @@ class Lookup:
         ]
         return [(option, name) for option, name in pairs if name is not None]
 
-    def _inconsistent(self, table: Table, metrics: list[Metric]) -> list[tuple[str, str]]:
+    def _inconsistent(self, table: Table, metrics: Sequence[Metric]) -> list[tuple[str, str]]:
         """Rules between options whose columns are all there."""
         values, costs = _by_step(self.options.value), _by_step(self.options.cost)
         found = []

@@ -14,13 +14,15 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from automl import contracts, plugins
+from automl import plugins
 from automl.contracts import (
     ADAPTATION_STEPS,
     Config,
     Context,
     Episodes,
     EpisodeSpec,
+    Evaluator,
+    EvaluatorOptions,
     Metric,
     Result,
     Scalar,
@@ -38,14 +40,14 @@ from automl.space import Choice, Parameter, Space
 SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes
 
 
-class MetaLearnOptions(contracts.Options):
+class MetaLearnOptions(EvaluatorOptions):
     """The learner by name, its backbone, and how it is meta-trained; all other options are the learner's own.
 
     `backbone` auto: `mlp` for functions, `conv4` for images. `transductive`: a query's batch-norm statistics
     come from the query batch, not from the support set. A meta-iteration takes `meta_batch` episodes, or a
     batch of `batch_size` for learners that train on all classes at once; `train_ways`, `train_shots`,
     `train_queries` and `train_rotations` are the task's own unless set. Every `report_every` meta-iterations
-    the metric is taken on `validation_episodes` fixed episodes. `deadline` is in wall seconds.
+    the metric is taken on `validation_episodes` fixed episodes.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -63,7 +65,6 @@ class MetaLearnOptions(contracts.Options):
     train_shots: int | None = Field(None, ge=1)
     train_queries: int | None = Field(None, ge=1)
     train_rotations: bool | None = None
-    deadline: float = Field(3600, gt=0)
 
     @model_validator(mode="after")
     def _check_learner(self) -> MetaLearnOptions:
@@ -114,19 +115,17 @@ class MetaLearnOptions(contracts.Options):
         )
 
 
-class MetaLearn:
+class MetaLearn(Evaluator):
     """The evaluator `metalearn`. Its value is the metric on validation episodes after the last iteration."""
 
-    Options: ClassVar[type[contracts.Options]] = MetaLearnOptions
+    Options: ClassVar[type[EvaluatorOptions]] = MetaLearnOptions
     needs_data: ClassVar[bool] = True
+    leaves: ClassVar[Literal["network", "learner"] | None] = "learner"
     needs_episodes: ClassVar[bool] = True
-    builder: ClassVar[Literal["network", "supernet"] | None] = None
-    one_shot: ClassVar[bool] = False
 
-    def __init__(self, options: MetaLearnOptions) -> None:
-        self.options = options
+    options: MetaLearnOptions
 
-    def check_data(self, task: Task, space: Space) -> None:
+    def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless every learner and every training episode of `space` suits the data."""
         spec = scores.episodes_of(task)
         config = space.default_config()

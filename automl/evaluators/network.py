@@ -6,38 +6,54 @@ option for its trial. The options are in `recipe`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
-from automl import contracts
-from automl.contracts import Config, Context, Metric, Result, Split, Task
+from automl.contracts import (
+    Builder,
+    Config,
+    Context,
+    Evaluator,
+    EvaluatorOptions,
+    Metric,
+    Result,
+    Split,
+    Task,
+)
+from automl.space import Space
 from automl.training import images, saved
 from automl.training.procedure import measure, train_network
 from automl.training.recipe import NetworkOptions
 from automl.training.rehearsal import rehearse
 
 
-class Network:
+class Network(Evaluator):
     """The evaluator `network`. Its value is that of the last epoch, on validation data."""
 
-    Options: ClassVar[type[contracts.Options]] = NetworkOptions
+    Options: ClassVar[type[EvaluatorOptions]] = NetworkOptions
     needs_data: ClassVar[bool] = True
-    builder: ClassVar[Literal["network", "supernet"] | None] = "network"
-    one_shot: ClassVar[bool] = False
+    leaves: ClassVar[Literal["network", "learner"] | None] = "network"
+    builder: ClassVar[Builder | None] = "network"
 
-    def __init__(self, options: NetworkOptions) -> None:
-        self.options = options
+    options: NetworkOptions
 
     def evaluate(self, config: Config, context: Context) -> Result:
         """Train `config` and report every epoch. Raises `RunError` when the training diverges."""
         return train_network(config, context, self.options)
 
-    def check_data(self, task: Task, space: object) -> None:
+    def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless `task` classifies images and networks of `space` can do what is asked."""
         images.require_images(task)
         rehearse(self.options, task, space, self.options.proxies or [])
+
+    def rung_options(self, rungs: Callable[[int], list[int]], space: Space | None) -> Mapping[str, Any]:
+        """The rungs at which the learning rate is annealed, unless the options name some or a schedule."""
+        if self.options.rungs or self.options.schedule == "cosine":
+            return {}
+        return {"rungs": rungs(self.options.most_epochs(space))}
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the network saved in the folder `model`."""

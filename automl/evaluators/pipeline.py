@@ -5,37 +5,44 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from automl import contracts, metrics
+from automl import metrics
 from automl.checkpoints import write_atomically
-from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError, derive_seed
+from automl.contracts import (
+    Config,
+    Context,
+    Evaluator,
+    EvaluatorOptions,
+    Metric,
+    Result,
+    Split,
+    Task,
+    UserError,
+    derive_seed,
+)
 from automl.tables.model import TableModel
 
 FORMAT = 1
 PROBABILISTIC = {"log_loss", "roc_auc"}
 
 
-class PipelineOptions(contracts.Options):
-    """How a pipeline is evaluated. `deadline` is in wall seconds."""
+class PipelineOptions(EvaluatorOptions):
+    """`folds`: parts of the training rows, each of which is held out once."""
 
     folds: int = Field(5, ge=2, le=50)
-    deadline: float = Field(3600, gt=0)
 
 
-class Pipeline:
+class Pipeline(Evaluator):
     """The evaluator `pipeline`. Its value is the mean over the folds, which are the same for all trials."""
 
-    Options: ClassVar[type[contracts.Options]] = PipelineOptions
+    Options: ClassVar[type[EvaluatorOptions]] = PipelineOptions
     needs_data: ClassVar[bool] = True
-    builder: ClassVar[Literal["network", "supernet"] | None] = None
-    one_shot: ClassVar[bool] = False
 
-    def __init__(self, options: PipelineOptions) -> None:
-        self.options = options
+    options: PipelineOptions
 
     def evaluate(self, config: Config, context: Context) -> Result:
         """Cross-validate `config`, reporting the running mean after each fold.

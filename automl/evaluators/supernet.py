@@ -12,17 +12,29 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from automl import contracts, plugins
-from automl.contracts import Config, Context, Metric, Result, Split, Task, UserError
+from automl import plugins
+from automl.contracts import (
+    Builder,
+    Config,
+    Context,
+    Evaluator,
+    EvaluatorOptions,
+    Metric,
+    Result,
+    Split,
+    Task,
+    UserError,
+)
 from automl.evaluators.network import Network
 from automl.oneshot.monitor import HealthOptions
 from automl.oneshot.plan import Plan
 from automl.oneshot.rank import rank_check
 from automl.oneshot.search import Search, build_method
+from automl.space import Space
 from automl.supernets.base import SearchOptions, WeightSharing
 from automl.training import images
 from automl.training.procedure import train_network
@@ -43,7 +55,6 @@ class SupernetOptions(HealthOptions):
     method: str = "darts"
     epochs: int | None = Field(None, ge=1)
     batch_size: int = Field(64, ge=2)
-    deadline: float = Field(3600, gt=0)
 
     @model_validator(mode="after")
     def _check_method(self) -> SupernetOptions:
@@ -69,16 +80,15 @@ class SupernetOptions(HealthOptions):
         return options
 
 
-class Supernet:
+class Supernet(Evaluator):
     """The evaluator `supernet`: a one-shot search, whose result is a genotype and its trained value."""
 
-    Options: ClassVar[type[contracts.Options]] = SupernetOptions
+    Options: ClassVar[type[EvaluatorOptions]] = SupernetOptions
     needs_data: ClassVar[bool] = True
-    builder: ClassVar[Literal["network", "supernet"] | None] = "supernet"
+    builder: ClassVar[Builder | None] = "supernet"
     one_shot: ClassVar[bool] = True
 
-    def __init__(self, options: SupernetOptions) -> None:
-        self.options = options
+    options: SupernetOptions
 
     def evaluate(self, config: Config, context: Context) -> Result:
         """Search, then train what was found. `config` is not used: the method searches the whole space.
@@ -87,7 +97,7 @@ class Supernet:
         cannot hold the search and the training, or when either diverges.
         """
         protocol = check_study(context)
-        self.check_data(context.task, context.space)
+        self.check_data(context.task, context.space, context.protocol)
         saved = context.checkpoint.load()
         found = (saved[1].get("carry") or {}).get("found") if saved else None
         if found is None:
@@ -115,7 +125,7 @@ class Supernet:
         plan = Plan(context, protocol, limit=options.epochs, deadline=options.deadline)
         return Search(build, plan, options.batch_size, options).run(saved)
 
-    def check_data(self, task: Task, space: object) -> None:
+    def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless `task` has images of classes, and enough for two halves."""
         images.require_images(task)
         if len(task.train) < 4:

@@ -11,11 +11,21 @@ from contextlib import contextmanager
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import Job, JobSource, Outcome, Report, RunError, TrialState, TrialStopped, UserError
+from automl.contracts import (
+    Executor,
+    Job,
+    JobSource,
+    Outcome,
+    Report,
+    RunError,
+    TrialState,
+    TrialStopped,
+    UserError,
+)
 from automl.executors.worker import run_job
 
 
-class Local:
+class Local(Executor):
     """Runs each job in the calling thread. A deadline interrupts Python code, not a hanging C call."""
 
     class Options(contracts.Options):
@@ -25,6 +35,7 @@ class Local:
         gpus: int = Field(default=0, ge=0, le=1)
 
     def __init__(self, options: Options) -> None:
+        super().__init__(options)
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
         self.trials_at_once = 1

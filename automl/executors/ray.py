@@ -36,11 +36,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from automl import contracts
-from automl.contracts import Job, JobSource, Outcome, Report, RunError, TrialState, UserError
+from automl.contracts import Executor, Job, JobSource, Outcome, Report, RunError, TrialState, UserError
 from automl.executors.worker import run_job
 
 
-class Ray:
+class Ray(Executor):
     """Runs jobs on a Ray cluster, as many at once as fit or as asked for."""
 
     class Options(contracts.Options):
@@ -55,8 +55,10 @@ class Ray:
         gpus: float = Field(default=0, ge=0)
         address: str | None = None
 
+    options: Ray.Options
+
     def __init__(self, options: Options) -> None:
-        self.options = options
+        super().__init__(options)
         self.cpus, self.gpus = options.cpus, options.gpus
         self.trials_at_once = options.trials_at_once or 1
         self._folder = tempfile.mkdtemp(prefix="automl-ray-")

@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from automl.contracts import Episodes, Options, RunError, UserError
+from automl.contracts import Episodes, LearnerTraits, Options, RunError, UserError
 from automl.learners.backbones import Backbone
 from automl.learners.layouts import Tensors, linear
 
@@ -39,7 +39,7 @@ class LearnerOptions(Options):
     tasks_at_once: int = Field(0, ge=0)
 
 
-class Learner(ABC):
+class Learner(LearnerTraits, ABC):
     """A meta-learner on a `backbone`; `ways` is 0 for regression; `seed` draws everything random.
 
     `kinds`: the kinds of tasks it can learn. `joint`: it learns from ordinary batches of all classes
@@ -51,11 +51,8 @@ class Learner(ABC):
     """
 
     Options: ClassVar[type[LearnerOptions]] = LearnerOptions
-    kinds: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
     trained_by_episodes: ClassVar[bool] = True
     joint: ClassVar[bool] = False
-    any_ways: ClassVar[bool] = False
-    adaptation_steps: ClassVar[bool] = False
 
     def __init__(self, options: LearnerOptions, backbone: Backbone, *, ways: int, seed: int) -> None:
         if ways < 0 or ways == 1:

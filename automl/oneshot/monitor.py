@@ -49,7 +49,7 @@ NUMBERS = (
 )
 
 
-class HealthOptions(contracts.Options):
+class HealthOptions(contracts.EvaluatorOptions):
     """`eigenvalue_every`: epochs between two readings of eigenvalue and discretisation gap, 0 for none.
 
     Without it every second epoch, or as seldom as keeps readings to about a tenth of the search.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from automl import plugins
 from automl.contracts import PluginSpec, UserError
 from automl.report.searches import final_values
 
@@ -66,15 +67,11 @@ def _curves(
 
 def _steps(pruner: Mapping[str, Any], last: int) -> list[int]:
     """The rungs of a pruner; a few of all steps for one that decides at each, or is not here any more."""
-    from automl.strategies.base import build
-
     try:
-        plugin = build("pruners", PluginSpec(pruner["name"], pruner.get("options") or {}))
+        rungs = plugins.build("pruners", PluginSpec(pruner["name"], pruner.get("options") or {})).rungs(last)
     except UserError:
-        plugin = None
-    if hasattr(plugin, "rungs"):
-        return list(plugin.rungs(last))
-    return sorted({max(1, last * part // SHOWN) for part in range(1, SHOWN)})
+        rungs = []
+    return rungs or sorted({max(1, last * part // SHOWN) for part in range(1, SHOWN)})
 
 
 def _rung(step: int, curves: Sequence[tuple[dict[int, float], float]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field
 
-from automl.contracts import Metric, Options, UserError
+from automl.contracts import Metric, Options, Strategy, UserError
 from automl.space import Space
 from automl.strategies.base import FALLBACK, TOLD, common_distributions
 
@@ -89,7 +89,7 @@ class ReplayedSampler(CmaEsSampler):
             )
 
 
-class CMAES:
+class CMAES(Strategy):
     """CMA-ES (Hansen, 2016) or sep-CMA-ES (Ros and Hansen, PPSN 2008).
 
     Choices and parameters with conditions are drawn at random. One metric only.
@@ -97,8 +97,10 @@ class CMAES:
 
     Options = CMAESOptions
 
+    options: CMAESOptions
+
     def __init__(self, options: CMAESOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._replayed: list[Any] = []
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.samplers import BaseSampler, GPSampler
 from pydantic import Field
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Strategy
 from automl.space import Space
 
 
@@ -20,7 +20,7 @@ class GPOptions(Options):
     deterministic: bool = False
 
 
-class GP:
+class GP(Strategy):
     """A Matérn-5/2 process with automatic relevance; (hypervolume) log expected improvement.
 
     Running trials count as pending. Parameters with conditions are drawn at random.
@@ -28,8 +28,7 @@ class GP:
 
     Options = GPOptions
 
-    def __init__(self, options: GPOptions) -> None:
-        self.options = options
+    options: GPOptions
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""

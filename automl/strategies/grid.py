@@ -13,7 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from pydantic import Field
 
-from automl.contracts import Config, Metric, Options, Scalar, UserError, derive_seed
+from automl.contracts import Config, Metric, Options, Scalar, Strategy, UserError, derive_seed
 from automl.space import Choice, Parameter, Space
 
 LARGEST = 100_000  # configurations; keeps the shuffled grid in a few tens of MB
@@ -82,13 +82,15 @@ class FixedSampler(BaseSampler):
         return self._configs[trial.number][param_name]
 
 
-class Grid:
+class Grid(Strategy):
     """The full factorial design."""
 
     Options = GridOptions
 
+    options: GridOptions
+
     def __init__(self, options: GridOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._shuffled: list[Config] | None = None
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from optuna.samplers import BaseSampler
 
-from automl.contracts import Config, Metric, Options, derive_seed
+from automl.contracts import Config, Metric, Options, Strategy, derive_seed
 from automl.space import Space
 from automl.strategies.history import Entry, History, Proposal, WholeSampler, best, dominates
 
@@ -104,7 +104,7 @@ def _is_start(entry: Entry) -> bool:
     return START in entry.attributes or CENTRE not in entry.attributes
 
 
-class LocalSearch:
+class LocalSearch(Strategy):
     """Hill climbing with restarts (White et al., UAI 2021): a strong baseline where little noise is left.
 
     A restart is a random configuration that is new; so is what a worker gets while the last
@@ -113,8 +113,10 @@ class LocalSearch:
 
     Options = LocalSearchOptions
 
+    options: LocalSearchOptions
+
     def __init__(self, options: LocalSearchOptions) -> None:
-        self.options = options
+        super().__init__(options)
         self._near: dict[int, Neighbours] = {}
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:

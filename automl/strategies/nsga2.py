@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.samplers import BaseSampler, NSGAIISampler
 from pydantic import Field
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Strategy
 from automl.space import Space
 
 
@@ -23,13 +23,12 @@ class NSGA2Options(Options):
     mutation: float | None = Field(default=None, ge=0, le=1)
 
 
-class NSGA2:
+class NSGA2(Strategy):
     """NSGA-II (Deb et al., IEEE TEC 2002) with uniform crossover."""
 
     Options = NSGA2Options
 
-    def __init__(self, options: NSGA2Options) -> None:
-        self.options = options
+    options: NSGA2Options
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""

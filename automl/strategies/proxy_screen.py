@@ -9,9 +9,8 @@ from optuna.samplers import BaseSampler
 from pydantic import Field, field_validator, model_validator
 
 from automl import plugins
-from automl.contracts import Metric, Options, PluginSpec, UserError
+from automl.contracts import Metric, Options, PluginSpec, Strategy, UserError
 from automl.space import Space
-from automl.strategies.base import build
 from automl.strategies.history import SCORE, SCREEN, Entry, History, Proposal, StagedSampler
 
 TRIES = 100  # random configurations among which a new one is looked for
@@ -91,7 +90,7 @@ class ScreenSampler(StagedSampler):
         return [entry for entry in best if not history.evaluated(self.space.digest(entry.config))]
 
 
-class ProxyScreen:
+class ProxyScreen(Strategy):
     """Zero-cost warm-up (Abdelfattah et al., ICLR 2021, https://arxiv.org/abs/2101.08134).
 
     Screenings end as pruned, with their score. In parallel, the best are taken among those known by then.
@@ -100,9 +99,12 @@ class ProxyScreen:
     Options = ProxyScreenOptions
     builder = "network"  # what the evaluator must train
 
+    options: ProxyScreenOptions
+
     def __init__(self, options: ProxyScreenOptions) -> None:
-        self.options, self.proxy = options, options.proxy
-        self._then = build("strategies", options.strategy)
+        super().__init__(options)
+        self.proxy = options.proxy
+        self._then = plugins.build("strategies", options.strategy)
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial. Raises `UserError` when there are no networks to score."""

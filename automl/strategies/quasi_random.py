@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from automl.contracts import Metric, Options, derive_seed
+from automl.contracts import Metric, Options, Strategy, derive_seed
 from automl.space import Space
 from automl.strategies.base import common_distributions
 
@@ -42,13 +42,12 @@ class SequenceSampler(QMCSampler):
         return self._number
 
 
-class QuasiRandom:
+class QuasiRandom(Strategy):
     """Scrambled Sobol or Halton points; parameters with conditions are drawn at random."""
 
     Options = QuasiRandomOptions
 
-    def __init__(self, options: QuasiRandomOptions) -> None:
-        self.options = options
+    options: QuasiRandomOptions
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""

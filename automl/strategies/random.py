@@ -6,7 +6,7 @@ import random
 
 from optuna.samplers import BaseSampler
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Strategy
 from automl.space import Space
 from automl.strategies.history import History, Proposal, WholeSampler
 
@@ -26,13 +26,12 @@ class UniformSampler(WholeSampler):
         return Proposal(self.space.sample(random.Random(self.seed)))
 
 
-class Random:
+class Random(Strategy):
     """Uniform sampling, of the logarithm for `log` parameters (Bergstra and Bengio, JMLR 2012)."""
 
     Options = RandomOptions
 
-    def __init__(self, options: RandomOptions) -> None:
-        self.options = options
+    options: RandomOptions
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""

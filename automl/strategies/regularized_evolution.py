@@ -7,7 +7,7 @@ import random
 from optuna.samplers import BaseSampler
 from pydantic import Field
 
-from automl.contracts import Config, Metric, Options, UserError
+from automl.contracts import Config, Metric, Options, Strategy, UserError
 from automl.space import Space
 from automl.strategies.history import History, Proposal, WholeSampler, best
 
@@ -49,7 +49,7 @@ class EvolutionSampler(WholeSampler):
             return self.space.sample(rng)
 
 
-class RegularizedEvolution:
+class RegularizedEvolution(Strategy):
     """Ageing evolution (Real et al., AAAI 2019), asynchronous: whoever is told joins, the oldest leaves.
 
     With several metrics the parent is drawn from those of the sample that no other dominates.
@@ -57,8 +57,7 @@ class RegularizedEvolution:
 
     Options = EvolutionOptions
 
-    def __init__(self, options: EvolutionOptions) -> None:
-        self.options = options
+    options: EvolutionOptions
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""

@@ -22,9 +22,10 @@ from optuna.storages import InMemoryStorage
 from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial
 
+from automl import plugins
 from automl.contracts import PROXY, Config, Metric, PluginSpec, TrialState, UserError, derive_seed
 from automl.space import Float, Space
-from automl.strategies.base import FALLBACK, TOLD, build, distribution
+from automl.strategies.base import FALLBACK, TOLD, distribution
 from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Searcher:
         self._metrics = metrics
         self._seed = seed
         self._distributions = {name: distribution(item) for name, item in space.parameters.items()}
-        self._strategy = build("strategies", strategy)
+        self._strategy = plugins.build("strategies", strategy)
         self._history = History(space, metrics)
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
@@ -70,7 +71,7 @@ class Searcher:
             storage=self._storage,
             directions=[metric.direction.value for metric in metrics],
             sampler=self._sampler(0, 0),
-            pruner=build("pruners", pruner).pruner(metrics[0]),
+            pruner=plugins.build("pruners", pruner).pruner(metrics[0]),
         )
         self._told = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.samplers import BaseSampler, TPESampler
 from pydantic import Field
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Strategy
 from automl.space import Space
 
 
@@ -23,13 +23,12 @@ class TPEOptions(Options):
     constant_liar: bool = True
 
 
-class TPE:
+class TPE(Strategy):
     """TPE (Bergstra et al., NeurIPS 2011), joint and grouped by conditions (Falkner et al., ICML 2018)."""
 
     Options = TPEOptions
 
-    def __init__(self, options: TPEOptions) -> None:
-        self.options = options
+    options: TPEOptions
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial."""

@@ -14,10 +14,11 @@ from torch import nn
 
 from automl import contracts, plugins
 from automl.contracts import Config, UserError
+from automl.space import Choice, Int, Space
 from automl.training.augmentation import Augmentation
 
 
-class NetworkOptions(contracts.Options):
+class NetworkOptions(contracts.EvaluatorOptions):
     """The recipe of a training from scratch; what is 0 is off.
 
     `epochs`, `batch_size`, `learning_rate` (its peak), `momentum`, `weight_decay`: of SGD with Nesterov
@@ -38,7 +39,7 @@ class NetworkOptions(contracts.Options):
 
     `precision`: forward and backward pass in float32, or under bfloat16 autocast with float32 weights; `auto`
     takes bf16 on a GPU that has it. Validation is in float32. `checkpoint_every`: epochs. `proxies`:
-    zero-cost proxies logged for every trial, by default the cheap ones. `deadline`: wall seconds.
+    zero-cost proxies logged for every trial, by default the cheap ones.
     """
 
     epochs: int = Field(8, ge=1)
@@ -62,7 +63,6 @@ class NetworkOptions(contracts.Options):
     precision: Literal["auto", "float32", "bf16"] = "auto"
     checkpoint_every: int = Field(1, ge=1)
     proxies: list[str] | None = Field(None, description="write names (automl list proxies), or [] for none")
-    deadline: float = Field(3600, gt=0)
 
     @field_validator("rungs")
     @classmethod
@@ -97,6 +97,15 @@ class NetworkOptions(contracts.Options):
                 f"a parameter named like an option must have a value that option takes, but "
                 f"{name}={first['input']!r}: {first['msg']}; change the search space"
             ) from error
+
+    def most_epochs(self, space: Space | None) -> int:
+        """The longest training: a parameter `epochs` of the space sets the option of that name."""
+        parameter = space.parameters.get("epochs") if space else None
+        if isinstance(parameter, Int):
+            return max(parameter.high, self.epochs)
+        if isinstance(parameter, Choice):
+            return max(self.epochs, *(value for value in parameter.options if isinstance(value, int)))
+        return self.epochs
 
     def annealed(self) -> list[int]:
         """The epochs after which the learning rate is annealed, the last one included."""

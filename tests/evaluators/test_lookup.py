@@ -12,7 +12,7 @@ from fake_context import ACCURACY, FakeContext
 from toy_benchmark import CONFIG, ROW, ROWS
 
 from automl.benchmarks import load_table
-from automl.contracts import Direction, Metric, UserError
+from automl.contracts import Direction, Metric, TaskOutline, UserError
 from automl.evaluators.lookup import Lookup, LookupOptions
 from automl.space import Choice, Space
 
@@ -23,6 +23,10 @@ SIZE = Metric("size", Direction.MINIMIZE)
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return toy_benchmark.write(tmp_path / "toy.npz")
+
+
+def outline(*metrics: Metric) -> TaskOutline:
+    return TaskOutline(metrics, has_data=False)
 
 
 def lookup(path: Path, **options: Any) -> Lookup:
@@ -82,7 +86,7 @@ def test_the_test_column_is_never_read(tmp_path: Path) -> None:
     sealed = np.array(["sealed"] * ROWS)  # reading it as numbers would fail
     file = toy_benchmark.write(tmp_path / "toy.npz", test=sealed, test_seeds=None)
     evaluator = lookup(file, fresh="fresh", test="test")
-    assert evaluator.mistakes(load_table(str(file)).own_space(), [ACCURACY]) == []
+    assert evaluator.mistakes(load_table(str(file)).own_space(), outline(ACCURACY)) == []
     evaluator.evaluate(CONFIG, FakeContext(tmp_path))
     evaluator.evaluate(CONFIG, FakeContext(tmp_path, final=True))
     with pytest.raises(UserError, match="leaves none"):
@@ -117,16 +121,16 @@ def test_options_that_do_not_fit_the_file(
 ) -> None:
     extra = {"negative": np.full(ROWS, -1.0), "short": np.zeros(3), "words": np.array(["x"] * ROWS)}
     file = toy_benchmark.write(tmp_path / "toy.npz", **extra)
-    found = lookup(file, **options).mistakes(load_table(str(file)).own_space(), [ACCURACY])
+    found = lookup(file, **options).mistakes(load_table(str(file)).own_space(), outline(ACCURACY))
     assert [name for name, _ in found] == [option]
     assert words in found[0][1]
 
 
 def test_a_second_metric_needs_a_column_and_the_space_must_fit(file: Path) -> None:
     space = load_table(str(file)).own_space()
-    assert [option for option, _ in lookup(file).mistakes(space, [ACCURACY, SIZE])] == ["metrics"]
+    assert [option for option, _ in lookup(file).mistakes(space, outline(ACCURACY, SIZE))] == ["metrics"]
     other = Space({"depth": Choice((1, 2))})
-    ((option, text),) = lookup(file).mistakes(other, [ACCURACY])
+    ((option, text),) = lookup(file).mistakes(other, outline(ACCURACY))
     assert option == "file" and "must be those of the table" in text
 
 
@@ -134,4 +138,4 @@ def test_costs_by_seed_are_compared_seed_by_seed(tmp_path: Path) -> None:
     rising = np.arange(1.0, ROWS + 1)[:, None] * np.array([1.0, 100.0])
     file = toy_benchmark.write(tmp_path / "toy.npz", early=rising, late=rising + 1)
     steps = {"value": {1: "value_1", 2: "value_2"}, "cost": {1: "early", 2: "late"}}
-    assert lookup(file, **steps).mistakes(load_table(str(file)).own_space(), [ACCURACY]) == []
+    assert lookup(file, **steps).mistakes(load_table(str(file)).own_space(), outline(ACCURACY)) == []

@@ -166,10 +166,12 @@ def test_what_a_learner_cannot_learn_is_refused_before_training(tmp_path: Path) 
     with pytest.raises(UserError, match=r"task\.episodes is not set"):
         run(tmp_path, task=replace(episodic_task(), episodes=None))
     with pytest.raises(UserError, match="cannot be drawn: every part must have at least as many classes"):
-        MetaLearn(options()).check_data(episodic_task(classes=6), space)
-    MetaLearn(options()).check_data(episodic_task(classes=7), space)
+        MetaLearn(options()).check_data(episodic_task(classes=6), space, MetaLearn(options()))
+    MetaLearn(options()).check_data(episodic_task(classes=7), space, MetaLearn(options()))
     with pytest.raises(UserError, match="inputs of conv4 must be images"):
-        MetaLearn(options(backbone="conv4")).check_data(functions_task(), plugins.load("spaces", "maml"))
+        MetaLearn(options(backbone="conv4")).check_data(
+            functions_task(), plugins.load("spaces", "maml"), MetaLearn(options())
+        )
     assert not (tmp_path / "checkpoints").exists() or not list((tmp_path / "checkpoints").iterdir())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.pruners import BasePruner
 from pydantic import Field
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Pruner
 from automl.strategies.pruners.rungs import RungPruner, rungs_up_to
 
 
@@ -21,13 +21,12 @@ class ASHAOptions(Options):
     min_early_stopping: int = Field(default=0, ge=0, le=20)
 
 
-class ASHA:
+class ASHA(Pruner):
     """ASHA, the variant that stops trials (Li et al., MLSys 2020)."""
 
     Options = ASHAOptions
 
-    def __init__(self, options: ASHAOptions) -> None:
-        self.options = options
+    options: ASHAOptions
 
     def pruner(self, metric: Metric) -> BasePruner:
         """The pruner of a search."""

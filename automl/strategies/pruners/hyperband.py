@@ -10,7 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import Field, model_validator
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Pruner
 from automl.strategies.base import TOLD
 from automl.strategies.pruners.rungs import RungPruner, rungs_up_to
 
@@ -77,13 +77,12 @@ class BracketPruner(HyperbandPruner):
         return self._brackets[trial.number]
 
 
-class Hyperband:
+class Hyperband(Pruner):
     """Hyperband (Li et al., JMLR 2018) with asynchronous brackets; a trial's number chooses its bracket."""
 
     Options = HyperbandOptions
 
-    def __init__(self, options: HyperbandOptions) -> None:
-        self.options = options
+    options: HyperbandOptions
 
     def pruner(self, metric: Metric) -> BasePruner:
         """The pruner of a search."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.pruners import BasePruner, PercentilePruner
 from pydantic import Field
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Pruner
 
 
 class MedianOptions(Options):
@@ -22,13 +22,12 @@ class MedianOptions(Options):
     interval: int = Field(default=1, ge=1, le=1_000_000)
 
 
-class Median:
+class Median(Pruner):
     """The median stopping rule of Google Vizier (Golovin et al., KDD 2017)."""
 
     Options = MedianOptions
 
-    def __init__(self, options: MedianOptions) -> None:
-        self.options = options
+    options: MedianOptions
 
     def pruner(self, metric: Metric) -> BasePruner:
         """The pruner of a search."""

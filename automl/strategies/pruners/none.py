@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from optuna.pruners import BasePruner, NopPruner
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Pruner
 
 
 class NoPruningOptions(Options):
     """No pruning has no options."""
 
 
-class NoPruning:
+class NoPruning(Pruner):
     """Lets every trial run to its end."""
 
     Options = NoPruningOptions
 
-    def __init__(self, options: NoPruningOptions) -> None:
-        self.options = options
+    options: NoPruningOptions
 
     def pruner(self, metric: Metric) -> BasePruner:
         """The pruner of a search."""

@@ -9,7 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from pydantic import Field
 
-from automl.contracts import Metric, Options
+from automl.contracts import Metric, Options, Pruner
 
 
 class WilcoxonOptions(Options):
@@ -41,13 +41,12 @@ class SharedStepsPruner(WilcoxonPruner):
         return pruned
 
 
-class Wilcoxon:
+class Wilcoxon(Pruner):
     """The signed-rank test on paired steps (Wilcoxon, Biometrics 1945), as Optuna applies it."""
 
     Options = WilcoxonOptions
 
-    def __init__(self, options: WilcoxonOptions) -> None:
-        self.options = options
+    options: WilcoxonOptions
 
     def pruner(self, metric: Metric) -> BasePruner:
         """The pruner of a search."""

@@ -1,0 +1,79 @@
+"""The contracts of strategies, which propose configurations, and of pruners, which end trials early."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from automl.contracts import basics
+from automl.contracts.basics import Metric, PluginSpec
+
+if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+    from automl.space import Space
+
+
+class Strategy(ABC):
+    """Proposes configurations. A plug-in is a subclass that takes its validated `Options`.
+
+    A new sampler is made for every proposal, so whatever it must remember belongs into Optuna's
+    trial and study system attributes, written while it proposes, as plain JSON.
+
+    Class attributes, each with its default:
+
+    - `Options` (none): the options of the strategy; unknown ones are refused.
+    - `max_objectives` (None): the largest number of metrics that it can search by; None for any.
+    - `conditional` (True): it can search a space with conditional parameters.
+    - `builder` (None): what the space must build for it, `network` or `supernet`.
+    """
+
+    Options: ClassVar[type[basics.Options]] = basics.Options
+    max_objectives: ClassVar[int | None] = None
+    conditional: ClassVar[bool] = True
+    builder: ClassVar[str | None] = None
+
+    options: basics.Options
+
+    def __init__(self, options: basics.Options) -> None:
+        self.options = options
+
+    @abstractmethod
+    def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
+        """A sampler for one trial.
+
+        `seed` differs between trials, `search_seed` does not. Raises `UserError` when it cannot
+        search this space or these metrics.
+        """
+
+    @property
+    def evaluators(self) -> tuple[PluginSpec, ...]:
+        """The evaluators that its proposals may name instead of the arm's own. The default names none."""
+        return ()
+
+    def proposals(self, space: Space) -> int | None:
+        """How many configurations it proposes before it has nothing left; None (the default): no end."""
+        return None
+
+
+class Pruner(ABC):
+    """Says when a trial is not worth going on. A plug-in is a subclass that takes its validated `Options`.
+
+    `Options` (none): the options of the pruner; unknown ones are refused.
+    """
+
+    Options: ClassVar[type[basics.Options]] = basics.Options
+
+    options: basics.Options
+
+    def __init__(self, options: basics.Options) -> None:
+        self.options = options
+
+    @abstractmethod
+    def pruner(self, metric: Metric) -> BasePruner:
+        """The pruner of a search for `metric`. Its answers depend on the study alone."""
+
+    def rungs(self, steps: int) -> list[int]:
+        """The steps, rising, at which it compares a trial of `steps` steps; [] (the default): at any."""
+        return []
