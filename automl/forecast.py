@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from automl import plugins
-from automl.config import Arm, Study
-from automl.contracts import PluginSpec
+from automl.config import ResolvedArm, ResolvedStudy, Study
 
 
 @dataclass(frozen=True)
@@ -55,36 +53,32 @@ class Forecast:
             yield f"then {self.retrainings} retrainings with fresh seeds"
 
 
-def forecast(study: Study) -> Forecast:
-    """The cost of `study`, from the study alone."""
-    seeds = len(study.seeds)
-    arms = [arm for arm in study.arms.values() if arm.reference is None]
-    searches, at_once, devices = len(arms) * seeds, _trials_at_once(study), _devices(study)
-    budget = study.budget
+def forecast(resolved: ResolvedStudy) -> Forecast:
+    """The cost of a study, from the study alone."""
+    study, executor = resolved.study, resolved.executor
+    seeds, budget = len(study.seeds), study.budget
+    arms = [arm for arm in resolved.arms.values() if not arm.is_reference]
+    searches, devices = len(arms) * seeds, executor.devices
     limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * devices]
     limit = min((value for value in limits if value), default=None)
     device_seconds = None if limit is None else limit * searches
-    simulated = all(_simulated(arm.evaluator or study.evaluator) for arm in study.arms.values())
-    parallel = max(1, min(at_once, len(study.arms) * seeds))
+    parallel = max(1, min(executor.trials_at_once, len(resolved.arms) * seeds))
+    timed = device_seconds is not None and not resolved.simulated
     return Forecast(
         searches=searches,
-        references=(len(study.arms) - len(arms)) * seeds,
+        references=(len(resolved.arms) - len(arms)) * seeds,
         trials=sum(_trials(arm, budget.trials) for arm in arms) * seeds if budget.trials else None,
         space_size=_space_size(study),
         device_seconds=device_seconds,
-        wall_seconds=None if device_seconds is None or simulated else device_seconds / (parallel * devices),
-        trials_at_once=at_once,
-        retrainings=len(study.arms) * seeds * study.final.seeds,
-        simulated=simulated,
+        wall_seconds=device_seconds / (parallel * devices) if timed and device_seconds else None,
+        trials_at_once=executor.trials_at_once,
+        retrainings=len(resolved.arms) * seeds * study.final.seeds,
+        simulated=resolved.simulated,
     )
 
 
-def _simulated(evaluator: PluginSpec) -> bool:
-    return bool(getattr(plugins.load("evaluators", evaluator.name), "simulated", False))
-
-
-def _trials(arm: Arm, limit: int) -> int:
-    return limit if arm.strategy else 1
+def _trials(arm: ResolvedArm, limit: int) -> int:
+    return 1 if arm.strategy is None else limit
 
 
 def _space_size(study: Study) -> float | None:
@@ -92,21 +86,6 @@ def _space_size(study: Study) -> float | None:
         return 1
     size: float = plugins.load_space(study.space.model_dump()).size()
     return size if math.isfinite(size) else None
-
-
-def _devices(study: Study) -> float:
-    """Devices a trial holds: its GPUs, or its CPUs when it has none."""
-    options = study.executor.options
-    return float(options.get("gpus") or options.get("cpus") or 1)
-
-
-def _trials_at_once(study: Study) -> int:
-    """As the executor is told; `local` runs one, and Ray without a number fills this machine's CPUs."""
-    if study.executor.name == "local":
-        return 1
-    options = study.executor.options
-    told = options.get("trials_at_once")
-    return told or max(1, int((os.cpu_count() or 1) / (options.get("cpus") or 1)))
 
 
 def _duration(seconds: float) -> str:

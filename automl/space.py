@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from automl.contracts import Config, Scalar, UserError, digest
+from automl.contracts import Builder, Config, Scalar, UserError, digest
 from automl.parameters import Choice, Float, Int, Parameter, parameter_from_json, same
 
 __all__ = ["Choice", "Constraint", "Float", "Int", "Parameter", "Space"]
@@ -246,6 +246,10 @@ class Space:
             self.fill(lambda _name, parameter: parameter.middle()) if self._default is None else self._default
         )
         return self.sample(random.Random(0)) if self.broken(config) else dict(config)
+
+    def builds(self, builder: Builder) -> bool:
+        """Whether it has the builder `network` or `supernet`."""
+        return (self.network if builder == "network" else self.supernet) is not None
 
     def fix(self, values: Mapping[str, Any]) -> Space:
         """The space with parameters held at one value. Raises `UserError` naming all that cannot be."""

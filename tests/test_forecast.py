@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from automl.config import Study
+from automl.config import Study, resolve
 from automl.contracts import Direction, Metric, PluginSpec
 from automl.forecast import forecast
 
@@ -28,7 +28,7 @@ def study(**changes: Any) -> Study:
 
 
 def test_searches_share_the_workers() -> None:
-    cost = forecast(study())
+    cost = forecast(resolve(study()))
     assert (cost.searches, cost.references, cost.retrainings) == (4, 2, 18)
     assert (cost.device_seconds, cost.wall_seconds, cost.trials) == (120, 60, None)
 
@@ -42,22 +42,22 @@ def test_searches_share_the_workers() -> None:
     ],
 )
 def test_limits(budget: Any, trials: int | None, device_seconds: float | None) -> None:
-    cost = forecast(study(budget=budget, executor=PluginSpec("local", {"cpus": 2})))
+    cost = forecast(resolve(study(budget=budget, executor=PluginSpec("local", {"cpus": 2}))))
     assert (cost.trials, cost.device_seconds) == (trials, device_seconds)
 
 
 def test_a_gpu_trial_costs_its_gpus() -> None:
-    cost = forecast(study(executor=PluginSpec("ray", {"trials_at_once": 4, "cpus": 8, "gpus": 0.5})))
+    cost = forecast(resolve(study(executor=PluginSpec("ray", {"trials_at_once": 4, "cpus": 8, "gpus": 0.5}))))
     assert cost.wall_seconds == 120 / (4 * 0.5)
 
 
 def test_no_more_workers_are_counted_than_there_are_searches() -> None:
-    cost = forecast(study(executor=PluginSpec("ray", {"trials_at_once": 100})))
+    cost = forecast(resolve(study(executor=PluginSpec("ray", {"trials_at_once": 100}))))
     assert cost.wall_seconds == 120 / 6
 
 
 def test_words() -> None:
-    assert list(forecast(study()).lines()) == [
+    assert list(forecast(resolve(study())).lines()) == [
         "4 searches, 2 reference trials, 2 at once",
         "as many trials as the budget buys, from 1 configurations",
         "at most 2 min on devices for the searches",

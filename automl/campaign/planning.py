@@ -4,65 +4,54 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from automl import plugins
 from automl.campaign.plan import Plan
 from automl.campaign.search import Search
-from automl.campaign.simulated import AnySearch, ReplaySearch, is_simulated
-from automl.config import Arm, Study
-from automl.contracts import Config, Executor, PluginSpec, Replay, Task, UserError
-from automl.executors.worker import build_evaluator
+from automl.campaign.simulated import AnySearch, ReplaySearch
+from automl.config import ResolvedArm, ResolvedStudy
+from automl.contracts import Replay, Task, UserError
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.strategies.searcher import Searcher
 
-DEADLINE = 3600.0  # wall seconds of a trial whose evaluator has no such option
 
-
-def check_data(study: Study, task: Task | None) -> None:
-    """Raise `UserError` for arms whose evaluator says (`check_data`) that it cannot do with the data.
-
-    And for those whose strategy screens by a `proxy` that cannot score the networks.
-    """
+def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
+    """Raise `UserError` for arms whose evaluators, or those that their strategy may name, refuse the data."""
+    if task is None:
+        return
     mistakes = []
-    for name, arm in study.arms.items():
-        evaluator: Any = build_evaluator(arm.evaluator or study.evaluator)
-        if not hasattr(evaluator, "check_data") or task is None:
+    for name, arm in resolved.arms.items():
+        if arm.space is None:
             continue
-        space = plugins.load_space(_space(study, arm)[0])
-        proxy = getattr(plugins.build("strategies", arm.strategy), "proxy", None) if arm.strategy else None
+        named = arm.strategy.evaluators if arm.strategy else ()
         try:
-            evaluator.check_data(task, space)
-            if proxy is not None:
-                from automl.training.rehearsal import rehearse  # imports torch
-
-                rehearse(evaluator.options, task, space, [proxy])
+            for evaluator in (arm.evaluator, *(plugins.build("evaluators", spec) for spec in named)):
+                evaluator.check_data(task, arm.space, resolved.protocol)
         except UserError as error:
             mistakes.append(f"arms.{name}: {error}")
     if mistakes:
         raise UserError("\n".join(mistakes))
 
 
-def plan_searches(
-    study: Study, row: CampaignRow, ledger: Ledger, executor: Executor, folder: Path
-) -> list[AnySearch]:
+def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path) -> list[AnySearch]:
     """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
     trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=row.id):
         trials[trial.search].append(trial)
+    study = resolved.study
     rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
     in_memory = row.spec.get("record") == "searches"
     searches: list[AnySearch] = []
     live = []
     for search_row in rows:
-        arm, own = study.arms[search_row.arm], trials[search_row.id]
-        plan = _plan(study, arm, executor, folder / f"{search_row.arm}-{search_row.seed}")
-        if in_memory and is_simulated(plan.evaluator):
+        arm, own = resolved.arms[search_row.arm], trials[search_row.id]
+        plan = _plan(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
+        if in_memory and arm.evaluator.simulated:
             replayed = ReplaySearch(search_row, plan, ledger, _replay(arm, search_row, plan))
             replayed.restore(own)
             searches.append(replayed)
         else:
-            search = Search(search_row, plan, ledger, _searcher(study, arm, search_row.seed))
+            search = Search(search_row, plan, ledger, _searcher(resolved, arm, search_row.seed))
             live.append(search)
             searches.append(search)
     reports = ledger.reports(campaign=row.id) if live and trials else {}
@@ -71,50 +60,34 @@ def plan_searches(
     return searches
 
 
-def _replay(arm: Arm, row: SearchRow, plan: Plan) -> Replay:
-    return Replay(arm.strategy, arm.pruner, row.seed, plan.budget, plan.trials, plan.finals)
+def _replay(arm: ResolvedArm, row: SearchRow, plan: Plan) -> Replay:
+    return Replay(arm.strategy_spec, arm.pruner_spec, row.seed, plan.budget, plan.trials, plan.finals)
 
 
-def _plan(study: Study, arm: Arm, executor: Executor, workdir: Path) -> Plan:
-    evaluator = arm.evaluator or study.evaluator
-    space, fixed = _space(study, arm)
-    budget, devices = study.budget, executor.gpus or executor.cpus
-    limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * devices]
+def _plan(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Plan:
+    study, executor = resolved.study, resolved.executor
+    budget = study.budget
+    limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * executor.devices]
     return Plan(
         metrics=study.task.metrics,
-        space=space,
+        space=arm.space_spec,
         task=study.task.model_dump(mode="json"),
-        evaluator=evaluator,
+        evaluator=arm.evaluator_spec,
         protocol=study.evaluator,
         finals=study.final.seeds,
         workdir=workdir,
         import_path=[study.source],
         cpus=executor.cpus,
         gpus=executor.gpus,
-        deadline=_deadline(evaluator),
-        final_deadline=_deadline(study.evaluator),
+        deadline=arm.evaluator.options.deadline,
+        final_deadline=resolved.protocol.options.deadline,
         budget=min((limit for limit in limits if limit), default=None),
         trials=budget.trials,
-        fixed=fixed,
+        fixed=arm.fixed,
     )
 
 
-def _space(study: Study, arm: Arm) -> tuple[dict[str, Any], Config | None]:
-    """The space of an arm, and its one configuration when it has no strategy."""
-    if arm.reference is not None:
-        return {"name": arm.reference}, plugins.load("spaces", arm.reference).default_config()
-    space = arm.space or study.space
-    return space.model_dump(mode="json") if space else {}, None if arm.strategy else {}
-
-
-def _searcher(study: Study, arm: Arm, seed: int) -> Searcher | None:
-    if arm.strategy is None:
+def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
+    if arm.strategy_spec is None or arm.space is None:
         return None
-    space = plugins.load_space(_space(study, arm)[0])
-    return Searcher(space, arm.strategy, arm.pruner, study.task.metrics, seed)
-
-
-def _deadline(evaluator: PluginSpec) -> float:
-    """Wall seconds that a trial may take."""
-    options = plugins.load("evaluators", evaluator.name).Options(**evaluator.options)
-    return float(getattr(options, "deadline", DEADLINE))
+    return Searcher(arm.space, arm.strategy_spec, arm.pruner_spec, resolved.study.task.metrics, seed)

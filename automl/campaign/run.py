@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from automl import plugins, provenance
+from automl import provenance
 from automl.benchmarks import file_digest
 from automl.campaign.lease import Lease, held
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Search
 from automl.campaign.simulated import AnySearch, is_simulated
-from automl.config import Study
-from automl.contracts import Config, Executor, Task, TrialState
+from automl.config import ResolvedStudy, Study, resolve
+from automl.contracts import Config, Tabular, Task, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
 from automl.executors.worker import build_evaluator, use_cpus
@@ -30,20 +30,21 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the tracking server stays away.
     """
-    executor = _executor(study)
+    resolved = resolve(study)
+    executor = resolved.executor
     try:
         executor.check()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
-        check_data(study, task)
+        check_data(resolved, task)
         with Ledger.open(store) as ledger:
-            row, continued = _campaign_row(ledger, study, fresh, task)
+            row, continued = _campaign_row(ledger, resolved, fresh, task)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             with held(ledger, row.id) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.spec.get("record", "trials"))
                 recorder.start()
                 try:
                     folder = store.folder / "work" / row.id
-                    searches = plan_searches(study, row, ledger, executor, folder)
+                    searches = plan_searches(resolved, row, ledger, folder)
                     with progress:
                         executor.run(Pool(searches, lease, progress))
                     _finish(study, row, ledger, searches, lease)
@@ -56,14 +57,11 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
         executor.close()
 
 
-def _executor(study: Study) -> Executor:
-    plugin = plugins.load("executors", study.executor.name)
-    executor: Executor = plugin(plugin.Options(**study.executor.options))
-    return executor
-
-
-def _campaign_row(ledger: Ledger, study: Study, fresh: bool, task: Task | None) -> tuple[CampaignRow, bool]:
+def _campaign_row(
+    ledger: Ledger, resolved: ResolvedStudy, fresh: bool, task: Task | None
+) -> tuple[CampaignRow, bool]:
     """The campaign to run, and whether it is an earlier one: interrupted, or not wholly recorded."""
+    study = resolved.study
     latest = ledger.latest(study.name)
     same = latest is not None and not fresh and latest.digest == study.digest()
     if latest is not None and same and (latest.state != "finished" or latest.recorded < 2):
@@ -71,8 +69,8 @@ def _campaign_row(ledger: Ledger, study: Study, fresh: bool, task: Task | None) 
     facts = provenance.collect(Path(study.source))
     if task is not None:
         facts["data"] = {"name": task.name, "digest": task.digest}
-    elif is_simulated(study.evaluator):
-        file = study.evaluator.options["file"]
+    elif isinstance(resolved.protocol, Tabular):
+        file = resolved.protocol.options.file
         facts["data"] = {"name": Path(file).name, "digest": file_digest(file)}
     return ledger.create_campaign(study.name, study.to_json(), study.digest(), facts), False
 

@@ -154,4 +154,4 @@ AnySearch = Search | ReplaySearch
 
 def is_simulated(evaluator: PluginSpec) -> bool:
     """Whether an evaluator looks its results up (see `contracts.Tabular`)."""
-    return bool(getattr(plugins.load("evaluators", evaluator.name), "simulated", False))
+    return plugins.load("evaluators", evaluator.name).simulated

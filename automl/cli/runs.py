@@ -23,6 +23,7 @@ from automl.cli.common import study_path as path_of
 
 if TYPE_CHECKING:
     from automl.config import Study
+    from automl.forecast import Forecast
 
 PANEL = "Campaigns"
 
@@ -38,17 +39,17 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
-    from automl.config import load_study
+    from automl.config import load_study, resolve
     from automl.forecast import forecast
 
     with only_json(as_json):
         study = load_study(path_of(file), overrides or [])
-        cost = forecast(study)
+        cost = forecast(resolve(study))
     if as_json:
         emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json()})
         return
     say(f"{file} is valid")
-    for line in _forecast(study):
+    for line in _forecast(study, cost):
         say(line)
 
 
@@ -65,14 +66,15 @@ def run(
 
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
-    from automl.config import load_study
+    from automl.config import load_study, resolve
+    from automl.forecast import forecast
     from automl.ledger import resolve_store
     from automl.progress import progress_for
 
     shown = progress_for(progress)
     study = load_study(path_of(file), overrides or [])
     if progress != "quiet":
-        for line in _forecast(study):
+        for line in _forecast(study, forecast(resolve(study))):
             note(line)
     with only_json(as_json):
         from automl.campaign import run_campaign
@@ -154,11 +156,9 @@ def _show_report(name: str, as_json: bool) -> None:
     Console().print(terminal(data))
 
 
-def _forecast(study: Study) -> list[str]:
-    from automl.forecast import forecast
-
+def _forecast(study: Study, cost: Forecast) -> list[str]:
     shown = study.seeds if len(study.seeds) <= 10 else f"{study.seeds[0]} … {study.seeds[-1]}"
-    return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *forecast(study).lines()]
+    return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *cost.lines()]
 
 
 def _write(path: Path, text: str) -> None:

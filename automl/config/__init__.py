@@ -1,12 +1,15 @@
 """Study YAML → validated `Study`; every mistake at once, with file, line and key."""
 
 from automl.config.loading import importable, load_study
+from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
 
 __all__ = [
     "Arm",
     "Budget",
     "Final",
+    "ResolvedArm",
+    "ResolvedStudy",
     "Schedule",
     "SpaceSpec",
     "SplitSpec",
@@ -14,4 +17,5 @@ __all__ = [
     "TaskSpec",
     "importable",
     "load_study",
+    "resolve",
 ]

@@ -1,9 +1,7 @@
-"""What a study must hold beyond the types of its fields: plug-ins, files and rules between keys."""
+"""What a study must hold beyond the types of its fields: files, values and rules between keys."""
 
 from __future__ import annotations
 
-import re
-import warnings
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -13,28 +11,10 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 
 from automl import plugins
-from automl.config import validation
-from automl.config.document import KeyPath, Mistake, nearest, shown
-from automl.config.shorthands import Use
-from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
-from automl.contracts import Metric, PluginSpec, UserError
+from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
+from automl.config.study import Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
+from automl.contracts import Evaluator, PluginSpec, UserError
 from automl.space import Space
-
-RANDOM = Arm(strategy=PluginSpec("random"))
-
-
-def check_plugin(use: Use) -> Iterator[Mistake]:
-    """An unknown plug-in, or options that it does not take."""
-    try:
-        plugin = plugins.load(use.kind, use.name)
-        options = getattr(plugin, "Options", None)
-        if options is None:
-            what = plugins.SINGULAR[use.kind]
-            raise UserError(f"a {what} must have Options, but {use.name!r} has none; see the README")
-        for path, text in validation.check(options, use.options):
-            yield Mistake((*use.path, "options", *path), text)
-    except UserError as error:
-        yield Mistake((*use.path, "options"), _line(error))
 
 
 def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mistake]]:
@@ -49,7 +29,7 @@ def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mista
         at = (*path, "narrow")
         return space.narrow(spec.narrow), []
     except UserError as error:
-        return None, [Mistake(at, _line(error))]
+        return None, [Mistake(at, one_line(error))]
 
 
 def _fixed(space: Space, values: Mapping[str, Any]) -> Space:
@@ -77,7 +57,7 @@ def check_dataset(name: str, folder: Path) -> tuple[str, list[Mistake]]:
     except (OSError, ValueError) as error:
         return name, [Mistake(path, f"must be a readable file, but got {shown(name)}: {error}; correct it")]
     except UserError as error:
-        return name, [Mistake(path, _line(error))]
+        return name, [Mistake(path, one_line(error))]
     if "/" in name or Path(name).suffix:
         text = f"the file must exist, but {shown(name)} is neither in {folder} nor in {Path.cwd()}"
         return name, [Mistake(path, f"{text}; correct the path")]
@@ -97,7 +77,8 @@ def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str,
     names = [metric.name for metric in task.metrics]
     if len(set(names)) < len(names):
         yield Mistake(("task", "metrics"), f"metrics must differ, but got {names}; write each once")
-    if evaluator is None or not trait(evaluator, "needs_data"):
+    plugin = evaluator and evaluator_class(evaluator)
+    if not evaluator or not plugin or not plugin.needs_data:
         return
     if task.dataset is None:
         text = f"the evaluator {evaluator.name} needs a dataset, but none is given; name one"
@@ -123,8 +104,9 @@ def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
 
 
 def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
-    """Retraining needs data, except for a function, which only runs again, and for a table."""
-    if evaluator is None or trait(evaluator, "reruns_without_data") or trait(evaluator, "simulated"):
+    """Retraining needs data, unless the evaluator can run again, or look up a fresh value, without any."""
+    plugin = evaluator and evaluator_class(evaluator)
+    if not plugin or plugin.reruns_without_data or plugin.simulated:
         return
     if final.seeds and task.dataset is None:
         text = f"retraining needs a dataset, but got seeds={final.seeds} without one"
@@ -157,77 +139,9 @@ def cron_mistake(cron: str) -> str | None:
     return None
 
 
-def check_arm(name: str, arm: Arm, metrics: int, where: KeyPath) -> Iterator[Mistake]:
-    """Which keys of an arm go together."""
-    one_shot = arm.evaluator is not None and trait(arm.evaluator, "one_shot")
-    own = [key for key in ("strategy", "evaluator", "space") if getattr(arm, key) is not None]
-    own += ["pruner"] if arm.pruner.name != "none" else []
-    if name == "random" and arm != RANDOM:
-        text = "the arm random is the baseline and must be {strategy: random}, but got something else"
-        yield Mistake(where, f"{text}; give this arm another name")
-    elif arm.reference is not None and own:
-        yield Mistake(where, f"a reference must stand alone, but got {', '.join(own)} too; remove them")
-    elif one_shot and {"strategy", "pruner"} & set(own):
-        text = "its evaluator searches by itself, but the arm has a strategy or pruner too; remove it"
-        yield Mistake(where, text)
-    elif arm.reference is None and not one_shot and arm.strategy is None:
-        text = "an arm must have a strategy, a one-shot evaluator, or a reference, but got none of them"
-        yield Mistake(where, f"{text}; write {{strategy: tpe}}, for instance")
-    if metrics > 1 and arm.pruner.name != "none":
-        text = f"pruning needs a single metric, but got {metrics}; remove the pruner"
-        yield Mistake((*where, "pruner"), text)
-
-
-def check_strategy(
-    strategy: PluginSpec, space: Space, metrics: list[Metric], path: KeyPath
-) -> Iterator[Mistake]:
-    """Whether the strategy can search this space and these metrics. Its options must be valid."""
+def evaluator_class(spec: PluginSpec) -> type[Evaluator] | None:
+    """The evaluator of that name; None for one that is unknown or broken, which is another mistake."""
     try:
-        plugin = plugins.load("strategies", strategy.name)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna marks several samplers as experimental
-            plugin(plugin.Options(**strategy.options)).sampler(space, metrics, 0, 0)
-    except UserError as error:
-        yield Mistake(path, _line(error))
-
-
-def check_screening(strategy: PluginSpec, evaluator: PluginSpec, path: KeyPath) -> Iterator[Mistake]:
-    """Whether the evaluator trains what the strategy scores untrained. The strategy must be known."""
-    builder = getattr(plugins.load("strategies", strategy.name), "builder", None)
-    if builder is not None and trait(evaluator, "builder", unknown=builder) != builder:
-        text = f"{strategy.name} needs an evaluator that trains a {builder}, but got {evaluator.name}"
-        yield Mistake(path, f"{text}; write evaluator: network or take another strategy")
-
-
-def check_builders(
-    space: Space, evaluator: PluginSpec, protocol: PluginSpec, where: KeyPath
-) -> Iterator[Mistake]:
-    """Whether the space builds the networks that the evaluators train."""
-    builder = trait(evaluator, "builder")
-    if builder is not None and getattr(space, builder, None) is None:
-        text = f"the evaluator {evaluator.name} needs a space that builds a {builder}, but this one does not"
-        yield Mistake(where, f"{text}; see automl list spaces")
-    if trait(evaluator, "one_shot") and trait(protocol, "builder", unknown="network") != "network":
-        text = f"the study's evaluator must train the genotype, but got {protocol.name}"
-        yield Mistake(where, f"{text}; write evaluator: network")
-
-
-def check_alarm(space: Space, evaluator: PluginSpec, where: KeyPath) -> Iterator[Mistake]:
-    """A limit on skip connections that a study writes itself needs a space that has some."""
-    alarms = evaluator.options.get("alarms") if trait(evaluator, "one_shot") else None
-    offered = {option for item in space.parameters.values() for option in getattr(item, "options", ())}
-    if isinstance(alarms, Mapping) and "skips" in alarms and "skip_connect" not in offered:
-        text = f"must be left out for a space without the operation skip_connect, but got {alarms['skips']}"
-        yield Mistake((*where, "options", "alarms", "skips"), f"{text}; remove it or take another space")
-
-
-def trait(evaluator: PluginSpec, name: str, *, unknown: Any = None) -> Any:
-    """What an evaluator says of itself (see `contracts.Evaluator`); `unknown` when it cannot be loaded."""
-    try:
-        return getattr(plugins.load("evaluators", evaluator.name), name, None)
+        return plugins.load("evaluators", spec.name)
     except UserError:
-        return unknown
-
-
-def _line(error: Exception) -> str:
-    return re.sub(r"\s*\n\s*", "; ", str(error))
+        return None

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from automl.config import checks, meta, replays, validation, yamlfile
+from automl.config import checks, fitting, meta, replays, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.rungs import with_rungs
 from automl.config.shorthands import Draft, expand
 from automl.config.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
-from automl.contracts import PluginSpec
+from automl.contracts import PluginSpec, TaskOutline
 from automl.metrics import DIRECTIONS
 from automl.space import Space
 
@@ -77,17 +77,15 @@ class _Check:
 
     def _plugins(self) -> Iterator[Mistake]:
         for use in self.draft.plugins:
-            found = list(checks.check_plugin(use))
+            found = list(fitting.check_plugin(use))
             self.unusable |= {use.path} if found else set()
             yield from found
 
     def _rules(self) -> Iterator[Mistake]:
         evaluator = self._plugin("evaluator")
-        if evaluator is not None and checks.trait(evaluator, "one_shot"):
-            text = f"{evaluator.name} belongs to an arm, but got it as the study's evaluator"
-            text += "; write evaluator: network"
-            yield Mistake(("evaluator",), text)
-            evaluator = None
+        misplaced = list(fitting.check_protocol(evaluator)) if evaluator else []
+        yield from misplaced
+        evaluator = None if misplaced else evaluator
         yield from self._dataset()
         task = self._part(TaskSpec, "task")
         final = self._part(Final, "final")
@@ -96,10 +94,10 @@ class _Check:
         schedule = self._part(Schedule, "schedule")
         if task is not None:
             yield from checks.check_task(task, evaluator, _NAMES)
-            yield from meta.check(evaluator, task, ("evaluator",)) if evaluator else ()
+            yield from fitting.check_episodes(evaluator, task.outline(), ("evaluator",)) if evaluator else ()
             if final is not None:
                 yield from checks.check_final(final, task, evaluator)
-                yield from replays.check_finals(final.seeds, evaluator) if evaluator else ()
+                yield from fitting.check_finals(final.seeds, evaluator) if evaluator else ()
         if split is not None:
             yield from checks.check_split(split)
         if budget is not None:
@@ -129,7 +127,7 @@ class _Check:
             if arm is None:
                 continue
             where = ("arms", name)
-            yield from checks.check_arm(name, arm, len(task.metrics) if task else 1, where)
+            yield from fitting.check_arm(name, arm, len(task.metrics) if task else 1, where)
             if arm.reference is not None:
                 space, mistakes = checks.load_space(SpaceSpec(name=arm.reference), (*where, "reference"))
                 yield from [Mistake((*where, "reference"), text) for _, text in mistakes]
@@ -143,14 +141,14 @@ class _Check:
                 and task is not None
                 and path not in self.unusable
             ):
-                yield from checks.check_strategy(arm.strategy, space, task.metrics, path)
+                yield from fitting.check_strategy(arm.strategy, space, task.metrics, path)
                 if evaluator is not None:
-                    yield from checks.check_screening(arm.strategy, arm.evaluator or evaluator, path)
+                    yield from fitting.check_strategy_builder(arm.strategy, arm.evaluator or evaluator, path)
             if space is not None and evaluator is not None:
-                yield from checks.check_builders(space, arm.evaluator or evaluator, evaluator, where)
+                yield from fitting.check_builders(space, arm.evaluator or evaluator, evaluator, where)
                 if task is not None:
                     place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
-                    yield from self._fitting(arm.evaluator or evaluator, space, task, place)
+                    yield from self._fitting(arm.evaluator or evaluator, space, task.outline(), place, where)
                     if place not in self.unusable:
                         yield from meta.check_arm(arm.evaluator or evaluator, space, task, where)
 
@@ -161,12 +159,11 @@ class _Check:
             yield from mistakes
 
     def _fitting(
-        self, evaluator: PluginSpec, space: Space, task: TaskSpec, path: KeyPath
+        self, evaluator: PluginSpec, space: Space, task: TaskOutline, path: KeyPath, arm: KeyPath
     ) -> Iterator[Mistake]:
         if path not in self.unusable:
-            yield from checks.check_alarm(space, evaluator, path)
-            yield from replays.check(evaluator, space, task.metrics, path)
-            yield from meta.check(evaluator, task, path)
+            yield from fitting.check_fit(evaluator, space, task, path, arm)
+            yield from fitting.check_episodes(evaluator, task, path)
 
     def _plugin(self, key: str) -> PluginSpec | None:
         return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from automl import plugins
-from automl.config.checks import trait
+from automl.config.checks import evaluator_class
 from automl.config.document import KeyPath, Mistake
 from automl.config.shorthands import Draft, Use
 from automl.config.study import TaskSpec
@@ -47,20 +47,10 @@ def complete(draft: Draft) -> None:
             evaluator["options"]["backbone"] = BACKBONES[kind]
 
 
-def check(evaluator: PluginSpec, task: TaskSpec, where: KeyPath) -> Iterator[Mistake]:
-    """Few-shot tasks and evaluators that meta-learn belong together."""
-    episodic = trait(evaluator, "needs_episodes", unknown=task.episodes is not None)
-    if episodic and task.episodes is None:
-        text = f"the evaluator {evaluator.name} needs few-shot tasks, but episodes is missing"
-        yield Mistake(("task",), f"{text}; write episodes: {{ways: 5, shots: 1}}, for instance")
-    elif task.episodes is not None and not episodic:
-        text = f"few-shot tasks need an evaluator that meta-learns, but got {evaluator.name}"
-        yield Mistake(where, f"{text}; write evaluator: metalearn, or remove task.episodes")
-
-
 def check_arm(evaluator: PluginSpec, space: Space, task: TaskSpec, where: KeyPath) -> Iterator[Mistake]:
     """Whether each learner of the arm has the space's parameters and can learn such tasks."""
-    if not trait(evaluator, "needs_episodes"):
+    plugin = evaluator_class(evaluator)
+    if plugin is None or not plugin.needs_episodes:
         return
     options: Any = plugins.build("evaluators", evaluator).options
     named = space.parameters.get("learner")
@@ -162,4 +152,5 @@ def _episodic(evaluator: Any) -> bool:
     if not isinstance(evaluator, dict) or not isinstance(evaluator.get("options"), dict):
         return False
     name = evaluator.get("name")
-    return isinstance(name, str) and bool(trait(PluginSpec(name), "needs_episodes"))
+    plugin = evaluator_class(PluginSpec(name)) if isinstance(name, str) else None
+    return plugin is not None and plugin.needs_episodes

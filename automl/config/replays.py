@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from automl import plugins
 from automl.benchmarks import load_table
-from automl.config.checks import trait
-from automl.config.document import KeyPath, Mistake
+from automl.config.checks import evaluator_class
 from automl.config.shorthands import Draft
-from automl.contracts import Metric, PluginSpec, TaskOutline, UserError
-from automl.space import Space
+from automl.contracts import PluginSpec, UserError
 
 RETRAINED = 3  # fresh-seed values of each winner
 
@@ -45,20 +42,6 @@ def complete(draft: Draft, folder: Path, written: dict[str, Any]) -> None:
             draft.broken.add(("space",))
 
 
-def check(evaluator: PluginSpec, space: Space, metrics: list[Metric], path: KeyPath) -> Iterator[Mistake]:
-    """Columns that are not in the file or are unusable, and a space that the file does not cover."""
-    outline = TaskOutline(tuple(metrics), has_data=False)
-    for option, text in plugins.build("evaluators", evaluator).mistakes(space, outline):
-        yield Mistake((*path, "options", option) if option else path, text)
-
-
-def check_finals(study_final: int, evaluator: PluginSpec) -> Iterator[Mistake]:
-    """Winners need a column of fresh-seed values."""
-    if study_final and _simulated(evaluator.name) and not evaluator.options.get("fresh"):
-        text = f"the evaluator {evaluator.name} needs the option fresh for it, but got seeds={study_final}"
-        yield Mistake(("final", "seeds"), f"{text}; name a column, or write final: {{seeds: 0}}")
-
-
 def _located(name: str, folder: Path) -> str:
     for base in (folder, Path.cwd()):
         if (base / name).is_file():
@@ -67,4 +50,5 @@ def _located(name: str, folder: Path) -> str:
 
 
 def _simulated(name: Any) -> bool:
-    return isinstance(name, str) and bool(trait(PluginSpec(name), "simulated"))
+    plugin = evaluator_class(PluginSpec(name)) if isinstance(name, str) else None
+    return plugin is not None and plugin.simulated

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
 
 MAX_SEEDS = 1000
@@ -189,7 +190,7 @@ def _expand_arms(draft: Draft) -> None:
                 _expand_plugin(draft, arm, ("arms", name, key), kind)
             _expand_space(draft, arm, ("arms", name))
     only_references = arms and all(isinstance(arm, dict) and "reference" in arm for arm in arms.values())
-    if "random" not in arms and not only_references:
-        draft.data["arms"] = {"random": {"strategy": {"name": "random", "options": {}}}, **arms}
-        draft.origins["arms", "random"] = ("arms",)
-        draft.plugins.append(Use("strategies", "random", {}, ("arms", "random", "strategy")))
+    if BASELINE_ARM not in arms and not only_references:
+        draft.data["arms"] = {BASELINE_ARM: {"strategy": {"name": BASELINE.name, "options": {}}}, **arms}
+        draft.origins["arms", BASELINE_ARM] = ("arms",)
+        draft.plugins.append(Use("strategies", BASELINE.name, {}, ("arms", BASELINE_ARM, "strategy")))

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from automl.contracts import Metric, PluginSpec, digest
+from automl.config.defaults import EXECUTOR, NO_PRUNER
+from automl.contracts import EpisodeSpec, Metric, PluginSpec, TaskOutline, digest
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
@@ -65,6 +66,14 @@ class TaskSpec(Part):
     split: SplitSpec = SplitSpec()
     episodes: EpisodesSpec | None = None
 
+    def outline(self) -> TaskOutline:
+        """What is known of the task before its data are read."""
+        spec: EpisodeSpec | None = None
+        if self.episodes is not None:
+            given = self.episodes.model_dump(exclude_none=True)
+            spec = EpisodeSpec(**{**given, "more_shots": tuple(self.episodes.more_shots)})
+        return TaskOutline(tuple(self.metrics), self.dataset is not None, spec)
+
 
 class SpaceSpec(Part):
     """A search space and how it is restricted; `plugins.load_space` reads its JSON."""
@@ -90,7 +99,7 @@ class Arm(Part):
     """
 
     strategy: PluginSpec | None = None
-    pruner: PluginSpec = PluginSpec("none")
+    pruner: PluginSpec = NO_PRUNER
     evaluator: PluginSpec | None = None
     space: SpaceSpec | None = None
     reference: str | None = Field(default=None, description="write the name of a hand-designed configuration")
@@ -120,7 +129,7 @@ class Study(Part):
     budget: Budget
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
-    executor: PluginSpec = PluginSpec("local")
+    executor: PluginSpec = EXECUTOR
     final: Final = Final()
     schedule: Schedule | None = None
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")

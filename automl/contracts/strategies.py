@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from automl.contracts import basics
 from automl.contracts.basics import Metric, PluginSpec
+from automl.contracts.evaluators import Builder
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -26,13 +27,13 @@ class Strategy(ABC):
     - `Options` (none): the options of the strategy; unknown ones are refused.
     - `max_objectives` (None): the largest number of metrics that it can search by; None for any.
     - `conditional` (True): it can search a space with conditional parameters.
-    - `builder` (None): what the space must build for it, `network` or `supernet`.
+    - `builder` (None): what the space must build and the arm's evaluator must train.
     """
 
     Options: ClassVar[type[basics.Options]] = basics.Options
     max_objectives: ClassVar[int | None] = None
     conditional: ClassVar[bool] = True
-    builder: ClassVar[str | None] = None
+    builder: ClassVar[Builder | None] = None
 
     options: basics.Options
 

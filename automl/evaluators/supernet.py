@@ -27,6 +27,7 @@ from automl.contracts import (
     Result,
     Split,
     Task,
+    TaskOutline,
     UserError,
 )
 from automl.evaluators.network import Network
@@ -34,7 +35,7 @@ from automl.oneshot.monitor import HealthOptions
 from automl.oneshot.plan import Plan
 from automl.oneshot.rank import rank_check
 from automl.oneshot.search import Search, build_method
-from automl.space import Space
+from automl.space import Choice, Space
 from automl.supernets.base import SearchOptions, WeightSharing
 from automl.training import images
 from automl.training.procedure import train_network
@@ -130,6 +131,18 @@ class Supernet(Evaluator):
         images.require_images(task)
         if len(task.train) < 4:
             raise UserError(f"a supernet needs at least 4 training images, but got {len(task.train)}")
+
+    def mistakes(self, space: Space, task: TaskOutline) -> list[tuple[str, str]]:
+        """A limit on skip connections needs a space that has some."""
+        limit = self.options.alarms.skips if "skips" in self.options.alarms.model_fields_set else None
+        choices = [item.options for item in space.parameters.values() if isinstance(item, Choice)]
+        if limit is None or any("skip_connect" in options for options in choices):
+            return []
+        text = (
+            f"must be left out for a space without the operation skip_connect, but got {limit}; "
+            "remove it or take another space"
+        )
+        return [("alarms.skips", text)]
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the trained network in the folder `model`."""

@@ -60,7 +60,7 @@ class Ray(Executor):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.cpus, self.gpus = options.cpus, options.gpus
-        self.trials_at_once = options.trials_at_once or 1
+        self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._folder = tempfile.mkdtemp(prefix="automl-ray-")
 
     def check(self) -> None:

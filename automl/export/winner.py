@@ -103,7 +103,7 @@ class Winner(Part):
     def tabular(self) -> bool:
         """Whether its values are those of a benchmark table, which has no models to train."""
         name = self.training.name  # one with a colon is the user's own, and may not be importable here
-        return ":" not in name and bool(getattr(plugins.load("evaluators", name), "simulated", False))
+        return ":" not in name and plugins.load("evaluators", name).simulated
 
     def sealed(self) -> Winner:
         """The same with its checksum."""

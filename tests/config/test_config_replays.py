@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import toy_benchmark
 
-from automl.config import Study, load_study
+from automl.config import Study, load_study, resolve
 from automl.contracts import UserError
 from automl.forecast import forecast
 
@@ -42,7 +42,7 @@ def test_what_may_be_left_out(tmp_path: Path) -> None:
     assert study.space is not None and study.space.name == str(tmp_path / "toy.npz")
     assert study.evaluator.options["file"] == str(tmp_path / "toy.npz")
     assert Study.from_json(study.to_json()) == study
-    cost = forecast(study)
+    cost = forecast(resolve(study))
     assert (cost.space_size, cost.simulated, cost.wall_seconds) == (12, True, None)
     assert any("simulated clock" in line for line in cost.lines())
 

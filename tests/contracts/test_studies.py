@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from automl.config import Study, load_study
+from automl.config import Study, load_study, resolve
 from automl.contracts import UserError
 from automl.forecast import forecast
 
@@ -31,7 +31,7 @@ def test_a_study_is_valid_and_named_as_its_file(file: Path) -> None:
     assert study.name == file.stem.replace("_", "-")
     assert "random" in study.arms
     assert Study.from_json(study.to_json()) == study
-    assert forecast(study).searches == sum(arm.reference is None for arm in study.arms.values()) * len(
-        study.seeds
-    )
+    assert forecast(resolve(study)).searches == sum(
+        arm.reference is None for arm in study.arms.values()
+    ) * len(study.seeds)
     assert file.read_text(encoding="utf-8").startswith("# "), "its first line says what it shows"

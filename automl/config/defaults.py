@@ -1,0 +1,8 @@
+"""What a study file means where it leaves something out: the only plug-ins that this room names."""
+
+from automl.contracts import PluginSpec
+
+BASELINE_ARM = "random"  # the arm that every study has
+BASELINE = PluginSpec("random")  # its strategy
+NO_PRUNER = PluginSpec("none")
+EXECUTOR = PluginSpec("local")

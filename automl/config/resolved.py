@@ -1,0 +1,89 @@
+"""A study whose names are resolved, once, into plug-ins with their options: what later rooms work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from automl import plugins
+from automl.config.study import Arm, Study
+from automl.contracts import Config, Evaluator, Executor, PluginSpec, Pruner, Strategy
+from automl.space import Space
+
+
+@dataclass(frozen=True)
+class ResolvedArm:
+    """One arm with its plug-ins.
+
+    `space_spec`: the space as plain JSON, as workers load it. `fixed`: the one configuration of an arm
+    without a strategy (empty for a one-shot search). `evaluator_spec`: the evaluator as plain JSON.
+    """
+
+    name: str
+    space: Space | None
+    space_spec: dict[str, Any]
+    fixed: Config | None
+    evaluator: Evaluator
+    evaluator_spec: PluginSpec
+    strategy: Strategy | None
+    strategy_spec: PluginSpec | None
+    pruner: Pruner
+    pruner_spec: PluginSpec
+    is_reference: bool
+
+
+@dataclass(frozen=True)
+class ResolvedStudy:
+    """A study with its plug-ins. `protocol`: the study's evaluator, which retrains derived configurations."""
+
+    study: Study
+    protocol: Evaluator
+    arms: Mapping[str, ResolvedArm]
+    executor: Executor
+
+    @property
+    def simulated(self) -> bool:
+        """Whether every arm looks its values up: then the clock is simulated."""
+        return all(arm.evaluator.simulated for arm in self.arms.values())
+
+
+def resolve(study: Study) -> ResolvedStudy:
+    """The plug-ins of `study`. Raises `UserError` for a name or options that are not known here."""
+    return ResolvedStudy(
+        study=study,
+        protocol=plugins.build("evaluators", study.evaluator),
+        arms={name: _arm(study, name, arm) for name, arm in study.arms.items()},
+        executor=plugins.build("executors", study.executor),
+    )
+
+
+def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
+    space, space_spec, fixed = _space(study, arm)
+    evaluator = arm.evaluator or study.evaluator
+    return ResolvedArm(
+        name=name,
+        space=space,
+        space_spec=space_spec,
+        fixed=fixed,
+        evaluator=plugins.build("evaluators", evaluator),
+        evaluator_spec=evaluator,
+        strategy=plugins.build("strategies", arm.strategy) if arm.strategy else None,
+        strategy_spec=arm.strategy,
+        pruner=plugins.build("pruners", arm.pruner),
+        pruner_spec=arm.pruner,
+        is_reference=arm.reference is not None,
+    )
+
+
+def _space(study: Study, arm: Arm) -> tuple[Space | None, dict[str, Any], Config | None]:
+    """The space of an arm, the same as plain JSON, and its one configuration when it has no strategy."""
+    if arm.reference is not None:
+        space: Space = plugins.load("spaces", arm.reference)
+        return space, {"name": arm.reference}, space.default_config()
+    spec = arm.space or study.space
+    fixed: Config | None = None if arm.strategy else {}
+    if spec is None:
+        return None, {}, fixed
+    plain = spec.model_dump(mode="json")
+    return plugins.load_space(plain), plain, fixed
