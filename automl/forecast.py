@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from automl import plugins
 from automl.config import ResolvedArm, ResolvedStudy, Study
+from automl.spaces import load_space
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _trials(arm: ResolvedArm, limit: int) -> int:
 def _space_size(study: Study) -> float | None:
     if study.space is None:
         return 1
-    size: float = plugins.load_space(study.space.model_dump()).size()
+    size = load_space(study.space.model_dump()).size()
     return size if math.isfinite(size) else None
 
 

@@ -2,8 +2,7 @@
 
 A plug-in is a Python file ending in `PLUGIN = …`. It is looked for, in this order, as
 `package.module:attribute`, in the folders of `AUTOML_PLUGINS` (`<folder>/<kind>/<name>.py`),
-in the rooms of this package, and among entry points of the group `automl.<kind>`. A search space
-may also be a benchmark file (see `automl.benchmarks`), whose configurations it then has.
+in the rooms of this package, and among entry points of the group `automl.<kind>`.
 """
 
 from __future__ import annotations
@@ -55,7 +54,6 @@ CONTRACTS: dict[str, type] = {
     "executors": Executor,
     "learners": LearnerTraits,
 }  # the base class that every plug-in of the kind extends
-TABLE = ".npz"  # ends the name of a space that is a benchmark file's own
 _PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
 
 
@@ -84,8 +82,6 @@ def load(kind: str, name: str) -> Any:
 def _load(kind: str, name: str) -> Any:
     if ":" in name:
         return load_attribute(name)
-    if kind == "spaces" and name.endswith(TABLE):
-        return load_attribute("automl.benchmarks:table_space")(name)
     path = _files(kind).get(name)
     if path is not None:
         return _attribute(_import_file(kind, name, path), "PLUGIN", name)
@@ -217,9 +213,3 @@ def _attribute(owner: Any, attribute: str, what: str) -> Any:
         return getattr(owner, attribute)
     except AttributeError as error:
         raise UserError(f"{what} must exist, but {owner!r} has no {attribute!r}") from error
-
-
-def load_space(spec: Any) -> Any:
-    """The search space of a study's `{name, fix, narrow}`. Raises `UserError` for values outside it."""
-    space = load("spaces", spec["name"])
-    return space.fix(spec.get("fix") or {}).narrow(spec.get("narrow") or {})

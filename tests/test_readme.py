@@ -21,6 +21,7 @@ from automl.contracts import Metric, PluginSpec, TrialState
 from automl.data import load_task
 from automl.learners.backbones import Backbone
 from automl.metrics import DIRECTIONS
+from automl.spaces import load_space
 from automl.strategies.searcher import Searcher
 from automl.training.recipe import NetworkOptions
 
@@ -142,7 +143,7 @@ def test_the_table_can_be_searched(files: Path, monkeypatch: pytest.MonkeyPatch)
     )
     study = load_study(files / "study.yaml")
     assert study.space is not None
-    assert plugins.load_space(study.space.model_dump()).size() == 6
+    assert load_space(study.space.model_dump()).size() == 6
 
 
 def commands() -> list[str]:

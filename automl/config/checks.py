@@ -15,15 +15,14 @@ from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
 from automl.config.study import Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
 from automl.contracts import Evaluator, PluginSpec, UserError
 from automl.space import Space
+from automl.spaces import find_space
 
 
 def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mistake]]:
     """The space that `spec` names, or what keeps it from being built."""
     at = path
     try:
-        space = plugins.load("spaces", spec.name)
-        if not isinstance(space, Space):
-            raise UserError(f"must name a Space, but {spec.name!r} is {shown(space)}; see automl list spaces")
+        space = find_space(spec.name)
         at = (*path, "fix")
         space = _fixed(space, spec.fix)
         at = (*path, "narrow")

@@ -14,6 +14,7 @@ from automl.config.study import TaskSpec
 from automl.contracts import EpisodeSpec, PluginSpec, UserError
 from automl.metrics import REGRESSION
 from automl.space import Choice, Parameter, Space
+from automl.spaces import find_space
 
 BASELINES = ("no_adaptation", "finetune", "embedding", "nearest_centroid")
 STRATEGY = "tpe"
@@ -120,10 +121,9 @@ def _hold(
 
 def _parameters(space: str) -> dict[str, Parameter]:
     try:
-        found = plugins.load("spaces", space)
+        return find_space(space).parameters
     except UserError:
         return {}
-    return found.parameters if isinstance(found, Space) else {}
 
 
 def _training_ways(option: int | None, space: Space) -> list[Any]:

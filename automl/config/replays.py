@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from automl import plugins
 from automl.benchmarks import load_table
 from automl.config.checks import evaluator_class
 from automl.config.shorthands import Draft
 from automl.contracts import PluginSpec, UserError
+from automl.spaces import is_table
 
 RETRAINED = 3  # fresh-seed values of each winner
 
@@ -24,7 +24,7 @@ def complete(draft: Draft, folder: Path, written: dict[str, Any]) -> None:
         if use.kind == "evaluators" and _simulated(use.name) and isinstance(use.options.get("file"), str):
             use.options["file"] = _located(use.options["file"], folder)
     space = draft.data.get("space")
-    if isinstance(space, dict) and str(space.get("name")).endswith(plugins.TABLE):
+    if isinstance(space, dict) and is_table(str(space.get("name"))):
         space["name"] = _located(space["name"], folder)
     evaluator = draft.data.get("evaluator")
     if not isinstance(evaluator, dict) or not _simulated(evaluator.get("name")):

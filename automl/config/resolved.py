@@ -10,6 +10,7 @@ from automl import plugins
 from automl.config.study import Arm, Study
 from automl.contracts import Config, Evaluator, Executor, PluginSpec, Pruner, Strategy
 from automl.space import Space
+from automl.spaces import find_space, load_space
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,11 @@ def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
 def _space(study: Study, arm: Arm) -> tuple[Space | None, dict[str, Any], Config | None]:
     """The space of an arm, the same as plain JSON, and its one configuration when it has no strategy."""
     if arm.reference is not None:
-        space: Space = plugins.load("spaces", arm.reference)
+        space = find_space(arm.reference)
         return space, {"name": arm.reference}, space.default_config()
     spec = arm.space or study.space
     fixed: Config | None = None if arm.strategy else {}
     if spec is None:
         return None, {}, fixed
     plain = spec.model_dump(mode="json")
-    return plugins.load_space(plain), plain, fixed
+    return load_space(plain), plain, fixed

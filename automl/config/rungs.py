@@ -5,6 +5,7 @@ from __future__ import annotations
 from automl import plugins
 from automl.config.study import Arm, Study
 from automl.contracts import PluginSpec
+from automl.spaces import load_space
 
 
 def with_rungs(study: Study) -> Study:
@@ -23,7 +24,7 @@ def _arm(study: Study, arm: Arm) -> Arm:
         return arm
     spec, space = arm.evaluator or study.evaluator, arm.space or study.space
     added = plugins.build("evaluators", spec).rung_options(
-        pruner.rungs, plugins.load_space(space.model_dump(mode="json")) if space else None
+        pruner.rungs, load_space(space.model_dump(mode="json")) if space else None
     )
     if not added:
         return arm

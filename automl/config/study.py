@@ -76,7 +76,7 @@ class TaskSpec(Part):
 
 
 class SpaceSpec(Part):
-    """A search space and how it is restricted; `plugins.load_space` reads its JSON."""
+    """A search space and how it is restricted; `automl.spaces.load_space` reads its JSON."""
 
     name: str = Field(description="write a search space's name")
     fix: dict[str, Any] = Field(default={}, description="write {parameter: value}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from automl import plugins
 from automl.contracts import (
     Config,
     Job,
@@ -23,6 +22,7 @@ from automl.contracts import (
     derive_seed,
 )
 from automl.executors.worker import WorkerContext, evaluate
+from automl.spaces import load_space
 from automl.stopping import Counts, stop_reason
 from automl.strategies.searcher import Searcher
 
@@ -43,7 +43,7 @@ class _Search:
 
     def __init__(self, job: Job, replay: Replay, evaluator: Tabular) -> None:
         self.job, self.replay, self.evaluator = job, replay, evaluator
-        self.space = plugins.load_space(job.space)
+        self.space = load_space(job.space)
         context = WorkerContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (

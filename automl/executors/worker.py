@@ -36,6 +36,7 @@ from automl.contracts import (
     UserError,
 )
 from automl.data import load_task
+from automl.spaces import load_space
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt(3)
 FREE_KEPT = 1 << 30  # bytes
@@ -207,7 +208,7 @@ def build_evaluator(spec: PluginSpec) -> Evaluator:
 
 def _context(job: Job, channel: Channel) -> WorkerContext:
     task = load_task(job.task, job.import_path) if job.task.get("dataset") else None
-    space = plugins.load_space(job.space)
+    space = load_space(job.space)
     device = "cuda:0" if job.gpus > 0 else "cpu"
     _seed_everything(job)
     return WorkerContext(job, channel, task, space, build_evaluator(job.protocol), device)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from automl import plugins
 from automl.contracts import RunError, TrialState, UserError
 from automl.space import Space
+from automl.spaces import load_space
 from automl.strategies.base import distribution
 from automl.strategies.searcher import STATES
 
@@ -102,10 +102,7 @@ def _export_search(
 
 def _space(spec: Mapping[str, Any], arm: str) -> Space:
     own = spec["arms"][arm]
-    space: Space = plugins.load_space(
-        {"name": own["reference"]} if own["reference"] else own["space"] or spec["space"]
-    )
-    return space
+    return load_space({"name": own["reference"]} if own["reference"] else own["space"] or spec["space"])
 
 
 def _frozen(trial: TrialRow, reports: Sequence[ReportRow], space: Space) -> optuna.trial.FrozenTrial:

@@ -17,6 +17,7 @@ from automl.benchmarks import find_file, load_table
 from automl.benchmarks.layouts import EDGES, OPERATIONS
 from automl.contracts import UserError
 from automl.space import Choice, Float, Int, Parameter, Space
+from automl.spaces import load_space
 
 DATA = os.environ.get("AUTOML_DATA", "")
 needs_data = pytest.mark.skipif(not DATA, reason="AUTOML_DATA does not say where the benchmark files are")
@@ -52,7 +53,7 @@ def test_columns_and_seeds_with_gaps(file: Path) -> None:
 
 
 def test_a_table_is_its_own_space(file: Path) -> None:
-    space = plugins.load_space({"name": str(file), "fix": {"act": "relu"}})
+    space = load_space({"name": str(file), "fix": {"act": "relu"}})
     assert space.size() == 6
     table = load_table(str(file))
     rng = random.Random(0)
