@@ -54,6 +54,7 @@ CONTRACTS: dict[str, type] = {
     "executors": Executor,
     "learners": LearnerTraits,
 }  # the base class that every plug-in of the kind extends
+FOLDERS = "AUTOML_PLUGINS"  # the variable with the folders of a user's own plug-ins
 _PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
 
 
@@ -128,6 +129,11 @@ def load_attribute(reference: str) -> Any:
     return value
 
 
+def load_file(kind: str, path: Path) -> Any:
+    """The `PLUGIN` of one file, wherever it lies. Raises `UserError` when it cannot be imported."""
+    return _attribute(_import_file(kind, path.stem, path), "PLUGIN", str(path))
+
+
 def names(kind: str) -> list[str]:
     """All plug-ins of a kind that `load` finds by a plain name, sorted."""
     return sorted({*_files(kind), *(entry.name for entry in entry_points(group=f"automl.{kind}"))})
@@ -167,7 +173,7 @@ def _scan(folder: Path, _changed: int) -> list[Path]:
 
 
 def _folders(kind: str) -> Iterator[Path]:
-    for folder in filter(None, os.environ.get("AUTOML_PLUGINS", "").split(os.pathsep)):
+    for folder in filter(None, os.environ.get(FOLDERS, "").split(os.pathsep)):
         yield Path(folder) / kind
     yield _package_folder(PACKAGES[kind])
 
@@ -181,8 +187,8 @@ def _package_folder(package: str) -> Path:
 
 
 def _import_file(kind: str, name: str, path: Path) -> ModuleType:
-    package = PACKAGES[kind]
-    if path.parent == _package_folder(package):
+    package = PACKAGES.get(kind)
+    if package is not None and path.parent == _package_folder(package):
         return importlib.import_module(f"{package}.{name}")
     module_name = f"automl_plugins.{kind}.{name}"
     loaded = sys.modules.get(module_name)

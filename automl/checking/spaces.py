@@ -22,8 +22,14 @@ SAMPLES = 20
 LARGE = 4000  # values of an image from which on fewer configurations are tried
 
 
-def checks(space: Space, name: str) -> Iterator[Check]:
-    """The contract of a search space."""
+def checks(plugin: object) -> Iterator[Check]:
+    """The checks of a search space."""
+    yield Check("it is a Space", partial(_check_type, plugin))
+    if isinstance(plugin, Space):
+        yield from _checks(plugin)
+
+
+def _checks(space: Space) -> Iterator[Check]:
     yield Check("its default and random configurations are valid and plain JSON", lambda: _valid(space))
     yield Check("a digest depends on the configuration alone", lambda: _digests(space))
     if space.builds("network"):
@@ -44,6 +50,12 @@ def configurations(space: Space, count: int) -> list[Config]:
     """The default and `count` random configurations, always the same ones."""
     rng = random.Random(0)
     return [space.default_config(), *(space.sample(rng) for _ in range(count))]
+
+
+def _check_type(plugin: object) -> None:
+    assert isinstance(plugin, Space), (
+        f"PLUGIN of a search space must be an automl.space.Space, but is {plugin!r}; write Space({{…}})"
+    )
 
 
 def _valid(space: Space) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl import plugins
 from automl.checkpoints import write_atomically
 from automl.contracts import Direction, TrialState, UserError
 from automl.data.inputs import class_names, normalisation
@@ -90,14 +91,14 @@ def export_torch(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | N
 
 def write_torch(model: Path, output: Path, winner: Winner, *, trial: str) -> None:
     """Write the folder `output` for the network or learner that a `final` evaluation left in `model`."""
-    kinds = {"network": _network, "metalearn": learner_folder.contents}
-    if winner.training.name not in kinds:
+    leaves = plugins.load("evaluators", winner.training.name).leaves
+    if leaves is None:
         raise UserError(
             f"--format torch needs a network or a meta-learner, but the winner is made by "
             f"{winner.training.name!r}; export best.yaml instead"
         )
     described = _described(model)
-    found, module = kinds[winner.training.name](winner, described)
+    found, module = (_network if leaves == "network" else learner_folder.contents)(winner, described)
     config = {
         "format": FORMAT,
         "name": winner.name,

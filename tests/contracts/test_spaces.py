@@ -12,7 +12,7 @@ from automl.spaces import find_space
 
 torch.set_num_threads(1)
 SPACES = plugins.names("spaces")
-CHECKS = [(name, check) for name in SPACES for check in checks(find_space(name), name)]
+CHECKS = [(name, check) for name in SPACES for check in checks(find_space(name))]
 
 
 @pytest.mark.parametrize(("name", "check"), CHECKS, ids=lambda value: getattr(value, "name", value))
