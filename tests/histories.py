@@ -129,8 +129,8 @@ def advance(
                 history.trials[number] = trial_row(number, config, history.told)
         elif row is None or ended(history, number):
             continue
-        elif (proxy := searcher.screen(number)) and number % 7 != 5:
-            score = {f"proxy_{proxy}": loss(row.config, STEPS)}
+        elif (evaluator := searcher.evaluator(number)) and number % 7 != 5:
+            score = {f"proxy_{evaluator.options['proxy']}": loss(row.config, STEPS)}
             close(searcher, history, number, TrialState.PRUNED, None, score)
         elif event == "report":
             step = len(history.reports.get(row.id, ())) + 1

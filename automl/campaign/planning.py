@@ -25,8 +25,9 @@ def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
             continue
         named = arm.strategy.evaluators if arm.strategy else ()
         try:
-            for evaluator in (arm.evaluator, *(plugins.build("evaluators", spec) for spec in named)):
-                evaluator.check_data(task, arm.space, resolved.protocol)
+            arm.evaluator.check_data(task, arm.space, resolved.protocol)
+            for spec in named:
+                plugins.build("evaluators", spec).check_data(task, arm.space, arm.evaluator)
         except UserError as error:
             mistakes.append(f"arms.{name}: {error}")
     if mistakes:

@@ -146,6 +146,7 @@ class Search:
 
     def _hand_out(self, row: TrialRow) -> Job:
         plan, final = self.plan, row.kind == "final"
+        named = None if final or self.searcher is None else self.searcher.evaluator(row.number)
         remaining = None if final or plan.budget is None else plan.budget - self.pressure
         self._open[row.id] = _Open(row, time.monotonic())
         return Job(
@@ -155,8 +156,8 @@ class Search:
             space=plan.space,
             task=plan.task,
             metrics=[{"name": m.name, "direction": str(m.direction)} for m in plan.metrics],
-            evaluator=self.final_evaluator if final else plan.evaluator,
-            protocol=plan.protocol,
+            evaluator=self.final_evaluator if final else named or plan.evaluator,
+            protocol=plan.evaluator if named else plan.protocol,
             config=row.config,
             seed=row.seed,
             workdir=row.workdir or "",
@@ -167,7 +168,6 @@ class Search:
             deadline=plan.final_deadline if final and self._found_genotype else plan.deadline,
             final=final,
             import_path=plan.import_path,
-            screen="" if final or self.searcher is None else self.searcher.screen(row.number),
         )
 
     # --- taking results -------------------------------------------------------------------------

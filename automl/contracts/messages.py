@@ -37,8 +37,8 @@ class Job:
 
     `remaining` and all other costs are device-seconds (wall seconds times `devices`);
     `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
-    genotype is trained. `final` marks a fresh-seed retraining, whose model is kept. `screen` names
-    the zero-cost proxy by which the configuration is only scored; empty: it is evaluated.
+    genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
+    `final` marks a fresh-seed retraining, whose model is kept.
     With `replay` the job is a whole search, which `trial` names.
     """
 
@@ -60,7 +60,6 @@ class Job:
     deadline: float
     final: bool = False
     import_path: list[str] = field(default_factory=list)
-    screen: str = ""
     replay: Replay | None = None
 
     def to_json(self) -> dict[str, Any]:

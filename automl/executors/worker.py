@@ -19,7 +19,6 @@ from typing import Any, Protocol, cast
 from automl import plugins
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
-    PROXY,
     Checkpoints,
     Direction,
     Evaluator,
@@ -165,22 +164,13 @@ def run_job(job: Job, channel: Channel) -> Outcome:
 def evaluate(job: Job, evaluator: Evaluator, context: WorkerContext) -> Outcome:
     """Evaluate the configuration of `job`. Only `KeyboardInterrupt` passes through."""
     try:
-        if job.screen:
-            return _screened(job, evaluator, context)
         result = evaluator.evaluate(dict(job.config), context)
+        if isinstance(result, Result) and result.stopped:
+            return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
         values = _values(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result)
     except BaseException as error:
         return _ended(job, context, error)
-
-
-def _screened(job: Job, evaluator: Evaluator, context: WorkerContext) -> Outcome:
-    """The outcome of a trial whose untrained network is scored by a zero-cost proxy, and no more."""
-    from automl.training.scoring import screen  # imports torch
-
-    score = screen(evaluator, dict(job.config), context, job.screen)
-    result = Result({}, metrics={PROXY + job.screen: score})
-    return _outcome(job, context, TrialState.PRUNED, result=result, reason=f"screened by {job.screen}")
 
 
 def _ended(job: Job, context: WorkerContext | None, error: BaseException) -> Outcome:

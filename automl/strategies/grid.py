@@ -63,7 +63,6 @@ class FixedSampler(BaseSampler):
 
     def __init__(self, configs: Sequence[Config]) -> None:
         self._configs = configs
-        self.proposals = len(configs)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Nothing is sampled jointly."""
@@ -96,10 +95,15 @@ class Grid(Strategy):
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial. Raises `UserError` when the grid is empty or over 100,000."""
         if self._shuffled is None:
-            self._shuffled = self._shuffle(space, search_seed)
+            self._shuffled = self._grid(space)
+            random.Random(derive_seed(search_seed, "grid")).shuffle(self._shuffled)
         return FixedSampler(self._shuffled)
 
-    def _shuffle(self, space: Space, search_seed: int) -> list[Config]:
+    def proposals(self, space: Space) -> int:
+        """As many as the grid has configurations."""
+        return len(self._grid(space) if self._shuffled is None else self._shuffled)
+
+    def _grid(self, space: Space) -> list[Config]:
         configs: list[Config] = []
         for config in grid_configs(space, self.options.points):
             configs.append(config)
@@ -110,7 +114,6 @@ class Grid(Strategy):
                 )
         if not configs:
             raise UserError("a grid must have a configuration, but the space's constraints leave none on it")
-        random.Random(derive_seed(search_seed, "grid")).shuffle(configs)
         return configs
 
 

@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from automl.contracts import Config, Direction, Metric, TrialState
+from automl.contracts import Config, Direction, Metric, PluginSpec, TrialState
 from automl.space import Space
 
 SCREEN = "automl:screen"  # trial attribute: the proxy by which it is only scored
@@ -37,10 +37,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Proposal:
-    """A configuration, and the plain JSON to keep with its trial."""
+    """A configuration, the plain JSON to keep with its trial, and an evaluator other than the arm's own."""
 
     config: Config
     attributes: dict[str, Any] = field(default_factory=dict)
+    evaluator: PluginSpec | None = None
 
 
 class History:

@@ -51,6 +51,11 @@ class ProxyScreenOptions(Options):
         return self
 
     @property
+    def evaluator(self) -> PluginSpec:
+        """What scores."""
+        return PluginSpec("proxy_score", {"proxy": self.proxy})
+
+    @property
     def strategy(self) -> PluginSpec:
         """The strategy that goes on."""
         return next(PluginSpec(name, options) for name, options in self.then.items())
@@ -78,7 +83,7 @@ class ScreenSampler(StagedSampler):
             config = self.space.sample(rng)
             if not history.alike(self.space.digest(config)):
                 break
-        return Proposal(config, {SCREEN: self.options.proxy})
+        return Proposal(config, {SCREEN: self.options.proxy}, self.options.evaluator)
 
     def _kept(self, number: int, history: History) -> list[Entry]:
         """Screened configurations that may be proposed as trial `number`, the best first."""
@@ -103,8 +108,12 @@ class ProxyScreen(Strategy):
 
     def __init__(self, options: ProxyScreenOptions) -> None:
         super().__init__(options)
-        self.proxy = options.proxy
         self._then = plugins.build("strategies", options.strategy)
+
+    @property
+    def evaluators(self) -> tuple[PluginSpec, ...]:
+        """The evaluator of its screenings."""
+        return (self.options.evaluator,)
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
         """A sampler for one trial. Raises `UserError` when there are no networks to score."""
@@ -114,7 +123,7 @@ class ProxyScreen(Strategy):
                 "builder; choose another space or strategy (automl list spaces)"
             )
         then = self._then.sampler(space, metrics, seed, search_seed)
-        if hasattr(then, "proposals") or isinstance(then, StagedSampler):
+        if self._then.proposals(space) is not None or isinstance(then, StagedSampler):
             raise UserError(
                 "then must be a strategy without an end or a screening of its own, but got "
                 f"{self.options.strategy.name!r}; write regularized_evolution, for instance"

@@ -74,6 +74,7 @@ class Searcher:
             pruner=plugins.build("pruners", pruner).pruner(metrics[0]),
         )
         self._told = 0
+        self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
         seed = derive_seed(self._seed, number, attempt)
@@ -83,7 +84,8 @@ class Searcher:
     def ask(self, number: int) -> Config | None:
         """The configuration of trial `number`; None when the strategy has nothing left to propose."""
         self._study.sampler = sampler = self._sampler(number, 0)
-        if number >= getattr(sampler, "proposals", math.inf):
+        end = self._strategy.proposals(self._space)
+        if end is not None and number >= end:
             return None
         if isinstance(sampler, WholeSampler):
             return self._take(number, sampler.propose(number, self._history))
@@ -104,12 +106,14 @@ class Searcher:
         trial.distributions = {name: self._distributions[name] for name in proposal.config}
         trial.system_attrs = dict(proposal.attributes)
         self._storage._set_trial(number, trial)
+        if proposal.evaluator is not None:
+            self._evaluators[number] = proposal.evaluator
         self._history.open(number, proposal.config, proposal.attributes)
         return dict(proposal.config)
 
-    def screen(self, number: int) -> str:
-        """The proxy by which open trial `number` is only scored; empty for one that is evaluated."""
-        return str(self._storage.get_trial(number).system_attrs.get(SCREEN, ""))
+    def evaluator(self, number: int) -> PluginSpec | None:
+        """The evaluator that the proposal of open trial `number` named; None for the arm's own."""
+        return self._evaluators.get(number)
 
     def _propose(self, number: int) -> Config:
         for attempt in range(ATTEMPTS):
@@ -151,13 +155,14 @@ class Searcher:
         """Close an open trial; the attributes to keep with it, plain JSON.
 
         `values`: one per metric when complete. Values that are missing or not finite count as failed.
-        `metrics`: all else that was measured; a screening's score is kept of it.
+        `metrics`: all else that was measured, of which the score of a screening is kept.
         """
         valid = values is not None and len(values) == len(self._metrics) and all(map(math.isfinite, values))
         if state is TrialState.COMPLETE and not valid:
             state = TrialState.FAILED
         known = STATES[state]
-        if proxy := self.screen(number):
+        self._evaluators.pop(number, None)
+        if proxy := self._storage.get_trial(number).system_attrs.get(SCREEN):
             known = optuna.trial.TrialState.FAIL  # a screening tells no sampler anything of the metrics
             if metrics and PROXY + proxy in metrics:
                 self._storage.set_trial_system_attr(number, SCORE, metrics[PROXY + proxy])

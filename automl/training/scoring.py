@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from automl import plugins
-from automl.contracts import PROXY, Config, Context, Evaluator, RunError, Split, UserError, derive_seed
+from automl.contracts import PROXY, Config, Context, RunError, Split, UserError, derive_seed
 from automl.training import images, saved
-from automl.training.recipe import without_auxiliary
+from automl.training.recipe import NetworkOptions, without_auxiliary
 
 CHEAP = ("parameters", "synflow", "naswot")  # a few training steps; counting flops loads 3 s of code first
 
@@ -51,17 +51,11 @@ def training_batch(context: Context, size: int) -> tuple[Tensor, Tensor]:
     return batch.x, batch.y
 
 
-def screen(evaluator: Evaluator, config: Config, context: Context, proxy: str) -> float:
-    """The proxy of the untrained network of `config`, built as `evaluator` would.
+def screen(options: NetworkOptions, config: Config, context: Context, proxy: str) -> float:
+    """The proxy of the untrained network of `config`, built as the recipe `options` says.
 
-    Raises `UserError` when the evaluator trains no network, `RunError` for a score that is not finite.
+    Raises `RunError` for a score that is not finite.
     """
-    options: Any = getattr(evaluator, "options", None)
-    if getattr(evaluator, "builder", None) != "network" or not hasattr(options, "adjusted"):
-        raise UserError(
-            "a screening needs an evaluator that trains networks, but got one of type "
-            f"{type(evaluator).__name__}; write evaluator: network or leave out proxy_screen"
-        )
     options = options.adjusted(config)
     images.require_images(context.task)
     with images.seeded(context.seed, context.device):

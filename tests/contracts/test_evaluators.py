@@ -88,7 +88,8 @@ def test_options_are_plain_validated_data(name):
     assert issubclass(options, contracts.Options)
     assert options.model_fields["deadline"].default == 3600
     assert options.__doc__
-    given = CASES[name](Path())[0] if name in CASES else {}
+    plugin = plugins.load("evaluators", name)
+    given = CASES[name](Path())[0] if name in CASES else dict(plugin.example_options)
     with pytest.raises(ValidationError):
         options.model_validate({**given, "no_such_option": 1})
     with pytest.raises(ValidationError):

@@ -28,7 +28,7 @@ def score(config: Config) -> float:
 
 
 def tell(search: Searcher, number: int, config: Config) -> dict[str, Any]:
-    if search.screen(number):
+    if search.evaluator(number):
         return search.tell(number, TrialState.PRUNED, None, {"proxy_synflow": score(config)})
     return search.tell(number, TrialState.COMPLETE, [-score(config)], {})
 
@@ -53,7 +53,7 @@ def test_the_first_are_screened_the_best_evaluated_then_another_goes_on() -> Non
     assert {trial.state.name for trial in trials} == {"FAIL"}, "no sampler learns from a screening"
     kept = play(search, range(8, 11))
     assert [score(config) for config in kept] == sorted(map(score, configs), reverse=True)[:3]
-    assert not any(search.screen(number) for number in range(8, 11))
+    assert not any(search.evaluator(number) for number in range(8, 11))
     child = search.ask(11)
     assert child is not None
     assert sum(child[name] != kept[0][name] for name in child) == 1, "a mutation of the best of the kept"
@@ -80,7 +80,7 @@ def test_failed_screenings_are_not_kept() -> None:
         assert search.ask(number) is not None
         search.tell(number, TrialState.FAILED, None, {})
     assert search.ask(8) is not None
-    assert not search.screen(8), "the other strategy goes on at once"
+    assert not search.evaluator(8), "the other strategy goes on at once"
 
 
 @pytest.mark.parametrize("then", ["random", {"tpe": {"startup": 2}}, {"local_search": None}])

@@ -102,7 +102,7 @@ def test_the_batch_is_the_same_for_every_trial(tmp_path):
 def test_neither_generator_nor_threads_feel_a_score(tmp_path):
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    scoring.screen(Network(OPTIONS), TINY_CONFIG, context(tmp_path), "grasp")
+    scoring.screen(OPTIONS, TINY_CONFIG, context(tmp_path), "grasp")
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -112,7 +112,7 @@ def test_a_score_that_is_not_finite_fails_the_trial(tmp_path, monkeypatch):
     (folder / "wild.py").write_text('"""A score that overflows."""\nPLUGIN = lambda n, b: float("inf")\n')
     monkeypatch.setenv("AUTOML_PLUGINS", os.fspath(tmp_path))
     with pytest.raises(RunError, match="must be finite, but wild is inf"):
-        scoring.screen(Network(OPTIONS), TINY_CONFIG, context(tmp_path), "wild")
+        scoring.screen(OPTIONS, TINY_CONFIG, context(tmp_path), "wild")
 
 
 @pytest.mark.parametrize("strategy", ["regularized_evolution", "local_search"])
@@ -140,13 +140,14 @@ class Silent:
         raise AssertionError("a screening reports nothing")
 
 
-def job(workdir: Path, evaluator: PluginSpec, screen: str) -> Job:
+def job(workdir: Path, protocol: PluginSpec, proxy: str) -> Job:
+    scoring = PluginSpec("proxy_score", {"proxy": proxy})
     return Job(
         trial="s/0", token="t", attempt=1, space={"name": "nasbench201"},
         task={"dataset": "digits", "split": {"validation": 0.2, "test": 0.2, "seed": 0}},
-        metrics=[{"name": "accuracy", "direction": "maximize"}], evaluator=evaluator, protocol=evaluator,
+        metrics=[{"name": "accuracy", "direction": "maximize"}], evaluator=scoring, protocol=protocol,
         config=CELL.default_config(), seed=1, workdir=str(workdir), devices=1.0, cpus=1.0, gpus=0.0,
-        remaining=None, deadline=60.0, screen=screen,
+        remaining=None, deadline=60.0,
     )  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def test_a_worker_only_scores_what_is_to_be_screened(tmp_path):
     assert set(outcome.metrics) == {"proxy_snip"} and outcome.metrics["proxy_snip"] > 0
     assert outcome.device_seconds > 0
     assert Outcome.from_json(outcome.to_json()) == outcome
-    again = run_job(replace(given, screen="synflow"), Silent())
+    again = run_job(replace(given, evaluator=PluginSpec("proxy_score", {"proxy": "synflow"})), Silent())
     assert set(again.metrics) == {"proxy_synflow"}
 
 
