@@ -33,6 +33,12 @@ def test_the_report_is_what_the_old_commit_printed(program: Program, study: str)
 
 
 @pytest.mark.parametrize("study", FINISHED)
+def test_the_report_is_drawn(program: Program, tmp_path: Path, study: str) -> None:
+    program("report", study, "--html", str(tmp_path / "report.html"))
+    assert f"{study}-1" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("study", FINISHED)
 def test_the_audit_is_clean(program: Program, study: str) -> None:
     assert_clean(program, study)
 
