@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluators": WORKER
     | {"benchmarks", "data", "learners", "metatraining", "oneshot", "supernets", "tables", "training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
-    "executors": WORKER | {"spaces", "strategies", "stopping", "data", "training"},
+    "executors": WORKER | {"spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
     "report": BASE | {"ledger", "plugins", "strategies"},
     "recorder": SPACE | {"ledger", "plugins", "provenance", "report"},

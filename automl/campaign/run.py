@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from automl import provenance
+from automl import plugins, provenance
 from automl.benchmarks import file_digest
 from automl.campaign.lease import Lease, held
 from automl.campaign.planning import check_data, plan_searches
@@ -16,7 +16,7 @@ from automl.config import ResolvedStudy, Study, resolve
 from automl.contracts import Config, Tabular, Task, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
-from automl.executors.worker import build_evaluator, use_cpus
+from automl.executors.process import use_cpus
 from automl.ledger import CampaignRow, Ledger, Store, TrialRow
 from automl.progress import Progress
 from automl.recorder import Recorder
@@ -115,7 +115,7 @@ def _open_test(search: Search, ledger: Ledger) -> None:
     opening = ledger.open_test(search.row.id, f"winner of {search.row.id}")
     task = load_task(plan.task, plan.import_path)
     data = open_test(plan.task, plan.import_path, opening=opening.id)
-    evaluator = build_evaluator(search.final_evaluator)
+    evaluator = plugins.build("evaluators", search.final_evaluator)
     if not plan.gpus:
         use_cpus(plan.cpus)
     primary = plan.metrics[0]

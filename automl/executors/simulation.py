@@ -21,7 +21,7 @@ from automl.contracts import (
     TrialStopped,
     derive_seed,
 )
-from automl.executors.worker import WorkerContext, evaluate
+from automl.executors.trial import TrialContext, evaluate
 from automl.spaces import load_space
 from automl.stopping import Counts, stop_reason
 from automl.strategies.searcher import Searcher
@@ -44,7 +44,7 @@ class _Search:
     def __init__(self, job: Job, replay: Replay, evaluator: Tabular) -> None:
         self.job, self.replay, self.evaluator = job, replay, evaluator
         self.space = load_space(job.space)
-        context = WorkerContext(job, self, None, self.space, evaluator, "cpu")
+        context = TrialContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
             Searcher(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
@@ -122,7 +122,7 @@ class _Search:
         job = replace(self.job, config=config, seed=seed, remaining=remaining, final=final)
         self._reports = []
         started = self._last
-        context = WorkerContext(job, self, None, self.space, self.evaluator, "cpu")
+        context = TrialContext(job, self, None, self.space, self.evaluator, "cpu")
         outcome = evaluate(job, self.evaluator, context)
         self._last = max(time.time(), started + TICK)
         return Replayed(kind, number, config, seed, outcome, self._reports, started, self._last)

@@ -36,7 +36,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from reference_supernet import reference
 
 from automl import plugins
-from automl.executors.worker import use_cpus
+from automl.executors.process import use_cpus
 from automl.supernets.base import Batch, Mixture
 from automl.supernets.darts import Darts, DartsOptions
 

@@ -27,7 +27,7 @@ from episode_examples import images, sinusoids
 
 from automl import plugins
 from automl.contracts import Episodes
-from automl.executors.worker import use_cpus
+from automl.executors.process import use_cpus
 from automl.learners.backbones import Backbone
 
 NETWORKS = {"mlp": ("mlp", (1,), 40), "conv4": ("conv4", (1, 28, 28), 64)}

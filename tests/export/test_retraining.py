@@ -9,9 +9,9 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
+from automl import plugins
 from automl.contracts import RunError, UserError
 from automl.data import load_task
-from automl.executors.worker import build_evaluator
 from automl.export import export_config
 from automl.export.retraining import Training, train
 from automl.export.winner import read_winner, write_winner
@@ -38,7 +38,7 @@ def test_the_registered_model_scores_the_same_to_the_last_digit(
     winner = read_winner(best)
     folder = fetch_model(finished.store, done.name, tmp_path / "fetched")
     task = load_task(winner.task.model_dump(mode="json"), winner.import_path)
-    evaluator = build_evaluator(winner.training)
+    evaluator = plugins.build("evaluators", winner.training)
     assert evaluator.score(folder, task, task.validation, winner.task.metrics) == done.values
     client = MlflowClient(finished.store.tracking_uri, finished.store.tracking_uri)
     version = client.get_model_version_by_alias("tiny", "candidate")

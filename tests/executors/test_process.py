@@ -11,7 +11,7 @@ import pytest
 FAULTS = """
 import resource
 import torch
-from automl.executors.worker import use_cpus
+from automl.executors.process import use_cpus
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
