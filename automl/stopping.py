@@ -40,8 +40,20 @@ class Counts:
         """Trials in a final state."""
         return self.complete + self.pruned + self.failed
 
-    def add(self, state: TrialState, device_seconds: float) -> None:
-        """Count a trial that ended; `device_seconds` of all its attempts."""
+    def charge(self, device_seconds: float) -> None:
+        """Charge an attempt that did not end its trial."""
+        self.spent += device_seconds
+
+    def add(
+        self, state: TrialState, device_seconds: float, reason: str = "", *, charged: float = 0.0
+    ) -> None:
+        """Count a trial that ended, and charge it.
+
+        `device_seconds`: cost of all its attempts, of which `charged` is already paid. `reason`: why it
+        ended where it did.
+        """
+        self.spent += device_seconds - charged
+        self.last_stop = reason
         if state is TrialState.COMPLETE:
             self.complete += 1
             self.cheapest = min(device_seconds, self.cheapest or device_seconds)

@@ -6,9 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 
 from automl import plugins
-from automl.campaign.plan import Plan
+from automl.campaign.live import LiveSearch
 from automl.campaign.search import Search
-from automl.campaign.simulated import AnySearch, ReplaySearch
+from automl.campaign.settings import SearchSettings
+from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import Replay, Task, UserError
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
@@ -34,7 +35,7 @@ def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
         raise UserError("\n".join(mistakes))
 
 
-def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path) -> list[AnySearch]:
+def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path) -> list[Search]:
     """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
     trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=row.id):
@@ -42,17 +43,17 @@ def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, fol
     study = resolved.study
     rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
     in_memory = row.spec.get("record") == "searches"
-    searches: list[AnySearch] = []
+    searches: list[Search] = []
     live = []
     for search_row in rows:
         arm, own = resolved.arms[search_row.arm], trials[search_row.id]
-        plan = _plan(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
+        settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
         if in_memory and arm.evaluator.simulated:
-            replayed = ReplaySearch(search_row, plan, ledger, _replay(arm, search_row, plan))
+            replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings))
             replayed.restore(own)
             searches.append(replayed)
         else:
-            search = Search(search_row, plan, ledger, _searcher(resolved, arm, search_row.seed))
+            search = LiveSearch(search_row, settings, ledger, _searcher(resolved, arm, search_row.seed))
             live.append(search)
             searches.append(search)
     reports = ledger.reports(campaign=row.id) if live and trials else {}
@@ -61,15 +62,17 @@ def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, fol
     return searches
 
 
-def _replay(arm: ResolvedArm, row: SearchRow, plan: Plan) -> Replay:
-    return Replay(arm.strategy_spec, arm.pruner_spec, row.seed, plan.budget, plan.trials, plan.finals)
+def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Replay:
+    return Replay(
+        arm.strategy_spec, arm.pruner_spec, row.seed, settings.budget, settings.trials, settings.finals
+    )
 
 
-def _plan(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Plan:
+def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> SearchSettings:
     study, executor = resolved.study, resolved.executor
     budget = study.budget
     limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * executor.devices]
-    return Plan(
+    return SearchSettings(
         metrics=study.task.metrics,
         space=arm.space_spec,
         task=study.task.model_dump(mode="json"),

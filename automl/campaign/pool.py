@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from automl.campaign.lease import Lease
-from automl.campaign.simulated import AnySearch
+from automl.campaign.search import Search
 from automl.contracts import Job, Outcome, Report
 from automl.progress import Progress
 
@@ -16,9 +16,9 @@ SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 class Pool:
     """The `JobSource` of a campaign."""
 
-    def __init__(self, searches: Sequence[AnySearch], lease: Lease, progress: Progress) -> None:
+    def __init__(self, searches: Sequence[Search], lease: Lease, progress: Progress) -> None:
         self.searches, self.lease, self.progress = searches, lease, progress
-        self._owner: dict[str, AnySearch] = {}
+        self._owner: dict[str, Search] = {}
         self._shown = 0.0
 
     def next_job(self) -> Job | None:
@@ -56,7 +56,7 @@ class Pool:
         """The attempt's worker died."""
         self._owner.pop(trial).lost(trial, token, reason)
 
-    def _note(self, job: Job, search: AnySearch) -> Job:
+    def _note(self, job: Job, search: Search) -> Job:
         self._owner[job.trial] = search
         return job
 

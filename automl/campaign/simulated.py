@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from automl import plugins
-from automl.campaign.plan import Plan
-from automl.campaign.search import WORKER_ATTEMPTS, Search
-from automl.contracts import Config, Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
+from automl.campaign.live import WORKER_ATTEMPTS
+from automl.campaign.search import Incumbent
+from automl.campaign.settings import Attempt, SearchSettings
+from automl.contracts import Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -16,17 +16,14 @@ from automl.stopping import Counts
 
 @dataclass
 class ReplaySearch:
-    """The life of one replayed search in this driver: it has run to its end, or nothing of it is kept.
-
-    `best`: value and configuration of the winner.
-    """
+    """The life of one replayed search in this driver: it has run to its end, or nothing of it is kept."""
 
     row: SearchRow
-    plan: Plan
+    settings: SearchSettings
     ledger: Ledger
     replay: Replay
     counts: Counts = field(default_factory=Counts)
-    best: tuple[float, Config] | None = None
+    best: Incumbent | None = None
     ended: bool = False
 
     def __post_init__(self) -> None:
@@ -39,9 +36,8 @@ class ReplaySearch:
         for trial in trials:
             if trial.kind == "trial":
                 self.counts.add(trial.state, trial.device_seconds)
-                self.counts.spent += trial.device_seconds
             if trial.id == self.row.winner and trial.values:
-                self.best = trial.values[0], trial.config
+                self.best = Incumbent(trial.values[0], trial.id, trial.config)
 
     @property
     def pressure(self) -> float:
@@ -56,34 +52,23 @@ class ReplaySearch:
     @property
     def final_evaluator(self) -> PluginSpec:
         """What has the fresh-seed and test values of its winner."""
-        return self.plan.evaluator
+        return self.settings.evaluator
 
     def propose(self) -> Job | None:
         """The whole search, or None when it runs or has ended."""
         if self.ended or self._token:
             return None
-        plan = self.plan
+        settings = self.settings
         self._token, self._attempt = secrets.token_hex(8), self._attempt + 1
-        return Job(
-            trial=self.row.id,
-            token=self._token,
-            attempt=self._attempt,
-            space=plan.space,
-            task=plan.task,
-            metrics=[{"name": m.name, "direction": str(m.direction)} for m in plan.metrics],
-            evaluator=plan.evaluator,
-            protocol=plan.protocol,
-            config=plan.fixed or {},
-            seed=self.row.seed,
-            workdir=str(plan.workdir),
-            devices=plan.devices,
-            cpus=plan.cpus,
-            gpus=plan.gpus,
-            remaining=plan.budget,
-            deadline=plan.deadline,
-            import_path=plan.import_path,
-            replay=self.replay,
+        attempt = Attempt(
+            self.row.id,
+            self._token,
+            self._attempt,
+            settings.fixed or {},
+            self.row.seed,
+            str(settings.workdir),
         )
+        return replace(settings.job(attempt, settings.budget), replay=self.replay)
 
     def propose_final(self) -> Job | None:
         """None: fresh-seed values come with the search."""
@@ -105,15 +90,14 @@ class ReplaySearch:
         for one in played:
             if one.kind != "trial":
                 continue
-            ended.add(one.outcome.state, one.outcome.device_seconds)
-            ended.spent += one.outcome.device_seconds
+            ended.add(one.outcome.state, one.outcome.device_seconds, one.outcome.reason)
             if self._better(one, winner):
                 winner = one
         name = None if winner is None else f"{self.row.id}/{winner.number}"
         self.ledger.finish_replay(self.row, played, reason, name)
         self.counts, self.ended, self._token = ended, True, ""
         if winner is not None and winner.outcome.values:
-            self.best = winner.outcome.values[0], winner.config
+            self.best = Incumbent(winner.outcome.values[0], str(name), winner.config)
 
     def lost(self, trial: str, token: str, reason: str) -> None:
         """The worker died: the search runs again from its beginning, or ends."""
@@ -136,8 +120,8 @@ class ReplaySearch:
             failed=counts.failed,
             running=int(bool(self._token)),
             spent=counts.spent,
-            budget=self.plan.budget,
-            best=self.best[0] if self.best else None,
+            budget=self.settings.budget,
+            best=self.best.value if self.best else None,
         )
 
     def _better(self, one: Replayed, other: Replayed | None) -> bool:
@@ -146,12 +130,4 @@ class ReplaySearch:
             return False
         if other is None or not other.outcome.values:
             return True
-        return self.plan.metrics[0].direction.better(values[0], other.outcome.values[0])
-
-
-AnySearch = Search | ReplaySearch
-
-
-def is_simulated(evaluator: PluginSpec) -> bool:
-    """Whether an evaluator looks its results up (see `contracts.Tabular`)."""
-    return plugins.load("evaluators", evaluator.name).simulated
+        return self.settings.metrics[0].direction.better(values[0], other.outcome.values[0])

@@ -35,10 +35,10 @@ def replay_search(job: Job, replay: Replay, evaluator: Tabular) -> Outcome:
     Raises `UserError` when the strategy cannot search the space, and `TrialStopped` past the job's
     deadline, in wall seconds.
     """
-    return _Search(job, replay, evaluator).run()
+    return _Simulation(job, replay, evaluator).run()
 
 
-class _Search:
+class _Simulation:
     """One search. It is the channel of its own trials."""
 
     def __init__(self, job: Job, replay: Replay, evaluator: Tabular) -> None:
@@ -99,9 +99,7 @@ class _Search:
         outcome = trial.outcome
         if self.searcher is not None:
             self.searcher.tell(number, outcome.state, outcome.values)
-        self.counts.add(outcome.state, outcome.device_seconds)
-        self.counts.spent += outcome.device_seconds
-        self.counts.last_stop = outcome.reason
+        self.counts.add(outcome.state, outcome.device_seconds, outcome.reason)
         self.trials.append(trial)
         if outcome.state is TrialState.COMPLETE and outcome.values:
             best = self.best.outcome.values if self.best is not None else None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from automl.campaign.plan import Plan
-from automl.campaign.search import Search
+from automl.campaign.live import LiveSearch
+from automl.campaign.settings import SearchSettings
 from automl.contracts import Direction, Job, Metric, Outcome, PluginSpec, Report, TrialState
 from automl.ledger import Ledger
 from automl.space import Float, Space
@@ -23,7 +23,7 @@ class Bench:
 
     def __init__(self, ledger: Ledger, **limits: object) -> None:
         self.ledger = ledger
-        self.plan = Plan(
+        self.settings = SearchSettings(
             metrics=LOSS,
             space={"name": "unused"},
             task={"dataset": None},
@@ -40,11 +40,11 @@ class Bench:
         self.campaign = ledger.latest("s") or ledger.create_campaign("s", {}, "d", {})
         self.search = self.make()
 
-    def make(self) -> Search:
+    def make(self) -> LiveSearch:
         row = self.ledger.add_search(self.campaign.id, "arm", 0)
-        fixed = self.plan.fixed is not None
+        fixed = self.settings.fixed is not None
         searcher = None if fixed else Searcher(SPACE, PluginSpec("random"), PluginSpec("none"), LOSS, 0)
-        made = Search(row, self.plan, self.ledger, searcher)
+        made = LiveSearch(row, self.settings, self.ledger, searcher)
         trials = self.ledger.trials(search=row.id)
         made.restore(trials, self.ledger.reports(search=row.id), self.campaign.created_at)
         return made
@@ -165,7 +165,7 @@ def test_a_restored_search_is_the_search_it_was(ledger: Ledger) -> None:
     counts = bench.search.counts
     assert (counts.complete, counts.spent, counts.cheapest) == (before.complete, 15.0 + 2.5, 5.0)
     assert bench.search.best is not None
-    assert bench.search.best[1].number == 1
+    assert bench.search.best.trial.endswith("/1")
     again = bench.take()
     assert (again.trial, again.attempt, again.config) == (interrupted.trial, 2, interrupted.config)
     assert again.remaining == pytest.approx(100.0 - 17.5)

@@ -1,0 +1,288 @@
+"""A live search: its trials run one by one on workers, and each event is a transaction of the ledger."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from automl.campaign.search import Incumbent
+from automl.campaign.settings import Attempt, SearchSettings
+from automl.contracts import Config, Job, Outcome, PluginSpec, Report, TrialState, derive_seed
+from automl.ledger import Ledger, ReportRow, SearchRow, TrialRow
+from automl.progress import SearchStatus
+from automl.stopping import Counts, stop_reason
+from automl.strategies.searcher import Searcher
+
+WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
+DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
+ONE_SHOT_OVERRUN = 1.1  # times its budget: its only value comes at the very end, and it plans to fit
+
+
+@dataclass
+class _Open:
+    row: TrialRow
+    handed_out: float
+    elapsed: float = 0.0  # device-seconds of this attempt, as reported
+
+    def used(self, devices: float) -> float:
+        """Device-seconds of this attempt so far; before a report with its worker's start."""
+        return max(self.elapsed, (time.monotonic() - self.handed_out) * devices)
+
+
+@dataclass
+class LiveSearch:
+    """The life of one search in this driver; everything it knows it can rebuild from the ledger."""
+
+    row: SearchRow
+    settings: SearchSettings
+    ledger: Ledger
+    searcher: Searcher | None  # None when there is one fixed configuration
+    counts: Counts = field(default_factory=Counts)
+    best: Incumbent | None = None
+    ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
+
+    def __post_init__(self) -> None:
+        self._open: dict[str, _Open] = {}
+        self._retries: deque[TrialRow] = deque()
+        self._final_retries: deque[TrialRow] = deque()
+        self._next_final = 0
+        self._started = 0
+        self._exhausted = False
+
+    # --- continuing -----------------------------------------------------------------------------
+
+    def restore(
+        self, trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]], heartbeat: float | None
+    ) -> None:
+        """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used."""
+        ordinary = [row for row in trials if row.kind == "trial"]
+        self._started = len(ordinary)
+        self._next_final = len(trials) - len(ordinary)
+        self.ended = self.row.state == "finished"
+        if self.searcher is not None:
+            self.searcher.restore(ordinary, reports)
+        for row in sorted(ordinary, key=lambda row: row.told or 0):
+            if row.state is not TrialState.RUNNING:
+                self._count(row, charged=0.0)
+        for row in trials:
+            if row.state is TrialState.RUNNING:
+                if row.kind == "trial":
+                    self.counts.charge(row.device_seconds)
+                reported = max((r.device_seconds for r in reports.get(row.id, ())), default=0.0)
+                alive = ((heartbeat or 0.0) - row.started_at) * self.settings.devices
+                self._retry(row, max(reported, alive, 0.0), DRIVER_ATTEMPTS, "its driver was killed")
+
+    # --- proposing ------------------------------------------------------------------------------
+
+    @property
+    def pressure(self) -> float:
+        """What it has spent, open trials at their expected cost: the least goes first."""
+        return self.counts.spent + sum(self._expected(trial) for trial in self._open.values())
+
+    @property
+    def idle(self) -> bool:
+        """Nothing of it is open or waiting, and nothing will come."""
+        waiting = self._open or self._retries or self._final_retries
+        return self.ended and not waiting and self._next_final >= self._finals()
+
+    @property
+    def final_evaluator(self) -> PluginSpec:
+        """What retrains the winner: a genotype is trained by the study's protocol."""
+        return self.settings.protocol if self._found_genotype else self.settings.evaluator
+
+    @property
+    def _found_genotype(self) -> bool:
+        return self.best is not None and self.best.derived is not None
+
+    def propose(self) -> Job | None:
+        """The next trial, or None when there is none now."""
+        if self._retries:
+            return self._hand_out(self._retries.popleft())
+        if self.ended or self._stop_reason() is not None:
+            self._conclude_if_done()
+            return None
+        number = self._started
+        config = self._ask(number)
+        if config is None:
+            self._exhausted = True
+            self._conclude_if_done()
+            return None
+        self._started += 1
+        return self._start("trial", number, config, self.settings.workdir / str(number))
+
+    def propose_final(self) -> Job | None:
+        """The next fresh-seed retraining of the winner, or None."""
+        if self._final_retries:
+            return self._hand_out(self._final_retries.popleft())
+        if not self.ended or self._next_final >= self._finals() or self.best is None:
+            return None
+        number = self._next_final
+        self._next_final += 1
+        return self._start("final", number, self.best.trained, self.settings.workdir / f"final-{number}")
+
+    def _start(self, kind: str, number: int, config: Config, workdir: Path) -> Job:
+        shutil.rmtree(workdir, ignore_errors=True)  # of a campaign of this name whose ledger was deleted
+        row = self.ledger.start_trial(
+            self.row.id,
+            kind,
+            number,
+            config,
+            seed=derive_seed(self.row.seed, kind, number),
+            asked_after=self.counts.ended,
+            workdir=str(workdir),
+        )
+        return self._hand_out(row)
+
+    def _ask(self, number: int) -> Config | None:
+        if self.searcher is not None:
+            return self.searcher.ask(number)
+        return self.settings.fixed if number == 0 else None
+
+    def _hand_out(self, row: TrialRow) -> Job:
+        settings = self.settings
+        attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
+        if row.kind == "final":
+            self._open[row.id] = _Open(row, time.monotonic())
+            deadline = settings.final_deadline if self._found_genotype else settings.deadline
+            job = settings.job(attempt, None)
+            return replace(job, evaluator=self.final_evaluator, deadline=deadline, final=True)
+        job = settings.job(attempt, None if settings.budget is None else settings.budget - self.pressure)
+        self._open[row.id] = _Open(row, time.monotonic())
+        named = None if self.searcher is None else self.searcher.evaluator(row.number)
+        return job if named is None else replace(job, evaluator=named, protocol=settings.evaluator)
+
+    # --- taking results -------------------------------------------------------------------------
+
+    def report(self, trial: str, token: str, report: Report) -> str | None:
+        """Keep a report; the reason when the trial must end here."""
+        opened = self._open.get(trial)
+        if opened is None or not self.ledger.report(trial, token, report):
+            return "superseded by another attempt"
+        opened.elapsed = report.device_seconds
+        if opened.row.kind == "final":
+            return None
+        pruned = (
+            self.searcher is not None
+            and report.value is not None
+            and self.searcher.report(opened.row.number, report.step, report.value)
+        )
+        if self.settings.budget is not None:
+            used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
+            if used >= self.settings.budget * (1.0 if self.settings.fixed is None else ONE_SHOT_OVERRUN):
+                return "budget: the search has used its device-seconds"
+        return "pruned" if pruned else None
+
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        """Take the end of an attempt."""
+        opened = self._open.pop(trial, None)
+        if opened is None or opened.row.token != token:
+            return
+        row = opened.row
+        if row.kind == "final":
+            self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
+            _remove_checkpoints(row.workdir)
+            return
+        attributes: dict[str, Any] = {}
+        if self.searcher is not None:
+            attributes = self.searcher.tell(row.number, outcome.state, outcome.values, outcome.metrics)
+        self.ledger.finish_trial(trial, token, outcome, told=self.counts.ended, attributes=attributes)
+        ended = replace(
+            row,
+            state=outcome.state,
+            values=outcome.values,
+            derived=outcome.derived,
+            device_seconds=row.device_seconds + outcome.device_seconds,
+            reason=outcome.reason,
+        )
+        before = self.best
+        self._count(ended, charged=row.device_seconds)
+        if self.best is before:
+            _remove_checkpoints(row.workdir)
+        elif before is not None:
+            _remove_checkpoints(before.workdir)
+        self._conclude_if_done()
+
+    def lost(self, trial: str, token: str, reason: str) -> None:
+        """The attempt's worker died."""
+        opened = self._open.pop(trial, None)
+        if opened is None or opened.row.token != token:
+            return
+        self._retry(opened.row, opened.used(self.settings.devices), WORKER_ATTEMPTS, reason)
+
+    def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
+        if row.attempt >= attempts:
+            self._open[row.id] = _Open(row, time.monotonic())
+            why = f"{reason} in attempt {row.attempt}, the last one"
+            self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
+            return
+        queue = self._final_retries if row.kind == "final" else self._retries
+        if row.kind == "trial":
+            self.counts.charge(cost)
+        queue.append(self.ledger.restart_trial(row.id, row.token, row.device_seconds + cost))
+
+    def _count(self, row: TrialRow, *, charged: float) -> None:
+        """Count a trial that ended, of whose cost `charged` is already paid."""
+        self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged)
+        if row.state is TrialState.COMPLETE and row.values:
+            value, direction = row.values[0], self.settings.metrics[0].direction
+            if self.best is None or direction.better(value, self.best.value):
+                workdir = Path(row.workdir) if row.workdir else None
+                self.best = Incumbent(value, row.id, row.config, row.derived, workdir)
+
+    # --- ending ---------------------------------------------------------------------------------
+
+    def _stop_reason(self) -> str | None:
+        return stop_reason(
+            self.settings,
+            self.counts,
+            started=self._started,
+            pressure=self.pressure,
+            single=self.settings.fixed is not None,
+            exhausted=self._exhausted,
+        )
+
+    def _conclude_if_done(self) -> None:
+        if self.ended or self._open or self._retries:
+            return
+        reason = self._stop_reason()
+        if reason is not None:
+            self.ended = True
+            self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
+
+    def _finals(self) -> int:
+        return self.settings.finals if self.best is not None else 0
+
+    def _expected(self, trial: _Open) -> float:
+        if trial.row.kind == "final":
+            return 0.0
+        mean = self.counts.spent / self.counts.ended if self.counts.ended else 0.0
+        return max(mean, trial.used(self.settings.devices))
+
+    def status(self) -> SearchStatus:
+        """What a person sees of it while it runs."""
+        counts = self.counts
+        trials = [trial for trial in self._open.values() if trial.row.kind == "trial"]
+        open_cost = sum(trial.used(self.settings.devices) for trial in trials)
+        return SearchStatus(
+            arm=self.row.arm,
+            seed=self.row.seed,
+            state="finished" if self.idle else "retraining" if self.ended else "searching",
+            complete=counts.complete,
+            pruned=counts.pruned,
+            failed=counts.failed,
+            running=len(self._open),
+            spent=counts.spent + open_cost,
+            budget=self.settings.budget,
+            best=self.best.value if self.best else None,
+        )
+
+
+def _remove_checkpoints(workdir: str | Path | None) -> None:
+    """Of ended trials only the best one's checkpoint is kept: it goes to MLflow."""
+    if workdir:
+        shutil.rmtree(Path(workdir) / "checkpoints", ignore_errors=True)
