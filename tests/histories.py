@@ -1,175 +1,55 @@
-"""A simulated parallel search whose ledger rows can be cut at any event; shared by the strategies' tests."""
+"""Simulated searches of the shipped strategies, also in another process; shared by the strategies' tests."""
 
 from __future__ import annotations
 
 import json
-import math
-import random
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
 
-from automl.contracts import Config, Direction, Metric, PluginSpec, TrialState
-from automl.ledger.rows import ReportRow, TrialRow
-from automl.space import Choice, Constraint, Float, Int, Space
+from automl import plugins
+from automl.checking.searches import (
+    LOSS,
+    SIZE,
+    SPACE,
+    STEPS,
+    Rows,
+    advance,
+    close,
+    ended,
+    loss,
+    plan,
+    trial_row,
+)
+from automl.contracts import Config, PluginSpec
 from automl.strategies.searcher import Searcher
 
-LOSS = Metric("loss", Direction.MINIMIZE)
-SIZE = Metric("parameters", Direction.MINIMIZE)
-SPACE = Space(
-    {
-        "lr": Float(1e-4, 1e-1, log=True),
-        "drop": Float(0.0, 0.5, step=0.1),
-        "width": Int(8, 64, step=8),
-        "model": Choice(["tree", "net"]),
-        "depth": Int(1, 32, log=True, when={"model": "tree"}),
-        "act": Choice(["relu", "gelu", None], when={"model": "net"}),
-    },
-    constraints=[Constraint(lambda c: not (c["model"] == "net" and c["width"] > 48), "nets stay narrow")],
-    network=lambda *_: None,  # says that there is something to screen; never called
-)
-SMALL: dict[str, dict[str, Any]] = {  # options that reach every phase of a method within a few dozen trials
-    "tpe": {"startup": 4},
-    "gp": {"startup": 4},
-    "cmaes": {"population": 4},
-    "nsga2": {"population": 4},
-    "regularized_evolution": {"population": 4, "sample": 2},
-    "proxy_screen": {"draw": 6, "keep": 2, "then": {"regularized_evolution": {"population": 4}}},
-    "grid": {"points": 3},
-    "median": {"startup": 2},
-}
-STEPS = 4
+History = Rows
+
+__all__ = [
+    "LOSS",
+    "SIZE",
+    "SPACE",
+    "STEPS",
+    "History",
+    "advance",
+    "close",
+    "ended",
+    "loss",
+    "plan",
+    "proposals",
+    "spec",
+    "trial_row",
+]
 
 
 def spec(name: str) -> PluginSpec:
-    return PluginSpec(name, SMALL.get(name, {}))
-
-
-def loss(config: Config, step: int) -> float:
-    """A made-up learning curve: depends on every parameter, falls with the step, without ties."""
-    width, drop = float(config["width"]), float(config["drop"])  # type: ignore[arg-type]
-    base = (math.log10(float(config["lr"])) + 2) ** 2 + abs(width - 40) / 40 + drop  # type: ignore[arg-type]
-    text = json.dumps(sorted((key, str(value)) for key, value in config.items()))
-    return base + 1 / step + random.Random(f"{text}{step}").random() / 10
-
-
-@dataclass
-class History:
-    """The rows that a ledger would hold, and what the searcher answered to every event."""
-
-    trials: dict[int, TrialRow] = field(default_factory=dict)
-    reports: dict[str, dict[int, ReportRow]] = field(default_factory=dict)
-    told: int = 0
-    answers: list[Any] = field(default_factory=list)
-
-    def copy(self) -> History:
-        reports = {trial: dict(rows) for trial, rows in self.reports.items()}
-        return History(dict(self.trials), reports, self.told, list(self.answers))
-
-    def restore(self, searcher: Searcher) -> None:
-        """Through JSON, as the ledger keeps the rows."""
-        rows = [
-            replace(row, attributes=json.loads(json.dumps(row.attributes, allow_nan=False)))
-            for row in self.trials.values()
-        ]
-        random.Random(1).shuffle(rows)
-        searcher.restore(rows, {trial: list(kept.values()) for trial, kept in self.reports.items()})
-
-
-def trial_row(number: int, config: Config, asked_after: int, **values: Any) -> TrialRow:
-    defaults: dict[str, Any] = {
-        "id": f"s/{number}", "search": "s", "kind": "trial", "number": number, "config": config,
-        "state": TrialState.RUNNING, "attempt": 1, "token": "", "derived": None, "seed": 0,
-        "asked_after": asked_after, "told": None, "values": None, "metrics": None, "attributes": None,
-        "device_seconds": 0.0, "reason": None, "traceback": None, "artifacts": None, "workdir": None,
-        "host": None, "device": None, "started_at": 0.0, "finished_at": None, "recorded": 0,
-    }  # fmt: skip
-    return TrialRow(**{**defaults, **values})
-
-
-def plan(seed: int, trials: int, parallel: int = 3) -> list[tuple[str, int]]:
-    """A random but legal order of events: (ask | report | tell, number)."""
-    rng = random.Random(seed)
-    events: list[tuple[str, int]] = []
-    steps: dict[int, int] = {}
-    asked = 0
-    while asked < trials or steps:
-        if asked < trials and len(steps) < parallel and (not steps or rng.random() < 0.5):
-            events.append(("ask", asked))
-            steps[asked] = 0
-            asked += 1
-            continue
-        number = rng.choice(sorted(steps))
-        if steps[number] == STEPS:
-            events.append(("tell", number))
-            del steps[number]
-        else:
-            events.append(("report", number))
-            steps[number] += 1
-    return events
-
-
-def advance(
-    searcher: Searcher,
-    history: History,
-    events: Sequence[tuple[str, int]],
-    metrics: Sequence[Metric] = (LOSS,),
-) -> None:
-    """Play events: a trial that its pruner ends stops reporting; every seventh trial fails.
-
-    A screening ends at its first report, with a score.
-    """
-    for event, number in events:
-        row = history.trials.get(number)
-        if event == "ask":
-            config = searcher.ask(number)
-            history.answers.append(("ask", number, config))
-            if config is not None:
-                history.trials[number] = trial_row(number, config, history.told)
-        elif row is None or ended(history, number):
-            continue
-        elif (evaluator := searcher.evaluator(number)) and number % 7 != 5:
-            score = {f"proxy_{evaluator.options['proxy']}": loss(row.config, STEPS)}
-            close(searcher, history, number, TrialState.PRUNED, None, score)
-        elif event == "report":
-            step = len(history.reports.get(row.id, ())) + 1
-            value = loss(row.config, step)
-            stop = searcher.report(number, step, value)
-            history.reports.setdefault(row.id, {})[step] = ReportRow(row.id, step, value, None, 0.0, 0.0)
-            history.answers.append(("report", number, step, stop))
-            if stop:
-                close(searcher, history, number, TrialState.PRUNED, None)
-        elif number % 7 == 5:
-            close(searcher, history, number, TrialState.FAILED, None)
-        else:
-            values = [loss(row.config, STEPS), float(row.config["width"])]  # type: ignore[arg-type]
-            close(searcher, history, number, TrialState.COMPLETE, values[: len(metrics)])
-
-
-def ended(history: History, number: int) -> bool:
-    return history.trials[number].state is not TrialState.RUNNING
-
-
-def close(
-    searcher: Searcher,
-    history: History,
-    number: int,
-    state: TrialState,
-    values: list[float] | None,
-    metrics: dict[str, float] | None = None,
-) -> None:
-    attributes = searcher.tell(number, state, values, metrics)
-    history.answers.append(("tell", number, state))
-    history.trials[number] = replace(
-        history.trials[number], state=state, values=values, told=history.told, attributes=attributes
-    )
-    history.told += 1
+    """A strategy or pruner with its example options."""
+    kind = "strategies" if name in plugins.names("strategies") else "pruners"
+    return PluginSpec(name, dict(plugins.load(kind, name).example_options))
 
 
 def proposals(strategy: str, seed: int, trials: int = 8) -> list[Config | None]:
     """The first proposals of a sequential search."""
-    searcher = Searcher(SPACE, spec(strategy), PluginSpec("none"), [LOSS], seed)
+    searcher = Searcher.build(SPACE, spec(strategy), PluginSpec("none"), [LOSS], seed)
     history = History()
     events = [(event, number) for number in range(trials) for event in ("ask", "report", "tell")]
     advance(searcher, history, events)

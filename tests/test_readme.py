@@ -89,7 +89,9 @@ def test_the_strategy_searches_and_its_options_are_checked(files: Path) -> None:
     metric = Metric("accuracy", DIRECTIONS["accuracy"])
     configs = []
     for _ in range(2):
-        searcher = Searcher(space, PluginSpec("nearby", {"change": 0.2}), PluginSpec("none"), [metric], 3)
+        searcher = Searcher.build(
+            space, PluginSpec("nearby", {"change": 0.2}), PluginSpec("none"), [metric], 3
+        )
         for number in range(20):
             configs.append(config := searcher.ask(number))
             assert config is not None

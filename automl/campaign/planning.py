@@ -94,4 +94,4 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
 def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
     if arm.strategy_spec is None or arm.space is None:
         return None
-    return Searcher(arm.space, arm.strategy_spec, arm.pruner_spec, resolved.study.task.metrics, seed)
+    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, resolved.study.task.metrics, seed)

@@ -11,13 +11,16 @@ from functools import partial
 from pathlib import Path
 
 from automl import plugins
-from automl.checking import spaces
+from automl.checking import executors, pruners, spaces, strategies
 from automl.checking.frame import Check
 from automl.contracts import Evaluator, Executor, LearnerTraits, Pruner, Strategy, UserError
 from automl.space import Space
 
 CHECKS: dict[str, Callable[[object], Iterator[Check]]] = {
+    "executors": executors.checks,
+    "pruners": pruners.checks,
     "spaces": spaces.checks,
+    "strategies": strategies.checks,
 }
 BASES: dict[str, type] = {
     "evaluators": Evaluator,

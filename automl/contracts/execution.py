@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
 from automl.contracts import basics
 from automl.contracts.messages import Job, Outcome, Report
@@ -33,6 +34,7 @@ class Executor(ABC):
     """Where trials run. A plug-in is a subclass that takes its validated `Options`.
 
     - `Options` (none): the options of the executor; unknown ones are refused.
+    - `example_options` (none): options, as a study file writes them, with which a contract suite builds it.
     - `place_options` (none): names of options that say where trials run but cannot change a result; they do
       not belong to a campaign's identity.
     - `cpus`, `gpus`: what each trial holds.
@@ -40,6 +42,7 @@ class Executor(ABC):
     """
 
     Options: ClassVar[type[basics.Options]] = basics.Options
+    example_options: ClassVar[Mapping[str, Any]] = {}
     place_options: ClassVar[frozenset[str]] = frozenset()
 
     options: basics.Options

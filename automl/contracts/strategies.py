@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from automl.contracts import basics
 from automl.contracts.basics import Metric, PluginSpec
@@ -25,12 +26,15 @@ class Strategy(ABC):
     Class attributes, each with its default:
 
     - `Options` (none): the options of the strategy; unknown ones are refused.
+    - `example_options` (none): options, as a study file writes them, with which a contract suite builds it:
+      such that a few dozen trials reach every phase of the method.
     - `max_objectives` (None): the largest number of metrics that it can search by; None for any.
     - `conditional` (True): it can search a space with conditional parameters.
     - `builder` (None): what the space must build and the arm's evaluator must train.
     """
 
     Options: ClassVar[type[basics.Options]] = basics.Options
+    example_options: ClassVar[Mapping[str, Any]] = {}
     max_objectives: ClassVar[int | None] = None
     conditional: ClassVar[bool] = True
     builder: ClassVar[Builder | None] = None
@@ -61,10 +65,12 @@ class Strategy(ABC):
 class Pruner(ABC):
     """Says when a trial is not worth going on. A plug-in is a subclass that takes its validated `Options`.
 
-    `Options` (none): the options of the pruner; unknown ones are refused.
+    - `Options` (none): the options of the pruner; unknown ones are refused.
+    - `example_options` (none): options, as a study file writes them, with which a contract suite builds it.
     """
 
     Options: ClassVar[type[basics.Options]] = basics.Options
+    example_options: ClassVar[Mapping[str, Any]] = {}
 
     options: basics.Options
 

@@ -47,7 +47,7 @@ class _Simulation:
         context = TrialContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
-            Searcher(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
+            Searcher.build(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
             if replay.strategy is not None
             else None
         )

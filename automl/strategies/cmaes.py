@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -96,6 +97,8 @@ class CMAES(Strategy):
     """
 
     Options = CMAESOptions
+    max_objectives: ClassVar[int | None] = 1
+    example_options: ClassVar[Mapping[str, Any]] = {"population": 4}
 
     options: CMAESOptions
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from optuna.samplers import BaseSampler, GPSampler
 from pydantic import Field
 
@@ -27,6 +30,7 @@ class GP(Strategy):
     """
 
     Options = GPOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
 
     options: GPOptions
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
@@ -85,6 +85,7 @@ class Grid(Strategy):
     """The full factorial design."""
 
     Options = GridOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"points": 3}
 
     options: GridOptions
 

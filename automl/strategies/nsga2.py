@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from optuna.samplers import BaseSampler, NSGAIISampler
 from pydantic import Field
 
@@ -27,6 +30,7 @@ class NSGA2(Strategy):
     """NSGA-II (Deb et al., IEEE TEC 2002) with uniform crossover."""
 
     Options = NSGA2Options
+    example_options: ClassVar[Mapping[str, Any]] = {"population": 4}
 
     options: NSGA2Options
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from optuna.samplers import BaseSampler
 from pydantic import Field, field_validator, model_validator
@@ -102,6 +103,11 @@ class ProxyScreen(Strategy):
     """
 
     Options = ProxyScreenOptions
+    example_options: ClassVar[Mapping[str, Any]] = {
+        "draw": 6,
+        "keep": 2,
+        "then": {"regularized_evolution": {"population": 4}},
+    }
     builder = "network"  # what the evaluator must train
 
     options: ProxyScreenOptions

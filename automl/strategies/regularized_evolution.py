@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from optuna.samplers import BaseSampler
 from pydantic import Field
@@ -56,6 +58,7 @@ class RegularizedEvolution(Strategy):
     """
 
     Options = EvolutionOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"population": 4, "sample": 2}
 
     options: EvolutionOptions
 

@@ -23,7 +23,17 @@ from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial
 
 from automl import plugins
-from automl.contracts import PROXY, Config, Metric, PluginSpec, TrialState, UserError, derive_seed
+from automl.contracts import (
+    PROXY,
+    Config,
+    Metric,
+    PluginSpec,
+    Pruner,
+    Strategy,
+    TrialState,
+    UserError,
+    derive_seed,
+)
 from automl.space import Float, Space
 from automl.strategies.base import FALLBACK, TOLD, distribution
 from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
@@ -51,19 +61,27 @@ class Searcher:
         tell(0, COMPLETE, [0.7]) -> {}  closed; what to keep of it in the ledger besides its row
         ask(1) -> {"lr": 0.3}           depends on the seed, the number and all tells so far
 
-    `ask` takes the next number each time. Raises `UserError` for unknown plug-ins, wrong options,
-    and a strategy that cannot search this space or these metrics.
+    `ask` takes the next number each time. `strategy` and `pruner` belong to this search alone. Raises
+    `UserError` for a strategy that cannot search this space or these metrics.
     """
 
+    @classmethod
+    def build(
+        cls, space: Space, strategy: PluginSpec, pruner: PluginSpec, metrics: list[Metric], seed: int
+    ) -> Searcher:
+        """A searcher of plug-ins by name. Raises `UserError` also for unknown ones and wrong options."""
+        plugins_of_search = plugins.build("strategies", strategy), plugins.build("pruners", pruner)
+        return cls(space, *plugins_of_search, metrics, seed)
+
     def __init__(
-        self, space: Space, strategy: PluginSpec, pruner: PluginSpec, metrics: list[Metric], seed: int
+        self, space: Space, strategy: Strategy, pruner: Pruner, metrics: list[Metric], seed: int
     ) -> None:
         _quieten()
         self._space = space
         self._metrics = metrics
         self._seed = seed
         self._distributions = {name: distribution(item) for name, item in space.parameters.items()}
-        self._strategy = plugins.build("strategies", strategy)
+        self._strategy = strategy
         self._history = History(space, metrics)
         self._storage = InMemoryStorage()
         self._study = optuna.create_study(
@@ -71,7 +89,7 @@ class Searcher:
             storage=self._storage,
             directions=[metric.direction.value for metric in metrics],
             sampler=self._sampler(0, 0),
-            pruner=plugins.build("pruners", pruner).pruner(metrics[0]),
+            pruner=pruner.pruner(metrics[0]),
         )
         self._told = 0
         self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own

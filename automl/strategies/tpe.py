@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from optuna.samplers import BaseSampler, TPESampler
 from pydantic import Field
 
@@ -27,6 +30,7 @@ class TPE(Strategy):
     """TPE (Bergstra et al., NeurIPS 2011), joint and grouped by conditions (Falkner et al., ICML 2018)."""
 
     Options = TPEOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
 
     options: TPEOptions
 

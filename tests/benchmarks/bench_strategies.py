@@ -30,7 +30,7 @@ WINDOW = 100
 def searcher(strategy: str, pruner: str) -> Searcher:
     options = {"points": 40} if strategy == "grid" else {}
     metric = Metric("loss", Direction.MINIMIZE)
-    return Searcher(SPACE, PluginSpec(strategy, options), PluginSpec(pruner), [metric], 0)
+    return Searcher.build(SPACE, PluginSpec(strategy, options), PluginSpec(pruner), [metric], 0)
 
 
 def step(search: Searcher, number: int) -> None:

@@ -43,7 +43,7 @@ class Bench:
     def make(self) -> LiveSearch:
         row = self.ledger.add_search(self.campaign.id, "arm", 0)
         fixed = self.settings.fixed is not None
-        searcher = None if fixed else Searcher(SPACE, PluginSpec("random"), PluginSpec("none"), LOSS, 0)
+        searcher = None if fixed else Searcher.build(SPACE, PluginSpec("random"), PluginSpec("none"), LOSS, 0)
         made = LiveSearch(row, self.settings, self.ledger, searcher)
         trials = self.ledger.trials(search=row.id)
         made.restore(trials, self.ledger.reports(search=row.id), self.campaign.created_at)

@@ -11,15 +11,21 @@ from pathlib import Path
 import histories
 import pytest
 import torch
-from histories import LOSS, SIZE, SPACE, History, advance, plan, proposals, spec
+from histories import LOSS, SIZE, SPACE, proposals, spec
 
 from automl import plugins
-from automl.contracts import Metric, Options, PluginSpec, TrialState, UserError
+from automl.checking import Check, pruners, strategies
+from automl.checking.searches import check_restored
+from automl.contracts import Metric, PluginSpec, UserError
 from automl.strategies.searcher import Searcher
 
 STRATEGIES = plugins.names("strategies")
 PRUNERS = plugins.names("pruners")
 COSTLY = {"gp"}  # a tenth of a second and more a proposal
+CHECKS = [
+    *((name, check) for name in STRATEGIES for check in strategies.checks(plugins.load("strategies", name))),
+    *((name, check) for name in PRUNERS for check in pruners.checks(plugins.load("pruners", name))),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -27,28 +33,9 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def new(
-    strategy: str, pruner: str = "none", metrics: tuple[Metric, ...] = (LOSS,), seed: int = 0
-) -> Searcher:
-    return Searcher(SPACE, spec(strategy), spec(pruner), list(metrics), seed)
-
-
-def check_restore(strategy: str, pruner: str, cuts: int, trials: int, metrics: tuple[Metric, ...]) -> None:
-    """Whatever event the driver dies after, the rebuilt search answers as the uninterrupted one."""
-    events = plan(seed=len(strategy + pruner), trials=trials)
-    searcher, whole, snapshots = new(strategy, pruner, metrics), History(), {}
-    places = {len(events) * (cut + 1) // (cuts + 1) for cut in range(cuts)}
-    for place, event in enumerate(events):
-        if place in places:
-            snapshots[place] = whole.copy()
-        advance(searcher, whole, [event], metrics)
-    assert snapshots
-    for place, history in snapshots.items():
-        rebuilt = new(strategy, pruner, metrics)
-        history.restore(rebuilt)
-        advance(rebuilt, history, events[place:], metrics)
-        assert history.answers == whole.answers, f"cut after {place} events"
-        assert history.trials == whole.trials
+@pytest.mark.parametrize(("name", "check"), CHECKS, ids=lambda value: getattr(value, "name", value))
+def test_plugin(name: str, check: Check) -> None:
+    check.run()
 
 
 def test_all_are_found() -> None:
@@ -66,44 +53,37 @@ def test_all_are_found() -> None:
     assert {"none", "median", "asha", "hyperband", "wilcoxon"} <= set(PRUNERS)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_restored_search_goes_on_as_the_uninterrupted_one(strategy: str) -> None:
-    check_restore(strategy, "median", cuts=4, trials=14 if strategy in COSTLY else 40, metrics=(LOSS,))
+def restored(strategy: str, pruner: str, trials: int, cuts: int, *metrics: Metric) -> None:
+    def make() -> Searcher:
+        return Searcher.build(SPACE, spec(strategy), spec(pruner), list(metrics), 0)
+
+    check_restored(make, trials, metrics, cuts)
+
+
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name not in COSTLY])
+def test_a_pruned_search_goes_on_as_the_uninterrupted_one(strategy: str) -> None:
+    restored(strategy, "median", 40, 4, LOSS)
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
-@pytest.mark.parametrize("strategy", ["random", "tpe"])
-def test_restored_pruner_goes_on_as_the_uninterrupted_one(strategy: str, pruner: str) -> None:
-    check_restore(strategy, pruner, cuts=6, trials=30, metrics=(LOSS,))
+def test_a_pruner_goes_on_with_any_strategy(pruner: str) -> None:
+    restored("tpe", pruner, 30, 6, LOSS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pruner", PRUNERS)
 @pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name not in COSTLY])
 def test_restored_at_many_points(strategy: str, pruner: str) -> None:
-    check_restore(strategy, pruner, cuts=12, trials=20, metrics=(LOSS,))
+    restored(strategy, pruner, 20, 12, LOSS)
 
 
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "cmaes"])
-def test_restored_multi_objective_search(strategy: str) -> None:
-    check_restore(strategy, "none", cuts=3, trials=7 if strategy in COSTLY else 24, metrics=(LOSS, SIZE))
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_same_seed_same_search_other_seed_other_search(strategy: str) -> None:
-    first = proposals(strategy, 0)
-    assert proposals(strategy, 0) == first
-    assert proposals(strategy, 1) != first
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_proposals_are_valid_and_plain(strategy: str) -> None:
-    for config in proposals(strategy, 2):
-        assert config is not None
-        SPACE.check(config)
-        assert json.loads(json.dumps(config)) == config
-        kinds = {type(value) for value in config.values()}
-        assert kinds <= {int, float, str, bool, type(None)}
+def test_strategies_say_how_many_metrics_they_take() -> None:
+    for name in STRATEGIES:
+        most = plugins.load("strategies", name).max_objectives
+        if most is not None:
+            metrics = [LOSS, SIZE, Metric("flops", SIZE.direction)][: most + 1]
+            with pytest.raises(UserError, match="metric"):
+                Searcher.build(SPACE, spec(name), PluginSpec("none"), metrics, 0)
 
 
 def test_other_process_same_search() -> None:
@@ -116,39 +96,11 @@ def test_other_process_same_search() -> None:
     assert json.loads(done.stdout) == {name: proposals(name, 3) for name in STRATEGIES}
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_attributes_are_small_plain_json(strategy: str) -> None:
-    searcher, history = new(strategy), History()
-    advance(searcher, history, plan(0, 9))
-    for row in history.trials.values():
-        text = json.dumps(row.attributes, allow_nan=False)
-        assert len(text) < 1000, text
-        assert "80049" not in text  # the hex of a pickle's first bytes
-
-
 @pytest.mark.parametrize(
     ("kind", "name"), [*(("strategies", n) for n in STRATEGIES), *(("pruners", n) for n in PRUNERS)]
 )
-def test_options_have_defaults_limits_and_a_docstring(kind: str, name: str) -> None:
+def test_our_options_have_defaults_and_limits(kind: str, name: str) -> None:
     plugin = plugins.load(kind, name)
-    assert issubclass(plugin.Options, Options)
-    assert plugin.Options.__doc__ and plugin.__doc__
-    assert plugins.summaries(kind)[name]
     plugin(plugin.Options())
-    wrong = PluginSpec(name, {"no_such_option": 1})
-    strategy, pruner = (wrong, PluginSpec("none")) if kind == "strategies" else (PluginSpec("random"), wrong)
-    with pytest.raises(UserError, match="no_such_option"):
-        Searcher(SPACE, strategy, pruner, [LOSS], 0)
     for option, field in plugin.Options.model_fields.items():
         assert field.metadata or "bool" in str(field.annotation) or "Literal" in str(field.annotation), option
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_values_that_are_not_finite_are_failures(strategy: str) -> None:
-    searcher = new(strategy)
-    for number, value in enumerate([float("nan"), float("inf"), float("-inf")]):
-        assert searcher.ask(number) is not None
-        assert searcher.report(number, 1, value) is False
-        searcher.tell(number, TrialState.COMPLETE, [value])
-    assert searcher.ask(3) is not None
-    assert [trial.state.name for trial in searcher._study.trials[:3]] == ["FAIL"] * 3

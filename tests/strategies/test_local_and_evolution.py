@@ -25,7 +25,7 @@ def height(config: Config) -> float:
 def searcher(
     strategy: str, space: Space = GRID, metrics: tuple[Metric, ...] = (LOSS,), **options: object
 ) -> Searcher:
-    return Searcher(space, PluginSpec(strategy, options), PluginSpec("none"), list(metrics), 0)
+    return Searcher.build(space, PluginSpec(strategy, options), PluginSpec("none"), list(metrics), 0)
 
 
 def play(search: Searcher, trials: int, value: Callable[[Config], float] = height) -> list[Config]:
@@ -191,6 +191,6 @@ def test_better_than_random_search_in_a_valley(strategy: str, options: dict[str,
     """Of 10^4 points 9 are below 2: 100 random ones hit them with p = 0.09, and 5 of 8 searches with 3e-4."""
     found = []
     for seed in range(8):
-        search = Searcher(GRID, PluginSpec(strategy, options), PluginSpec("none"), [LOSS], seed)
+        search = Searcher.build(GRID, PluginSpec(strategy, options), PluginSpec("none"), [LOSS], seed)
         found.append(min(map(height, play(search, 100))))
     assert sorted(found)[4] < 2

@@ -20,7 +20,7 @@ SPACE = Space({name: Int(0, 9) for name in "abc"}, network=lambda *_: None)
 
 def searcher(space: Space = SPACE, **options: Any) -> Searcher:
     given = {"draw": 8, "keep": 3, **options}
-    return Searcher(space, PluginSpec("proxy_screen", given), PluginSpec("none"), [LOSS], 0)
+    return Searcher.build(space, PluginSpec("proxy_screen", given), PluginSpec("none"), [LOSS], 0)
 
 
 def score(config: Config) -> float:

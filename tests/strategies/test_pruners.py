@@ -14,7 +14,7 @@ SPACE = Space({"x": Float(0, 1)})
 
 
 def search(pruner: str, metric: Metric = LOSS, **options: object) -> Searcher:
-    return Searcher(SPACE, PluginSpec("random"), PluginSpec(pruner, dict(options)), [metric], 0)
+    return Searcher.build(SPACE, PluginSpec("random"), PluginSpec(pruner, dict(options)), [metric], 0)
 
 
 def run(searcher: Searcher, number: int, values: list[float]) -> int | None:

@@ -33,7 +33,7 @@ SPACE = Space(
 
 @cache
 def draws() -> tuple[dict[str, Any], ...]:
-    searcher = Searcher(SPACE, PluginSpec("random"), PluginSpec("none"), [LOSS], 0)
+    searcher = Searcher.build(SPACE, PluginSpec("random"), PluginSpec("none"), [LOSS], 0)
     found = []
     for number in range(N):
         found.append(searcher.ask(number))

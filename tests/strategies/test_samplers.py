@@ -45,7 +45,7 @@ def sphere(config: Config) -> float:
 
 
 def best(strategy: str, seed: int, trials: int) -> float:
-    searcher = Searcher(SPHERE, PluginSpec(strategy), PluginSpec("none"), [LOSS], seed)
+    searcher = Searcher.build(SPHERE, PluginSpec(strategy), PluginSpec("none"), [LOSS], seed)
     values = []
     for number in range(trials):
         config = searcher.ask(number)
@@ -70,7 +70,7 @@ def test_gp_beats_random_on_a_bowl() -> None:
 
 def test_cmaes_replays_the_optimizer_that_tells_would_give() -> None:
     """After any number of trials the replayed optimizer equals one told generation by generation."""
-    one = Searcher(SPHERE, PluginSpec("cmaes"), PluginSpec("none"), [LOSS], 1)
+    one = Searcher.build(SPHERE, PluginSpec("cmaes"), PluginSpec("none"), [LOSS], 1)
     for number in range(40):
         config = one.ask(number)
         assert config is not None
@@ -86,7 +86,7 @@ def test_cmaes_replays_the_optimizer_that_tells_would_give() -> None:
 
 
 def test_cmaes_learns_from_the_first_of_a_generation_to_complete() -> None:
-    searcher = Searcher(
+    searcher = Searcher.build(
         SPHERE, PluginSpec("cmaes", {"population": 4, "startup": 0}), PluginSpec("none"), [LOSS], 0
     )
     configs = [searcher.ask(number) for number in range(6)]
@@ -104,7 +104,7 @@ def test_cmaes_learns_from_the_first_of_a_generation_to_complete() -> None:
 def test_the_sequence_fills_the_space_evenly() -> None:
     """Scrambled Sobol: the first 64 points have exactly 8 in each eighth of every dimension."""
     space = Space({"x": Float(0, 1), "y": Float(0, 1)})
-    searcher = Searcher(space, PluginSpec("quasi_random"), PluginSpec("none"), [LOSS], 0)
+    searcher = Searcher.build(space, PluginSpec("quasi_random"), PluginSpec("none"), [LOSS], 0)
     configs = [searcher.ask(number) or {} for number in range(64)]
     for name in ("x", "y"):
         eighths = sorted(int(float(config[name]) * 8) for config in configs)  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def test_the_sequence_fills_the_space_evenly() -> None:
 @pytest.mark.parametrize("strategy", ["nsga2", "tpe"])
 def test_several_metrics_spread_over_the_front(strategy: str) -> None:
     space = Space({name: Float(-2, 4) for name in ("x", "y", "z")})
-    searcher = Searcher(
+    searcher = Searcher.build(
         space,
         PluginSpec(strategy, {"population": 20} if strategy == "nsga2" else {}),
         PluginSpec("none"),
@@ -162,7 +162,7 @@ def test_nothing_is_ever_unpickled(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("pickle.loads was called")
 
     monkeypatch.setattr(pickle, "loads", refuse)
-    searcher = Searcher(
+    searcher = Searcher.build(
         SPACE, PluginSpec("cmaes", {"population": 4}), PluginSpec("none"), [Metric("m", LOSS.direction)], 0
     )
     for number in range(30):

@@ -19,7 +19,7 @@ NONE = PluginSpec("none")
 
 
 def search(space: Space, strategy: str = "random", pruner: PluginSpec = NONE, seed: int = 0) -> Searcher:
-    return Searcher(space, spec(strategy), pruner, [LOSS], seed)
+    return Searcher.build(space, spec(strategy), pruner, [LOSS], seed)
 
 
 def test_the_first_row_is_asked_again_while_it_runs() -> None:
@@ -112,24 +112,24 @@ def test_a_grid_that_is_too_large_or_empty_is_refused() -> None:
 
 def test_cmaes_refuses_what_it_cannot_search() -> None:
     with pytest.raises(UserError, match="one metric"):
-        Searcher(SPACE, PluginSpec("cmaes"), NONE, [LOSS, SIZE], 0)
+        Searcher.build(SPACE, PluginSpec("cmaes"), NONE, [LOSS, SIZE], 0)
     with pytest.raises(UserError, match="Float or Int"):
-        Searcher(Space({"m": Choice([1, 2])}), PluginSpec("cmaes"), NONE, [LOSS], 0)
+        Searcher.build(Space({"m": Choice([1, 2])}), PluginSpec("cmaes"), NONE, [LOSS], 0)
 
 
 def test_unknown_plugins_and_wrong_options_are_named() -> None:
     with pytest.raises(UserError, match="did you mean 'random'"):
-        Searcher(SPACE, PluginSpec("randon"), NONE, [LOSS], 0)
+        Searcher.build(SPACE, PluginSpec("randon"), NONE, [LOSS], 0)
     with pytest.raises(
         UserError, match=r"'tpe' must be valid: startup: .*greater than or equal to 0, but got -1"
     ):
-        Searcher(SPACE, PluginSpec("tpe", {"startup": -1}), NONE, [LOSS], 0)
+        Searcher.build(SPACE, PluginSpec("tpe", {"startup": -1}), NONE, [LOSS], 0)
     with pytest.raises(UserError, match=r"pruner 'asha'.*reduction"):
-        Searcher(SPACE, PluginSpec("random"), PluginSpec("asha", {"reduction": 1}), [LOSS], 0)
+        Searcher.build(SPACE, PluginSpec("random"), PluginSpec("asha", {"reduction": 1}), [LOSS], 0)
 
 
 def test_several_metrics_are_never_pruned() -> None:
-    searcher = Searcher(SPACE, PluginSpec("random"), PluginSpec("asha"), [LOSS, SIZE], 0)
+    searcher = Searcher.build(SPACE, PluginSpec("random"), PluginSpec("asha"), [LOSS, SIZE], 0)
     for number in range(4):
         searcher.ask(number)
         assert not searcher.report(number, 1, float(number))
@@ -166,11 +166,11 @@ def test_random_orders_of_events_restore(seed: int, parallel: int, share: float)
     """Any legal interleaving, cut anywhere."""
     events = plan(seed, 12, parallel)
     place = int(share * len(events))
-    searcher, whole = Searcher(SPACE, spec("nsga2"), spec("asha"), [LOSS], seed), History()
+    searcher, whole = Searcher.build(SPACE, spec("nsga2"), spec("asha"), [LOSS], seed), History()
     advance(searcher, whole, events[:place])
     part = whole.copy()
     advance(searcher, whole, events[place:])
-    rebuilt = Searcher(SPACE, spec("nsga2"), spec("asha"), [LOSS], seed)
+    rebuilt = Searcher.build(SPACE, spec("nsga2"), spec("asha"), [LOSS], seed)
     part.restore(rebuilt)
     advance(rebuilt, part, events[place:])
     assert part.answers == whole.answers
@@ -197,7 +197,7 @@ def test_values_survive_the_way_to_optuna_and_back(seed: int, other: int) -> Non
 
 def test_metrics_keep_their_direction() -> None:
     best = Metric("accuracy", SIZE.direction.MAXIMIZE)
-    searcher = Searcher(SPACE, PluginSpec("random"), PluginSpec("median", {"startup": 1}), [best], 0)
+    searcher = Searcher.build(SPACE, PluginSpec("random"), PluginSpec("median", {"startup": 1}), [best], 0)
     searcher.ask(0)
     searcher.report(0, 1, 0.5)
     searcher.tell(0, TrialState.COMPLETE, [0.5])

@@ -120,7 +120,7 @@ def test_a_search_on_accuracy_and_resources(tmp_path, strategy):
     """Real trainings: what is proposed after them fits, and no front is left by what dominates it."""
     metrics = [Metric(name, DIRECTIONS[name]) for name in ("accuracy", "parameters", "flops", "latency")]
     options = {"population": 3} if strategy == "regularized_evolution" else {}
-    search = Searcher(CELL, PluginSpec(strategy, options), PluginSpec("none"), metrics, 0)
+    search = Searcher.build(CELL, PluginSpec(strategy, options), PluginSpec("none"), metrics, 0)
     evaluator = Network(NetworkOptions(epochs=1, channels=2, proxies=[]))
     for number in range(6):
         config = search.ask(number)

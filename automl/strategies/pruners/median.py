@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from optuna.pruners import BasePruner, PercentilePruner
 from pydantic import Field
 
@@ -26,6 +29,7 @@ class Median(Pruner):
     """The median stopping rule of Google Vizier (Golovin et al., KDD 2017)."""
 
     Options = MedianOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"startup": 2}
 
     options: MedianOptions
 

@@ -1,0 +1,206 @@
+"""Checks of executors: every job is run to its end, alone, and the campaign hears of it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from automl.checking import objectives
+from automl.checking.frame import Check
+from automl.checking.options import check_options
+from automl.contracts import Executor, Job, Outcome, PluginSpec, Report, TrialState
+
+DEADLINE = 0.5  # seconds of a trial that hangs
+LARGEST_STEP = 1000
+
+
+def checks(plugin: object) -> Iterator[Check]:
+    """The checks of an executor."""
+    yield Check("it is a class that extends Executor", partial(_check_class, plugin))
+    if not (isinstance(plugin, type) and issubclass(plugin, Executor)):
+        return
+    yield Check("options are described, frozen, and unknown ones refused", partial(check_options, plugin))
+    rules: dict[str, Callable[[type[Executor]], None]] = {
+        "it says what a trial holds, and how many run at once": _check_resources,
+        "every job is run to its end and its reports arrive": _check_all_run,
+        "a job that fails fails alone, with its reason": _check_failures,
+        "a reason given to a report ends the trial": _check_pruning,
+        "a trial ends at its deadline": _check_deadline,
+        "an error of the campaign ends the run": _check_source_errors,
+        "it can be closed twice, and another one started after it": _check_closing,
+    }
+    for name, rule in rules.items():
+        yield Check(name, partial(rule, plugin))
+
+
+class QueueSource:
+    """Hands out jobs in order and notes what it is told; `stop_at[trial]` ends a trial at that step."""
+
+    def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:
+        self.waiting = list(jobs)
+        self.stop_at = stop_at or {}
+        self.open: dict[str, Job] = {}
+        self.reports: dict[str, list[Report]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.lost_jobs: dict[str, str] = {}
+        self.most_open = 0
+
+    def next_job(self) -> Job | None:
+        """The next job."""
+        if not self.waiting:
+            return None
+        job = self.waiting.pop(0)
+        self.open[job.trial] = job
+        self.most_open = max(self.most_open, len(self.open))
+        return job
+
+    @property
+    def finished(self) -> bool:
+        """No job is open and none will come."""
+        return not self.waiting and not self.open
+
+    def report(self, trial: str, token: str, report: Report) -> str | None:
+        """Note a report."""
+        self.reports.setdefault(trial, []).append(report)
+        return "pruned" if report.step >= self.stop_at.get(trial, LARGEST_STEP) else None
+
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        """Note the end of a job."""
+        assert trial not in self.outcomes, f"a trial must end once, but {trial} ended twice"
+        assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
+        self.outcomes[trial] = outcome
+
+    def lost(self, trial: str, token: str, reason: str) -> None:
+        """Note a lost job."""
+        self.open.pop(trial)
+        self.lost_jobs[trial] = reason
+
+
+def job(objective: Callable[..., object], workdir: str, number: int = 0, deadline: float = 60.0) -> Job:
+    """A job that calls one of `automl.checking.objectives`."""
+    function = PluginSpec("function", {"call": f"{objective.__module__}:{objective.__name__}"})
+    name = f"{objective.__name__}-{number}"
+    return Job(
+        trial=name,
+        token=f"token-{name}",
+        attempt=1,
+        space={"name": f"{objectives.__name__}:SPACE"},
+        task={"dataset": None},
+        metrics=[{"name": "loss", "direction": "minimize"}],
+        evaluator=function,
+        protocol=function,
+        config={"x": float(number)},
+        seed=number,
+        workdir=str(Path(workdir) / name),
+        devices=1.0,
+        cpus=1.0,
+        gpus=0.0,
+        remaining=None,
+        deadline=deadline,
+    )
+
+
+@contextlib.contextmanager
+def _started(plugin: type[Executor]) -> Iterator[tuple[Executor, str]]:
+    """A checked executor, and an empty folder."""
+    executor = plugin(plugin.Options(**plugin.example_options))
+    with tempfile.TemporaryDirectory(prefix="automl-check-") as folder:
+        try:
+            executor.check()
+            yield executor, folder
+        finally:
+            executor.close()
+
+
+def _check_class(plugin: object) -> None:
+    assert isinstance(plugin, type) and issubclass(plugin, Executor), (
+        f"PLUGIN of an executor must be a class that extends automl.contracts.Executor, but is {plugin!r}; "
+        "extend it"
+    )
+
+
+def _check_resources(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, _):
+        at_once, held = executor.trials_at_once, (executor.cpus, executor.gpus)
+        assert at_once >= 1, f"trials_at_once must be at least 1, but is {at_once}"
+        assert executor.devices > 0, f"a trial must hold a device, but holds cpus, gpus = {held}"
+
+
+def _check_all_run(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        source = QueueSource([job(objectives.good, folder, number) for number in range(5)])
+        executor.run(source)
+    assert set(source.outcomes) == {f"good-{number}" for number in range(5)}, (
+        f"every job must end, but ended are {sorted(source.outcomes)}; lost: {source.lost_jobs}"
+    )
+    for number in range(5):
+        outcome, reports = source.outcomes[f"good-{number}"], source.reports[f"good-{number}"]
+        assert outcome.state is TrialState.COMPLETE, f"a good job must be complete, but: {outcome.reason}"
+        assert outcome.values == [2.0 * number], f"values must be [{2.0 * number}], but are {outcome.values}"
+        steps = [(report.step, report.value) for report in reports]
+        assert steps == [(step, number + step) for step in (1, 2, 3)], f"reports must arrive, but got {steps}"
+        costs = [*(report.device_seconds for report in reports), outcome.device_seconds]
+        assert costs == sorted(costs) and costs[0] >= 0, f"costs must not fall, but are {costs}"
+    assert source.most_open <= executor.trials_at_once, (
+        f"at most trials_at_once={executor.trials_at_once} may be open, but {source.most_open} were"
+    )
+
+
+def _check_failures(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        endings = [objectives.raises, objectives.exits, objectives.not_a_number]
+        source = QueueSource([*(job(ending, folder) for ending in endings), job(objectives.good, folder)])
+        executor.run(source)
+    for name, words in (("raises", "no such luck"), ("exits", "sys.exit(3)"), ("not_a_number", "finite")):
+        outcome = source.outcomes[f"{name}-0"]
+        assert outcome.state is TrialState.FAILED, f"{name} must fail, but is {outcome.state}"
+        assert words in outcome.reason, f"the reason must hold {words!r}, but is {outcome.reason!r}"
+    good = source.outcomes["good-0"]
+    assert good.state is TrialState.COMPLETE, f"the job beside them must be complete, but: {good.reason}"
+
+
+def _check_pruning(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        source = QueueSource([job(objectives.swallows, folder)], stop_at={"swallows-0": 2})
+        executor.run(source)
+    outcome, steps = source.outcomes["swallows-0"], len(source.reports["swallows-0"])
+    ended = (outcome.state, outcome.reason, steps)
+    assert ended == (TrialState.PRUNED, "pruned", 2), f"must end as pruned at report 2, but: {ended}"
+
+
+def _check_deadline(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        late = job(objectives.hangs, folder, deadline=DEADLINE)
+        source = QueueSource([late, job(objectives.good, folder)])
+        executor.run(source)
+    outcome = source.outcomes["hangs-0"]
+    assert outcome.state is TrialState.FAILED and outcome.reason.startswith("deadline"), (
+        f"a job past its deadline must fail with `deadline: …`, but: {outcome.state}, {outcome.reason!r}"
+    )
+    assert source.outcomes["good-0"].state is TrialState.COMPLETE, "the next job must run, but does not"
+
+
+class _Broken(QueueSource):
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        raise ArithmeticError("the ledger is gone")
+
+
+def _check_source_errors(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        try:
+            executor.run(_Broken([job(objectives.good, folder)]))
+        except ArithmeticError:
+            return
+    raise AssertionError("an error that the campaign raises must leave run(), but it does not")
+
+
+def _check_closing(plugin: type[Executor]) -> None:
+    plugin(plugin.Options(**plugin.example_options)).close()
+    for _ in range(2):
+        with _started(plugin) as (executor, folder):
+            executor.run(source := QueueSource([job(objectives.good, folder)]))
+            executor.close()
+        assert "good-0" in source.outcomes, "an executor made after another was closed must run jobs"

@@ -1,0 +1,50 @@
+"""Objectives with different ends, which workers import while an executor is checked."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+import time
+
+from automl.contracts import Config, Context
+from automl.space import Float, Space
+
+SPACE = Space({"x": Float(-10.0, 10.0)})
+
+
+def good(config: Config, context: Context) -> float:
+    """Reports three values and returns twice its parameter."""
+    x = float(str(config["x"]))
+    for step in range(1, 4):
+        context.report(step, x + step)
+    return 2 * x
+
+
+def raises(config: Config, context: Context) -> float:
+    """Raises."""
+    raise ZeroDivisionError("no such luck")
+
+
+def exits(config: Config, context: Context) -> float:
+    """Ends its process, or tries to."""
+    sys.exit(3)
+
+
+def not_a_number(config: Config, context: Context) -> float:
+    """Returns no finite value."""
+    return math.nan
+
+
+def swallows(config: Config, context: Context) -> float:
+    """Has a broad `except`, and must still end when it is pruned."""
+    for step in range(1, 100):
+        with contextlib.suppress(Exception):
+            context.report(step, 1.0)
+    return 1.0
+
+
+def hangs(config: Config, context: Context) -> float:
+    """Never ends, and never reports."""
+    while True:
+        time.sleep(0.05)

@@ -1,0 +1,91 @@
+"""Checks of strategies: valid proposals that depend on seed and history alone, also after a killed driver."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from automl.checking.frame import Check
+from automl.checking.options import check_options
+from automl.checking.searches import LOSS, SIZE, SPACE, Rows, advance, check_restored, plan
+from automl.contracts import Config, Metric, PluginSpec, Strategy, TrialState
+from automl.plugins import build
+from automl.strategies.searcher import Searcher
+
+TRIALS = 24  # of a simulated search
+LARGEST = 1000  # characters of the attributes of a trial
+
+
+def checks(plugin: object) -> Iterator[Check]:
+    """The checks of a strategy."""
+    yield Check("it is a class that extends Strategy", partial(_check_class, plugin))
+    if not (isinstance(plugin, type) and issubclass(plugin, Strategy)):
+        return
+    yield Check("options are described, frozen, and unknown ones refused", partial(check_options, plugin))
+    yield Check("proposals are valid configurations and plain JSON", partial(_check_proposals, plugin))
+    yield Check("the same seed gives the same search, another seed another", partial(_check_seeds, plugin))
+    yield Check("a restored search goes on as the uninterrupted one", partial(check_restore, plugin, (LOSS,)))
+    yield Check("what it keeps with a trial is small plain JSON", partial(_check_attributes, plugin))
+    yield Check("values that are not finite count as failures", partial(_check_not_finite, plugin))
+    if plugin.max_objectives != 1:
+        rule = "a search by two metrics is restored alike"
+        yield Check(rule, partial(check_restore, plugin, (LOSS, SIZE)))
+
+
+def _check_class(plugin: object) -> None:
+    assert isinstance(plugin, type) and issubclass(plugin, Strategy), (
+        f"PLUGIN of a strategy must be a class that extends automl.contracts.Strategy, but is {plugin!r}; "
+        "extend it"
+    )
+
+
+def new_searcher(plugin: type[Strategy], metrics: tuple[Metric, ...] = (LOSS,), seed: int = 0) -> Searcher:
+    """A search of the simulation's space by the strategy with its example options, without pruning."""
+    strategy = plugin(plugin.Options(**plugin.example_options))
+    return Searcher(SPACE, strategy, build("pruners", PluginSpec("none")), list(metrics), seed)
+
+
+def check_restore(plugin: type[Strategy], metrics: tuple[Metric, ...], trials: int = TRIALS) -> None:
+    """Whatever event the driver dies after, the rebuilt search proposes as the uninterrupted one."""
+    check_restored(lambda: new_searcher(plugin, metrics), trials, metrics)
+
+
+def _proposals(plugin: type[Strategy], seed: int, trials: int = 8) -> list[Config]:
+    rows = Rows()
+    events = [(event, number) for number in range(trials) for event in ("ask", "report", "tell")]
+    advance(new_searcher(plugin, seed=seed), rows, events)
+    return [answer[2] for answer in rows.answers if answer[0] == "ask" and answer[2] is not None]
+
+
+def _check_proposals(plugin: type[Strategy]) -> None:
+    proposals = _proposals(plugin, 2)
+    assert proposals, "a strategy must propose something, but its first proposal is None"
+    for config in proposals:
+        SPACE.check(config)
+        assert json.loads(json.dumps(config)) == config, f"must be plain JSON, but {config} is not"
+
+
+def _check_seeds(plugin: type[Strategy]) -> None:
+    first, again, other = (_proposals(plugin, seed) for seed in (0, 0, 1))
+    assert first == again, (
+        f"the same seed must propose the same, but does not: {first} and {again}; draw from `seed` alone"
+    )
+    assert first != other, f"another seed must propose something else, but both propose {first}"
+
+
+def _check_attributes(plugin: type[Strategy]) -> None:
+    searcher, rows = new_searcher(plugin), Rows()
+    advance(searcher, rows, plan(0, 9))
+    for row in rows.trials.values():
+        text = json.dumps(row.attributes, allow_nan=False)
+        assert len(text) < LARGEST, f"attributes must be under {LARGEST} characters, but are {text}"
+
+
+def _check_not_finite(plugin: type[Strategy]) -> None:
+    searcher = new_searcher(plugin)
+    for number, value in enumerate([math.nan, math.inf, -math.inf]):
+        assert searcher.ask(number) is not None, "a strategy must go on after failures, but has ended"
+        searcher.tell(number, TrialState.COMPLETE, [value])
+    assert searcher.ask(3) is not None, "a strategy must go on after failures, but has ended"
