@@ -17,7 +17,7 @@ from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.progress import Progress
 from automl.recorder import Recorder
-from automl.report import cell_picture, collect, health_pictures, html
+from automl.report import cell_picture, collect, course_pictures, html
 
 
 def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: Progress) -> str:
@@ -90,21 +90,21 @@ def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Se
     """The report, winners' checkpoints and cells, and the courses of one-shot searches go to MLflow."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
-    data = collect(ledger, campaign)
-    path.write_text(html(data), encoding="utf-8")
+    report = collect(ledger, campaign)
+    path.write_text(html(report), encoding="utf-8")
     recorder.attach(campaign, path, path.name)
-    courses = {entry["trial"].rpartition("/")[0]: entry for entry in data["health"]}
+    courses = {entry.trial.rpartition("/")[0]: entry.course for entry in report.collapse}
     for search in searches:
         if search.best is not None and search.best.workdir is not None:
             _attach_winner(recorder, search, search.best, search.best.workdir)
             if search.row.id in courses:
-                for name, picture in health_pictures(courses[search.row.id]).items():
+                for name, picture in course_pictures(courses[search.row.id]).items():
                     _attach_picture(recorder, search, name, picture)
 
 
 def _attach_winner(recorder: Recorder, search: Search, winner: Incumbent, workdir: Path) -> None:
     recorder.attach(search.row.id, workdir / "checkpoints", "checkpoint")
-    picture = cell_picture(search.settings.space, winner.trained)
+    picture = cell_picture(winner.trained, search.settings.space.get("name", "cell"))
     if picture is not None:
         _attach_picture(recorder, search, "cell", picture)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -99,14 +99,15 @@ def report(
     if html is None:
         _show_report(name, as_json)
         return
+    # the report's libraries take a while to import
     from automl.report import collect
     from automl.report import html as page
 
     with only_json(as_json), open_ledger() as (_, ledger):
-        data = collect(ledger, find_campaign(ledger, name).id)
-        _write(html, page(data))
+        collected = collect(ledger, find_campaign(ledger, name).id)
+        _write(html, page(collected))
     if as_json:
-        emit(data)
+        emit(collected.to_json())
     else:
         say(f"wrote {html}")
 
@@ -144,16 +145,17 @@ def audit(
 
 
 def _show_report(name: str, as_json: bool) -> None:
+    # the report's libraries take a while to import
     from automl.report import collect, terminal
 
     with only_json(as_json), open_ledger() as (_, ledger):
-        data: dict[str, Any] = collect(ledger, find_campaign(ledger, name).id)
+        collected = collect(ledger, find_campaign(ledger, name).id)
     if as_json:
-        emit(data)
+        emit(collected.to_json())
         return
     from rich.console import Console
 
-    Console().print(terminal(data))
+    Console().print(terminal(collected))
 
 
 def _forecast(study: Study, cost: Forecast) -> list[str]:

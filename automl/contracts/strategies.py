@@ -65,12 +65,16 @@ class Strategy(ABC):
 class Pruner(ABC):
     """Says when a trial is not worth going on. A plug-in is a subclass that takes its validated `Options`.
 
+    Class attributes, each with its default:
+
     - `Options` (none): the options of the pruner; unknown ones are refused.
     - `example_options` (none): options, as a study file writes them, with which a contract suite builds it.
+    - `prunes` (True): it may end trials early.
     """
 
     Options: ClassVar[type[basics.Options]] = basics.Options
     example_options: ClassVar[Mapping[str, Any]] = {}
+    prunes: ClassVar[bool] = True
 
     options: basics.Options
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ from automl.contracts import Direction, PluginSpec, UserError
 from automl.data import load_task
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.provenance import mask
-from automl.report import collect
-from automl.report.comparison import BASELINE
+from automl.report import CampaignReport, collect
+from automl.report.searches import Best, SearchReport
+from automl.report.verdicts import BASELINE
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
 
 BY_FRESH = "best mean on validation data over fresh-seed retrainings, among all searches"
 BY_VALIDATION = "best value on validation data, among all searches"
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The winning search with its best trial, and the rule by which it was chosen."""
+
+    arm: str
+    search: SearchReport
+    best: Best
+    rule: str
 
 
 def export_config(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | None = None) -> Winner:
@@ -38,46 +50,51 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
     """
     report = collect(ledger, campaign_id)
     row = ledger.campaign(campaign_id)
-    if row is None or report["status"] != "finished":
+    if row is None or report.status != "finished":
         raise UserError(
-            f"a campaign must be finished to be exported, but {campaign_id} is {report['status']}; "
+            f"a campaign must be finished to be exported, but {campaign_id} is {report.status}; "
             "run its study again to continue it"
         )
     study = Study.from_json(row.spec)
-    chosen, search, rule = _choose(report, arm)
+    choice = _choose(report, arm)
     return Winner(
         version=1,
         name=study.name,
         task=study.task,
-        space=_space(study, chosen),
-        config=search["best"]["config"],
-        genotype=search["best"]["derived"],
-        training=_recipe(study, chosen, one_shot=search["best"]["derived"] is not None),
+        space=_space(study, choice.arm),
+        config=choice.best.config,
+        genotype=choice.best.derived,
+        training=_recipe(study, choice.arm, one_shot=choice.best.derived is not None),
         import_path=[study.source],
-        certificate=_certificate(report, row, (chosen, search, rule)),
+        certificate=_certificate(report, row, choice),
         provenance=mask(row.provenance),
     ).sealed()
 
 
-def _choose(report: Mapping[str, Any], arm: str | None) -> tuple[str, dict[str, Any], str]:
-    """Arm, search and the rule by which they were chosen."""
-    arms = report["arms"]
-    if arm is not None and arm not in arms:
-        raise UserError(plugins.unknown("arm", arm, list(arms)))
-    found = [(name, search) for name in ([arm] if arm else arms) for search in arms[name] if search["best"]]
-    if not found:
+def _choose(report: CampaignReport, arm: str | None) -> _Choice:
+    """The search that won, of all arms or of one."""
+    if arm is not None and arm not in report.arms:
+        raise UserError(plugins.unknown("arm", arm, list(report.arms)))
+    rule = BY_VALIDATION
+    candidates = [
+        _Choice(name, search, search.best, rule)
+        for name in ([arm] if arm else report.arms)
+        for search in report.arms[name].searches
+        if search.best
+    ]
+    if not candidates:
         raise UserError(
-            f"a winner must have a complete trial, but {arm or report['campaign']} has none; "
-            f"see why: automl report {report['study']}"
+            f"a winner must have a complete trial, but {arm or report.campaign} has none; "
+            f"see why: automl report {report.study}"
         )
-    fresh = [(name, search) for name, search in found if search["fresh"]]
-    sign = 1 if Direction(report["direction"]) is Direction.MAXIMIZE else -1
-    if fresh:
-        name, search = max(fresh, key=lambda pair: sign * fmean(pair[1]["fresh"]))
+    sign = 1 if report.metric.direction is Direction.MAXIMIZE else -1
+    retrained = [choice for choice in candidates if choice.search.fresh]
+    if retrained:
+        rule = BY_FRESH
+        winner = max(retrained, key=lambda choice: sign * fmean(choice.search.fresh))
     else:
-        name, search = max(found, key=lambda pair: sign * pair[1]["best"]["value"])
-    rule = BY_FRESH if fresh else BY_VALIDATION
-    return name, search, rule if arm is None else f"{rule} of the arm that was asked for"
+        winner = max(candidates, key=lambda choice: sign * choice.best.value)
+    return replace(winner, rule=rule if arm is None else f"{rule} of the arm that was asked for")
 
 
 def _space(study: Study, arm: str) -> Any:
@@ -94,50 +111,56 @@ def _recipe(study: Study, arm: str, *, one_shot: bool) -> PluginSpec:
     return PluginSpec(spec.name, options.model_dump(mode="json"))
 
 
-def _certificate(
-    report: Mapping[str, Any], row: CampaignRow, choice: tuple[str, dict[str, Any], str]
-) -> Certificate:
-    arm, search, rule = choice
-    searches = [entry for entries in report["arms"].values() for entry in entries]
-    baseline = _baseline(report, arm)
+def _certificate(report: CampaignReport, row: CampaignRow, choice: _Choice) -> Certificate:
+    search = choice.search
+    searches = [entry for arm in report.arms.values() for entry in arm.searches]
+    baseline = _baseline(report, choice.arm)
     beaten = None if baseline is None or baseline.verdict == "undecided" else baseline.verdict == "better"
-    best = search["best"]
     return Certificate(
         campaign=row.id,
-        arm=arm,
-        seed=search["seed"],
-        trial=best["trial"],
-        selected_by=rule,
-        metric=report["metric"],
-        direction=report["direction"],
-        budget=report["budget"],
+        arm=choice.arm,
+        seed=search.seed,
+        trial=choice.best.trial,
+        selected_by=choice.rule,
+        metric=report.metric.name,
+        direction=report.metric.direction.value,
+        budget=row.spec["budget"],
         device_seconds=Cost(
-            search=search["device_seconds"],
-            retraining=search["final_device_seconds"],
-            all_searches=sum(entry["device_seconds"] for entry in searches),
+            search=search.device_seconds,
+            retraining=search.final_device_seconds,
+            all_searches=sum(entry.device_seconds for entry in searches),
         ),
-        arms=list(report["arms"]),
-        seeds=sorted({entry["seed"] for entry in searches}),
-        values=Values(validation=best["value"], fresh=search["fresh"], test=search["test"]),
+        arms=list(report.arms),
+        seeds=sorted({entry.seed for entry in searches}),
+        values=Values(validation=choice.best.value, fresh=list(search.fresh), test=list(search.test)),
         baseline_beaten=beaten,
         baseline=baseline,
-        test_openings=report["test_openings"],
+        test_openings=report.test_openings,
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
     )
 
 
-def _baseline(report: Mapping[str, Any], arm: str) -> Comparison | None:
+def _baseline(report: CampaignReport, arm: str) -> Comparison | None:
     if arm == BASELINE:
         return Comparison(
             against=BASELINE,
             verdict="is the baseline",
-            compared=report["compared"],
+            compared=report.comparison.compared,
             sentence=f"{BASELINE} search itself found this winner: no other arm's did better on validation.",
         )
-    found = [verdict for verdict in report["verdicts"] if verdict["arm"] == arm]
-    kept = {key: found[0][key] for key in Comparison.model_fields} if found else None
-    return Comparison(**kept) if kept else None
+    for verdict in report.comparison.verdicts:
+        if verdict.arm == arm:
+            return Comparison(
+                against=verdict.against,
+                verdict=verdict.verdict,
+                compared=verdict.compared,
+                difference=verdict.difference,
+                interval=None if verdict.interval is None else list(verdict.interval),
+                p_value=verdict.p_value,
+                sentence=verdict.sentence,
+            )
+    return None
 
 
 def _commit(state: Mapping[str, Any] | None) -> str | None:

@@ -1,20 +1,26 @@
-"""Whether one-shot searches stayed healthy: collapsed or not, by which alarm, when, and what was done."""
+"""Whether one-shot searches collapsed, which alarm rang first, after which epoch, and what was done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from automl.report.charts.embedding import embedded
-from automl.report.charts.pictures import health_pictures
+from pydantic import JsonValue
+
+from automl.report.charts.course import Course, EpochValue
+from automl.report.charts.pictures import course_pictures, embedded
+from automl.report.evaluations import Trials
+from automl.report.markup import Column, note, number, table
+from automl.report.plain import finite
+from automl.report.records import Records
+from automl.report.settings import StudySettings, option
 from automl.report.wording import plural
 
 if TYPE_CHECKING:
-    from automl.ledger.ledger import Ledger
     from automl.ledger.rows import ReportRow, SearchRow, TrialRow
 
-EVALUATOR: Final = "supernet"
 PICTURES: Final = 12  # searches whose figures are in the page
 POINTS: Final = 40  # epochs of the strengths that are kept
 CURVES: Final = (
@@ -31,174 +37,203 @@ CAPTIONS: Final = {
     "course": "Course of the search",
     "strengths": "Strengths of the operations on each edge",
 }
+TITLE: Final = "Did the one-shot searches stay healthy?"
 ABOUT: Final = (
     "A search counts as collapsed when the largest eigenvalue of the validation loss's Hessian with respect "
     "to alpha grows too much, or when too many derived operations are skip connections. Gap: accuracy of the "
     "supernet minus that of its discretised path, with shared weights. Tau: Kendall's, between supernet and "
     "stand-alone scores of random networks."
 )
+Action: TypeAlias = Literal["rollback", "stop", "warn"]
+Epochs: TypeAlias = Sequence[tuple[int, Mapping[str, float]]]  # metrics after each epoch
 
 
-def health(
-    ledger: Ledger,
-    spec: Mapping[str, Any],
-    searches: Sequence[SearchRow],
-    trials: Mapping[str, Sequence[TrialRow]],
-) -> list[dict[str, Any]]:
-    """An entry for each one-shot search.
+class Alarm(NamedTuple):
+    """Collapsed or not, by which alarm, after which epoch, what was done, and the epoch gone back to."""
 
-    `collapsed` (None while it runs, or when it failed), `alarm` (`eigenvalue` or `skips`) that rang first,
-    `epoch` after which, `action` (`rollback`, `stop` or `warn`), `rollback` (the epoch gone back to),
-    `curves` (metric → [epoch, value] pairs), `strengths` (edge → operation → values at `strength_epochs`),
-    `gap`, `tau`, `sentence`.
+    collapsed: bool | None
+    alarm: str | None = None
+    epoch: int | None = None
+    action: Action | None = None
+    rollback: int | None = None
+
+
+@dataclass(frozen=True)
+class OneShotSearch:
+    """One search of a supernet.
+
+    `collapsed` is None while it runs and when it failed. `watching`: the share of its time that the alarms
+    cost; `tau`: Kendall's over `rank_cells` networks. For the others see `Alarm` and `charts.course.Course`.
     """
+
+    arm: str
+    seed: int
+    trial: str
+    method: JsonValue
+    state: str
+    collapsed: bool | None
+    alarm: str | None
+    epoch: int | None
+    action: Action | None
+    rollback: int | None
+    epochs: int
+    skips: float | None
+    tau: float | None
+    rank_cells: float | None
+    watching: float | None
+    curves: Mapping[str, tuple[EpochValue, ...]]
+    gap: float | None
+    strength_epochs: tuple[int, ...]
+    strengths: Mapping[str, Mapping[str, tuple[float, ...]]]
+    sentence: str
+
+    @property
+    def course(self) -> Course:
+        """What its figures show."""
+        return Course(self.curves, self.strength_epochs, self.strengths, self.epoch, self.rollback)
+
+
+def one_shot_searches(
+    ledger: Records, study: StudySettings, searches: Sequence[SearchRow], trials: Trials
+) -> tuple[OneShotSearch, ...]:
+    """An entry for each search of an arm whose evaluator searches by itself."""
     found = []
     for search in searches:
-        arm = spec["arms"].get(search.arm, {})
-        evaluator = arm.get("evaluator") or spec["evaluator"]
-        if evaluator["name"] != EVALUATOR:
+        if not study.arm(search.arm).one_shot:
             continue
         reports = ledger.reports(search=search.id)
+        method = option(study.evaluator_of(search.arm), "method")
         for trial in trials[search.id]:
             if trial.kind == "trial":
-                method = evaluator["options"].get("method", "darts")
                 found.append(_entry(search, trial, method, reports.get(trial.id, ())))
-    return found
+    return tuple(found)
 
 
-def _entry(search: SearchRow, trial: TrialRow, method: str, reports: Sequence[ReportRow]) -> dict[str, Any]:
+def _entry(
+    search: SearchRow, trial: TrialRow, method: JsonValue, reports: Sequence[ReportRow]
+) -> OneShotSearch:
     metrics = {
         name.removeprefix("search_"): value
         for name, value in (trial.metrics or {}).items()
         if name.startswith("search_")
     }
-    told = [(row.step, row.metrics or {}) for row in reports if row.value is None]
-    entry: dict[str, Any] = {"arm": search.arm, "seed": search.seed, "trial": trial.id, "method": method}
-    entry["state"] = trial.state.value
-    entry |= _verdict(metrics)
-    entry["epochs"] = int(metrics.get("epochs", told[-1][0] if told else 0))
-    entry["skips"] = metrics.get("skips")
-    entry["tau"], entry["rank_cells"] = metrics.get("rank_tau"), metrics.get("rank_cells")
+    epochs = [(row.step, row.metrics or {}) for row in reports if row.value is None]
+    count = int(metrics.get("epochs", epochs[-1][0] if epochs else 0))
+    alarm = _alarm(metrics)
+    curves = {name: curve for name in CURVES if (curve := _curve(epochs, f"search_{name}"))}
     seconds, watching = metrics.get("seconds"), metrics.get("health_seconds")
-    entry["watching"] = watching / seconds if seconds and watching is not None else None
-    entry["curves"] = {name: curve for name in CURVES if (curve := _curve(told, f"search_{name}"))}
-    gaps = entry["curves"].get("discretisation_gap", [])
-    entry["gap"] = gaps[-1][1] if gaps else None
-    entry |= _strengths(told)
-    entry["sentence"] = _sentence(entry)
-    return entry
+    strength_epochs, strengths = _strengths(epochs)
+    return OneShotSearch(
+        arm=search.arm,
+        seed=search.seed,
+        trial=trial.id,
+        method=method,
+        state=trial.state.value,
+        **alarm._asdict(),
+        epochs=count,
+        skips=finite(metrics.get("skips")),
+        tau=finite(metrics.get("rank_tau")),
+        rank_cells=finite(metrics.get("rank_cells")),
+        watching=finite(watching / seconds) if seconds and watching is not None else None,
+        curves=curves,
+        gap=curves["discretisation_gap"][-1].value if "discretisation_gap" in curves else None,
+        strength_epochs=strength_epochs,
+        strengths=strengths,
+        sentence=_sentence(alarm, trial.state.value, count),
+    )
 
 
-def _verdict(metrics: Mapping[str, float]) -> dict[str, Any]:
-    """Collapsed or not, by which alarm, after which epoch, and what was done."""
-    empty = dict.fromkeys(("alarm", "epoch", "action", "rollback"))
-    if "collapsed" not in metrics:
-        return {"collapsed": None, **empty}
-    if not metrics["collapsed"]:
-        return {"collapsed": False, **empty}
+def _alarm(metrics: Mapping[str, float]) -> Alarm:
+    if not metrics.get("collapsed"):
+        return Alarm(False if "collapsed" in metrics else None)
     rung = {rule: metrics[f"alarm_{rule}"] for rule in ALARMS if f"alarm_{rule}" in metrics}
     back = metrics.get("rollback_epoch")
-    stopped = "stop" if metrics.get("stopped") else "warn"
-    return {
-        "collapsed": True,
-        "alarm": min(rung, key=lambda rule: rung[rule], default=None),
-        "epoch": int(metrics["collapse_epoch"]),
-        "action": stopped if back is None else "rollback",
-        "rollback": None if back is None else int(back),
-    }
+    stopped: Action = "stop" if metrics.get("stopped") else "warn"
+    return Alarm(
+        collapsed=True,
+        alarm=min(rung, key=lambda rule: rung[rule], default=None),
+        epoch=int(metrics["collapse_epoch"]),
+        action=stopped if back is None else "rollback",
+        rollback=None if back is None else int(back),
+    )
 
 
-def _curve(told: Sequence[tuple[int, Mapping[str, float]]], name: str) -> list[list[float]]:
-    return [[step, metrics[name]] for step, metrics in told if name in metrics]
+def _curve(epochs: Epochs, name: str) -> tuple[EpochValue, ...]:
+    return tuple(EpochValue(step, finite(metrics[name])) for step, metrics in epochs if name in metrics)
 
 
-def _strengths(told: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Any]:
+def _strengths(epochs: Epochs) -> tuple[tuple[int, ...], dict[str, dict[str, tuple[float, ...]]]]:
     """At most `POINTS` epochs of the strengths, at equal distances, the last one included."""
-    seen = [
-        (step, metrics) for step, metrics in told if any(name.startswith("strength/") for name in metrics)
+    kept = [
+        (step, metrics) for step, metrics in epochs if any(name.startswith("strength/") for name in metrics)
     ]
-    count = min(len(seen), POINTS)
-    seen = [seen[(part + 1) * len(seen) // count - 1] for part in range(count)]
-    found: dict[str, dict[str, list[float]]] = {}
-    for name in seen[0][1] if seen else ():
+    count = min(len(kept), POINTS)
+    kept = [kept[(part + 1) * len(kept) // count - 1] for part in range(count)]
+    strengths: dict[str, dict[str, tuple[float, ...]]] = {}
+    for name in kept[0][1] if kept else ():
         if name.startswith("strength/"):
             _, edge, operation = name.split("/", 2)
-            values = [round(metrics.get(name, 0.0), 4) for _, metrics in seen]
-            found.setdefault(edge, {})[operation] = values
-    return {"strength_epochs": [step for step, _ in seen], "strengths": found}
+            values = tuple(round(metrics.get(name, 0.0), 4) for _, metrics in kept)
+            strengths.setdefault(edge, {})[operation] = values
+    return tuple(step for step, _ in kept), strengths
 
 
-def _sentence(entry: Mapping[str, Any]) -> str:
-    if entry["collapsed"] is None:
-        ended = "has not ended" if entry["state"] == "running" else f"the trial has {entry['state']}"
-        return f"{ended} ({plural(entry['epochs'], 'epoch')} seen)"
-    if not entry["collapsed"]:
-        return f"no alarm in {plural(entry['epochs'], 'epoch')}"
-    why = ALARMS.get(entry["alarm"], "unknown alarm")
+def _sentence(alarm: Alarm, state: str, epochs: int) -> str:
+    if alarm.collapsed is None:
+        ended = "has not ended" if state == "running" else f"the trial has {state}"
+        return f"{ended} ({plural(epochs, 'epoch')} seen)"
+    if not alarm.collapsed or alarm.action is None:
+        return f"no alarm in {plural(epochs, 'epoch')}"
+    why = ALARMS.get(alarm.alarm or "", "unknown alarm")
     done = {
-        "rollback": f"the genotype of epoch {entry['rollback']} was trained",
+        "rollback": f"the genotype of epoch {alarm.rollback} was trained",
         "stop": "the search was stopped there and its genotype trained",
         "warn": "the search went on",
-    }[entry["action"]]
-    return f"collapsed after epoch {entry['epoch']} ({why}); {done}"
+    }[alarm.action]
+    return f"collapsed after epoch {alarm.epoch} ({why}); {done}"
 
 
-def lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """One line of text for each one-shot search; for each arm with many seeds."""
-    arms: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in data["health"]:
-        arms.setdefault(entry["arm"], []).append(entry)
+def lines(searches: Sequence[OneShotSearch]) -> Iterator[str]:
+    """One line of text for each search; for each arm with many seeds."""
+    arms: dict[str, list[OneShotSearch]] = {}
+    for search in searches:
+        arms.setdefault(search.arm, []).append(search)
     for arm, entries in arms.items():
         if len(entries) > 5:
-            collapsed = sum(bool(entry["collapsed"]) for entry in entries)
-            yield f"{arm}: {collapsed} of {plural(len(entries), 'search')} collapsed".replace(
-                "searchs", "searches"
-            )
+            collapsed = sum(bool(entry.collapsed) for entry in entries)
+            yield f"{arm}: {collapsed} of {plural(len(entries), 'search', 'searches')} collapsed"
             continue
         for entry in entries:
-            skips = "" if entry["skips"] is None else f"; {plural(int(entry['skips']), 'skip connection')}"
-            yield f"{arm}, seed {entry['seed']}: {entry['sentence']}{skips}"
+            skips = "" if entry.skips is None else f"; {plural(int(entry.skips), 'skip connection')}"
+            yield f"{arm}, seed {entry.seed}: {entry.sentence}{skips}"
 
 
-def section(data: Mapping[str, Any]) -> str:
+def section(searches: Sequence[OneShotSearch]) -> str:
     """Table and figures of the HTML page; empty without one-shot searches."""
-    if not data["health"]:
+    if not searches:
         return ""
-    rows = "".join(_row(entry) for entry in data["health"])
-    heads = "".join(
-        f'<th scope="col">{head}</th>'
-        for head in ("seed", "epochs", "skips", "gap", "tau", "watching, % of the search")
-    )
-    figures = "".join(_figures(entry) for entry in data["health"][:PICTURES])
-    return f"""<h2>Health of the one-shot searches</h2>
-<div class="scroll"><table><thead><tr><th scope="col">arm</th>{heads}
-<th scope="col" class="text">what happened</th></tr></thead><tbody>{rows}</tbody></table></div>
-<p class="soft">{escape(ABOUT)}</p>{figures}"""
+    columns = [Column(name) for name in ("arm", "seed", "epochs", "skips", "gap", "tau")]
+    columns += [Column("watching, % of the search"), Column("what happened", "text")]
+    figures = "".join(_figures(search) for search in searches[:PICTURES])
+    shown = table(columns, map(_cells, searches))
+    return f"<h2>Health of the one-shot searches</h2>{shown}{note(ABOUT)}{figures}"
 
 
-def _row(entry: Mapping[str, Any]) -> str:
-    tau = _number(entry["tau"])
-    tau += f" of {entry['rank_cells']:.0f}" if entry["tau"] is not None else ""
-    share = None if entry["watching"] is None else 100 * entry["watching"]
-    cells = [entry["seed"], entry["epochs"], _number(entry["skips"], 0), _number(entry["gap"])]
-    cells += [tau, _number(share, 0)]
-    mark = {True: '<span class="chip worse">collapsed</span> ', False: "", None: ""}[entry["collapsed"]]
-    return (
-        f'<tr><th scope="row">{escape(entry["arm"])}</th>'
-        + "".join(f"<td>{cell}</td>" for cell in cells)
-        + f'<td class="text">{mark}{escape(entry["sentence"])}</td></tr>'
-    )
+def _cells(search: OneShotSearch) -> list[str]:
+    tau = number(search.tau)
+    tau += f" of {search.rank_cells:.0f}" if search.tau is not None and search.rank_cells is not None else ""
+    share = None if search.watching is None else 100 * search.watching
+    mark = '<span class="chip worse">collapsed</span> ' if search.collapsed else ""
+    cells = [escape(search.arm), str(search.seed), str(search.epochs), number(search.skips, 0)]
+    return [*cells, number(search.gap), tau, number(share, 0), f"{mark}{escape(search.sentence)}"]
 
 
-def _number(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
-
-
-def _figures(entry: Mapping[str, Any]) -> str:
-    name = f"{entry['arm']}, seed {entry['seed']}"
+def _figures(search: OneShotSearch) -> str:
+    name = f"{search.arm}, seed {search.seed}"
+    pictures = {CAPTIONS[key]: svg for key, svg in course_pictures(search.course).items()}
     shown = "".join(
         f"<figure>{embedded(svg, f'{text}: {name}')}<figcaption>{text}</figcaption></figure>"
-        for text, svg in ((CAPTIONS[key], svg) for key, svg in health_pictures(entry).items())
+        for text, svg in pictures.items()
     )
-    opened = " open" if entry["collapsed"] else ""
+    opened = " open" if search.collapsed else ""
     return f"<details{opened}><summary>{escape(name)}</summary>{shown}</details>" if shown else ""

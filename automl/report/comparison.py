@@ -1,93 +1,149 @@
-"""Arms against the baseline: what is compared, means over seeds, verdicts, ranking."""
+"""All arms side by side: which values are compared, means over seeds, ranking, and the table of all arms."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass
+from html import escape
+from statistics import fmean
+from typing import Final
 
-from automl.contracts import Direction
-from automl.report.statistics import Verdict, compare
-from automl.report.wording import Units, sentence
+from rich.table import Table
+from rich.text import Text
 
-BASELINE: Final = "random"
-LEVELS: Final = ("test", "fresh", "validation")
-Arms: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+from automl.contracts import Direction, Metric
+from automl.report.arms import ArmReport
+from automl.report.markup import Column, table
+from automl.report.searches import Level
+from automl.report.statistics import Spread, compare
+from automl.report.verdicts import BASELINE, ArmVerdict, arm_verdict
+from automl.report.wording import Units, plural, seconds
+
+LEVELS: Final[tuple[Level, ...]] = ("test", "fresh", "validation")
+LEGEND: Final = (
+    "trials: complete/pruned/failed over all seeds; device time: of one search; validation: "
+    "its best trial; fresh: that one retrained with new seeds; test: those models, sealed until then"
+)
+_HEADINGS: Final = {
+    "validation": "validation, best trial",
+    "fresh": "validation, fresh seeds",
+    "test": "test",
+}
 
 
-def level_value(search: Mapping[str, Any], level: str) -> float | None:
-    """A search's value on `validation`, or its mean over `fresh` or `test` values."""
-    if level == "validation":
-        return search["best"]["value"] if search["best"] else None
-    return fmean(search[level]) if search[level] else None
+@dataclass(frozen=True)
+class Summary:
+    """An arm's values over its seeds, by level."""
+
+    test: Spread
+    fresh: Spread
+    validation: Spread
+
+    def level(self, level: Level) -> Spread:
+        """The values of one level."""
+        return {"test": self.test, "fresh": self.fresh, "validation": self.validation}[level]
 
 
-def comparison(arms: Arms, metric: str, direction: Direction, *, finished: bool) -> dict[str, Any]:
-    """`compared`, `verdicts`, `summary` and `ranking` of the searches of each arm."""
+@dataclass(frozen=True)
+class ArmComparison:
+    """`compared`: the level of the verdicts; `ranking`: the names of all arms, best first."""
+
+    compared: Level
+    verdicts: tuple[ArmVerdict, ...]
+    summary: Mapping[str, Summary]
+    ranking: tuple[str, ...]
+
+
+def compare_arms(arms: Sequence[ArmReport], metric: Metric, *, finished: bool) -> ArmComparison:
+    """The comparison of all arms; `finished`: the campaign is."""
     compared = _compared(arms, finished)
-    values = {
-        arm: {search["seed"]: level_value(search, compared) for search in searches}
-        for arm, searches in arms.items()
-    }
-    summary = {
-        arm: {level: _summary([level_value(search, level) for search in searches]) for level in LEVELS}
-        for arm, searches in arms.items()
-    }
-    seen = [value for by_seed in values.values() for value in by_seed.values() if value is not None]
-    units = Units.of(metric, seen)
-    verdicts = compare(values, BASELINE, direction) if BASELINE in values else []
-    sign = -1 if direction is Direction.MAXIMIZE else 1
-    means = {arm: summary[arm][compared]["mean"] for arm in arms}
-    return {
-        "compared": compared,
-        "verdicts": [
-            _verdict(verdict, compared, sentence(verdict, direction, units)) for verdict in verdicts
-        ],
-        "summary": summary,
-        "ranking": sorted(arms, key=lambda arm: math.inf if means[arm] is None else sign * means[arm]),
-    }
+    values = {arm.name: {search.seed: search.value(compared) for search in arm.searches} for arm in arms}
+    summary = {arm.name: _summary(arm) for arm in arms}
+    known = [value for by_seed in values.values() for value in by_seed.values() if value is not None]
+    units = Units.of(metric.name, known)
+    verdicts = compare(values, BASELINE, metric.direction) if BASELINE in values else []
+    sign = -1 if metric.direction is Direction.MAXIMIZE else 1
+    means = {name: spreads.level(compared).mean for name, spreads in summary.items()}
+    losses = {name: math.inf if mean is None else sign * mean for name, mean in means.items()}
+    return ArmComparison(
+        compared=compared,
+        verdicts=tuple(arm_verdict(verdict, compared, metric.direction, units) for verdict in verdicts),
+        summary=summary,
+        ranking=tuple(sorted(losses, key=lambda name: losses[name])),
+    )
 
 
-def _compared(arms: Arms, finished: bool) -> str:
+def _compared(arms: Sequence[ArmReport], finished: bool) -> Level:
     """The highest level that every arm with a result has reached, one for the whole campaign.
 
-    While a campaign runs, every search has to have reached it. When it is finished, a search whose
-    retraining failed loses its seed, and does not pull the campaign down unless its arm has no other.
+    While a campaign runs, all its searches must have reached it. When it is finished, a search whose
+    retraining failed loses its seed, but does not lower the level unless its arm has no other search.
     """
-    started = [[s for s in searches if s["best"]] for searches in arms.values()]
+    started = [[search for search in arm.searches if search.best] for arm in arms]
     started = [searches for searches in started if searches]
     enough = any if finished else all
     for level in LEVELS[:-1]:
-        if started and all(enough(bool(s[level]) for s in searches) for searches in started):
+        reached = [[search.value(level) is not None for search in searches] for searches in started]
+        if started and all(enough(searches) for searches in reached):
             return level
     return LEVELS[-1]
 
 
-def _summary(values: Sequence[float | None]) -> dict[str, Any]:
-    known = [value for value in values if value is not None]
-    return {
-        "mean": fmean(known) if known else None,
-        "sd": stdev(known) if len(known) > 1 else None,
-        "n": len(known),
-    }
+def _summary(arm: ArmReport) -> Summary:
+    test, fresh, validation = (
+        Spread.of([search.value(level) for search in arm.searches]) for level in LEVELS
+    )
+    return Summary(test, fresh, validation)
 
 
-def _verdict(verdict: Verdict, compared: str, text: str) -> dict[str, Any]:
-    result = verdict.paired
-    return {
-        "arm": verdict.arm,
-        "against": verdict.against,
-        "difference": result.mean,
-        "interval": list(result.interval) if result.interval else None,
-        "p_value": verdict.p_value,
-        "verdict": verdict.verdict,
-        "seeds": result.n,
-        "more_seeds": verdict.more_seeds,
-        "compared": compared,
-        "single_p_value": verdict.single,
-        "comparisons": verdict.comparisons,
-        "paired_seeds": verdict.seeds,
-        "dropped_seeds": verdict.dropped,
-        "sentence": text,
-    }
+def terminal_table(
+    arms: Sequence[ArmReport], comparison: ArmComparison, metric: Metric, units: Units
+) -> Table:
+    """The arms, best first, in 80 columns."""
+    seeds = max((len(arm.searches) for arm in arms), default=0)
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    shown.title = Text(f"{units.label(metric.name)}, mean ± sd over {plural(seeds, 'seed')}", style="dim")
+    shown.title_justify = "left"
+    shown.add_column("arm", overflow="fold")
+    shown.add_column("trials", justify="right", no_wrap=True)
+    shown.add_column("device time", justify="right", no_wrap=True)
+    for level in reversed(LEVELS):
+        style = "bold" if level == comparison.compared else ""
+        shown.add_column(level, justify="right", no_wrap=True, style=style)
+    for arm in arms:
+        summary = comparison.summary[arm.name]
+        values = [units.spread(summary.level(level)) for level in reversed(LEVELS)]
+        shown.add_row(Text(arm.name), "/".join(map(str, arm.counts)), seconds(arm.device_seconds), *values)
+    return shown
+
+
+def section(arms: Sequence[ArmReport], comparison: ArmComparison, metric: Metric, units: Units) -> str:
+    """The HTML table: trials, cost, values and gaps of each arm, best first."""
+    columns = [Column(name) for name in ("arm", "complete", "pruned", "failed", "device time of a search")]
+    columns += [
+        Column(_HEADINGS[level], "compared" if level == comparison.compared else "")
+        for level in reversed(LEVELS)
+    ]
+    columns += [Column("fresh − best"), Column("test − fresh")]
+    rows = [_cells(arm, comparison.summary[arm.name], units) for arm in arms]
+    return f"""{table(columns, rows)}
+<p class="soft">{escape(units.label(metric.name))}: mean ± standard deviation over seeds; the last two
+columns are means{escape(f", in{units.difference_unit}" if units.difference_unit else "")}. Retraining with
+fresh seeds is not part of a search's device time.</p>"""
+
+
+def _cells(arm: ArmReport, summary: Summary, units: Units) -> list[str]:
+    return [
+        f'{escape(arm.name)}<br><span class="soft">{escape(arm.description)}</span>',
+        *map(str, arm.counts),
+        seconds(arm.device_seconds),
+        *(units.spread(summary.level(level)) for level in reversed(LEVELS)),
+        _mean_gap([search.gaps.validation_to_fresh for search in arm.searches], units),
+        _mean_gap([search.gaps.fresh_to_test for search in arm.searches], units),
+    ]
+
+
+def _mean_gap(gaps: Sequence[float | None], units: Units) -> str:
+    known = [gap for gap in gaps if gap is not None]
+    return units.difference(fmean(known), sign=True) if known else "–"

@@ -5,20 +5,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, Final
+from typing import Final
 
-from automl.report import collapse
-from automl.report.charts import figures, search_figures
-from automl.report.charts.look import Figure
-from automl.report.meta import section as meta_section
-from automl.report.proxy_ranking import section as proxies_section
-from automl.report.rung_ranking import section as rungs_section
-from automl.report.sections import comparison_table, failures, provenance, verdicts, warnings, winners
+from automl.report import (
+    collapse,
+    comparison,
+    failures,
+    few_shot,
+    proxy_ranking,
+    rung_ranking,
+    verdicts,
+    warnings,
+    winners,
+)
+from automl.report.campaign_report import CampaignReport
+from automl.report.plain import plain
+from automl.report.plots import Plots
 from automl.report.style import CSS, SCRIPT
-from automl.report.wording import Units, budget_text, units_of
+from automl.report.wording import budget_text
 
 # Nothing may be loaded, and no script may run but the two named by their hash.
 _POLICY: Final = (
@@ -27,19 +33,17 @@ _POLICY: Final = (
 )
 
 
-def html(data: Mapping[str, Any]) -> str:
-    """What `collect` gave, as a self-contained page with plotly.js inside (about 5 MB)."""
-    units = units_of(data)
-    drawn = _figures(data, units)
-    shown = {name: figure for name, (_, figure, _) in drawn.items()}
-    main = "\n".join([*_comparison(data, units, drawn), *_search(data, units, drawn)])
+def html(report: CampaignReport) -> str:
+    """A report as a self-contained page with plotly.js inside (about 5 MB)."""
+    plots = Plots(report)
     plotly, policy = "", _POLICY.format(scripts=_hash(SCRIPT))
-    if shown:
+    if plots.by_name:
+        # plotly takes a while to import
         from plotly.offline import get_plotlyjs
 
         plotly = get_plotlyjs()
         policy = _POLICY.format(scripts=f"{_hash(plotly)} {_hash(SCRIPT)}")
-    title = escape(f"{data['study']}: report of {data['campaign']}")
+    title = escape(f"{report.study}: report of {report.campaign}")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -51,14 +55,14 @@ def html(data: Mapping[str, Any]) -> str:
 <style>{CSS}</style>
 </head>
 <body>
-{_header(data)}
+{_header(report)}
 <main>
-{main}
+{_main(report, plots)}
 </main>
 <footer>
-{provenance(data)}
+{_provenance(report)}
 </footer>
-<script type="application/json" id="figures">{_json(shown)}</script>
+<script type="application/json" id="figures">{plots.json()}</script>
 <script>{plotly}</script>
 <script>{SCRIPT}</script>
 </body>
@@ -66,129 +70,52 @@ def html(data: Mapping[str, Any]) -> str:
 """
 
 
-def _header(data: Mapping[str, Any]) -> str:
-    day = datetime.fromtimestamp(data["created_at"], UTC).strftime("%Y-%m-%d %H:%M UTC")
-    space = (data["space"] or {}).get("name")
-    seeds = max((len(searches) for searches in data["arms"].values()), default=0)
+def _header(report: CampaignReport) -> str:
+    day = datetime.fromtimestamp(report.created_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    settings = report.settings
     about = [
         f"started {day}",
-        f"dataset {data['dataset']}" if data["dataset"] else "",
-        f"space {space}" if space else "",
-        budget_text(data["budget"]),
-        f"seeds: {seeds}",
-        f"metric: {data['metric']} ({data['direction']})",
+        f"dataset {settings.dataset}" if settings.dataset else "",
+        f"space {settings.space_name}" if settings.space_name else "",
+        budget_text(settings.budget),
+        f"seeds: {report.most_seeds}",
+        f"metric: {report.metric.name} ({report.metric.direction})",
     ]
     line = escape(" · ".join(part for part in about if part))
     return f"""<header>
-<h1>{escape(data["study"])}</h1>
-<p>Campaign {escape(data["campaign"])} <span class="status">{escape(data["status"])}</span></p>
+<h1>{escape(report.study)}</h1>
+<p>Campaign {escape(report.campaign)} <span class="status">{escape(report.status)}</span></p>
 <p class="soft">{line}</p>
-{warnings(data)}
+{warnings.section(report.warnings)}
 </header>"""
 
 
-Drawn = dict[str, tuple[str, Figure, str]]
-
-
-def _figures(data: Mapping[str, Any], units: Units) -> Drawn:
-    """Element id → what the figure shows (for those who cannot see it), the figure, its caption."""
-    metric = data["metric"]
-    candidates: dict[str, tuple[str, Figure | None, str]] = {
-        "plot-differences": (
-            f"Differences of the arms to random in {metric}, with 95 % intervals",
-            figures.differences(data, units),
-            "Filled: decided. Open: cannot tell yet. Each interval is that of its pair alone.",
-        ),
-        "plot-anytime": (
-            f"Best {metric} so far against device-seconds, for each arm",
-            figures.anytime(data, units),
-            f"{_band(data)} A curve begins where all seeds "
-            "have a complete trial; pruned and failed trials cost too. Dashed: a reference, one trial.",
-        ),
-        "plot-levels": (
-            f"{metric} on validation, after retraining, and on test, for every search",
-            figures.side_by_side(data, units),
-            f"{_marks(data)} What shrinks from the best "
-            "validation value to the fresh seeds is the luck of the selection.",
-        ),
-        "plot-importance": (
-            "Importance of the parameters",
-            search_figures.importance(data),
-            "Share of each parameter in being among the best tenth of all trials (PED-ANOVA), over the "
-            "arms that search the study's space. A hint, not a test; below 100 trials a rough one.",
-        ),
-        "plot-parallel": (
-            f"Configurations as lines across their parameters, coloured by {metric}",
-            search_figures.parallel(data, units),
-            "Each line is a complete trial, the darker the better. Click a group in the legend to hide it.",
-        ),
-    }
-    for i, other in enumerate(data["metrics"][1:], start=1):
-        candidates[f"plot-pareto-{i}"] = (
-            f"{metric} against {other['name']} of all trials",
-            search_figures.pareto(data, i),
-            "Large marks: trials of the Pareto set, none is as good in all metrics and better in one.",
-        )
-    return {name: (alt, figure, caption) for name, (alt, figure, caption) in candidates.items() if figure}
-
-
-def _band(data: Mapping[str, Any]) -> str:
-    if figures.many_seeds(data):
-        return "Line: median over seeds. Band: between the quartiles."
-    return "Line: mean over seeds. Band: from the worst to the best seed."
-
-
-def _marks(data: Mapping[str, Any]) -> str:
-    if figures.many_seeds(data):
-        return "Boxes: quartiles and median over seeds, whiskers from 5 to 95 % of them."
-    return "One row of marks for each seed; long ticks: means over seeds."
-
-
-def _comparison(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str]:
-    return [
-        verdicts(data),
-        _figure("plot-differences", drawn),
+def _main(report: CampaignReport, plots: Plots) -> str:
+    """The comparison first, then what was searched and found."""
+    units, metric, ranked = report.units, report.metric, report.ranked
+    parts = [
+        verdicts.section(report.comparison.verdicts, report.openings),
+        plots.html("plot-differences"),
         "<h2>All arms</h2>",
-        comparison_table(data, units),
-        meta_section(data, units),
-        _titled("What a budget buys", ["plot-anytime"], drawn),
-        _titled("Validation, fresh seeds, test", ["plot-levels"], drawn),
+        comparison.section(ranked, report.comparison, metric, units),
+        few_shot.section(report.ranked_few_shot, metric.name, units),
+        plots.titled("What a budget buys", "plot-anytime"),
+        plots.titled("Validation, fresh seeds, test", "plot-levels"),
+        plots.titled("Trade-offs", "plot-pareto"),
+        rung_ranking.section(report.rungs),
+        proxy_ranking.section(report.proxies),
+        collapse.section(report.collapse),
+        winners.section(ranked, report.settings.space_name, units),
+        plots.titled("What mattered", "plot-importance", "plot-parallel"),
+        failures.section(report.failures),
     ]
+    return "\n".join(parts)
 
 
-def _search(data: Mapping[str, Any], units: Units, drawn: Drawn) -> list[str]:
-    fronts = [name for name in drawn if name.startswith("plot-pareto")]
-    return [
-        _titled("Trade-offs", fronts, drawn),
-        rungs_section(data),
-        proxies_section(data),
-        collapse.section(data),
-        winners(data, units),
-        _titled("What mattered", ["plot-importance", "plot-parallel"], drawn),
-        failures(data),
-    ]
-
-
-def _titled(title: str, names: list[str], drawn: Drawn) -> str:
-    shown = [_figure(name, drawn) for name in names if name in drawn]
-    return "\n".join([f"<h2>{escape(title)}</h2>", *shown]) if shown else ""
-
-
-def _figure(name: str, drawn: Drawn) -> str:
-    if name not in drawn:
-        return ""
-    alt, figure, caption = drawn[name]
-    height = figure["layout"]["height"]
-    return f"""<figure>
-<div class="plot" id="{name}" role="img" aria-label="{escape(alt)}" style="min-height:{height}px"></div>
-<noscript><p class="soft">This plot needs JavaScript; the tables do not.</p></noscript>
-<figcaption>{escape(caption)}</figcaption>
-</figure>"""
-
-
-def _json(figures: Mapping[str, Figure]) -> str:
-    text = json.dumps(figures, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c")  # no "</script>" can end the element early
+def _provenance(report: CampaignReport) -> str:
+    """Code, versions and machine, folded."""
+    text = json.dumps(plain(report.provenance), indent=2, ensure_ascii=False)
+    return f"<details><summary>Provenance</summary><pre>{escape(text)}</pre></details>"
 
 
 def _hash(script: str) -> str:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from automl.contracts import PROXY, Direction
+from automl.report.arms import ArmReport
+from automl.report.evaluations import Trials
+from automl.report.markup import Column, note, number, table
+from automl.report.plain import finite
 from automl.report.searches import final_values
 
 if TYPE_CHECKING:
-    from automl.ledger.rows import SearchRow, TrialRow
+    from automl.ledger.rows import SearchRow
 
 FEWEST: Final = 5  # trials: with fewer, chance alone gives any correlation
+TITLE: Final = "Do the zero-cost proxies rank?"
 ABOUT: Final = (
     "Rank correlation of a proxy of the untrained network with the trained one's final value, over the "
     "complete trials of all arms and seeds that search the study's space: 1 is the same order, better first; "
@@ -21,68 +27,70 @@ ABOUT: Final = (
 )
 
 
-def proxies(
-    searches: Sequence[SearchRow],
-    trials: Mapping[str, Sequence[TrialRow]],
-    arms: Mapping[str, Mapping[str, Any]],
-    direction: Direction,
-) -> list[dict[str, Any]]:
-    """For each logged `proxy` its `spearman` and `kendall` (tau-b) with the final value over n `trials`.
+@dataclass(frozen=True)
+class ProxyRank:
+    """A proxy's rank correlations with the final value over n `trials`; None where they say nothing.
 
-    Positive when a higher score goes with a better value. None below 5 trials and where all
-    scores or all values are equal. The highest `spearman` comes first.
+    Positive when a higher score goes with a better value. Kendall's is tau-b.
+    """
+
+    proxy: str
+    trials: int
+    spearman: float | None
+    kendall: float | None
+
+
+def proxies(
+    searches: Sequence[SearchRow], trials: Trials, arms: Mapping[str, ArmReport], direction: Direction
+) -> tuple[ProxyRank, ...]:
+    """The rank of each recorded proxy, the highest Spearman correlation first.
+
+    A proxy with fewer than 5 trials, or with equal scores or values only, has no correlation.
     """
     pairs: dict[str, list[tuple[float, float]]] = {}
     for search in searches:
-        for trial in trials[search.id] if arms[search.arm]["shared"] else ():
+        for trial in trials[search.id] if arms[search.arm].info.shared else ():
             values = final_values(trial)
             if trial.kind == "trial" and values is not None:
                 for name, score in (trial.metrics or {}).items():
                     if name.startswith(PROXY):
                         pairs.setdefault(name.removeprefix(PROXY), []).append((score, values[0]))
-    found = [
-        {"proxy": proxy, "trials": len(both), **_correlations(both, direction)}
-        for proxy, both in sorted(pairs.items())
-    ]
-    return sorted(found, key=lambda row: math.inf if row["spearman"] is None else -row["spearman"])
+    ranks = [_rank(proxy, both, direction) for proxy, both in sorted(pairs.items())]
+    return tuple(sorted(ranks, key=lambda rank: math.inf if rank.spearman is None else -rank.spearman))
 
 
-def _correlations(pairs: Sequence[tuple[float, float]], direction: Direction) -> dict[str, float | None]:
+def _rank(proxy: str, pairs: Sequence[tuple[float, float]], direction: Direction) -> ProxyRank:
     if len(pairs) < FEWEST or any(len(set(side)) < 2 for side in zip(*pairs, strict=True)):
-        return {"spearman": None, "kendall": None}
+        return ProxyRank(proxy, len(pairs), None, None)
+    # scipy.stats takes a while to import
     from scipy.stats import kendalltau, spearmanr
 
     sign = 1 if direction is Direction.MAXIMIZE else -1
     scores, values = zip(*pairs, strict=True)
-    return {
-        "spearman": sign * float(spearmanr(scores, values).statistic),
-        "kendall": sign * float(kendalltau(scores, values).statistic),
-    }
+    return ProxyRank(
+        proxy,
+        len(pairs),
+        spearman=finite(sign * float(spearmanr(scores, values).statistic)),
+        kendall=finite(sign * float(kendalltau(scores, values).statistic)),
+    )
 
 
-def lines(data: Mapping[str, Any]) -> Iterator[str]:
+def lines(ranks: Sequence[ProxyRank]) -> Iterator[str]:
     """One line of text for each proxy."""
-    width = max((len(row["proxy"]) for row in data["proxies"]), default=0)
-    for row in data["proxies"]:
+    width = max((len(rank.proxy) for rank in ranks), default=0)
+    for rank in ranks:
         yield (
-            f"{row['proxy']:{width}}  Spearman {_number(row['spearman'])}, Kendall {_number(row['kendall'])} "
-            f"({row['trials']} trials)"
+            f"{rank.proxy:{width}}  Spearman {number(rank.spearman)}, Kendall {number(rank.kendall)} "
+            f"({rank.trials} trials)"
         )
 
 
-def section(data: Mapping[str, Any]) -> str:
-    """The HTML table; empty when no proxy was logged."""
-    if not data["proxies"]:
+def section(ranks: Sequence[ProxyRank]) -> str:
+    """The HTML table; empty when no proxy was recorded."""
+    if not ranks:
         return ""
-    rows = "".join(
-        f'<tr><th scope="row">{escape(row["proxy"])}</th><td>{_number(row["spearman"])}</td>'
-        f"<td>{_number(row['kendall'])}</td><td>{row['trials']}</td></tr>"
-        for row in data["proxies"]
-    )
-    return f"""<h2>Do the proxies rank?</h2><div class="scroll"><table><thead><tr><th scope="col">proxy</th>
-<th scope="col">Spearman</th><th scope="col">Kendall</th><th scope="col">trials</th></tr></thead>
-<tbody>{rows}</tbody></table></div><p class="soft">{escape(ABOUT)}</p>"""
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+    columns = [Column(heading) for heading in ("proxy", "Spearman", "Kendall", "trials")]
+    rows = [
+        [escape(rank.proxy), number(rank.spearman), number(rank.kendall), str(rank.trials)] for rank in ranks
+    ]
+    return f"<h2>Do the proxies rank?</h2>{table(columns, rows)}{note(ABOUT)}"

@@ -4,77 +4,101 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from automl import plugins
-from automl.contracts import PluginSpec, UserError
+from automl.report.evaluations import Trials
+from automl.report.markup import Column, note, number, table
+from automl.report.records import Records
 from automl.report.searches import final_values
+from automl.report.settings import ArmSettings, StudySettings
 
 if TYPE_CHECKING:
-    from automl.ledger.ledger import Ledger
     from automl.ledger.rows import ReportRow, SearchRow, TrialRow
 
 FEWEST: Final = 5  # trials: with fewer, chance alone gives any tau
 TRUSTED: Final = 0.5
 SHOWN: Final = 5  # steps of a pruner that decides at every step
+TITLE: Final = "Do the rungs rank?"
 ABOUT: Final = (
     "Kendall's tau between the values at a rung and the final ones, over complete trials of all seeds: "
     "1 is the same order, 0 no relation; ± is its standard deviation by chance alone. Trials that were "
     "ended early are not in it, which lowers it."
 )
+Curve: TypeAlias = tuple[Mapping[int, float], float]  # values by step, final value
 
 
-def rungs(
-    ledger: Ledger,
-    spec: Mapping[str, Any],
-    searches: Sequence[SearchRow],
-    trials: Mapping[str, Sequence[TrialRow]],
-) -> dict[str, list[dict[str, Any]]]:
-    """By pruning arm, for each rung: `step`, number of `trials`, `tau` (None below 5 trials), `chance`.
+@dataclass(frozen=True)
+class Rung:
+    """Kendall's tau-b (Biometrika 1938) at `step`, over `trials` complete trials that went on beyond it.
 
-    `tau` is Kendall's (tau-b, Biometrika 1938) between the trials' first value at or after the rung and
-    their final value, over the complete trials of all seeds that went on beyond the rung; None also when
-    all values are equal. `chance` is the standard deviation that tau has where there is no relation.
+    It compares each trial's first value at or after the rung with its final value. `tau` is None below 5
+    trials and where all values are equal. `chance`: standard deviation of tau where there is no relation.
     """
-    found = {}
-    for arm, own in spec["arms"].items():
-        pruner = own.get("pruner") or {"name": "none"}
-        if pruner["name"] == "none":
+
+    step: int
+    trials: int
+    tau: float | None
+    chance: float | None
+
+    @property
+    def text(self) -> str:
+        """Tau ± chance."""
+        if self.tau is None or self.chance is None:
+            return "–"
+        return f"{number(self.tau)} ± {number(self.chance)}"
+
+
+@dataclass(frozen=True)
+class PrunedArm:
+    """The rungs of an arm. `per_rung`: its evaluator trains each trial for the next rung."""
+
+    arm: str
+    pruner: str
+    per_rung: bool
+    rungs: tuple[Rung, ...]
+
+
+def pruned_arms(
+    ledger: Records, study: StudySettings, searches: Sequence[SearchRow], trials: Trials
+) -> tuple[PrunedArm, ...]:
+    """An entry for each arm that prunes, with all seeds together."""
+    found = []
+    for name, arm in study.arms.items():
+        if arm.pruner is None or not arm.prunes:
             continue
         curves = [
             curve
             for search in searches
-            if search.arm == arm
+            if search.arm == name
             for curve in _curves(trials[search.id], ledger.reports(search=search.id))
         ]
         last = max((step for steps, _ in curves for step in steps), default=0)
-        found[arm] = [_rung(step, curves) for step in _steps(pruner, last) if step < last]
-    return found
+        rungs = tuple(_rung(step, curves) for step in _steps(arm, last) if step < last)
+        per_rung = bool(study.evaluator_of(name).options.get("rungs"))
+        found.append(PrunedArm(name, arm.pruner.name, per_rung, rungs))
+    return tuple(found)
 
 
-def _curves(
-    trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]]
-) -> Iterator[tuple[dict[int, float], float]]:
-    """Value by step, and the final value, of the complete trials."""
+def _curves(trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]]) -> Iterator[Curve]:
+    """The curves of the complete trials."""
     for trial in trials:
         values = final_values(trial)
         if trial.kind == "trial" and values is not None:
-            told = {row.step: row.value for row in reports.get(trial.id, ()) if row.value is not None}
-            if told:
-                yield told, values[0]
+            reported = {row.step: row.value for row in reports.get(trial.id, ()) if row.value is not None}
+            if reported:
+                yield reported, values[0]
 
 
-def _steps(pruner: Mapping[str, Any], last: int) -> list[int]:
-    """The rungs of a pruner; a few of all steps for one that decides at each, or is not here any more."""
-    try:
-        rungs = plugins.build("pruners", PluginSpec(pruner["name"], pruner.get("options") or {})).rungs(last)
-    except UserError:
-        rungs = []
+def _steps(arm: ArmSettings, last: int) -> list[int]:
+    """The rungs of an arm's pruner; a few of all steps for one that decides at each, or is not installed."""
+    pruner = arm.build_pruner()
+    rungs = pruner.rungs(last) if pruner is not None else []
     return rungs or sorted({max(1, last * part // SHOWN) for part in range(1, SHOWN)})
 
 
-def _rung(step: int, curves: Sequence[tuple[dict[int, float], float]]) -> dict[str, Any]:
+def _rung(step: int, curves: Sequence[Curve]) -> Rung:
     pairs = [
         (values[min(reached)], final)
         for values, final in curves
@@ -82,10 +106,11 @@ def _rung(step: int, curves: Sequence[tuple[dict[int, float], float]]) -> dict[s
     ]
     count, tau = len(pairs), _tau(pairs)
     chance = None if tau is None else math.sqrt(2 * (2 * count + 5) / (9 * count * (count - 1)))
-    return {"step": step, "trials": count, "tau": tau, "chance": chance}
+    return Rung(step, count, tau, chance)
 
 
 def _tau(pairs: Sequence[tuple[float, float]]) -> float | None:
+    # scipy.stats takes a while to import
     from scipy.stats import kendalltau
 
     if len(pairs) < FEWEST or any(len(set(side)) < 2 for side in zip(*pairs, strict=True)):
@@ -94,49 +119,39 @@ def _tau(pairs: Sequence[tuple[float, float]]) -> float | None:
     return tau if math.isfinite(tau) else None
 
 
-def warnings(data: Mapping[str, Any], spec: Mapping[str, Any]) -> list[str]:
-    """A line for each arm whose trials are pruned by values that tell too little of the final ones."""
+def warnings(arms: Sequence[PrunedArm]) -> list[str]:
+    """A line for each arm whose trials are pruned by values that say too little about the final ones."""
     found = []
-    for arm, listed in data["rungs"].items():
-        low = [rung for rung in listed if rung["tau"] is not None and rung["tau"] < TRUSTED]
+    for arm in arms:
+        low = [rung for rung in arm.rungs if rung.tau is not None and rung.tau < TRUSTED]
         if low:
-            steps = ", ".join(f"{_tau_text(rung)} at step {rung['step']}" for rung in low)
-            own = spec["arms"][arm].get("evaluator") or spec["evaluator"]
-            remedies = [] if own["options"].get("rungs") else ["schedule: per_rung"]
+            steps = ", ".join(f"{rung.text} at step {rung.step}" for rung in low)
+            remedies = [] if arm.per_rung else ["schedule: per_rung"]
             found.append(
-                f"{arm} ends trials by values that rank them poorly: Kendall's tau with the final value is "
-                f"{steps} ({low[0]['trials']} complete trials), so it may end the best ones early; use "
+                f"{arm.arm} ends trials by values that rank them poorly: Kendall's tau with the final value "
+                f"is {steps} ({low[0].trials} complete trials), so it may end the best ones early; use "
                 f"{', '.join([*remedies, 'a later first rung, or no pruner'])}"
             )
     return found
 
 
-def lines(data: Mapping[str, Any]) -> Iterator[str]:
+def lines(arms: Sequence[PrunedArm]) -> Iterator[str]:
     """One line of text for each pruning arm."""
-    for arm, listed in data["rungs"].items():
-        shown = [f"step {rung['step']}: {_tau_text(rung)} of {rung['trials']}" for rung in listed]
-        pruner = data["arm_info"][arm]["pruner"]
-        yield f"{arm} ({pruner}): {', '.join(shown) or 'no complete trial went beyond a rung'}"
+    for arm in arms:
+        shown = [f"step {rung.step}: {rung.text} of {rung.trials}" for rung in arm.rungs]
+        yield f"{arm.arm} ({arm.pruner}): {', '.join(shown) or 'no complete trial went beyond a rung'}"
 
 
-def section(data: Mapping[str, Any]) -> str:
+def section(arms: Sequence[PrunedArm]) -> str:
     """The HTML table; empty when no arm prunes."""
-    if not data["rungs"]:
+    if not arms:
         return ""
+    columns = [Column(heading) for heading in ("arm", "pruner", "step", "trials", "tau")]
     rows = [
-        f'<tr><th scope="row">{escape(arm)}</th><td>{escape(str(data["arm_info"][arm]["pruner"]))}</td>'
-        f"<td>{rung['step']}</td><td>{rung['trials']}</td><td>{_tau_text(rung)}</td></tr>"
-        for arm, listed in data["rungs"].items()
-        for rung in listed
+        [escape(arm.arm), escape(arm.pruner), str(rung.step), str(rung.trials), rung.text]
+        for arm in arms
+        for rung in arm.rungs
     ]
-    table = f"""<div class="scroll"><table><thead><tr><th scope="col">arm</th><th scope="col">pruner</th>
-<th scope="col">step</th><th scope="col">trials</th><th scope="col">tau</th></tr></thead>
-<tbody>{"".join(rows)}</tbody></table></div>"""
-    about = escape(ABOUT) if rows else "No complete trial has gone beyond a rung yet."
-    return f'<h2>Do the rungs rank?</h2>{table if rows else ""}<p class="soft">{about}</p>'
-
-
-def _tau_text(rung: Mapping[str, Any]) -> str:
-    if rung["tau"] is None:
-        return "–"
-    return f"{rung['tau']:.2f} ± {rung['chance']:.2f}".replace("-", "−")
+    if not rows:
+        return f"<h2>{TITLE}</h2>{note('No complete trial has gone beyond a rung yet.')}"
+    return f"<h2>{TITLE}</h2>{table(columns, rows)}{note(ABOUT)}"

@@ -4,60 +4,138 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from automl.contracts import Direction, TrialState
+from automl.contracts import Config, Direction, TrialState
+from automl.report.plain import finite
 
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
 
+Level: TypeAlias = Literal["test", "fresh", "validation"]
 
-def search_entry(
-    search: SearchRow, rows: Sequence[TrialRow], openings: Sequence[OpeningRow], direction: Direction
-) -> dict[str, Any]:
-    """The search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
+
+@dataclass(frozen=True)
+class TrialCounts:
+    """How many trials of a search are in each state."""
+
+    running: int
+    complete: int
+    pruned: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The selected trial, or the best so far. `values`: of all metrics; `derived`: of a one-shot search."""
+
+    trial: str
+    value: float
+    config: Config
+    derived: Config | None
+    values: tuple[float, ...]
+
+    @property
+    def trained(self) -> Config:
+        """The configuration that its value belongs to."""
+        return self.derived or self.config
+
+
+class Point(NamedTuple):
+    """A point of an anytime curve: device-seconds of all trials so far, best value so far."""
+
+    spent: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """The optimism of the selection, and the step from validation to test data (later − earlier)."""
+
+    validation_to_fresh: float | None
+    fresh_to_test: float | None
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """A search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
 
     `device_seconds` is what the search itself spent: all its trials, without the retrainings.
     """
+
+    seed: int
+    trials: TrialCounts
+    device_seconds: float
+    best: Best | None
+    anytime: tuple[Point, ...]
+    fresh: tuple[float, ...]
+    test: tuple[float, ...]
+    state: str
+    reason: str | None
+    final_device_seconds: float
+    finals_failed: int
+    test_openings: int
+    gaps: Gaps
+
+    def value(self, level: Level) -> float | None:
+        """The best value on `validation`, or the mean of the `fresh` or `test` values."""
+        if level == "validation":
+            return self.best.value if self.best else None
+        values = self.fresh if level == "fresh" else self.test
+        return fmean(values) if values else None
+
+
+def search_report(
+    search: SearchRow, rows: Sequence[TrialRow], openings: Sequence[OpeningRow], direction: Direction
+) -> SearchReport:
+    """The report of a search from the rows of its trials and of its openings of the test set."""
     trials = sorted((row for row in rows if row.kind == "trial"), key=tell_order)
     finals = sorted((row for row in rows if row.kind == "final"), key=lambda row: row.number)
     best = _best(search, trials, direction)
-    fresh = [values[0] for row in finals if (values := final_values(row))]
+    fresh = tuple(values[0] for row in finals if (values := final_values(row)))
     written = [opening.values for opening in openings if opening.values]
-    test = [value for value in written[0] if math.isfinite(value)] if written else []
-    return {
-        "seed": search.seed,
-        "trials": {state.value: sum(row.state is state for row in trials) for state in TrialState},
-        "device_seconds": math.fsum(row.device_seconds for row in trials),
-        "best": best,
-        "anytime": _anytime(trials, direction),
-        "fresh": fresh,
-        "test": test,
-        "state": search.state,
-        "reason": search.reason,
-        "final_device_seconds": math.fsum(row.device_seconds for row in finals),
-        "finals_failed": sum(row.state is TrialState.FAILED for row in finals),
-        "test_openings": len(openings),
-        "gaps": _gaps(best, fresh, test),
-    }
+    test = tuple(value for value in written[0] if math.isfinite(value)) if written else ()
+    return SearchReport(
+        seed=search.seed,
+        trials=TrialCounts(
+            **{state.value: sum(row.state is state for row in trials) for state in TrialState}
+        ),
+        device_seconds=math.fsum(row.device_seconds for row in trials),
+        best=best,
+        anytime=tuple(_anytime(trials, direction)),
+        fresh=fresh,
+        test=test,
+        state=search.state,
+        reason=search.reason,
+        final_device_seconds=math.fsum(row.device_seconds for row in finals),
+        finals_failed=sum(row.state is TrialState.FAILED for row in finals),
+        test_openings=len(openings),
+        gaps=_gaps(best, fresh, test),
+    )
 
 
 def tell_order(trial: TrialRow) -> tuple[float, int]:
-    """Sorts trials as their search heard of them; those not told yet come last."""
+    """Sorts trials by when their search learned the result; those without a result come last."""
     return (math.inf if trial.told is None else trial.told, trial.number)
 
 
-def final_values(trial: TrialRow) -> list[float] | None:
+def final_values(trial: TrialRow) -> tuple[float, ...] | None:
     """The values of a complete trial, all finite; None for any other."""
     if trial.state is not TrialState.COMPLETE or not trial.values:
         return None
-    return trial.values if all(map(math.isfinite, trial.values)) else None
+    return tuple(trial.values) if all(map(math.isfinite, trial.values)) else None
 
 
-def _best(search: SearchRow, trials: Sequence[TrialRow], direction: Direction) -> dict[str, Any] | None:
-    """The selected trial, or the best so far; of equals the one told first."""
-    best: tuple[TrialRow, list[float]] | None = None
+def finite_config(config: Config) -> Config:
+    """The configuration, with None in place of NaN and infinity."""
+    return {name: finite(value) if isinstance(value, float) else value for name, value in config.items()}
+
+
+def _best(search: SearchRow, trials: Sequence[TrialRow], direction: Direction) -> Best | None:
+    """The selected trial, or the best so far; of equal ones the first."""
+    best: tuple[TrialRow, tuple[float, ...]] | None = None
     for trial in trials:
         values = final_values(trial)
         if values is None:
@@ -70,18 +148,13 @@ def _best(search: SearchRow, trials: Sequence[TrialRow], direction: Direction) -
     if best is None:
         return None
     trial, values = best
-    return {
-        "trial": trial.id,
-        "value": values[0],
-        "config": trial.config,
-        "derived": trial.derived,
-        "values": values,
-    }
+    derived = None if trial.derived is None else finite_config(trial.derived)
+    return Best(trial.id, values[0], finite_config(trial.config), derived, values)
 
 
-def _anytime(trials: Sequence[TrialRow], direction: Direction) -> list[list[float]]:
-    """[device-seconds of all trials told so far, best value so far], one for each complete trial."""
-    points: list[list[float]] = []
+def _anytime(trials: Sequence[TrialRow], direction: Direction) -> list[Point]:
+    """One point for each complete trial; pruned and failed trials cost too."""
+    points: list[Point] = []
     spent = 0.0
     for trial in trials:
         if trial.state is TrialState.RUNNING:
@@ -89,16 +162,13 @@ def _anytime(trials: Sequence[TrialRow], direction: Direction) -> list[list[floa
         spent += trial.device_seconds
         values = final_values(trial)
         if values is not None:
-            improved = not points or direction.better(values[0], points[-1][1])
-            points.append([spent, values[0] if improved else points[-1][1]])
+            improved = not points or direction.better(values[0], points[-1].best)
+            points.append(Point(spent, values[0] if improved else points[-1].best))
     return points
 
 
-def _gaps(
-    best: dict[str, Any] | None, fresh: Sequence[float], test: Sequence[float]
-) -> dict[str, float | None]:
-    """What selection had promised too much, and how retraining carries over to test (later − earlier)."""
-    return {
-        "validation_to_fresh": fmean(fresh) - best["value"] if fresh and best else None,
-        "fresh_to_test": fmean(test) - fmean(fresh) if fresh and test else None,
-    }
+def _gaps(best: Best | None, fresh: Sequence[float], test: Sequence[float]) -> Gaps:
+    return Gaps(
+        validation_to_fresh=fmean(fresh) - best.value if fresh and best else None,
+        fresh_to_test=fmean(test) - fmean(fresh) if fresh and test else None,
+    )

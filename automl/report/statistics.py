@@ -16,6 +16,8 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy import special
@@ -26,6 +28,26 @@ ALPHA = 0.05
 POWER = 0.8
 MOST_SEEDS = 1000
 _ROUNDING = 1e-9  # a spread below this share of the values is rounding, not noise
+Answer: TypeAlias = Literal["better", "worse", "undecided"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation (n−1) of `n` values; None where there are too few."""
+
+    mean: float | None
+    sd: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Sequence[float | None]) -> Spread:
+        """The spread of the values that are known."""
+        known = [value for value in values if value is not None]
+        return cls(
+            mean=fmean(known) if known else None,
+            sd=stdev(known) if len(known) > 1 else None,
+            n=len(known),
+        )
 
 
 @dataclass(frozen=True)
@@ -57,7 +79,7 @@ class Verdict:
     against: str
     paired: Paired
     p_value: float | None
-    verdict: str
+    verdict: Answer
     more_seeds: int | None
     seeds: list[int]
     dropped: list[int]
@@ -158,7 +180,7 @@ def _pair(first: Mapping[int, float | None], second: Mapping[int, float | None])
     return seeds, paired(differences.tolist())
 
 
-def _verdict(result: Paired, p_value: float | None, direction: Direction) -> str:
+def _verdict(result: Paired, p_value: float | None, direction: Direction) -> Answer:
     if p_value is None or result.mean is None or p_value >= ALPHA:
         return "undecided"
     return "better" if direction.better(result.mean, 0.0) else "worse"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from automl.contracts import Direction
-from automl.report.statistics import MOST_SEEDS, Verdict
+from automl.report.settings import Budget
+from automl.report.statistics import MOST_SEEDS, Spread, Verdict
 
 FRACTIONS = {"accuracy", "balanced_accuracy", "f1", "roc_auc"}
 COMPARED = {
@@ -46,14 +46,14 @@ class Units:
             return "–"
         return f"{value * self.scale:.1f}" if self.unit else f"{value:.4g}"
 
-    def spread(self, summary: dict[str, Any] | None) -> str:
+    def spread(self, spread: Spread) -> str:
         """Mean ± standard deviation over seeds; the mean alone for one seed."""
-        if summary is None or summary["mean"] is None:
+        if spread.mean is None:
             return "–"
-        mean = self.value(summary["mean"])
-        if summary["sd"] is None:
+        mean = self.value(spread.mean)
+        if spread.sd is None:
             return mean
-        return f"{mean} ± {summary['sd'] * self.scale:.1f}" if self.unit else f"{mean} ± {summary['sd']:.2g}"
+        return f"{mean} ± {spread.sd * self.scale:.1f}" if self.unit else f"{mean} ± {spread.sd:.2g}"
 
     def difference(self, value: float, *, sign: bool = False) -> str:
         """A difference without its unit, with a true minus sign."""
@@ -67,18 +67,14 @@ class Units:
         return f"+{text}" if sign else text
 
 
-def units_of(data: Mapping[str, Any]) -> Units:
-    """The units of a report's primary metric."""
-    searches = [search for searches in data["arms"].values() for search in searches]
-    bests = [search["best"]["value"] for search in searches if search["best"]]
-    retrained = [value for search in searches for value in (*search["fresh"], *search["test"])]
-    return Units.of(data["metric"], [*bests, *retrained])
-
-
-def budget_text(budget: Mapping[str, float | None]) -> str:
+def budget_text(budget: Budget) -> str:
     """The budget of one search in words."""
-    names = {"device_seconds": "device-seconds", "trials": "trials", "wall_seconds": "seconds of wall time"}
-    given = [f"{budget[key]:,.10g} {name}" for key, name in names.items() if budget.get(key) is not None]
+    limits = {
+        "device-seconds": budget.device_seconds,
+        "trials": budget.trials,
+        "seconds of wall time": budget.wall_seconds,
+    }
+    given = [f"{limit:,.10g} {name}" for name, limit in limits.items() if limit is not None]
     return f"at most {' or '.join(given)} a search" if given else ""
 
 
@@ -89,9 +85,9 @@ def p_text(p_value: float) -> str:
     return f"p = {p_value:.4f}" if 0.045 < p_value < 0.055 else f"p = {p_value:.2g}"
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 seed`, `2 seeds`, `1,200 seeds`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """`1 seed`, `2 seeds`, `1,200 seeds`. `many`: a plural that does not end in a plain s."""
+    return f"{count:,} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def test_set(openings: int) -> str:

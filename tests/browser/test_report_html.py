@@ -32,7 +32,7 @@ pytestmark = [
 ]
 
 
-def browse(folder, text, *what):
+def browse(folder: Path, text: str, *what: str) -> tuple[str, list[str]]:
     """The finished document (or the screenshot's log) and what the page wrote to the console."""
     page = folder / "report.html"
     page.write_text(text, encoding="utf-8")
@@ -46,7 +46,7 @@ def browse(folder, text, *what):
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-def test_every_plot_is_drawn_and_the_console_is_empty(tmp_path):
+def test_every_plot_is_drawn_and_the_console_is_empty(tmp_path: Path) -> None:
     metrics = [*ACCURACY, {"name": "parameters", "direction": "minimize"}]
     text = html(collect(realistic(seeds=3, trials=30, metrics=metrics), "nas-digits-3"))
     document, console = browse(tmp_path, text, "--dump-dom")
@@ -60,7 +60,7 @@ def test_every_plot_is_drawn_and_the_console_is_empty(tmp_path):
     assert "Something went wrong" not in drawn
 
 
-def test_text_from_outside_runs_nothing(tmp_path):
+def test_text_from_outside_runs_nothing(tmp_path: Path) -> None:
     document, console = browse(tmp_path, html(collect(evil_campaign(), "nas-digits-3")), "--dump-dom")
     assert console == []
     assert "<title>nas-digits: report" in document
@@ -70,7 +70,7 @@ def test_text_from_outside_runs_nothing(tmp_path):
     assert EVIL[:9] not in body  # the closing script tag, as markup
 
 
-def test_screenshot_is_not_blank(tmp_path):
+def test_screenshot_is_not_blank(tmp_path: Path) -> None:
     picture = tmp_path / "report.png"
     text = html(collect(realistic(seeds=2, trials=10), "nas-digits-3"))
     browse(tmp_path, text, f"--screenshot={picture}")

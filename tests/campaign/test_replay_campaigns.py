@@ -46,7 +46,7 @@ def run(study: Path, store: Store, *overrides: str, fresh: bool = False) -> str:
 
 def report(store: Store, campaign: str) -> dict[str, Any]:
     with Ledger(store) as ledger:
-        data: dict[str, Any] = json.loads(json.dumps(collect(ledger, campaign)))
+        data: dict[str, Any] = json.loads(json.dumps(collect(ledger, campaign).to_json()))
     return data
 
 

@@ -31,9 +31,9 @@ def test_a_written_file_reads_back_equal(finished: Any, finished_ledger: Ledger,
 
 
 def test_the_winner_is_best_on_validation_and_never_by_test(finished: Any, finished_ledger: Ledger) -> None:
-    arms = collect(finished_ledger, finished.campaign)["arms"]
+    arms = collect(finished_ledger, finished.campaign).arms
     certificate = find_winner(finished_ledger, finished.campaign).certificate
-    means = {(arm, s["seed"]): fmean(s["fresh"]) for arm, entries in arms.items() for s in entries}
+    means = {(name, s.seed): fmean(s.fresh) for name, arm in arms.items() for s in arm.searches}
     assert means[certificate.arm, certificate.seed] == max(means.values())
 
 
@@ -134,9 +134,14 @@ def test_a_one_shot_search_is_exported_with_its_protocol(
     spec = {**row.spec, "arms": {**row.spec["arms"]}}
     spec["arms"]["tpe"] = {**spec["arms"]["tpe"], "evaluator": {"name": "supernet", "options": {}}}
     report = collect(finished_ledger, finished.campaign)
-    for search in report["arms"]["tpe"]:
-        search["best"] |= {"config": {}, "derived": search["best"]["config"]}
-    monkeypatch.setattr("automl.export.certificate.collect", lambda *_: report)
+    derived = tuple(
+        replace(search, best=replace(search.best, config={}, derived=search.best.config))
+        for search in report.arms["tpe"].searches
+        if search.best is not None
+    )
+    arms = {**report.arms, "tpe": replace(report.arms["tpe"], searches=derived)}
+    changed = replace(report, arms=arms)
+    monkeypatch.setattr("automl.export.certificate.collect", lambda *_: changed)
     monkeypatch.setattr(finished_ledger, "campaign", lambda _: replace(row, spec=spec))
     winner = find_winner(finished_ledger, finished.campaign, "tpe")
     assert winner.config == {}

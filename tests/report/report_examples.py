@@ -1,16 +1,21 @@
 """Campaigns made up row by row, in place of a ledger."""
 
 import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from automl.contracts import TrialState
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
 
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 EDGES = ["edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_1_3", "edge_2_3"]
-ACCURACY = [{"name": "accuracy", "direction": "maximize"}]
-LOSS = [{"name": "loss", "direction": "minimize"}]
-RANDOM = {"strategy": {"name": "random", "options": {}}, "pruner": {"name": "none", "options": {}}}
+ACCURACY: list[dict[str, str]] = [{"name": "accuracy", "direction": "maximize"}]
+LOSS: list[dict[str, str]] = [{"name": "loss", "direction": "minimize"}]
+RANDOM: dict[str, Any] = {
+    "strategy": {"name": "random", "options": {}},
+    "pruner": {"name": "none", "options": {}},
+}
 
 
 @dataclass
@@ -22,52 +27,76 @@ class FakeLedger:
     opening_rows: list[OpeningRow] = field(default_factory=list)
     report_rows: dict[str, list[ReportRow]] = field(default_factory=dict)
 
-    def campaign(self, campaign):
+    def campaign(self, campaign: str) -> CampaignRow | None:
         return self.row if campaign == self.row.id else None
 
-    def status(self, campaign):
+    def status(self, campaign: CampaignRow) -> str:
         return self.state
 
-    def searches(self, campaign):
+    def searches(self, campaign: str) -> list[SearchRow]:
         return list(self.search_rows)
 
-    def trials(self, campaign=None, search=None):
+    def trials(self, campaign: str) -> list[TrialRow]:
         return sorted(self.trial_rows, key=lambda trial: (trial.search, trial.kind, trial.number))
 
-    def openings(self, campaign):
+    def openings(self, campaign: str) -> list[OpeningRow]:
         return list(self.opening_rows)
 
-    def reports(self, campaign=None, search=None, trials=None):
+    def reports(self, *, search: str) -> dict[str, list[ReportRow]]:
         return {trial: rows for trial, rows in self.report_rows.items() if trial.startswith(f"{search}/")}
 
-    def curve(self, trial, values):
+    def curve(self, trial: str, values: Iterable[float]) -> None:
         self.report_rows[trial] = [
             ReportRow(trial, step, value, None, float(step), 1.0) for step, value in enumerate(values, 1)
         ]
 
-    def search(self, arm, seed, *, state="finished", reason="budget spent", winner=None):
+    def search(
+        self,
+        arm: str,
+        seed: int,
+        *,
+        state: str = "finished",
+        reason: str = "budget spent",
+        winner: str | None = None,
+    ) -> str:
         name = f"{self.row.id}/{arm}/{seed}"
         finished_at = 2.0 if state == "finished" else None
         row = SearchRow(name, self.row.id, arm, seed, state, reason, winner, 1.0, finished_at, 0)
         self.search_rows.append(row)
         return name
 
-    def trial(self, search, number, values, *, config=None, cost=1.0, **changes):
+    def trial(
+        self,
+        search: str,
+        number: int,
+        values: list[float] | None,
+        *,
+        config: Mapping[str, Any] | None = None,
+        cost: float = 1.0,
+        **changes: Any,
+    ) -> str:
         changes = {"kind": "trial", "state": TrialState.COMPLETE, "told": number, **changes}
         name = f"{search}/{'final-' if changes['kind'] == 'final' else ''}{number}"
-        fields = dict.fromkeys(TrialRow.__dataclass_fields__)
+        fields: dict[str, Any] = dict.fromkeys(TrialRow.__dataclass_fields__)
         fields |= {"id": name, "search": search, "number": number, "config": config or {"x": 0.5}}
         fields |= {"attempt": 1, "token": "t", "seed": 0, "asked_after": 0, "recorded": 0, "started_at": 1.0}
         fields |= {"values": values, "device_seconds": cost, "finished_at": 2.0, **changes}
         self.trial_rows.append(TrialRow(**fields))
         return name
 
-    def opening(self, search, values):
+    def opening(self, search: str, values: list[float] | None) -> None:
         number = len(self.opening_rows) + 1
         self.opening_rows.append(OpeningRow(number, search, "the search's winner", 1.0, values))
 
 
-def fake(arms=None, *, metrics=ACCURACY, seeds=(0, 1, 2), state="finished", **spec):
+def fake(
+    arms: Mapping[str, Any] | None = None,
+    *,
+    metrics: list[dict[str, str]] = ACCURACY,
+    seeds: Iterable[int] = (0, 1, 2),
+    state: str = "finished",
+    **spec: Any,
+) -> FakeLedger:
     spec = {
         "name": "nas-digits",
         "task": {"dataset": "digits", "metrics": metrics},
@@ -86,7 +115,7 @@ def fake(arms=None, *, metrics=ACCURACY, seeds=(0, 1, 2), state="finished", **sp
     return FakeLedger(row, state)
 
 
-def values_only(by_arm, **options):
+def values_only(by_arm: Mapping[str, Sequence[float | None]], **options: Any) -> FakeLedger:
     """One complete trial per search: `by_arm` is arm → value of each seed (None: no complete trial)."""
     seeds = range(max(map(len, by_arm.values())))
     ledger = fake(dict.fromkeys(by_arm, RANDOM), seeds=seeds, **options)
@@ -100,7 +129,7 @@ def values_only(by_arm, **options):
     return ledger
 
 
-def realistic(seeds=5, trials=40, metrics=ACCURACY):
+def realistic(seeds: int = 5, trials: int = 40, metrics: list[dict[str, str]] = ACCURACY) -> FakeLedger:
     """Cells searched by four arms with pruned and failed trials, retrained, and tested."""
     arms = {
         "random": RANDOM,
@@ -119,10 +148,10 @@ def realistic(seeds=5, trials=40, metrics=ACCURACY):
     return ledger
 
 
-def _search(ledger, arm, seed, trials, rng):
+def _search(ledger: FakeLedger, arm: str, seed: int, trials: int, rng: random.Random) -> None:
     search = ledger.search(arm, seed)
     worth = dict(zip(OPERATIONS, [-0.02, 0.004, 0.008, 0.014, 0.0], strict=True))
-    best = None
+    best: tuple[float, dict[str, str]] | None = None
     count = {"darts": 1, "resnet": 1}.get(arm, trials)
     for number in range(count):
         config = {edge: rng.choice(OPERATIONS) for edge in EDGES}
@@ -152,6 +181,7 @@ def _search(ledger, arm, seed, trials, rng):
             own = {} if arm == "darts" else config
             ledger.trial(search, number, values, config=own or {"order": 1}, cost=cost, derived=derived)
             best = max(best or (value, config), (value, config), key=lambda pair: pair[0])
+    assert best is not None
     fresh = [best[0] - 0.004 + rng.gauss(0, 0.003) for _ in range(3)]
     for number, value in enumerate(fresh):
         ledger.trial(search, number, [value, *values[1:]], kind="final", cost=6.0)

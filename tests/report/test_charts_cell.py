@@ -36,21 +36,21 @@ def texts(svg: str) -> list[str]:
 
 
 def test_every_node_and_operation_is_named() -> None:
-    found = texts(draw_cell({"name": "nasbench201"}, CELL))
+    found = texts(draw_cell(CELL, "nasbench201"))
     for text in ("in", "1", "2", "out", "none", "skip", "connect", "1×1", "avg pool"):
         assert text in found
     assert found.count("nor conv") == 3 and found.count("3×3") == 3
-    assert "nasbench201" in draw_cell({"name": "nasbench201"}, CELL)
+    assert "nasbench201" in draw_cell(CELL, "nasbench201")
 
 
 def test_the_same_cell_gives_the_same_bytes() -> None:
-    assert draw_cell(None, CELL) == draw_cell(None, dict(reversed(CELL.items())))
+    assert draw_cell(CELL) == draw_cell(dict(reversed(CELL.items())))
 
 
 def test_one_dotted_line_for_each_none() -> None:
-    svg = draw_cell(None, CELL)
+    svg = draw_cell(CELL)
     assert svg.count("stroke-dasharray") == 1
-    assert draw_cell(None, {**CELL, "edge_0_1": "none"}).count("stroke-dasharray") == 2
+    assert draw_cell({**CELL, "edge_0_1": "none"}).count("stroke-dasharray") == 2
 
 
 def test_an_operation_has_one_colour_in_all_cells() -> None:
@@ -61,7 +61,7 @@ def test_an_operation_has_one_colour_in_all_cells() -> None:
 
 
 def test_text_is_escaped() -> None:
-    svg = draw_cell({"name": "<script>"}, {"edge_0_1": "<script>alert(1)</script> & $x$"})
+    svg = draw_cell({"edge_0_1": "<script>alert(1)</script> & $x$"}, "<script>")
     assert "<script>" not in svg
     assert any("$x$" in text for text in texts(svg))
 
@@ -69,7 +69,7 @@ def test_text_is_escaped() -> None:
 def test_both_cells_of_darts_are_drawn() -> None:
     """Two edges into each node, one arrow and one label for each; the parameters of inputs are no edges."""
     config = plugins.load("spaces", "darts").sample(random.Random(0))
-    picture = cell_picture({"name": "darts"}, config)
+    picture = cell_picture(config, "darts")
     assert picture is not None
     found = texts(picture)
     assert "normal cell" in found and "reduction cell" in found
@@ -78,7 +78,7 @@ def test_both_cells_of_darts_are_drawn() -> None:
     assert len(operations) == 16
     heads = [re.sub(r"(\d)x(\d)", r"\1×\2", name).replace("_", " ").rpartition(" ")[0] for name in operations]
     assert sum(found.count(head) for head in set(heads)) == 16
-    assert cell_picture(None, {"normal_inputs_3": "0,1"}) is None
+    assert cell_picture({"normal_inputs_3": "0,1"}) is None
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_both_cells_of_darts_are_drawn() -> None:
 )
 def test_what_is_no_cell_is_refused(config: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="edge_<source>_<target>"):
-        draw_cell(None, config)
+        draw_cell(config)

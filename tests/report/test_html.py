@@ -2,12 +2,13 @@ import json
 import random
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 import report_examples as examples
 from plotly.offline import get_plotlyjs
-from report_examples import RANDOM, fake, realistic, values_only
+from report_examples import RANDOM, FakeLedger, fake, realistic, values_only
 
 from automl.contracts import TrialState
 from automl.report import collect, html
@@ -19,32 +20,37 @@ EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"doc
 class Page(HTMLParser):
     """Tags with their attributes, and the text outside scripts and styles."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags, self.text, self._open = [], "", None
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self._open: str | None = None
         self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
         self._open = tag if tag in ("script", "style") else self._open
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         self._open = None if tag == self._open else self._open
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.text += "" if self._open else data
 
 
-def figures_of(page):
-    return json.loads(re.search(r'id="figures">(.*?)</script>', page, re.DOTALL)[1])
+def figures_of(page: str) -> dict[str, Any]:
+    found = re.search(r'id="figures">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    figures: dict[str, Any] = json.loads(found[1])
+    return figures
 
 
 @pytest.fixture(scope="module")
-def page():
+def page() -> str:
     return html(collect(realistic(seeds=3, trials=20), ID))
 
 
-def evil_campaign():
+def evil_campaign() -> FakeLedger:
     arms = {"random": RANDOM, EVIL: {"strategy": {"name": EVIL, "options": {}}}}
     ledger = fake(
         arms, seeds=[0, 1], space={"name": EVIL}, task={"dataset": EVIL, "metrics": examples.ACCURACY}
@@ -61,7 +67,7 @@ def evil_campaign():
     return ledger
 
 
-def test_page_is_one_file_without_any_request(page):
+def test_page_is_one_file_without_any_request(page: str) -> None:
     parsed = Page(page)
     links = [value for _, attrs in parsed.tags for key, value in attrs.items() if key in ("src", "href")]
     assert all(link.startswith("data:") for link in links)
@@ -70,7 +76,7 @@ def test_page_is_one_file_without_any_request(page):
     assert "unsafe-inline" not in policy.partition("style-src")[0]
 
 
-def test_page_says_what_the_data_say(page):
+def test_page_says_what_the_data_say(page: str) -> None:
     text = Page(page).text
     for part in (
         "Is any arm better than random search?",
@@ -87,7 +93,7 @@ def test_page_says_what_the_data_say(page):
     }
 
 
-def test_plotly_accepts_every_figure():
+def test_plotly_accepts_every_figure() -> None:
     two = [*examples.ACCURACY, {"name": "parameters", "direction": "minimize"}]
     figures = figures_of(html(collect(realistic(seeds=2, trials=20, metrics=two), ID)))
     assert "plot-pareto-1" in figures
@@ -95,14 +101,14 @@ def test_plotly_accepts_every_figure():
         go.Figure(figure)  # raises for an unknown or wrong property
 
 
-def test_every_plot_has_a_text_alternative(page):
+def test_every_plot_has_a_text_alternative(page: str) -> None:
     plots = [attrs for _, attrs in Page(page).tags if attrs.get("class") == "plot"]
     assert len(plots) == 5
     assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in plots)
     assert [attrs["lang"] for tag, attrs in Page(page).tags if tag == "html"] == ["en"]
 
 
-def test_nothing_from_outside_becomes_markup():
+def test_nothing_from_outside_becomes_markup() -> None:
     text = html(collect(evil_campaign(), ID))
     parsed = Page(text)
     assert [tag for tag, _ in parsed.tags].count("script") == 3
@@ -120,27 +126,27 @@ def test_nothing_from_outside_becomes_markup():
         values_only({"tpe": [0.5, 0.5]}),
     ],
 )
-def test_little_data_still_makes_a_page(ledger):
+def test_little_data_still_makes_a_page(ledger: FakeLedger) -> None:
     data = collect(ledger, ID)
     parsed = Page(html(data))
     assert "nas-digits" in parsed.text
-    assert all(" ".join(warning.split()) in " ".join(parsed.text.split()) for warning in data["warnings"])
+    assert all(" ".join(warning.split()) in " ".join(parsed.text.split()) for warning in data.warnings)
 
 
-def test_cells_are_pictures_without_scripts(page):
+def test_cells_are_pictures_without_scripts(page: str) -> None:
     pictures = [attrs for tag, attrs in Page(page).tags if tag == "img"]
     assert len(pictures) == 3 * 3 + 1  # three searched arms; the reference is the same for every seed
     assert all(attrs["src"].startswith("data:image/svg+xml;base64,") for attrs in pictures)
     assert "edge_0_1 nor_conv_3x3" in " ".join(attrs["alt"] for attrs in pictures)
 
 
-def test_what_only_looks_like_a_cell_has_no_picture():
+def test_what_only_looks_like_a_cell_has_no_picture() -> None:
     ledger = fake({"random": RANDOM}, seeds=[0])
     ledger.trial(ledger.search("random", 0), 0, [0.5], config={"edge_2_1": "skip", "edge_x": "none"})
     assert not [tag for tag, _ in Page(html(collect(ledger, ID))).tags if tag == "img"]
 
 
-def test_anytime_bands_over_seeds():
+def test_anytime_bands_over_seeds() -> None:
     ledger = fake({"random": RANDOM}, seeds=[0, 1])
     for seed, points in enumerate([[(1, 0.2), (2, 0.6)], [(2, 0.4), (4, 0.5)]]):
         search = ledger.search("random", seed)
@@ -155,7 +161,7 @@ def test_anytime_bands_over_seeds():
     assert mean["line"]["shape"] == "hv"
 
 
-def test_many_trials_are_thinned_but_the_best_stay():
+def test_many_trials_are_thinned_but_the_best_stay() -> None:
     ledger = fake({"random": RANDOM}, seeds=[0])
     search = ledger.search("random", 0)
     for number in range(2000):
@@ -166,7 +172,7 @@ def test_many_trials_are_thinned_but_the_best_stay():
     assert max(value for value in traces[-1]["y"] if value is not None) == 1
 
 
-def test_conditional_and_mixed_parameters():
+def test_conditional_and_mixed_parameters() -> None:
     ledger = fake({"random": RANDOM}, seeds=[0])
     search = ledger.search("random", 0)
     for number in range(30):
@@ -186,7 +192,7 @@ def test_conditional_and_mixed_parameters():
     assert {"not used", "a", "b", "True", "False"} <= notes
 
 
-def test_hundreds_of_seeds_become_medians_and_quartiles():
+def test_hundreds_of_seeds_become_medians_and_quartiles() -> None:
     ledger = fake({"random": RANDOM, "tpe": RANDOM}, seeds=range(101))
     for arm, shift in (("random", 0.0), ("tpe", 0.1)):
         for seed in range(101):
@@ -210,7 +216,7 @@ def test_hundreds_of_seeds_become_medians_and_quartiles():
     assert "and 93 other configurations" in page
 
 
-def test_a_page_of_hundreds_of_seeds_stays_small():
+def test_a_page_of_hundreds_of_seeds_stays_small() -> None:
     """All but plotly.js is less than 0.6 MB for two arms of 500 seeds."""
     ledger = fake({"random": RANDOM, "evolution": RANDOM}, seeds=range(500), space={"name": "nasbench201"})
     for arm in ("random", "evolution"):

@@ -6,16 +6,18 @@ import pytest
 from report_examples import ACCURACY, RANDOM, fake
 
 from automl.contracts import Outcome, TrialState
-from automl.ledger import owner_identity
+from automl.ledger import Ledger, owner_identity
 from automl.report import collect, html, terminal
 
 
-def run_trial(ledger, search, kind, number, outcome, told):
+def run_trial(
+    ledger: Ledger, search: str, kind: str, number: int, outcome: Outcome, told: int | None
+) -> None:
     row = ledger.start_trial(search, kind, number, {"x": number}, seed=number, asked_after=0, workdir=None)
     assert ledger.finish_trial(row.id, row.token, outcome, told=told, attributes={})
 
 
-def search_and_test(ledger, campaign, arm, seed, bonus):
+def search_and_test(ledger: Ledger, campaign: str, arm: str, seed: int, bonus: float) -> None:
     search = ledger.add_search(campaign, arm, seed)
     pruned = Outcome(TrialState.PRUNED, device_seconds=0.5)
     failed = Outcome(TrialState.FAILED, device_seconds=0.25, reason="ValueError: no", traceback="Trace…")
@@ -30,17 +32,17 @@ def search_and_test(ledger, campaign, arm, seed, bonus):
     ledger.close_test(opening.id, [0.6 + bonus, 0.62 + bonus + seed / 100])
 
 
-def complete(value):
+def complete(value: float) -> Outcome:
     return Outcome(TrialState.COMPLETE, device_seconds=1.0, values=[value])
 
 
-def test_from_the_first_moment_to_the_end(any_ledger):
+def test_from_the_first_moment_to_the_end(any_ledger: Ledger) -> None:
     ledger = any_ledger
     arms = {"random": RANDOM, "tpe": {"strategy": {"name": "tpe", "options": {}}}}
     spec = fake(arms, seeds=[0, 1], metrics=ACCURACY).row.spec
     campaign = ledger.create_campaign("nas-digits", spec, "digest", {"commit": "abc"})
     token = ledger.acquire(campaign.id, owner_identity())
-    begun = collect(ledger, campaign.id)
+    begun = collect(ledger, campaign.id).to_json()
     assert (begun["status"], begun["arms"]) == ("running", {"random": [], "tpe": []})
 
     for seed in (0, 1):
@@ -48,16 +50,16 @@ def test_from_the_first_moment_to_the_end(any_ledger):
     search = ledger.add_search(campaign.id, "tpe", 0)
     ledger.start_trial(search.id, "trial", 0, {"x": 0}, seed=0, asked_after=0, workdir=None)
     half = collect(ledger, campaign.id)
-    assert half["arms"]["tpe"][0]["trials"]["running"] == 1
-    assert half["compared"] == "test"
-    assert half["verdicts"][0]["seeds"] == 0
+    assert half.arms["tpe"].searches[0].trials.running == 1
+    assert half.comparison.compared == "test"
+    assert half.comparison.verdicts[0].seeds == 0
     html(half)
     terminal(half)
 
     for seed in (1, 2):
         search_and_test(ledger, campaign.id, "tpe", seed, 0.1)
     ledger.finish_campaign(campaign.id, token)
-    data = json.loads(json.dumps(collect(ledger, campaign.id), allow_nan=False))
+    data = json.loads(json.dumps(collect(ledger, campaign.id).to_json(), allow_nan=False))
     assert data["status"] == "finished"
     entry = data["arms"]["random"][1]
     assert entry["trials"] == {"running": 0, "complete": 3, "pruned": 1, "failed": 1}

@@ -1,7 +1,7 @@
 import io
 
 import pytest
-from report_examples import LOSS, fake, realistic, values_only
+from report_examples import LOSS, FakeLedger, fake, realistic, values_only
 from rich.console import Console
 
 from automl.report import collect, terminal
@@ -9,13 +9,14 @@ from automl.report import collect, terminal
 ID = "nas-digits-3"
 
 
-def printed(ledger, width=80):
-    console = Console(width=width, file=io.StringIO())
+def printed(ledger: FakeLedger, width: int = 80) -> str:
+    text = io.StringIO()
+    console = Console(width=width, file=text)
     console.print(terminal(collect(ledger, ID)))
-    return console.file.getvalue()
+    return text.getvalue()
 
 
-def test_table_and_verdicts_fit_80_columns():
+def test_table_and_verdicts_fit_80_columns() -> None:
     text = printed(realistic(seeds=3, trials=10))
     assert max(map(len, text.splitlines())) <= 80
     rows = [line.split() for line in text.splitlines()]
@@ -26,7 +27,7 @@ def test_table_and_verdicts_fit_80_columns():
     assert "…" not in text
 
 
-def test_rows_are_sorted_best_first_and_carry_all_levels():
+def test_rows_are_sorted_best_first_and_carry_all_levels() -> None:
     ledger = values_only({"random": [1.0, 1.2], "tpe": [0.5, 0.7]}, metrics=LOSS)
     lines = printed(ledger).splitlines()
     table = [line.split() for line in lines if line.startswith(("tpe ", "random "))]
@@ -37,13 +38,13 @@ def test_rows_are_sorted_best_first_and_carry_all_levels():
 
 
 @pytest.mark.parametrize("state", ["running", "interrupted"])
-def test_an_unfinished_campaign_says_so(state):
+def test_an_unfinished_campaign_says_so(state: str) -> None:
     text = printed(fake(state=state))
     assert f"the campaign is {state}: all numbers and verdicts are interim" in text
     assert "tpe has not started with seeds 0, 1, 2" in text
     assert "The test set is sealed." in text
 
 
-def test_names_are_never_markup():
+def test_names_are_never_markup() -> None:
     text = printed(values_only({"random": [0.5, 0.6], "[red]x[/red]": [0.5, 0.7]}))
     assert "[red]x[/red]" in text

@@ -1,31 +1,36 @@
 import pytest
 
 from automl.contracts import Direction
-from automl.report.statistics import compare
+from automl.report.statistics import Spread, compare
 from automl.report.wording import Units, p_text, seconds, sentence
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
 PERCENT = Units.of("accuracy", [0.9])
 
 
-def said(random, tpe, direction=MAX, units=PERCENT):
+def said(
+    random: list[float | None],
+    tpe: list[float | None],
+    direction: Direction = MAX,
+    units: Units = PERCENT,
+) -> str:
     arms = {"random": dict(enumerate(random)), "tpe": dict(enumerate(tpe))}
     return sentence(compare(arms, "random", direction)[0], direction, units)
 
 
-def test_better_in_points():
+def test_better_in_points() -> None:
     text = said([0.90, 0.91, 0.89, 0.90, 0.92], [0.93, 0.935, 0.93, 0.925, 0.94])
     assert text == "tpe is better than random by 2.8 points (95 % interval 1.9 to 3.7, p = 0.0012, 5 seeds)"
 
 
-def test_a_smaller_loss_is_better_and_reads_positive():
+def test_a_smaller_loss_is_better_and_reads_positive() -> None:
     text = said([1.0, 1.1, 1.05, 1.02], [0.5, 0.62, 0.54, 0.51], MIN, Units())
     assert text.startswith("tpe is better than random by 0.5 (95 % interval 0.4")
     text = said([0.5, 0.62, 0.54, 0.51], [1.0, 1.1, 1.05, 1.02], MIN, Units())
     assert text.startswith("tpe is worse than random by 0.5 (95 % interval 0.4")
 
 
-def test_who_lags_is_behind_in_either_direction():
+def test_who_lags_is_behind_in_either_direction() -> None:
     text = said([1.0, 1.1, 1.05], [1.2, 1.0, 1.3], MIN, Units())
     assert text.startswith(
         "cannot tell yet whether tpe is better than random: behind by 0.12 (95 % interval −0.3"
@@ -36,7 +41,7 @@ def test_who_lags_is_behind_in_either_direction():
     )
 
 
-def test_undecided_says_how_many_more():
+def test_undecided_says_how_many_more() -> None:
     text = said([0.90, 0.91, 0.89], [0.91, 0.905, 0.91])
     assert text.startswith("cannot tell yet whether tpe is better than random: ahead by 0.83 points (95 % ")
     assert text.endswith("more seeds would")
@@ -56,29 +61,29 @@ def test_undecided_says_how_many_more():
         ),
     ],
 )
-def test_cases_without_an_answer(random, tpe, end):
+def test_cases_without_an_answer(random: list[float | None], tpe: list[float | None], end: str) -> None:
     text = said(random, tpe)
     assert text.startswith("cannot tell yet whether tpe is better than random")
     assert text.endswith(end)
 
 
-def test_p_values_never_round_across_the_level():
+def test_p_values_never_round_across_the_level() -> None:
     assert p_text(0.0504) == "p = 0.0504"
     assert p_text(0.04996) == "p = 0.0500"
     assert p_text(0.0001) == "p < 0.001"
     assert p_text(1.0) == "p = 1"
 
 
-def test_only_fractions_are_percent():
+def test_only_fractions_are_percent() -> None:
     assert Units.of("accuracy", [0.5, 97.0]) == Units()
     assert Units.of("log_loss", [0.5]) == Units()
     assert PERCENT.value(0.98765) == "98.8"
     assert PERCENT.label("accuracy") == "accuracy, %"
-    assert Units().spread({"mean": 1234.5678, "sd": 0.1234, "n": 3}) == "1235 ± 0.12"
-    assert PERCENT.spread(None) == PERCENT.value(None) == "–"
+    assert Units().spread(Spread(1234.5678, 0.1234, 3)) == "1235 ± 0.12"
+    assert PERCENT.spread(Spread(None, None, 0)) == PERCENT.value(None) == "–"
 
 
-def test_durations():
+def test_durations() -> None:
     assert [seconds(value) for value in (None, 0.5, 119.6, 1200, 72_000)] == [
         "–",
         "0.5 s",

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from automl.contracts import UserError
+from automl.contracts import Scalar, UserError
 from automl.report.charts.look import PALETTE
 
 INK, FAINT, SOFT = "#1b1b1b", "#9a9a9a", "#6b6b6b"
@@ -34,8 +34,8 @@ _BEFORE = {0: "k−2", 1: "k−1"}  # nodes of a DARTS cell that are outputs of 
 Edges = dict[tuple[int, int], str]
 
 
-def draw_cell(space: Any, config: Mapping[str, Any]) -> str:
-    """SVG text of the cells of `config`; the name of `space` (`{"name": …}`), if it has one, is its title.
+def draw_cell(config: Mapping[str, Scalar], title: str = "cell") -> str:
+    """SVG text of the cells of `config`, with a title.
 
     Edges without an operation (`none`) are dotted. Raises `UserError` for a configuration that is no cell.
     """
@@ -62,7 +62,6 @@ def draw_cell(space: Any, config: Mapping[str, Any]) -> str:
             axes.set_axis_off()
             row.draw(axes, colours, wider)
         buffer = io.StringIO()
-        title = space.get("name", "cell") if isinstance(space, Mapping) else "cell"
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Title": title})
     return buffer.getvalue()
 
@@ -103,7 +102,7 @@ class _Row:
             axes.text(left, top, heading, color=INK, ha="left", va="top", fontweight="bold")
 
 
-def _cells(config: Mapping[str, Any]) -> dict[str, Edges]:
+def _cells(config: Mapping[str, Scalar]) -> dict[str, Edges]:
     """Edges with their operations, by kind of cell."""
     found: dict[str, Edges] = {}
     for name, operation in config.items():

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
-from typing import Any
+from html import escape
 
-from automl.contracts import UserError
+from automl.contracts import Scalar, UserError
+from automl.report.charts.course import Course
 
 
-def cell_picture(space: Any, config: Mapping[str, Any] | None) -> str | None:
-    """SVG text of a cell, or of the two of DARTS (see `report.cell`); None for any other configuration."""
+def cell_picture(config: Mapping[str, Scalar], title: str = "cell") -> str | None:
+    """SVG text of the cells of `config` (see `charts.cell`); None for a configuration that is no cell."""
     if not config or not all(name.startswith(("edge_", "normal_", "reduce_")) for name in config):
         return None
-    from automl.report.charts.cell import draw_cell  # matplotlib takes a while to import
+    # matplotlib takes a while to import
+    from automl.report.charts.cell import draw_cell
 
     try:
-        return draw_cell(space, config)
+        return draw_cell(config, title)
     except UserError:
         return None
 
 
-def health_pictures(entry: Mapping[str, Any]) -> dict[str, str]:
-    """SVG texts by name of the course and strengths of a one-shot search (an entry of `collect`'s health)."""
+def course_pictures(course: Course) -> dict[str, str]:
+    """SVG texts of a one-shot search by name: its `course` and the `strengths` of its operations."""
+    # matplotlib takes a while to import
     from automl.report.charts.supernet_course import course_picture, strengths_picture
 
-    found = {"course": course_picture(entry), "strengths": strengths_picture(entry)}
-    return {name: svg for name, svg in found.items() if svg}
+    pictures = {"course": course_picture(course), "strengths": strengths_picture(course)}
+    return {name: svg for name, svg in pictures.items() if svg}
+
+
+def embedded(svg: str, alt: str) -> str:
+    """An SVG as an HTML image, in which no script can run."""
+    picture = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{picture}">'

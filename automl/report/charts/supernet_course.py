@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from matplotlib import rc_context
@@ -13,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from automl.report.charts.cell import FAINT, INK, operation_colours
+from automl.report.charts.course import Course, EpochValue
 from automl.report.charts.look import PALETTE
 
 PANEL: Final = (2.6, 1.9)  # inches
@@ -34,12 +36,12 @@ _PANELS: Final = (  # title, curves with their labels
 )
 
 
-def course_picture(entry: Mapping[str, Any]) -> str | None:
+def course_picture(course: Course) -> str | None:
     """SVG of eigenvalue, skip connections, discretisation gap and entropy over the epochs.
 
-    `entry`: one of `report.health.health`. The epoch of the alarm is marked, and the one gone back to.
+    The epoch of the alarm is marked, and the one that the search went back to.
     """
-    curves = entry["curves"]
+    curves = course.curves
     panels = [(title, names) for title, names in _PANELS if any(name in curves for name in names)]
     if not panels:
         return None
@@ -48,7 +50,7 @@ def course_picture(entry: Mapping[str, Any]) -> str | None:
         for number, (title, names) in enumerate(panels, start=1):
             axes = figure.add_subplot(1, len(panels), number)
             for (name, label), colour in zip(names.items(), PALETTE, strict=False):
-                points = curves.get(name, [])
+                points = curves.get(name, ())
                 marker = "o" if len(points) < 30 else ""
                 x, y = _columns(points)
                 axes.plot(
@@ -56,13 +58,13 @@ def course_picture(entry: Mapping[str, Any]) -> str | None:
                 )
             if len(names) > 1:
                 axes.legend(frameon=False)
-            _finish(axes, title, entry, named=number == 1)
+            _finish(axes, title, course, named=number == 1)
         return _svg(figure)
 
 
-def strengths_picture(entry: Mapping[str, Any]) -> str | None:
+def strengths_picture(course: Course) -> str | None:
     """SVG of the strength of every operation over the epochs, a panel for each edge."""
-    strengths, epochs = entry["strengths"], entry["strength_epochs"]
+    strengths, epochs = course.strengths, course.strength_epochs
     if not strengths:
         return None
     operations = list(dict.fromkeys(name for edge in strengths.values() for name in edge))
@@ -77,7 +79,7 @@ def strengths_picture(entry: Mapping[str, Any]) -> str | None:
             for name, curve in values.items():
                 axes.plot(epochs, curve, color=colours[name], linewidth=1.4, linestyle=_shape(name))
             axes.set_ylim(0, 1.05 * highest)
-            _finish(axes, edge.replace("_", " "), entry, named=False)
+            _finish(axes, edge.replace("_", " "), course, named=False)
             if number <= len(strengths) - columns:
                 axes.set_xlabel("")
         handles = [
@@ -91,22 +93,23 @@ def _shape(operation: str) -> Literal[":", "-"]:
     return ":" if operation == "none" else "-"
 
 
-def _columns(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
-    return [point[0] for point in points], [point[1] for point in points]
+def _columns(points: Sequence[EpochValue]) -> tuple[list[int], list[float]]:
+    values = [math.nan if point.value is None else point.value for point in points]
+    return [point.epoch for point in points], values
 
 
-def _finish(axes: Axes, title: str, entry: Mapping[str, Any], *, named: bool) -> None:
+def _finish(axes: Axes, title: str, course: Course, *, named: bool) -> None:
     """Title, axis, and the epochs of the alarm (solid) and of the way back (dashed)."""
     axes.set_title(title, loc="left", parse_math=False)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    marks = [(entry["epoch"], "alarm", "#d55e00", "-"), (entry["rollback"], "back to", INK, "--")]
+    marks = [(course.alarm, "alarm", "#d55e00", "-"), (course.rollback, "back to", INK, "--")]
     for epoch, label, colour, shape in marks:
         if epoch is not None:
             axes.axvline(epoch, color=colour, linestyle=shape, linewidth=1.0, zorder=0)
             if named:
-                side = {"x": epoch, "y": 1.0, "transform": axes.get_xaxis_transform()}
-                axes.text(s=f" {label}", color=colour, va="top", fontsize=7.5, **side)
+                place = axes.get_xaxis_transform()
+                axes.text(epoch, 1.0, f" {label}", color=colour, va="top", fontsize=7.5, transform=place)
     axes.tick_params(colors=INK, width=0.6)
     axes.grid(color=FAINT, alpha=0.25, linewidth=0.5)
 

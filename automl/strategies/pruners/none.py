@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from optuna.pruners import BasePruner, NopPruner
 
 from automl.contracts import Metric, Options, Pruner
@@ -15,6 +17,7 @@ class NoPruning(Pruner):
     """Lets every trial run to its end."""
 
     Options = NoPruningOptions
+    prunes: ClassVar[bool] = False
 
     options: NoPruningOptions
 

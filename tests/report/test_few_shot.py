@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from io import StringIO
-from typing import Any
 
 import pytest
-from report_examples import RANDOM, fake
+from report_examples import RANDOM, FakeLedger, fake
 from rich.console import Console
 
-from automl.report import collect, html, terminal
+from automl.report import CampaignReport, collect, html, terminal
 
 EVALUATOR = {"name": "metalearn", "options": {"backbone": "conv4", "width": 16}}
 TASK = {
@@ -23,7 +22,7 @@ def detail(value: float, *, steps: bool = False) -> dict[str, float]:
     return {"accuracy": value, "accuracy_low": value - 0.02, "accuracy_high": value + 0.02, **after}
 
 
-def few_shot(*, opened: bool = True) -> Any:
+def few_shot(*, opened: bool = True) -> FakeLedger:
     arms = {"random": RANDOM, "protonet": RANDOM, "odd": RANDOM}
     ledger = fake(arms, seeds=(0, 1), task=TASK, evaluator=EVALUATOR)
     for arm, bonus in (("random", 0.0), ("protonet", 0.2), ("odd", 0.1)):
@@ -37,30 +36,31 @@ def few_shot(*, opened: bool = True) -> Any:
             if opened:
                 value = 0.5 + bonus + seed / 10
                 ledger.opening(search, [value])
-                told = [detail(value, steps=arm == "random")]
-                ledger.opening_rows[-1] = replace(ledger.opening_rows[-1], details=told)
+                details = [detail(value, steps=arm == "random")]
+                ledger.opening_rows[-1] = replace(ledger.opening_rows[-1], details=details)
     return ledger
 
 
-def report(ledger: Any) -> dict[str, Any]:
+def report(ledger: FakeLedger) -> CampaignReport:
     return collect(ledger, ledger.row.id)
 
 
 def test_models_of_all_seeds_are_pooled() -> None:
-    first, second, third = report(few_shot())["meta"]
-    assert (first["arm"], first["learner"], first["backbone"]) == ("random", "maml", "conv4-16")
-    assert (first["models"], first["episodes"], first["batched"]) == (2, 600, 1.0)
-    assert first["test"] == pytest.approx({"mean": 0.55, "low": 0.53, "high": 0.57})
-    assert first["train"] == pytest.approx(0.7) and first["validation"] == pytest.approx(0.65)
-    assert first["gap"] == pytest.approx(-0.15)
-    assert first["steps"] == pytest.approx({"0": 0.55, "1": 0.56, "3": 0.58, "5": 0.60, "10": 0.65})
-    assert second["learner"] == "protonet" and second["steps"] == {}
-    assert [entry["transductive"] for entry in (first, second, third)] == [False, False, True]
+    first, second, third = report(few_shot()).few_shot
+    assert (first.arm, first.learner, first.backbone) == ("random", "maml", "conv4-16")
+    assert (first.models, first.episodes, first.batched) == (2, 600, 1.0)
+    assert first.test is not None
+    assert (first.test.mean, first.test.low, first.test.high) == pytest.approx((0.55, 0.53, 0.57))
+    assert first.train == pytest.approx(0.7) and first.validation == pytest.approx(0.65)
+    assert first.gap == pytest.approx(-0.15)
+    assert first.steps == pytest.approx({"0": 0.55, "1": 0.56, "3": 0.58, "5": 0.60, "10": 0.65})
+    assert second.learner == "protonet" and second.steps == {}
+    assert [entry.transductive for entry in (first, second, third)] == [False, False, True]
 
 
 def test_a_sealed_test_has_no_value() -> None:
-    entries = report(few_shot(opened=False))["meta"]
-    assert all(entry["test"] is None and entry["gap"] is None and entry["train"] for entry in entries)
+    entries = report(few_shot(opened=False)).few_shot
+    assert all(entry.test is None and entry.gap is None and entry.train for entry in entries)
 
 
 def test_transductive_models_have_a_table_of_their_own() -> None:
@@ -80,4 +80,4 @@ def test_transductive_models_have_a_table_of_their_own() -> None:
 def test_other_studies_have_no_such_section() -> None:
     ledger = fake()
     data = report(ledger)
-    assert data["meta"] == [] and "On tasks never seen" not in html(data)
+    assert data.few_shot == () and "On tasks never seen" not in html(data)

@@ -1,0 +1,119 @@
+"""All that a report says about a campaign, as one typed object, and its JSON (`automl report --json`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from automl.contracts import Metric
+from automl.report.arms import ArmReport
+from automl.report.collapse import OneShotSearch
+from automl.report.comparison import ArmComparison
+from automl.report.evaluations import Evaluation, ParetoPoint
+from automl.report.failures import Failure
+from automl.report.few_shot import FewShotArm
+from automl.report.plain import plain
+from automl.report.proxy_ranking import ProxyRank
+from automl.report.rung_ranking import PrunedArm
+from automl.report.settings import StudySettings
+from automl.report.wording import Units
+
+
+@dataclass(frozen=True)
+class CampaignReport:
+    """A campaign, finished or not. Costs are device-seconds, values are in the metrics' own units.
+
+    `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
+    `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
+    few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
+    """
+
+    study: str
+    campaign: str
+    status: str
+    settings: StudySettings
+    created_at: float
+    finished_at: float | None
+    provenance: Mapping[str, JsonValue]
+    arms: Mapping[str, ArmReport]
+    comparison: ArmComparison
+    test_openings: int
+    evaluations: tuple[Evaluation, ...]
+    pareto: tuple[ParetoPoint, ...]
+    failures: tuple[Failure, ...]
+    rungs: tuple[PrunedArm, ...]
+    collapse: tuple[OneShotSearch, ...]
+    few_shot: tuple[FewShotArm, ...]
+    proxies: tuple[ProxyRank, ...]
+    importance: Mapping[str, float]
+    warnings: tuple[str, ...]
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that arms are compared by."""
+        return self.settings.metrics[0]
+
+    @property
+    def units(self) -> Units:
+        """The units of that metric, for people."""
+        searches = [search for arm in self.arms.values() for search in arm.searches]
+        bests = [search.best.value for search in searches if search.best]
+        retrained = [value for search in searches for value in (*search.fresh, *search.test)]
+        return Units.of(self.metric.name, [*bests, *retrained])
+
+    @property
+    def ranked(self) -> tuple[ArmReport, ...]:
+        """The arms, best first."""
+        return tuple(self.arms[name] for name in self.comparison.ranking)
+
+    @property
+    def ranked_few_shot(self) -> tuple[FewShotArm, ...]:
+        """The entries of few-shot arms, best arm first."""
+        order = {name: place for place, name in enumerate(self.comparison.ranking)}
+        return tuple(sorted(self.few_shot, key=lambda entry: order.get(entry.arm, len(order))))
+
+    @property
+    def most_seeds(self) -> int:
+        """The largest number of seeds that an arm has."""
+        return max((len(arm.searches) for arm in self.arms.values()), default=0)
+
+    @property
+    def openings(self) -> int | None:
+        """How often the test set was opened; None for a study without a dataset."""
+        return self.test_openings if self.settings.dataset else None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Plain JSON, without NaN and infinity."""
+        settings, comparison = self.settings, self.comparison
+        return {
+            "study": self.study,
+            "campaign": self.campaign,
+            "status": self.status,
+            "metric": self.metric.name,
+            "direction": self.metric.direction.value,
+            "budget": plain(settings.budget),
+            "metrics": plain(settings.metrics),
+            "dataset": settings.dataset,
+            "space": plain(settings.space),
+            "created_at": self.created_at,
+            "finished_at": self.finished_at,
+            "provenance": plain(self.provenance),
+            "arms": {name: plain(arm.searches) for name, arm in self.arms.items()},
+            "compared": comparison.compared,
+            "verdicts": plain(comparison.verdicts),
+            "summary": plain(comparison.summary),
+            "ranking": plain(comparison.ranking),
+            "test_openings": self.test_openings,
+            "arm_info": {name: plain(arm.info) for name, arm in self.arms.items()},
+            "pareto": plain(self.pareto),
+            "failures": plain(self.failures),
+            "evaluations": plain(self.evaluations),
+            "rungs": {arm.arm: plain(arm.rungs) for arm in self.rungs},
+            "health": plain(self.collapse),
+            "meta": plain(self.few_shot),
+            "proxies": plain(self.proxies),
+            "importance": plain(self.importance),
+            "warnings": plain(self.warnings),
+        }

@@ -1,0 +1,69 @@
+"""Failed trials and retrainings, by arm and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from automl.contracts import TrialState
+from automl.report.evaluations import Trials
+from automl.report.markup import Column, table
+
+if TYPE_CHECKING:
+    from automl.ledger.rows import SearchRow, TrialRow
+
+_TRACEBACK: Final = 2000  # characters kept of a traceback: its end, where the error is
+_EXAMPLES: Final = 5  # trials named for each kind of failure
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A reason for which `count` trials of an arm failed, with a few of them and the end of a traceback."""
+
+    arm: str
+    reason: str
+    count: int
+    trials: tuple[str, ...]
+    traceback: str
+
+
+def failures(searches: Sequence[SearchRow], trials: Trials) -> tuple[Failure, ...]:
+    """Failed trials and retrainings by arm and reason, the most frequent first."""
+    kinds: dict[tuple[str, str], list[TrialRow]] = {}
+    for search in searches:
+        for trial in trials[search.id]:
+            if trial.state is TrialState.FAILED:
+                reason = trial.reason or "no reason was recorded"
+                kinds.setdefault((search.arm, reason), []).append(trial)
+    found = (
+        Failure(
+            arm=arm,
+            reason=reason,
+            count=len(rows),
+            trials=tuple(row.id for row in rows[:_EXAMPLES]),
+            traceback=next((row.traceback[-_TRACEBACK:] for row in rows if row.traceback), ""),
+        )
+        for (arm, reason), rows in kinds.items()
+    )
+    return tuple(sorted(found, key=lambda failure: -failure.count))
+
+
+def section(failures: Sequence[Failure]) -> str:
+    """The HTML table; empty when nothing failed."""
+    if not failures:
+        return ""
+    columns = [Column("arm"), Column("trials"), Column("reason", "text")]
+    return f"<h2>Failures</h2>{table(columns, map(_cells, failures))}"
+
+
+def _cells(failure: Failure) -> list[str]:
+    named = ", ".join(failure.trials) + (" …" if failure.count > len(failure.trials) else "")
+    trace = f"<details><summary>traceback</summary><pre>{escape(failure.traceback)}</pre></details>"
+    return [
+        escape(failure.arm),
+        str(failure.count),
+        f'{escape(failure.reason)}<br><span class="soft">{escape(named)}</span>'
+        f"{trace if failure.traceback else ''}",
+    ]

@@ -1,0 +1,120 @@
+"""The plots of the HTML page: which there are, what each shows to those who cannot see it, its caption."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+
+from automl.report.campaign_report import CampaignReport
+from automl.report.charts.anytime import anytime
+from automl.report.charts.arms_figures import differences, side_by_side
+from automl.report.charts.look import Figure
+from automl.report.charts.many_seeds import many_seeds
+from automl.report.charts.parallel import parallel
+from automl.report.charts.search_figures import importance, pareto
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its id in the page, its text alternative and its caption."""
+
+    name: str
+    alternative: str
+    figure: Figure
+    caption: str
+
+    @property
+    def html(self) -> str:
+        """The place where the browser draws it."""
+        height = self.figure["layout"]["height"]
+        label = f'role="img" aria-label="{escape(self.alternative)}"'
+        return f"""<figure>
+<div class="plot" id="{self.name}" {label} style="min-height:{height}px"></div>
+<noscript><p class="soft">This plot needs JavaScript; the tables do not.</p></noscript>
+<figcaption>{escape(self.caption)}</figcaption>
+</figure>"""
+
+
+class Plots:
+    """The plots of one page, by name."""
+
+    def __init__(self, report: CampaignReport) -> None:
+        plots = [*_of_comparison(report), *_of_search(report)]
+        self.by_name: Mapping[str, Plot] = {plot.name: plot for plot in plots}
+
+    def titled(self, title: str, *names: str) -> str:
+        """A heading and the plots whose names begin with one of `names`; empty when there is none."""
+        shown = [plot.html for plot in self.by_name.values() if plot.name.startswith(names)]
+        return "\n".join([f"<h2>{escape(title)}</h2>", *shown]) if shown else ""
+
+    def html(self, name: str) -> str:
+        """One plot; empty when there is nothing to draw."""
+        return self.by_name[name].html if name in self.by_name else ""
+
+    def json(self) -> str:
+        """All figures by name, as text that is safe inside an HTML script element."""
+        figures = {name: plot.figure for name, plot in self.by_name.items()}
+        text = json.dumps(figures, separators=(",", ":"), allow_nan=False)
+        return text.replace("<", "\\u003c")  # no "</script>" can end the element early
+
+
+def _of_comparison(report: CampaignReport) -> Iterator[Plot]:
+    metric, many = report.metric.name, many_seeds(report.arms.values())
+    if figure := differences(report):
+        yield Plot(
+            "plot-differences",
+            f"Differences of the arms to random in {metric}, with 95 % intervals",
+            figure,
+            "Filled: decided. Open: cannot tell yet. Each interval is that of its pair alone.",
+        )
+    if figure := anytime(report):
+        yield Plot(
+            "plot-anytime",
+            f"Best {metric} so far against device-seconds, for each arm",
+            figure,
+            f"{_MEDIANS if many else _MEANS} A curve begins where all seeds "
+            "have a complete trial; pruned and failed trials cost too. Dashed: a reference, one trial.",
+        )
+    if figure := side_by_side(report):
+        yield Plot(
+            "plot-levels",
+            f"{metric} on validation, after retraining, and on test, for every search",
+            figure,
+            f"{_BOXES if many else _ROWS} What shrinks from the best "
+            "validation value to the fresh seeds is the luck of the selection.",
+        )
+
+
+_MEANS = "Line: mean over seeds. Band: from the worst to the best seed."
+_MEDIANS = "Line: median over seeds. Band: between the quartiles."
+_ROWS = "One row of marks for each seed; long ticks: means over seeds."
+_BOXES = "Boxes: quartiles and median over seeds, whiskers from 5 to 95 % of them."
+
+
+def _of_search(report: CampaignReport) -> Iterator[Plot]:
+    metric = report.metric.name
+    if figure := importance(report):
+        yield Plot(
+            "plot-importance",
+            "Importance of the parameters",
+            figure,
+            "Share of each parameter in being among the best tenth of all trials (PED-ANOVA), over the "
+            "arms that search the study's space. A hint, not a test; below 100 trials a rough one.",
+        )
+    if figure := parallel(report):
+        yield Plot(
+            "plot-parallel",
+            f"Configurations as lines across their parameters, coloured by {metric}",
+            figure,
+            "Each line is a complete trial, the darker the better. Click a group in the legend to hide it.",
+        )
+    for i, other in enumerate(report.settings.metrics[1:], start=1):
+        if figure := pareto(report, i):
+            yield Plot(
+                f"plot-pareto-{i}",
+                f"{metric} against {other.name} of all trials",
+                figure,
+                "Large marks: trials of the Pareto set, none is as good in all metrics and better in one.",
+            )

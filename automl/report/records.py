@@ -1,0 +1,31 @@
+"""What a report reads from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+
+
+class Records(Protocol):
+    """The rows of campaigns; `automl.ledger.Ledger` has them all."""
+
+    def campaign(self, campaign: str, /) -> CampaignRow | None:
+        """A campaign by its id."""
+
+    def status(self, campaign: CampaignRow, /) -> str:
+        """Whether it is running, finished or interrupted."""
+
+    def searches(self, campaign: str, /) -> Sequence[SearchRow]:
+        """Its searches."""
+
+    def trials(self, campaign: str) -> Sequence[TrialRow]:
+        """Its trials, retrainings included."""
+
+    def openings(self, campaign: str, /) -> Sequence[OpeningRow]:
+        """Its openings of the test set, the oldest first."""
+
+    def reports(self, *, search: str) -> Mapping[str, Sequence[ReportRow]]:
+        """By trial of a search, what it reported."""

@@ -1,0 +1,129 @@
+"""The parts of a campaign's study that a report needs, read from the ledger's JSON into types.
+
+A campaign may be older than its plug-ins: nothing here fails when a plug-in is not installed any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from automl import plugins
+from automl.contracts import Direction, Metric, PluginSpec, Pruner, UserError
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The limits of one search; None: no such limit."""
+
+    device_seconds: float | None
+    trials: int | None
+    wall_seconds: float | None
+
+
+@dataclass(frozen=True)
+class EpisodeSettings:
+    """The fixed episodes of a few-shot study, and the other numbers of shots that the test has."""
+
+    count: int | None
+    more_shots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ArmSettings:
+    """One arm. `evaluator` and `space` are None where the arm uses the study's."""
+
+    strategy: PluginSpec | None = None
+    pruner: PluginSpec | None = None
+    evaluator: PluginSpec | None = None
+    space: JsonValue = None
+    reference: str | None = None
+
+    @property
+    def one_shot(self) -> bool:
+        """Whether its evaluator searches by itself: such an arm has no strategy and no reference."""
+        return self.evaluator is not None and self.strategy is None and not self.reference
+
+    @property
+    def prunes(self) -> bool:
+        """Whether its pruner may end trials early."""
+        if self.pruner is None:
+            return False
+        pruner = self.build_pruner()
+        return pruner is None or pruner.prunes
+
+    def build_pruner(self) -> Pruner | None:
+        """The pruner's plug-in; None when the arm has none or the plug-in is not installed any more."""
+        if self.pruner is None:
+            return None
+        try:
+            return plugins.build("pruners", self.pruner)
+        except UserError:
+            return None
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """A study. The first of `metrics` is the one that arms are compared by."""
+
+    metrics: tuple[Metric, ...]
+    dataset: str | None
+    episodes: EpisodeSettings | None
+    space: JsonValue
+    evaluator: PluginSpec
+    budget: Budget
+    seeds: tuple[int, ...]
+    arms: Mapping[str, ArmSettings]
+
+    @classmethod
+    def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
+        """The study that a row of the ledger holds as JSON."""
+        task, budget = spec["task"], spec["budget"]
+        episodes = task.get("episodes")
+        if episodes:
+            episodes = EpisodeSettings(episodes.get("count"), tuple(episodes.get("more_shots") or ()))
+        return cls(
+            metrics=tuple(Metric(part["name"], Direction(part["direction"])) for part in task["metrics"]),
+            dataset=task.get("dataset"),
+            episodes=episodes or None,
+            space=spec.get("space"),
+            evaluator=PluginSpec(**spec["evaluator"]),
+            budget=Budget(**{name: budget.get(name) for name in Budget.__dataclass_fields__}),
+            seeds=tuple(spec["seeds"]),
+            arms={name: _arm(part) for name, part in spec["arms"].items()},
+        )
+
+    @property
+    def space_name(self) -> str | None:
+        """The name of the study's search space."""
+        name = self.space.get("name") if isinstance(self.space, dict) else None
+        return name if isinstance(name, str) else None
+
+    def arm(self, name: str) -> ArmSettings:
+        """An arm; an empty one for a name that the study does not list."""
+        return self.arms.get(name, ArmSettings())
+
+    def evaluator_of(self, arm: str) -> PluginSpec:
+        """The evaluator of an arm: its own, else the study's."""
+        return self.arm(arm).evaluator or self.evaluator
+
+
+def option(evaluator: PluginSpec, name: str) -> JsonValue:
+    """An option as the study writes it, else the plug-in's default; None without the plug-in."""
+    if name in evaluator.options:
+        written: JsonValue = evaluator.options[name]
+        return written
+    try:
+        field = plugins.load("evaluators", evaluator.name).Options.model_fields.get(name)
+    except UserError:
+        return None
+    default: JsonValue = field.default if field is not None and not field.is_required() else None
+    return default
+
+
+def _arm(part: Mapping[str, Any]) -> ArmSettings:
+    specs = {key: PluginSpec(**part[key]) for key in ("strategy", "pruner", "evaluator") if part.get(key)}
+    return ArmSettings(**specs, space=part.get("space"), reference=part.get("reference"))
