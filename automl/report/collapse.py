@@ -37,19 +37,19 @@ CAPTIONS: Final = {
     "course": "Course of the search",
     "strengths": "Strengths of the operations on each edge",
 }
-TITLE: Final = "Did the one-shot searches stay healthy?"
+TITLE: Final = "Did the one-shot searches collapse?"
 ABOUT: Final = (
-    "A search counts as collapsed when the largest eigenvalue of the validation loss's Hessian with respect "
+    "A search has collapsed when the largest eigenvalue of the Hessian of the validation loss with respect "
     "to alpha grows too much, or when too many derived operations are skip connections. Gap: accuracy of the "
-    "supernet minus that of its discretised path, with shared weights. Tau: Kendall's, between supernet and "
-    "stand-alone scores of random networks."
+    "supernet minus that of its discretised path, with shared weights. Tau: Kendall's tau between supernet "
+    "scores and stand-alone scores of random networks. Alarms: time spent on watching for a collapse."
 )
 Action: TypeAlias = Literal["rollback", "stop", "warn"]
 Epochs: TypeAlias = Sequence[tuple[int, Mapping[str, float]]]  # metrics after each epoch
 
 
 class Alarm(NamedTuple):
-    """Collapsed or not, by which alarm, after which epoch, what was done, and the epoch gone back to."""
+    """Collapsed or not, by which alarm, after which epoch, what was done, and the epoch of the rollback."""
 
     collapsed: bool | None
     alarm: str | None = None
@@ -97,7 +97,7 @@ def one_shot_searches(
     ledger: Records, study: StudySettings, searches: Sequence[SearchRow], trials: Trials
 ) -> tuple[OneShotSearch, ...]:
     """An entry for each search of an arm whose evaluator searches by itself."""
-    found = []
+    entries = []
     for search in searches:
         if not study.arm(search.arm).one_shot:
             continue
@@ -105,8 +105,8 @@ def one_shot_searches(
         method = option(study.evaluator_of(search.arm), "method")
         for trial in trials[search.id]:
             if trial.kind == "trial":
-                found.append(_entry(search, trial, method, reports.get(trial.id, ())))
-    return tuple(found)
+                entries.append(_entry(search, trial, method, reports.get(trial.id, ())))
+    return tuple(entries)
 
 
 def _entry(
@@ -179,16 +179,18 @@ def _strengths(epochs: Epochs) -> tuple[tuple[int, ...], dict[str, dict[str, tup
 
 
 def _sentence(alarm: Alarm, state: str, epochs: int) -> str:
+    if alarm.collapsed is None and state == "complete":
+        return "no alarms were recorded"
     if alarm.collapsed is None:
-        ended = "has not ended" if state == "running" else f"the trial has {state}"
-        return f"{ended} ({plural(epochs, 'epoch')} seen)"
+        ended = "not finished" if state == "running" else f"the trial is {state}"
+        return f"{ended} ({plural(epochs, 'epoch')} so far)"
     if not alarm.collapsed or alarm.action is None:
         return f"no alarm in {plural(epochs, 'epoch')}"
     why = ALARMS.get(alarm.alarm or "", "unknown alarm")
     done = {
         "rollback": f"the genotype of epoch {alarm.rollback} was trained",
-        "stop": "the search was stopped there and its genotype trained",
-        "warn": "the search went on",
+        "stop": "the search stopped there, and its genotype was trained",
+        "warn": "the search continued",
     }[alarm.action]
     return f"collapsed after epoch {alarm.epoch} ({why}); {done}"
 
@@ -213,10 +215,10 @@ def section(searches: Sequence[OneShotSearch]) -> str:
     if not searches:
         return ""
     columns = [Column(name) for name in ("arm", "seed", "epochs", "skips", "gap", "tau")]
-    columns += [Column("watching, % of the search"), Column("what happened", "text")]
+    columns += [Column("alarms, % of the search"), Column("what happened", "text")]
     figures = "".join(_figures(search) for search in searches[:PICTURES])
     shown = table(columns, map(_cells, searches))
-    return f"<h2>Health of the one-shot searches</h2>{shown}{note(ABOUT)}{figures}"
+    return f"<h2>{TITLE}</h2>{shown}{note(ABOUT)}{figures}"
 
 
 def _cells(search: OneShotSearch) -> list[str]:

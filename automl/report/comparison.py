@@ -22,8 +22,8 @@ from automl.report.wording import Units, plural, seconds
 
 LEVELS: Final[tuple[Level, ...]] = ("test", "fresh", "validation")
 LEGEND: Final = (
-    "trials: complete/pruned/failed over all seeds; device time: of one search; validation: "
-    "its best trial; fresh: that one retrained with new seeds; test: those models, sealed until then"
+    "trials: complete/pruned/failed over all seeds; device time: mean of one search; validation: its best "
+    "trial; fresh: the same configuration retrained with new seeds; test: those models on the sealed test set"
 )
 _HEADINGS: Final = {
     "validation": "validation, best trial",

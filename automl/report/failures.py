@@ -37,7 +37,7 @@ def failures(searches: Sequence[SearchRow], trials: Trials) -> tuple[Failure, ..
             if trial.state is TrialState.FAILED:
                 reason = trial.reason or "no reason was recorded"
                 kinds.setdefault((search.arm, reason), []).append(trial)
-    found = (
+    groups = (
         Failure(
             arm=arm,
             reason=reason,
@@ -47,7 +47,7 @@ def failures(searches: Sequence[SearchRow], trials: Trials) -> tuple[Failure, ..
         )
         for (arm, reason), rows in kinds.items()
     )
-    return tuple(sorted(found, key=lambda failure: -failure.count))
+    return tuple(sorted(groups, key=lambda failure: -failure.count))
 
 
 def section(failures: Sequence[Failure]) -> str:

@@ -1,4 +1,4 @@
-"""What meta-learners are worth on tasks of new classes: intervals, meta-overfitting, steps of adaptation."""
+"""Scores of meta-learners on new tasks: intervals, meta-overfitting, steps of adaptation."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
 
 GROUPS: Final = {
-    False: "Batch-norm statistics of a query from its support set",
-    True: "Transductive: batch-norm statistics of a query from the other queries",
+    False: "Batch-norm statistics of a query come from its support set",
+    True: "Transductive: batch-norm statistics of a query come from the other queries",
 }
 COLUMNS: Final = (
     "arm",
@@ -35,12 +35,12 @@ COLUMNS: Final = (
     "meta-test [95 %]",
     "test − train",
     f"after {', '.join(map(str, ADAPTATION_STEPS))} steps",
-    "training tasks run",
+    "training tasks",
 )
 ABOUT: Final = (
-    "Means over retrained winners, all on the same episodes. Brackets: 95 % interval over the episodes, "
-    "the mean of the models' own. Test − train: what is lost on new classes or functions. After "
-    "0, 1, 3, 5, 10: steps of adaptation, where a learner goes by steps."
+    "Means over the retrained winners, all on the same episodes. Brackets: 95 % interval over the episodes, "
+    "the mean of the models' intervals. Test − train: the drop on new classes or functions. Values after "
+    "0, 1, 3, 5, 10 steps of adaptation: only for learners that adapt by steps."
 )
 
 
@@ -181,7 +181,7 @@ def section(arms: Sequence[FewShotArm], metric: str, units: Units) -> str:
         for title, rows in _tables(arms, units)
     ]
     about = f"{units.label(metric)}, on {plural(arms[0].episodes or 0, 'episode')}. {ABOUT}"
-    return f"<h2>On tasks never seen</h2>{''.join(parts)}{note(about)}"
+    return f"<h2>Scores on new tasks</h2>{''.join(parts)}{note(about)}"
 
 
 def _tables(arms: Sequence[FewShotArm], units: Units) -> Iterator[tuple[str, list[list[str]]]]:
@@ -197,7 +197,7 @@ def _cells(arm: FewShotArm, units: Units) -> list[str]:
     for shots, interval in arm.shots.items():
         test += f"; {shots}-shot {interval.text(units)}"
     steps = " / ".join(units.value(arm.steps.get(str(step))) for step in ADAPTATION_STEPS)
-    ways = "–" if arm.batched is None else {0.0: "one by one", 1.0: "at once"}.get(arm.batched, "both")
+    ways = "–" if arm.batched is None else {0.0: "one by one", 1.0: "batched"}.get(arm.batched, "both")
     return [
         arm.arm,
         arm.learner,

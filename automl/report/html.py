@@ -99,14 +99,14 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         "<h2>All arms</h2>",
         comparison.section(ranked, report.comparison, metric, units),
         few_shot.section(report.ranked_few_shot, metric.name, units),
-        plots.titled("What a budget buys", "plot-anytime"),
+        plots.titled("Best value against cost", "plot-anytime"),
         plots.titled("Validation, fresh seeds, test", "plot-levels"),
         plots.titled("Trade-offs", "plot-pareto"),
         rung_ranking.section(report.rungs),
         proxy_ranking.section(report.proxies),
         collapse.section(report.collapse),
         winners.section(ranked, report.settings.space_name, units),
-        plots.titled("What mattered", "plot-importance", "plot-parallel"),
+        plots.titled("Important parameters", "plot-importance", "plot-parallel"),
         failures.section(report.failures),
     ]
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""The plots of the HTML page: which there are, what each shows to those who cannot see it, its caption."""
+"""The plots of the HTML page, each with a text alternative and a caption."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ def _of_comparison(report: CampaignReport) -> Iterator[Plot]:
     if figure := differences(report):
         yield Plot(
             "plot-differences",
-            f"Differences of the arms to random in {metric}, with 95 % intervals",
+            f"Difference in {metric} between each arm and random search, with 95 % intervals",
             figure,
-            "Filled: decided. Open: cannot tell yet. Each interval is that of its pair alone.",
+            "Filled marks: decided. Open marks: undecided. Each interval is for its pair alone.",
         )
     if figure := anytime(report):
         yield Plot(
             "plot-anytime",
             f"Best {metric} so far against device-seconds, for each arm",
             figure,
-            f"{_MEDIANS if many else _MEANS} A curve begins where all seeds "
-            "have a complete trial; pruned and failed trials cost too. Dashed: a reference, one trial.",
+            f"{_MEDIANS if many else _MEANS} A curve begins where all seeds have a "
+            "complete trial; the cost includes pruned and failed trials. Dashed: a reference (one trial).",
         )
     if figure := side_by_side(report):
         yield Plot(
             "plot-levels",
             f"{metric} on validation, after retraining, and on test, for every search",
             figure,
-            f"{_BOXES if many else _ROWS} What shrinks from the best "
-            "validation value to the fresh seeds is the luck of the selection.",
+            f"{_BOXES if many else _ROWS} The drop from the best "
+            "validation value to the fresh seeds is selection bias.",
         )
 
 
@@ -101,14 +101,14 @@ def _of_search(report: CampaignReport) -> Iterator[Plot]:
             "Importance of the parameters",
             figure,
             "Share of each parameter in being among the best tenth of all trials (PED-ANOVA), over the "
-            "arms that search the study's space. A hint, not a test; below 100 trials a rough one.",
+            "arms that search the study's space. A hint, not a test; rough with fewer than 100 trials.",
         )
     if figure := parallel(report):
         yield Plot(
             "plot-parallel",
             f"Configurations as lines across their parameters, coloured by {metric}",
             figure,
-            "Each line is a complete trial, the darker the better. Click a group in the legend to hide it.",
+            "Each line is a complete trial; darker is better. Click a group in the legend to hide it.",
         )
     for i, other in enumerate(report.settings.metrics[1:], start=1):
         if figure := pareto(report, i):
@@ -116,5 +116,5 @@ def _of_search(report: CampaignReport) -> Iterator[Plot]:
                 f"plot-pareto-{i}",
                 f"{metric} against {other.name} of all trials",
                 figure,
-                "Large marks: trials of the Pareto set, none is as good in all metrics and better in one.",
+                "Large marks: the Pareto set. No other trial is as good in all metrics and better in one.",
             )

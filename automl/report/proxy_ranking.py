@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from automl.ledger.rows import SearchRow
 
 FEWEST: Final = 5  # trials: with fewer, chance alone gives any correlation
-TITLE: Final = "Do the zero-cost proxies rank?"
+TITLE: Final = "Do zero-cost proxies rank networks as training does?"
 ABOUT: Final = (
-    "Rank correlation of a proxy of the untrained network with the trained one's final value, over the "
-    "complete trials of all arms and seeds that search the study's space: 1 is the same order, better first; "
-    "0 no relation. A proxy that does not beat the number of parameters tells little."
+    "Rank correlation between the proxy of an untrained network and the final value of the trained network, "
+    "over the complete trials of all arms and seeds that search the study's space: 1 is the same order, "
+    "0 is no relation. A proxy is of little use when the number of parameters ranks equally well."
 )
 
 
@@ -93,4 +93,4 @@ def section(ranks: Sequence[ProxyRank]) -> str:
     rows = [
         [escape(rank.proxy), number(rank.spearman), number(rank.kendall), str(rank.trials)] for rank in ranks
     ]
-    return f"<h2>Do the proxies rank?</h2>{table(columns, rows)}{note(ABOUT)}"
+    return f"<h2>{TITLE}</h2>{table(columns, rows)}{note(ABOUT)}"

@@ -1,4 +1,4 @@
-"""Whether the values that trials are pruned by rank them as their final values do."""
+"""Whether the values at a pruner's rungs rank trials as their final values do."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 FEWEST: Final = 5  # trials: with fewer, chance alone gives any tau
 TRUSTED: Final = 0.5
 SHOWN: Final = 5  # steps of a pruner that decides at every step
-TITLE: Final = "Do the rungs rank?"
+TITLE: Final = "Do intermediate values rank trials as final values do?"
 ABOUT: Final = (
-    "Kendall's tau between the values at a rung and the final ones, over complete trials of all seeds: "
-    "1 is the same order, 0 no relation; ± is its standard deviation by chance alone. Trials that were "
-    "ended early are not in it, which lowers it."
+    "Kendall's tau between the values at a rung and the final values, over the complete trials of all seeds: "
+    "1 is the same order, 0 is no relation; ± is the standard deviation by chance alone. Pruned trials have "
+    "no final value and are left out, which lowers tau."
 )
 Curve: TypeAlias = tuple[Mapping[int, float], float]  # values by step, final value
 
@@ -64,7 +64,7 @@ def pruned_arms(
     ledger: Records, study: StudySettings, searches: Sequence[SearchRow], trials: Trials
 ) -> tuple[PrunedArm, ...]:
     """An entry for each arm that prunes, with all seeds together."""
-    found = []
+    pruned = []
     for name, arm in study.arms.items():
         if arm.pruner is None or not arm.prunes:
             continue
@@ -77,8 +77,8 @@ def pruned_arms(
         last = max((step for steps, _ in curves for step in steps), default=0)
         rungs = tuple(_rung(step, curves) for step in _steps(arm, last) if step < last)
         per_rung = bool(study.evaluator_of(name).options.get("rungs"))
-        found.append(PrunedArm(name, arm.pruner.name, per_rung, rungs))
-    return tuple(found)
+        pruned.append(PrunedArm(name, arm.pruner.name, per_rung, rungs))
+    return tuple(pruned)
 
 
 def _curves(trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]]) -> Iterator[Curve]:
@@ -120,19 +120,19 @@ def _tau(pairs: Sequence[tuple[float, float]]) -> float | None:
 
 
 def warnings(arms: Sequence[PrunedArm]) -> list[str]:
-    """A line for each arm whose trials are pruned by values that say too little about the final ones."""
-    found = []
+    """A line for each arm that prunes by values which rank trials poorly."""
+    texts = []
     for arm in arms:
         low = [rung for rung in arm.rungs if rung.tau is not None and rung.tau < TRUSTED]
         if low:
             steps = ", ".join(f"{rung.text} at step {rung.step}" for rung in low)
             remedies = [] if arm.per_rung else ["schedule: per_rung"]
-            found.append(
-                f"{arm.arm} ends trials by values that rank them poorly: Kendall's tau with the final value "
-                f"is {steps} ({low[0].trials} complete trials), so it may end the best ones early; use "
+            texts.append(
+                f"{arm.arm} prunes by values that rank trials poorly: Kendall's tau with the final value "
+                f"is {steps} ({low[0].trials} complete trials), so it may prune the best trials; use "
                 f"{', '.join([*remedies, 'a later first rung, or no pruner'])}"
             )
-    return found
+    return texts
 
 
 def lines(arms: Sequence[PrunedArm]) -> Iterator[str]:

@@ -54,8 +54,8 @@ class Spread:
 class Paired:
     """Differences over `n` seeds: mean, spread (n−1), 95 % interval and p-value.
 
-    With one seed there is neither spread, interval nor p-value. Differences that are all the same say
-    nothing of their spread: no interval, and the p-value is that of the exact sign-flip test, 2^(1−n).
+    One seed gives no spread, interval or p-value. Equal differences give no interval either, and their
+    p-value is that of the exact sign-flip test, 2^(1−n).
     """
 
     n: int
@@ -70,9 +70,9 @@ class Verdict:
     """`arm` against `against`. Differences are arm − against, in the metric's unit.
 
     `p_value` is Holm-corrected and decides `verdict` (better, worse, undecided) at 0.05; `single` is
-    uncorrected. `more_seeds`: how many more an undecided pair needs for 80 % power at the difference and
-    spread seen; None when that is unknown or above 1,000; 0 when decided. `dropped`: seeds without a
-    finite value in both arms. `comparisons`: number of p-values corrected together.
+    uncorrected. `more_seeds`: how many more an undecided pair needs for 80 % power at the observed
+    difference and spread; None when that is unknown or above 1,000; 0 when decided. `dropped`: seeds without
+    a finite value in both arms. `comparisons`: number of p-values corrected together.
     """
 
     arm: str

@@ -1,4 +1,4 @@
-"""The report in the terminal: a table, the verdicts, what to know. Readable at 80 columns."""
+"""The report in the terminal: a table, the verdicts, the warnings. Readable at 80 columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))
-    parts += _bullets("To know:", report.warnings, style="bold yellow")
+    parts += _bullets("Warnings:", report.warnings, style="bold yellow")
     return Group(*parts)
 
 

@@ -84,7 +84,9 @@ def terminal(verdicts: Sequence[ArmVerdict], openings: int | None) -> Iterator[R
         yield Padding(line, (0, 0, 0, 2))
     if verdicts[0].comparisons > 1:
         yield Text(
-            "p corrected for all comparisons (Holm) decides; intervals are each pair's own.", style="dim"
+            "Verdicts use p-values corrected for all comparisons (Holm); "
+            "each interval is for its pair alone.",
+            style="dim",
         )
     if openings is not None:
         yield Text(test_set(openings), style="dim")
@@ -102,7 +104,7 @@ def section(verdicts: Sequence[ArmVerdict], openings: int | None) -> str:
     family = verdicts[0].comparisons
     together = (
         f" The p-values are corrected together for {family} comparisons (Holm) and decide at 0.05; "
-        "each interval is that of its pair alone, so an interval without zero may still be undecided."
+        "each interval is for its pair alone, so a pair may be undecided although its interval excludes zero."
         if family > 1
         else ""
     )

@@ -1,4 +1,4 @@
-"""What a reader must know before believing the comparison."""
+"""Reasons to be careful with the comparison."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ _OVERRUN: Final = 1.15  # of the budget
 def warnings(
     study: StudySettings, status: str, arms: Mapping[str, ArmReport], pruned: Sequence[PrunedArm]
 ) -> tuple[str, ...]:
-    """One line for each reason to be careful; at most 30."""
-    found = []
+    """One line for each reason; at most 30."""
+    lines = []
     if status != "finished":
-        found.append(f"the campaign is {status}: all numbers and verdicts are interim")
+        lines.append(f"the campaign is {status}: all numbers and verdicts are interim")
     if len(study.metrics) > 1:
-        found.append(
+        lines.append(
             f"arms are compared on {study.metrics[0].name} alone; see the Pareto set for all metrics"
         )
     if BASELINE not in arms:
-        found.append(f"no arm is called {BASELINE!r}, so there is nothing to compare with")
-    found += rung_ranking.warnings(pruned)
+        lines.append(f"no arm is called {BASELINE!r}, so there is no baseline to compare with")
+    lines += rung_ranking.warnings(pruned)
     for name, arm in arms.items():
         missing = sorted(set(study.seeds) - {search.seed for search in arm.searches})
         if missing:
-            found.append(f"{name} has not started with {_seeds(missing)}")
+            lines.append(f"{name} has not started with {_seeds(missing)}")
         for search in arm.searches:
-            found += _of_search(f"{name} with seed {search.seed}", search, study.budget)
-    if len(found) > _MOST:
-        found[_MOST:] = [f"and {len(found) - _MOST} more such warnings"]
-    return tuple(found)
+            lines += _of_search(f"{name} with seed {search.seed}", search, study.budget)
+    if len(lines) > _MOST:
+        lines[_MOST:] = [f"and {len(lines) - _MOST} more warnings"]
+    return tuple(lines)
 
 
 def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:
-    found = []
+    lines = []
     if search.best is None and search.state == "finished":
-        found.append(f"{name} has no complete trial ({search.reason or 'no reason was recorded'})")
+        lines.append(f"{name} has no complete trial ({search.reason or 'no reason was recorded'})")
     if search.finals_failed:
-        found.append(f"{name}: {search.finals_failed} of its fresh-seed retrainings failed")
+        lines.append(f"{name}: {search.finals_failed} of its fresh-seed retrainings failed")
     if search.test_openings > 1:
-        found.append(f"{name} opened the test set {search.test_openings} times; the first values count")
+        lines.append(f"{name} opened the test set {search.test_openings} times; the first values count")
     allowed = budget.device_seconds
     if allowed and search.device_seconds > _OVERRUN * allowed:
-        found.append(f"{name} used {search.device_seconds:.0f} of {allowed:.0f} device-seconds")
-    return found
+        lines.append(f"{name} used {search.device_seconds:.0f} of {allowed:.0f} device-seconds")
+    return lines
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -62,8 +62,8 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def section(warnings: Collection[str]) -> str:
-    """The box at the top of the page; empty when there is nothing to know."""
+    """The box at the top of the page; empty without warnings."""
     if not warnings:
         return ""
     items = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
-    return f'<div class="note" role="note"><strong>To know</strong><ul>{items}</ul></div>'
+    return f'<div class="note" role="note"><strong>Warnings</strong><ul>{items}</ul></div>'

@@ -37,7 +37,7 @@ class Units:
         return cls()
 
     def label(self, metric: str) -> str:
-        """The metric with its unit, as an axis or column is headed."""
+        """The metric with its unit, for the heading of an axis or a column."""
         return f"{metric}, {self.unit}" if self.unit else metric
 
     def value(self, value: float | None) -> str:
@@ -96,7 +96,7 @@ def test_set(openings: int) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A duration in the unit people would use."""
+    """A duration in a readable unit."""
     if value is None:
         return "–"
     if value < 600:
@@ -107,14 +107,14 @@ def seconds(value: float | None) -> str:
 
 
 def sentence(verdict: Verdict, direction: Direction, units: Units) -> str:
-    """The verdict in one plain sentence; differences are turned so that the leader's is positive."""
+    """The verdict in one plain sentence; the leading arm's difference is positive."""
     parts = [_claim(verdict, direction, units)]
     if verdict.verdict == "undecided" and verdict.paired.n > 1:
         parts.append(_outlook(verdict))
     if verdict.dropped:
         listed = ", ".join(map(str, verdict.dropped))
         noun = "seed" if len(verdict.dropped) == 1 else "seeds"
-        parts.append(f"{noun} {listed} left out: no value for one of the two")
+        parts.append(f"{noun} left out because one of the two arms has no value: {listed}")
     return "; ".join(parts)
 
 
@@ -122,7 +122,7 @@ def _claim(verdict: Verdict, direction: Direction, units: Units) -> str:
     result = verdict.paired
     open_question = f"cannot tell yet whether {verdict.arm} is better than {verdict.against}"
     if result.mean is None:
-        return f"{open_question}: they have no seed with a result in common"
+        return f"{open_question}: no seed has a result of both arms"
     sign = 1 if direction is Direction.MAXIMIZE else -1
     ahead = sign if sign * result.mean >= 0 else -sign  # turns differences positive for the one in front
     difference = f"{units.difference(ahead * result.mean)}{units.difference_unit}"
@@ -154,5 +154,5 @@ def _outlook(verdict: Verdict) -> str:
     if verdict.more_seeds is not None:
         return f"about {plural(verdict.more_seeds, 'more seed')} would"
     if verdict.paired.mean == 0:
-        return "nothing seen so far tells them apart"
+        return "the results so far do not separate them"
     return f"more than {MOST_SEEDS:,} more seeds would be needed"

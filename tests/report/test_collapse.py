@@ -12,6 +12,7 @@ from rich.console import Console
 from automl.contracts import TrialState
 from automl.ledger.rows import ReportRow
 from automl.report import CampaignReport, collect, course_pictures, html, terminal
+from automl.report.collapse import TITLE
 from automl.report.plain import plain
 
 ID = "nas-digits-3"
@@ -89,8 +90,8 @@ def test_an_entry_says_what_rang_first_and_what_was_done() -> None:
     ("changes", "action", "words"),
     [
         ({}, "rollback", "collapsed after epoch 11 (skip connections); the genotype of epoch 9 was trained"),
-        ({"search_rollback_epoch": None}, "stop", "was stopped there and its genotype trained"),
-        ({"search_rollback_epoch": None, "search_stopped": 0.0}, "warn", "the search went on"),
+        ({"search_rollback_epoch": None}, "stop", "the search stopped there, and its genotype was trained"),
+        ({"search_rollback_epoch": None, "search_stopped": 0.0}, "warn", "the search continued"),
     ],
 )
 def test_what_was_done_is_said(changes: dict[str, float | None], action: str, words: str) -> None:
@@ -108,14 +109,14 @@ def test_a_healthy_and_a_running_search() -> None:
     (entry,) = collect(campaign(HEALTHY, epochs=3), ID).collapse
     assert entry.collapsed is False and entry.sentence == "no alarm in 3 epochs"
     (entry,) = collect(campaign(None, epochs=3, state=TrialState.RUNNING), ID).collapse
-    assert entry.collapsed is None and entry.sentence == "has not ended (3 epochs seen)"
+    assert entry.collapsed is None and entry.sentence == "not finished (3 epochs so far)"
     assert ">collapsed</span>" not in html(collect(campaign(HEALTHY, epochs=3), ID))
 
 
 def test_other_arms_have_no_entry() -> None:
     data = collect(fake(), ID)
     assert data.collapse == ()
-    assert "one-shot" not in text_of(data) and "one-shot searches</h2>" not in html(data)
+    assert TITLE not in text_of(data) and TITLE not in html(data)
 
 
 def test_many_seeds_are_counted() -> None:
@@ -141,13 +142,13 @@ def test_the_figures_mark_the_alarm_and_the_way_back() -> None:
         )
         for name, svg in pictures.items()
     }
-    for word in ("largest eigenvalue", "alarm", "back to", "discretised", "epoch"):
+    for word in ("largest eigenvalue", "alarm", "rollback", "discretised", "epoch"):
         assert word in words["course"]
     assert "edge 0 1" in words["strengths"] and "skip_connect" in words["strengths"]
     assert course_pictures(entry.course) == pictures
     assert html(collect(campaign(), ID)).count("data:image/svg+xml") >= 2
     healthy = collect(campaign(HEALTHY, epochs=3), ID).collapse[0]
-    assert not re.search("alarm|back to", course_pictures(healthy.course)["course"])
+    assert not re.search("alarm|rollback", course_pictures(healthy.course)["course"])
 
 
 def test_a_search_without_alpha_has_no_figures() -> None:

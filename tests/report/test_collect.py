@@ -161,7 +161,7 @@ def test_a_campaign_that_has_just_begun() -> None:
 def test_without_a_random_arm_there_is_no_verdict() -> None:
     data = report_json(values_only({"tpe": [0.5, 0.6]}), ID)
     assert data["verdicts"] == []
-    assert any("nothing to compare" in text for text in data["warnings"])
+    assert any("no baseline to compare with" in text for text in data["warnings"])
 
 
 def test_nothing_in_the_data_is_nan_or_infinite() -> None:

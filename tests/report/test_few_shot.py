@@ -66,11 +66,11 @@ def test_a_sealed_test_has_no_value() -> None:
 def test_transductive_models_have_a_table_of_their_own() -> None:
     data = report(few_shot())
     page = html(data)
-    tables = page.partition("On tasks never seen")[2].partition("</section>")[0]
+    tables = page.partition("Scores on new tasks")[2].partition("</section>")[0]
     inductive, _, transductive = tables.partition("Transductive")
     assert "odd" not in inductive and "odd" in transductive.partition("</table>")[0]
     assert "55.0 [53.0, 57.0]" in inductive and "56.0 / 58.0 / 60.0 / 65.0" in inductive
-    assert "−15.0" in inductive and "600 episodes" in transductive and "at once" in inductive
+    assert "−15.0" in inductive and "600 episodes" in transductive and "batched" in inductive
     console = Console(file=StringIO(), width=80, record=True)
     console.print(terminal(data))
     text = console.export_text()
@@ -80,4 +80,4 @@ def test_transductive_models_have_a_table_of_their_own() -> None:
 def test_other_studies_have_no_such_section() -> None:
     ledger = fake()
     data = report(ledger)
-    assert data.few_shot == () and "On tasks never seen" not in html(data)
+    assert data.few_shot == () and "Scores on new tasks" not in html(data)

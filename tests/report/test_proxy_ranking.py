@@ -5,7 +5,7 @@ from report_examples import ACCURACY, LOSS, RANDOM, FakeLedger, fake
 
 from automl.contracts import TrialState
 from automl.report import collect, html
-from automl.report.proxy_ranking import ProxyRank, lines
+from automl.report.proxy_ranking import TITLE, ProxyRank, lines
 
 ID = "nas-digits-3"
 SCORES = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
@@ -56,5 +56,5 @@ def test_the_section_is_shown_and_plain_json() -> None:
     first, second, _ = lines(data.proxies)
     assert first == "synflow  Spearman 0.89, Kendall 0.73 (6 trials)"
     assert second == "snip     Spearman −0.89, Kendall −0.73 (6 trials)"
-    assert "Do the proxies rank?" in html(data)
-    assert "Do the proxies rank?" not in html(collect(fake(), ID))
+    assert TITLE in html(data)
+    assert TITLE not in html(collect(fake(), ID))

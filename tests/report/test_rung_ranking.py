@@ -12,7 +12,7 @@ from scipy.stats import kendalltau
 
 from automl.contracts import TrialState
 from automl.report import CampaignReport, collect, html, terminal
-from automl.report.rung_ranking import PrunedArm, Rung
+from automl.report.rung_ranking import TITLE, PrunedArm, Rung
 
 ID = "nas-digits-3"
 ASHA = {"name": "asha", "options": {"reduction": 3}}
@@ -69,12 +69,12 @@ def test_tau_of_every_rung_before_the_last_step() -> None:
 def test_a_low_tau_is_warned_of_and_shown_everywhere() -> None:
     data = collect(campaign(MIXED), ID)
     (warning,) = [text for text in data.warnings if "tau" in text]
-    assert "tpe ends trials by values that rank them poorly" in warning
+    assert "tpe prunes by values that rank trials poorly" in warning
     assert "is 0.20 ± 0.35 at step 1 (6 complete trials)" in warning
     assert "use schedule: per_rung, a later first rung, or no pruner" in warning
     assert "tpe (asha): step 1: 0.20 ± 0.35 of 6, step 3: 0.87 ± 0.35 of 6" in shown(data)
     page = html(data)
-    assert "Do the rungs rank?" in page and "<td>asha</td><td>3</td><td>6</td><td>0.87 ± 0.35</td>" in page
+    assert TITLE in page and "<td>asha</td><td>3</td><td>6</td><td>0.87 ± 0.35</td>" in page
     json.dumps(data.to_json()["rungs"], allow_nan=False)
 
 
@@ -122,7 +122,7 @@ def test_a_pruner_without_rungs_is_shown_at_a_few_steps() -> None:
 def test_arms_that_do_not_prune_have_no_section() -> None:
     data = collect(campaign(MIXED, RANDOM["pruner"]), ID)
     assert data.rungs == ()
-    assert "Do the rungs rank?" not in shown(data) and "Do the rungs rank?" not in html(data)
+    assert TITLE not in shown(data) and TITLE not in html(data)
 
 
 def test_before_any_trial_is_complete() -> None:

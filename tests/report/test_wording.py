@@ -51,8 +51,12 @@ def test_undecided_says_how_many_more() -> None:
     ("random", "tpe", "end"),
     [
         ([0.9], [0.91], "ahead by 1.0 points with one seed, which gives no interval; run more seeds"),
-        ([0.9, 0.8], [0.9, 0.8], "they are equal on all 2 seeds; nothing seen so far tells them apart"),
-        ([0.9, None], [None, 0.9], "in common; seeds 0, 1 left out: no value for one of the two"),
+        ([0.9, 0.8], [0.9, 0.8], "they are equal on all 2 seeds; the results so far do not separate them"),
+        (
+            [0.9, None],
+            [None, 0.9],
+            "of both arms; seeds left out because one of the two arms has no value: 0, 1",
+        ),
         ([0.90, 0.90, 0.90], [0.8, 1.0, 0.9001], "more than 1,000 more seeds would be needed"),
         (
             [0.5, 0.6],

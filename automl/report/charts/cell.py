@@ -104,28 +104,28 @@ class _Row:
 
 def _cells(config: Mapping[str, Scalar]) -> dict[str, Edges]:
     """Edges with their operations, by kind of cell."""
-    found: dict[str, Edges] = {}
+    cells: dict[str, Edges] = {}
     for name, operation in config.items():
         match = _EDGE.fullmatch(name)
         if match is not None and int(match[2]) < int(match[3]):
-            found.setdefault(match[1], {})[int(match[2]), int(match[3])] = str(operation)
+            cells.setdefault(match[1], {})[int(match[2]), int(match[3])] = str(operation)
         elif not _INPUTS.fullmatch(name):
             raise UserError(
                 f"a cell has parameters edge_<source>_<target>, source < target, but got {name!r}"
             )
-    if not found or ("edge" in found and len(found) > 1):
+    if not cells or ("edge" in cells and len(cells) > 1):
         raise UserError("a cell has parameters edge_<source>_<target>, or those of DARTS, but got neither")
-    return {kind: dict(sorted(edges.items())) for kind, edges in sorted(found.items())}
+    return {kind: dict(sorted(edges.items())) for kind, edges in sorted(cells.items())}
 
 
 def operation_colours(operations: Iterable[str]) -> dict[str, str]:
     """One colour for each operation; as long as two do not meet on one, the same in every cell."""
-    found = dict(_PLAIN)
+    colours = dict(_PLAIN)
     for operation in sorted(set(operations) - set(_PLAIN)):
         start = sum(operation.encode())
         turns = [PALETTE[(start + turn) % len(PALETTE)] for turn in range(len(PALETTE))]
-        found[operation] = next((colour for colour in turns if colour not in found.values()), turns[0])
-    return found
+        colours[operation] = next((colour for colour in turns if colour not in colours.values()), turns[0])
+    return colours
 
 
 def _bend(source: int, target: int) -> float:

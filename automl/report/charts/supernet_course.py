@@ -103,7 +103,7 @@ def _finish(axes: Axes, title: str, course: Course, *, named: bool) -> None:
     axes.set_title(title, loc="left", parse_math=False)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    marks = [(course.alarm, "alarm", "#d55e00", "-"), (course.rollback, "back to", INK, "--")]
+    marks = [(course.alarm, "alarm", "#d55e00", "-"), (course.rollback, "rollback", INK, "--")]
     for epoch, label, colour, shape in marks:
         if epoch is not None:
             axes.axvline(epoch, color=colour, linestyle=shape, linewidth=1.0, zorder=0)
