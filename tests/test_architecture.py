@@ -105,6 +105,7 @@ HELD = {
         "supernets",
         "searchspaces",
         "checkpoints",
+        "checking",  # learners are checked on tensors
         "executors",
         "export",
     },

@@ -12,10 +12,10 @@ import click
 import pytest
 import torch
 import typer
-from episode_examples import images
 from readme_tables import current
 
 from automl import plugins
+from automl.checking.episodes import images
 from automl.config import load_study
 from automl.contracts import Metric, PluginSpec, TrialState
 from automl.data import load_task

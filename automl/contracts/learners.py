@@ -20,7 +20,7 @@ class LearnerTraits:
     """
 
     Options: ClassVar[type[Options]]
-    kinds: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    kinds: ClassVar[frozenset[TaskKind]] = frozenset({"classification", "regression"})
     any_ways: ClassVar[bool] = False
     adaptation_steps: ClassVar[bool] = False
     baseline: ClassVar[bool] = False

@@ -1,15 +1,15 @@
-"""What every meta-learner is: parameters learned from many tasks, and a way to adapt to one of them.
+"""The contract of meta-learners: parameters learned from many tasks, and a way to adapt to one of them.
 
-A learner is a plug-in class with `Options` (a `LearnerOptions`). Those that learn from episodes extend
-`EpisodicLearner` (`episodic.py`); those that need the classes of a whole dataset set `joint`.
+A plug-in extends one of two bases: `EpisodicLearner` (`episodic.py`) learns from episodes, `JointLearner`
+(`joint.py`) from ordinary batches of all classes.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NotRequired, Protocol, Self, TypeAlias, TypedDict
 
 import torch
 from pydantic import Field
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from automl.contracts import Episodes, LearnerTraits, Options, RunError, UserError
 from automl.learners.backbones import Backbone
-from automl.learners.layouts import Tensors, linear
+from automl.learners.layouts import Stats, Tensors, linear
 
 Predictor: TypeAlias = Callable[[Tensor], Tensor]  # inputs (Q, *shape) → logits (Q, ways) or values (Q,)
 
@@ -26,10 +26,11 @@ Predictor: TypeAlias = Callable[[Tensor], Tensor]  # inputs (Q, *shape) → logi
 class LearnerOptions(Options):
     """The outer loop: Adam at `outer_rate`, or whatever the learner says instead.
 
-    `decay`: meta-iterations over which the outer rate falls to zero by a cosine, before it starts anew
-    (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983), so that a training that is continued
-    learns; 0: it stays. `clip`: largest norm of the outer gradient (0: any). `formulation`: how the tasks
-    of a meta-batch run, `auto` measures; `tasks_at_once` bounds the batched one (0: by memory).
+    `decay`: meta-iterations over which the outer rate falls to zero by a cosine; then it starts again
+    (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983), so that a continued training still
+    learns. 0: the rate is constant. `clip`: largest norm of the outer gradient (0: no limit).
+    `formulation`: how the tasks of a meta-batch run, `auto` measures; `tasks_at_once` limits the batched
+    one (0: by memory).
     """
 
     outer_rate: float = Field(1e-3, gt=0)
@@ -39,20 +40,61 @@ class LearnerOptions(Options):
     tasks_at_once: int = Field(0, ge=0)
 
 
-class Learner(LearnerTraits, ABC):
-    """A meta-learner on a `backbone`; `ways` is 0 for regression; `seed` draws everything random.
+class TaskSource(Protocol):
+    """The training part of few-shot tasks, as a learner takes from it."""
 
-    `kinds`: the kinds of tasks it can learn. `joint`: it learns from ordinary batches of all classes
-    (`set_classes`, then `joint_step`) instead of episodes (`meta_step`). `trained_by_episodes`: false when
-    it does not learn from episodes. `any_ways`: episodes may have other ways than it was made for.
-    `adaptation_steps`: it adapts step by step, so that the error after 1,
-    3, 5 steps means something. `formulation` says how the last call ran its tasks. Raises `UserError` for
-    tasks it cannot learn.
+    @property
+    def classes(self) -> int:
+        """How many classes the part has; 0 for regression."""
+
+    def episodes(self) -> Episodes:
+        """The next meta-batch."""
+
+    def examples(self) -> tuple[Tensor, Tensor]:
+        """The next ordinary batch: inputs (n, *shape), and classes of the part or values (n,)."""
+
+
+class LearnerState(TypedDict):
+    """A learner in the middle of its training; the last three are there for those that have them."""
+
+    parameters: Tensors
+    optimiser: dict[str, Any]
+    generator: Tensor
+    iteration: int
+    chosen: NotRequired[dict[str, int]]
+    running: NotRequired[Stats]
+    centre: NotRequired[Tensor | None]
+
+
+class Learner(LearnerTraits, ABC):
+    """A meta-learner on a `backbone`; `ways` is 0 for regression; `seed` determines all random draws.
+
+    A plug-in extends `EpisodicLearner` or `JointLearner`, mostly by one of their children, which also say
+    how it adapts: `MetricLearner` (closed form), `InnerLoopLearner` or `UnrolledLearner` (gradient steps),
+    `EmbeddingLearner` (joint training, closed form). It is made as `PLUGIN(options, backbone, ways=…,
+    seed=…)` and raises `UserError` for tasks that it cannot learn.
+
+    Class attributes, besides those of `LearnerTraits`:
+
+    - `Options`: a `LearnerOptions`.
+    - `example_options` (none): small options with which the checks of this contract make it.
+
+    Attributes: `parameters`, the learned tensors by name; `formulation`, how the last call ran its tasks.
+
+    What must hold, on every backbone that suits the task:
+
+    - `learn` lowers the loss when the same tasks come again, and counts `iteration`.
+    - Equal seeds give equal parameters and equal learning, other seeds give other parameters; random numbers
+      come from `generator` alone.
+    - A learner with the `state_dict` of another one continues like it, bit for bit; a state consists of
+      tensors and plain values.
+    - Adaptation uses the support set alone, in any order, and changes nothing. `predict` gives the outputs
+      of `adapt` for many tasks; they are finite and carry no gradient.
+    - A learner that takes the exported parameters of another one adapts like it.
     """
 
     Options: ClassVar[type[LearnerOptions]] = LearnerOptions
-    trained_by_episodes: ClassVar[bool] = True
-    joint: ClassVar[bool] = False
+    example_options: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, options: LearnerOptions, backbone: Backbone, *, ways: int, seed: int) -> None:
         if ways < 0 or ways == 1:
@@ -99,21 +141,17 @@ class Learner(LearnerTraits, ABC):
             value.data = value.data.to(device=device, dtype=dtype)
         return self
 
-    def meta_step(self, episodes: Episodes) -> Tensor:
-        """One update from a meta-batch. Gives the mean query loss before it, a detached scalar."""
-        raise NotImplementedError(f"{type(self).__name__} learns by joint_step")
+    def begin(self, source: TaskSource) -> None:
+        """Called once, before `learn` and before a state is loaded, with what it will learn from."""
+        return
 
-    def set_classes(self, classes: int) -> None:
-        """Tell a `joint` learner how many classes there are (0: regression), before its first step."""
-        raise NotImplementedError(f"{type(self).__name__} learns by meta_step")
-
-    def joint_step(self, x: Tensor, y: Tensor) -> Tensor:
-        """One update of a `joint` learner from inputs (n, *shape), targets (n,). Gives the loss before it."""
-        raise NotImplementedError(f"{type(self).__name__} learns by meta_step")
+    @abstractmethod
+    def learn(self, source: TaskSource) -> Tensor:
+        """One update from what `source` gives next. Returns the mean loss before it, a detached scalar."""
 
     @abstractmethod
     def adapt(self, support_x: Tensor, support_y: Tensor, *, steps: int | None = None) -> Predictor:
-        """Adapt to one task from (S, *shape), (S,), by `steps` where it goes by steps; changes nothing."""
+        """Adapt to one task from (S, *shape), (S,), by `steps` if it adapts in steps; changes nothing."""
 
     def predict(self, episodes: Episodes, *, steps: int | None = None) -> Tensor:
         """Logits (T, Q, ways) or values (T, Q) of all queries, each task adapted to its support set."""
@@ -157,7 +195,7 @@ class Learner(LearnerTraits, ABC):
         rate, decay = self.options.outer_rate, self.options.decay
         return rate * (1 + math.cos(math.pi * (self.iteration % decay) / decay)) / 2 if decay else rate
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> LearnerState:
         """Everything that a bit-for-bit continuation needs."""
         return {
             "parameters": {name: value.detach().clone() for name, value in self.parameters.items()},
@@ -166,10 +204,10 @@ class Learner(LearnerTraits, ABC):
             "iteration": self.iteration,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave. Raises `RunError` when it belongs to another learner."""
+    def load_state_dict(self, state: LearnerState) -> None:
+        """Continue from a state of `state_dict`. Raises `RunError` when it belongs to another learner."""
         if set(state["parameters"]) != set(self.parameters):
-            raise RunError("the state of another learner or backbone cannot be loaded: start anew")
+            raise RunError("the state of another learner or backbone cannot be loaded: start a new training")
         for name, value in self.parameters.items():
             value.data = state["parameters"][name].to(value.device).clone()
         self.optimiser.load_state_dict(state["optimiser"])
@@ -177,7 +215,7 @@ class Learner(LearnerTraits, ABC):
         self.iteration = state["iteration"]
 
     def take_exported(self, values: Tensors) -> None:
-        """Become the learner whose `parameters_for_export` these are, as far as adapting goes."""
+        """Load exported parameters (adaptation only)."""
         for name, parameter in self.parameters.items():
             parameter.data = values[name].to(parameter.device)
 

@@ -35,6 +35,8 @@ class Embedding(EmbeddingLearner):
     """Logistic regression on an embedding trained by plain classification."""
 
     Options: ClassVar[type[LearnerOptions]] = EmbeddingOptions
+    baseline: ClassVar[bool] = True
+
     options: EmbeddingOptions
 
     def fit(self, support: Tensor, targets: Tensor, ways: int) -> Tensors:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from automl.contracts import Episodes
 from automl.learners.base import LearnerOptions, Predictor
-from automl.learners.inner_loop import InnerLoopLearner, InnerLoopOptions
+from automl.learners.inner_loop import GradientAdaptation, InnerLoopOptions
 from automl.learners.joint import JointLearner
 from automl.learners.layouts import Tensors
 
@@ -30,10 +30,12 @@ class FinetuneOptions(InnerLoopOptions):
     inner_steps: int = Field(100, ge=1)
 
 
-class Finetune(JointLearner, InnerLoopLearner):
+class Finetune(JointLearner, GradientAdaptation):
     """Joint training, then gradient steps."""
 
     Options: ClassVar[type[LearnerOptions]] = FinetuneOptions
+    baseline: ClassVar[bool] = True
+
     options: FinetuneOptions
 
     def adapted(self) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from automl.contracts import Episodes
 from automl.learners.base import LearnerOptions, Predictor
-from automl.learners.episodic import EpisodicLearner, batched
+from automl.learners.episodic import EpisodicLearner
 from automl.learners.layouts import Tensors
+from automl.learners.parts import PartLearner, batched
 
 
 class InnerLoopOptions(LearnerOptions):
@@ -24,16 +25,18 @@ class InnerLoopOptions(LearnerOptions):
     inner_steps: int = Field(1, ge=1)
 
 
-class InnerLoopLearner(EpisodicLearner):
-    """θ_k+1 = θ_k − α ∇ L_support(θ_k), a step at a time.
+class GradientAdaptation(PartLearner):
+    """Adaptation by θ_k+1 = θ_k − α ∇ L_support(θ_k), a step at a time.
 
     A learner says what is adapted (`adapted`), how a gradient moves it (`moved`), and, if its
     network runs in two halves, what comes before the adapted half (`encode`, `run`).
     """
 
     Options: ClassVar[type[LearnerOptions]] = InnerLoopOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"inner_rate": 1e-3, "inner_steps": 2}
+    adaptation_steps: ClassVar[bool] = True
+
     options: InnerLoopOptions
-    adaptation_steps = True
 
     def network(self) -> Tensors:
         """The parameters of backbone and head."""
@@ -91,11 +94,6 @@ class InnerLoopLearner(EpisodicLearner):
             params = after
         return params
 
-    def task_losses(self, part: Episodes) -> Tensor:
-        """L_query of each task at its adapted parameters, detached."""
-        with torch.no_grad():
-            return self.loss(self.part_outputs(part, None), part.query_y)
-
     @torch.no_grad()
     def part_outputs(self, part: Episodes, steps: int | None) -> Tensor:
         """Logits (…, Q, ways) or values (…, Q) of the queries after adaptation, detached."""
@@ -114,6 +112,15 @@ class InnerLoopLearner(EpisodicLearner):
             return self.run(params, query.query_x, query.support_x)
 
         return predict
+
+
+class InnerLoopLearner(GradientAdaptation, EpisodicLearner):
+    """Learns from episodes what those steps start from."""
+
+    def task_losses(self, part: Episodes) -> Tensor:
+        """L_query of each task at its adapted parameters, detached."""
+        with torch.no_grad():
+            return self.loss(self.part_outputs(part, None), part.query_y)
 
 
 class UnrolledOptions(InnerLoopOptions):

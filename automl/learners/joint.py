@@ -1,41 +1,47 @@
-"""Baselines that learn from ordinary batches of all meta-train classes together, and adapt what comes out.
+"""Learners that learn from ordinary batches of all meta-train classes together, and adapt the result.
 
-`set_classes` says how many classes there are (0: regression), then `joint_step` trains backbone and a linear
-head. Without `transductive`, batch norms adapt with running statistics of the training batches, as such
-networks usually do; with it, with those of each set of inputs.
+`set_classes` makes a linear head for all classes, `joint_step` trains it with the backbone. For adaptation,
+batch norms use running statistics of the training batches, as such networks usually do; if `transductive`,
+those of each set of inputs.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from automl.contracts import Episodes
-from automl.learners.episodic import EpisodicLearner
+from automl.learners.backbones import Backbone
+from automl.learners.base import LearnerOptions, LearnerState, TaskSource
 from automl.learners.layouts import Stats, Tensors
-from automl.learners.metric import MetricLearner
+from automl.learners.metric import MetricAdaptation
+from automl.learners.parts import PartLearner
 
 MOMENTUM = 0.1  # of the running statistics
 
 
-class JointLearner(EpisodicLearner):
+class JointLearner(PartLearner):
     """A network with a head for all classes. Subclasses say how it adapts to a task."""
 
-    trained_by_episodes: ClassVar[bool] = False
-    joint: ClassVar[bool] = True
-
-    def __init__(self, *args: Any, **keywords: Any) -> None:
-        super().__init__(*args, **keywords)
+    def __init__(self, options: LearnerOptions, backbone: Backbone, *, ways: int, seed: int) -> None:
+        super().__init__(options, backbone, ways=ways, seed=seed)
         self.running: Stats = []  # mean and variance of each norm
         self.centre: Tensor | None = None  # running mean (F,) of the features
 
     def initial(self) -> Tensors:
         """The backbone; the head comes with `set_classes`."""
         return self.backbone.init(self.seed)
+
+    def begin(self, source: TaskSource) -> None:
+        """Make the head for the classes of `source`."""
+        self.set_classes(source.classes)
+
+    def learn(self, source: TaskSource) -> Tensor:
+        """One update from the next ordinary batch. Returns the loss before it."""
+        return self.joint_step(*source.examples())
 
     def set_classes(self, classes: int) -> None:
         """A fresh linear head for this many classes (0: one value), and a fresh optimiser."""
@@ -47,32 +53,28 @@ class JointLearner(EpisodicLearner):
         self.optimiser = self.make_optimiser()
 
     def joint_step(self, x: Tensor, y: Tensor) -> Tensor:
-        """One update from inputs (n, *shape) and targets (n,), global labels or values. The loss before."""
-        features, found = self.backbone.apply(self.parameters, x)
+        """One update from inputs (n, *shape) and targets (n,), classes or values. Returns the loss before."""
+        features, statistics = self.backbone.apply(self.parameters, x)
         loss = self.loss(self.head(self.parameters, features), y)
         gradients = torch.autograd.grad(loss, list(self.parameters.values()))
-        self._remember(features.detach().mean(0), found)
+        self._remember(features.detach().mean(0), statistics)
         self.outer_step(dict(zip(self.parameters, gradients, strict=True)))
         return loss.detach()
 
-    def task_losses(self, part: Episodes) -> Tensor:
-        """There are none: classes of different tasks are told apart by `joint_step` alone."""
-        raise NotImplementedError(f"{type(self).__name__} learns by joint_step")
-
     @torch.no_grad()
-    def _remember(self, centre: Tensor, found: Stats) -> None:
+    def _remember(self, centre: Tensor, statistics: Stats) -> None:
         if self.centre is None:
-            self.centre, self.running = centre, [(mean.detach(), var.detach()) for mean, var in found]
+            self.centre, self.running = centre, [(mean.detach(), var.detach()) for mean, var in statistics]
             return
         self.centre = torch.lerp(self.centre, centre, MOMENTUM)
         self.running = [
             (torch.lerp(old[0], new[0], MOMENTUM), torch.lerp(old[1], new[1], MOMENTUM))
-            for old, new in zip(self.running, found, strict=True)
+            for old, new in zip(self.running, statistics, strict=True)
         ]
 
     def features(self, params: Tensors, x: Tensor) -> Tensor:
         """Features (…, n, F) of inputs (…, n, *shape) at shared parameters."""
-        if not self.running:  # nobody to take statistics from but the inputs themselves
+        if not self.running:  # the inputs' own statistics are the only ones
             return self.backbone.embed(params, x)
         ahead = x.shape[: x.dim() - len(self.backbone.shape)]
         flat = x.reshape(-1, *self.backbone.shape)
@@ -89,12 +91,14 @@ class JointLearner(EpisodicLearner):
         self.running = [(mean.to(like), variance.to(like)) for mean, variance in self.running]
         self.centre = None if self.centre is None else self.centre.to(like)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> LearnerState:
         """Everything that a bit-for-bit continuation needs, the running statistics too."""
-        return {**super().state_dict(), "running": list(self.running), "centre": self.centre}
+        state = super().state_dict()
+        state["running"], state["centre"] = list(self.running), self.centre
+        return state
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from what `state_dict` gave, with the head it has."""
+    def load_state_dict(self, state: LearnerState) -> None:
+        """Continue from a state of `state_dict`, with its head."""
         weight = state["parameters"].get("head.weight")
         if weight is not None:
             self.set_classes(len(weight))
@@ -103,7 +107,7 @@ class JointLearner(EpisodicLearner):
         self._move_statistics()
 
     def take_exported(self, values: Tensors) -> None:
-        """Become the learner whose `parameters_for_export` these are, as far as adapting goes."""
+        """Load exported parameters (adaptation only)."""
         if "head.weight" in values:
             self.set_classes(len(values["head.weight"]))
         super().take_exported(values)
@@ -126,8 +130,8 @@ class JointLearner(EpisodicLearner):
         return super().parameters_for_export() | statistics
 
 
-class EmbeddingLearner(JointLearner, MetricLearner):
-    """A joint embedding that stays as it is; only what is fitted to the features belongs to a task."""
+class EmbeddingLearner(JointLearner, MetricAdaptation):
+    """A joint embedding, which adaptation does not change: a task fits something to its features."""
 
     def encode_support(self, x: Tensor) -> tuple[Tensor, None]:
         """Features (…, S, F) of support inputs."""

@@ -24,10 +24,10 @@ from torch.nn import functional
 
 from automl.contracts import Episodes
 from automl.learners.base import LearnerOptions
-from automl.learners.episodic import batched
 from automl.learners.inner_loop import InnerLoopLearner, InnerLoopOptions
 from automl.learners.layouts import Tensors
 from automl.learners.lstm import State, initial_lstm, lstm_cell
+from automl.learners.parts import batched
 
 LAYERS = ("lstm.0", "lstm.1")
 SMALLEST = 10.0  # p: gradients down to e^−p are told apart by their logarithms
@@ -53,7 +53,7 @@ class LstmOptimizer(InnerLoopLearner):
 
     Options: ClassVar[type[LearnerOptions]] = LstmOptimizerOptions
     options: LstmOptimizerOptions
-    cost = 4.0
+    cost: ClassVar[float] = 4.0
 
     def passes(self) -> float:
         """The graph between two cuts is kept."""

@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from automl.contracts import TaskKind
 from automl.learners.base import LearnerOptions
 from automl.learners.layouts import Tensors
 from automl.learners.metric import MetricLearner, one_hot
@@ -36,7 +37,7 @@ class MetaoptRidge(MetricLearner):
 
     Options: ClassVar[type[LearnerOptions]] = MetaoptRidgeOptions
     options: MetaoptRidgeOptions
-    kinds: ClassVar[frozenset[str]] = frozenset({"classification", "regression"})
+    kinds: ClassVar[frozenset[TaskKind]] = frozenset({"classification", "regression"})
 
     def initial(self) -> Tensors:
         """The backbone, log λ, and for classification log α."""

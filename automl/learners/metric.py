@@ -12,20 +12,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from automl.contracts import Episodes
+from automl.contracts import Episodes, TaskKind
 from automl.learners.base import Predictor
 from automl.learners.episodic import EpisodicLearner
 from automl.learners.layouts import Stats, Tensors
+from automl.learners.parts import PartLearner
 
 
-class MetricLearner(EpisodicLearner):
-    """An embedding, what is `fit` to a support set of it, and `scores` of queries; the loss is cross-entropy.
+class MetricAdaptation(PartLearner):
+    """Adaptation in closed form: `fit` something to an embedded support set, and compute `scores` of queries.
 
     The images of all tasks that run at once go through the network in one pass, each task with its own
     batch-norm statistics: those of its support set for both sets, or with `transductive` each set's own.
     """
 
-    kinds: ClassVar[frozenset[str]] = frozenset({"classification"})
+    kinds: ClassVar[frozenset[TaskKind]] = frozenset({"classification"})
     any_ways: ClassVar[bool] = True
 
     @abstractmethod
@@ -60,10 +61,6 @@ class MetricLearner(EpisodicLearner):
         fitted = self.fit(support, part.support_y, part.ways)
         return self.scores(fitted, self.encode_query(part.query_x, stats))
 
-    def task_losses(self, part: Episodes) -> Tensor:
-        """The query loss of each task."""
-        return self.loss(self.part_scores(part), part.query_y)
-
     @torch.no_grad()
     def part_outputs(self, part: Episodes, steps: int | None) -> Tensor:
         """Logits (…, Q, ways) or values (…, Q) of the queries; nothing goes by `steps`."""
@@ -80,6 +77,14 @@ class MetricLearner(EpisodicLearner):
             return self.scores(fitted, self.encode_query(x, stats))
 
         return predict
+
+
+class MetricLearner(MetricAdaptation, EpisodicLearner):
+    """An embedding learned from episodes by the query loss of what is fitted to it."""
+
+    def task_losses(self, part: Episodes) -> Tensor:
+        """The query loss of each task."""
+        return self.loss(self.part_scores(part), part.query_y)
 
 
 def one_hot(labels: Tensor, ways: int, like: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ meta-train images, features z become (z − m) / ‖z − m‖, class means are 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from automl.learners.joint import EmbeddingLearner, unit
@@ -17,6 +19,8 @@ from automl.learners.metric import class_means, squared_distances
 
 class NearestCentroid(EmbeddingLearner):
     """Nearest class mean in an embedding trained by plain classification."""
+
+    baseline: ClassVar[bool] = True
 
     def fit(self, support: Tensor, targets: Tensor, ways: int) -> Tensors:
         """The class means (…, ways, F)."""

@@ -7,6 +7,8 @@ Batch norms, as everywhere, take their statistics from the support set unless `t
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,8 @@ from automl.learners.episodic import EpisodicLearner
 
 class NoAdaptation(EpisodicLearner):
     """A plain network on the queries of all tasks."""
+
+    baseline: ClassVar[bool] = True
 
     def task_losses(self, part: Episodes) -> Tensor:
         """The query loss of each task."""

@@ -20,9 +20,9 @@ from torch import Tensor
 
 from automl.contracts import Episodes
 from automl.learners.base import LearnerOptions
-from automl.learners.episodic import batched
 from automl.learners.inner_loop import InnerLoopLearner, InnerLoopOptions
 from automl.learners.layouts import Tensors
+from automl.learners.parts import batched
 
 ADAM_EPSILON = 1e-8
 

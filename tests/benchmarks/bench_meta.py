@@ -23,9 +23,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import reference_maml
-from episode_examples import images, sinusoids
 
 from automl import plugins
+from automl.checking.episodes import images, sinusoids
 from automl.contracts import Episodes
 from automl.executors.process import use_cpus
 from automl.learners.backbones import Backbone

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from episode_examples import sinusoids
 
+from automl.checking.episodes import sinusoids
 from automl.contracts import Episodes
 from automl.learners import formulations
 from automl.learners.backbones import Backbone

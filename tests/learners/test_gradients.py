@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import reference_maml
 import torch
-from episode_examples import double, images, sinusoids
 from torch import Tensor
 
 from automl import plugins
+from automl.checking.episodes import double, images, sinusoids
 from automl.contracts import Episodes
 from automl.learners.backbones import Backbone
 from automl.learners.formulations import Formulation

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from episode_examples import double, sinusoids
 from torch import Tensor
 
+from automl.checking.episodes import double, sinusoids
 from automl.contracts import Episodes
 from automl.learners.backbones import Backbone
 from automl.learners.formulations import Formulation

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from episode_examples import double, images
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor
 from torch.nn import functional
 
 from automl import plugins
+from automl.checking.episodes import RepeatedTasks, double, images
 from automl.contracts import Episodes, UserError
 from automl.learners.backbones import Backbone
 from automl.learners.embedding import logistic_regression
@@ -32,8 +32,7 @@ def learner(
     defaults = {"siamese": {"units": 8}, "relation": {"hidden": 8}}.get(name, {})
     made = plugin(plugin.Options(**defaults | options), backbone, ways=WAYS, seed=3)
     made.to(dtype=torch.float64)
-    if made.joint:
-        made.set_classes(6)
+    made.begin(RepeatedTasks(images(2)))  # 6 classes
     return made
 
 
@@ -208,12 +207,7 @@ def test_a_little_training_beats_chance(name: str) -> None:
     options: dict[str, Any] = {"inner_rate": 0.1} if name == "finetune" else {}
     made = learner(name, "mlp", width=32, outer_rate=3e-3, **options)
     for seed in range(60 if name == "relation" else 20):
-        tasks = double(images(8, seed=seed))
-        if made.joint:
-            y = tasks.support_y + WAYS * (torch.arange(8)[:, None] % 2)
-            made.joint_step(tasks.support_x.flatten(0, 1), y.flatten())
-        else:
-            made.meta_step(tasks)
+        made.learn(RepeatedTasks(double(images(8, seed=seed))))
     tasks = double(images(100, seed=99))
     accuracy = float((made.predict(tasks).argmax(-1) == tasks.query_y).double().mean())
     assert accuracy > 0.6

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from episode_examples import double, images, sinusoids
 
 from automl import plugins
+from automl.checking.episodes import double, images, sinusoids
 from automl.contracts import Episodes
 from automl.learners.backbones import Backbone
 
