@@ -6,17 +6,15 @@ trial.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
-
-from pydantic import ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from typing import Any, ClassVar, Literal
 
 from automl import plugins
 from automl.contracts import (
     ADAPTATION_STEPS,
+    BaselineArm,
     Config,
     Context,
     Episodes,
@@ -24,95 +22,25 @@ from automl.contracts import (
     Evaluator,
     EvaluatorOptions,
     Metric,
+    Mistakes,
+    PluginSpec,
     Result,
-    Scalar,
     Split,
     Task,
+    TaskKind,
+    TaskOutline,
     UserError,
 )
 from automl.data import few_shot
 from automl.data.episodes import EpisodeSampler
-from automl.learners.base import LearnerOptions
-from automl.metatraining import scores
-from automl.metatraining.outer_loop import MetaTraining, build_learner, load_learner
-from automl.space import Choice, Parameter, Space
+from automl.metatraining import fitting, scores
+from automl.metatraining.options import MetaLearnOptions, find_learner, task_kind
+from automl.metatraining.outer_loop import MetaTraining
+from automl.metatraining.saved import build_learner, load_learner
+from automl.space import Space
 
 SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes
-
-
-class MetaLearnOptions(EvaluatorOptions):
-    """The learner by name, its backbone, and how it is meta-trained; all other options are the learner's own.
-
-    `backbone` auto: `mlp` for functions, `conv4` for images. `transductive`: a query's batch-norm statistics
-    come from the query batch, not from the support set. A meta-iteration takes `meta_batch` episodes, or a
-    batch of `batch_size` for learners that train on all classes at once; `train_ways`, `train_shots`,
-    `train_queries` and `train_rotations` are the task's own unless set. Every `report_every` meta-iterations
-    the metric is taken on `validation_episodes` fixed episodes.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    learner: str = "maml"
-    backbone: Literal["auto", "conv4", "resnet12", "mlp"] = "auto"
-    width: int = Field(32, ge=1)
-    transductive: bool = False
-    meta_batch: int = Field(4, ge=1)
-    batch_size: int = Field(64, ge=2)
-    iterations: int = Field(1000, ge=1)
-    report_every: int = Field(100, ge=1)
-    validation_episodes: int = Field(200, ge=2)
-    train_ways: int | None = Field(None, ge=2)
-    train_shots: int | None = Field(None, ge=1)
-    train_queries: int | None = Field(None, ge=1)
-    train_rotations: bool | None = None
-
-    @model_validator(mode="after")
-    def _check_learner(self) -> MetaLearnOptions:
-        try:
-            self.learner_options()
-        except UserError as error:
-            raise ValueError(str(error)) from error
-        return self
-
-    def learner_options(self) -> LearnerOptions:
-        """The options of the learner. Raises `UserError` for an unknown learner or option."""
-        learner = plugins.load("learners", self.learner)
-        try:
-            options: LearnerOptions = learner.Options.model_validate(self.model_extra or {})
-        except ValidationError as error:
-            known = [*MetaLearnOptions.model_fields, *learner.Options.model_fields]
-            mistakes = [_mistake(item, f"option of {self.learner}", known) for item in error.errors()]
-            raise UserError("; ".join(mistakes)) from error
-        return options
-
-    def adjusted(self, config: Config) -> MetaLearnOptions:
-        """These options with those that `config` sets; when it names a learner, only what that one has.
-
-        Raises `UserError` for a parameter that is no option, or for a value out of range.
-        """
-        learner = str(config.get("learner", self.learner))
-        known = plugins.load("learners", learner).Options.model_fields
-        given = {
-            name: value
-            for name, value in self.model_dump().items()
-            if name in MetaLearnOptions.model_fields or name in known
-        }
-        try:
-            return MetaLearnOptions.model_validate({**given, **config})
-        except ValidationError as error:
-            raise UserError(
-                f"a parameter must be an option of the learner {learner!r} with a value it takes, but "
-                f"{error.errors()[0]['msg']}; change the search space"
-            ) from error
-
-    def training_episodes(self, spec: EpisodeSpec) -> EpisodeSpec:
-        """How training episodes are drawn."""
-        return EpisodeSpec(
-            ways=self.train_ways or spec.ways,
-            shots=self.train_shots or spec.shots,
-            queries=self.train_queries or spec.queries,
-            rotations=spec.rotations if self.train_rotations is None else self.train_rotations,
-        )
+BASELINE_STRATEGY = PluginSpec("tpe")
 
 
 class MetaLearn(Evaluator):
@@ -120,16 +48,40 @@ class MetaLearn(Evaluator):
 
     Options: ClassVar[type[EvaluatorOptions]] = MetaLearnOptions
     needs_data: ClassVar[bool] = True
-    leaves: ClassVar[Literal["network", "learner"] | None] = "learner"
     needs_episodes: ClassVar[bool] = True
+    options_fix_parameters: ClassVar[bool] = True
+    leaves: ClassVar[Literal["network", "learner"] | None] = "learner"
 
     options: MetaLearnOptions
+
+    @classmethod
+    def completed_options(cls, options: Mapping[str, Any], task: TaskOutline) -> Mapping[str, Any]:
+        """`options` with the backbone `auto` written out. Options that are not valid stay as they are."""
+        try:
+            backbone = MetaLearnOptions.model_validate(options).backbone_for(task_kind(task.metrics))
+        except ValueError:
+            return options
+        return {**options, "backbone": backbone}
+
+    @classmethod
+    def baseline_arms(cls, task: TaskOutline) -> list[BaselineArm]:
+        """An arm for each learner that is a baseline, learns such tasks and has a space of its name."""
+        kind, spaces = task_kind(task.metrics), set(plugins.names("spaces"))
+        return [
+            BaselineArm(name.replace("_", "-"), name, BASELINE_STRATEGY)
+            for name in plugins.names("learners")
+            if name in spaces and _is_baseline(name, kind)
+        ]
+
+    def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
+        """Learners of the space that do not have its parameters, or cannot learn such tasks."""
+        return fitting.mistakes(self.options, space, task)
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless every learner and every training episode of `space` suits the data."""
         spec = scores.episodes_of(task)
         config = space.default_config()
-        config |= {name: _highest(space.parameters[name]) for name in SIZES if name in space.parameters}
+        config |= fitting.highest(space, SIZES)
         options = self.options.adjusted(config)
         build_learner(options, task, spec.ways, seed=0)
         try:
@@ -148,19 +100,19 @@ class MetaLearn(Evaluator):
         run.train()
         names = [metric.name for metric in context.metrics]
         validation = run.validate(names)
-        seen = scores.measure(run.learner, run.familiar(), names[:1])
+        familiar = scores.measure(run.learner, run.familiar(), names[:1])
         if context.final:
             run.save(config)
-        found = {
-            f"train_{names[0]}": seen[names[0]].mean,
+        metrics = {
+            f"train_{names[0]}": familiar[names[0]].mean,
             f"{names[0]}_low": validation[names[0]].low,
             f"{names[0]}_high": validation[names[0]].high,
             "train_loss": run.loss,
         }
         run.describe()
         if run.formulation is not None:
-            found["batched"] = float(run.formulation != "loop")
-        return Result({name: validation[name].mean for name in names}, found)
+            metrics["batched"] = float(run.formulation != "loop")
+        return Result({name: validation[name].mean for name in names}, metrics)
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on the fixed episodes of `data` of the learner saved in the folder `model`.
@@ -177,27 +129,23 @@ class MetaLearn(Evaluator):
             return sampler.fixed(spec.count, scores.BATCH, name="test")
 
         episodes = list(test_episodes(spec))
-        found = scores.named(scores.measure(learner, episodes, names))
+        values = scores.named(scores.measure(learner, episodes, names))
         for steps in ADAPTATION_STEPS if learner.adaptation_steps else ():
             after = scores.measure(learner, episodes, names, steps=steps)
-            found |= {f"{name}_after_{steps}": value.mean for name, value in after.items()}
+            values |= {f"{name}_after_{steps}": value.mean for name, value in after.items()}
         for shots in spec.more_shots:
             other = scores.measure(learner, test_episodes(replace(spec, shots=shots)), names)
-            found |= scores.named(other, f"_{shots}_shot")
-        return found
+            values |= scores.named(other, f"_{shots}_shot")
+        return values
 
 
-def _mistake(found: ErrorDetails, what: str, known: list[str]) -> str:
-    name = ".".join(map(str, found["loc"]))
-    if found["type"] == "extra_forbidden":
-        return plugins.unknown(what, name, known)
-    return f"{name}: {found['msg']}, but got {found['input']!r}"
-
-
-def _highest(parameter: Parameter) -> Scalar:
-    if isinstance(parameter, Choice):
-        return max((value for value in parameter.options if isinstance(value, int)), default=None)
-    return parameter.high
+def _is_baseline(name: str, kind: TaskKind) -> bool:
+    """Whether the learner is a baseline for tasks of this kind; a broken plug-in is none."""
+    try:
+        learner = find_learner(name)
+    except UserError:
+        return False
+    return learner.baseline and kind in learner.kinds
 
 
 PLUGIN = MetaLearn

@@ -79,7 +79,8 @@ class Learner(LearnerTraits, ABC):
     - `Options`: a `LearnerOptions`.
     - `example_options` (none): small options with which the checks of this contract make it.
 
-    Attributes: `parameters`, the learned tensors by name; `formulation`, how the last call ran its tasks.
+    Attributes: `parameters`, the learned tensors by name; `formulation`, how the last call ran its tasks;
+    `update_formulation`, the same of the last `learn` (None: it did not run by tasks).
 
     What must hold, on every backbone that suits the task:
 
@@ -112,6 +113,7 @@ class Learner(LearnerTraits, ABC):
         self.seed = seed
         self.iteration = 0
         self.formulation = "loop"
+        self.update_formulation: str | None = None
         self.generator = torch.Generator().manual_seed(seed)  # on the CPU: the same draws on every device
         self.parameters = {name: value.requires_grad_() for name, value in self.initial().items()}
         self.optimiser = self.make_optimiser()

@@ -32,6 +32,7 @@ class EpisodicLearner(PartLearner):
     def meta_step(self, episodes: Episodes) -> Tensor:
         """One update from a meta-batch. Returns the mean query loss before it, a detached scalar."""
         loss, gradients = self.meta_gradient(self.prepare(episodes))
+        self.update_formulation = self.formulation
         self.outer_step(gradients)
         return loss
 

@@ -1,28 +1,45 @@
-"""The meta-training of one learner: its episodes, its checkpoints, and the folder it is left in."""
+"""The meta-training of one learner: its episodes and its checkpoints."""
 
 from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from automl import plugins
-from automl.checkpoints import write_atomically
-from automl.contracts import Config, Context, Episodes, RunError, Task, UserError, derive_seed
+from automl.contracts import Config, Context, Episodes, RunError, UserError, derive_seed
 from automl.data.episodes import EpisodeSampler
-from automl.learners.backbones import Backbone
-from automl.learners.base import Learner
 from automl.metatraining import scores
+from automl.metatraining.options import MetaLearnOptions, find_learner
+from automl.metatraining.saved import build_learner, save_learner
 from automl.metatraining.scores import Interval
 from automl.training import images
 
-if TYPE_CHECKING:
-    from automl.evaluators.metalearn import MetaLearnOptions
 
-FORMAT = 1
+@dataclass(frozen=True)
+class SampledTasks:
+    """What a learner learns from: `meta_batch` episodes, or `batch_size` examples, drawn by `sampler`."""
+
+    sampler: EpisodeSampler
+    meta_batch: int
+    batch_size: int
+
+    @property
+    def classes(self) -> int:
+        """Classes to draw from; 0 for regression."""
+        return 0 if self.sampler.functions else self.sampler.classes
+
+    def episodes(self) -> Episodes:
+        """The next meta-batch."""
+        return self.sampler.sample(self.meta_batch)
+
+    def examples(self) -> tuple[Tensor, Tensor]:
+        """The next ordinary batch: inputs (n, *shape), and classes or values (n,)."""
+        return self.sampler.examples(self.batch_size)
 
 
 class MetaTraining:
@@ -33,8 +50,7 @@ class MetaTraining:
         self.task = context.task
         spec = scores.episodes_of(self.task)
         drawn = options.training_episodes(spec)
-        plugin = plugins.load("learners", options.learner)
-        if drawn.ways != spec.ways and not plugin.any_ways:
+        if drawn.ways != spec.ways and not find_learner(options.learner).any_ways:
             raise UserError(
                 f"train_ways must be the task's ways ({spec.ways}) for {options.learner}, whose last layer "
                 f"has one output a way, but got {drawn.ways}; leave it out"
@@ -50,10 +66,10 @@ class MetaTraining:
             self.task.validation, spec, kind=kind, seed=scores.seed(self.task), device=device
         )
         self.validation = list(fixed.fixed(options.validation_episodes, scores.BATCH))
-        if self.learner.joint:
-            self.learner.set_classes(0 if kind == "functions" else self.sampler.classes)
+        self.source = SampledTasks(self.sampler, options.meta_batch, options.batch_size)
+        self.learner.begin(self.source)
         self.loss = math.nan
-        self.formulation: str | None = None
+        self.formulation: str | None = None  # in which the learner's last update ran its tasks
         self.measured: dict[str, Interval] = {}
 
     def train(self) -> None:
@@ -74,8 +90,8 @@ class MetaTraining:
                     f"iterations; lower outer_rate (now {self.learner.options.outer_rate:g}) or inner_rate"
                 )
             self.measured = scores.measure(self.learner, self.validation, names)
-            told = {name: value.mean for name, value in self.measured.items() if name != names[0]}
-            self.context.report(done, self.measured[names[0]].mean, train_loss=self.loss, **told)
+            others = {name: value.mean for name, value in self.measured.items() if name != names[0]}
+            self.context.report(done, self.measured[names[0]].mean, train_loss=self.loss, **others)
             self.context.checkpoint.save(done, self._state())
 
     def validate(self, names: list[str]) -> dict[str, Interval]:
@@ -83,7 +99,7 @@ class MetaTraining:
         return self.measured or scores.measure(self.learner, self.validation, names)
 
     def familiar(self) -> list[Episodes]:
-        """Fixed episodes as those of validation, but of the classes that were trained on."""
+        """Fixed episodes like those of validation, but of the classes that were trained on."""
         task = self.task
         sampler = EpisodeSampler(
             task.train,
@@ -95,31 +111,19 @@ class MetaTraining:
         return list(sampler.fixed(self.options.validation_episodes, scores.BATCH))
 
     def describe(self) -> None:
-        """Write the artifact `learner.json`: the learner, its network, and how its tasks ran in images."""
-        told = {
+        """Write the artifact `learner.json`: the learner, its network, and how its tasks ran."""
+        description = {
             "learner": self.options.learner,
             "backbone": str(self.learner.backbone),
             "transductive": self.options.transductive,
             "formulation": self.formulation,
             "device": str(self.learner.device),
         }
-        self.context.artifact("learner.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+        self.context.artifact("learner.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
 
     def save(self, config: Config) -> None:
-        """Leave `weights.pt` (the learner's parameters) and `config.json` in `<workdir>/model`."""
-        folder = self.context.workdir / "model"
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.save(self.learner.parameters_for_export(), folder / "weights.pt")
-        backbone = self.learner.backbone
-        described = {
-            "format": FORMAT,
-            "learner": self.options.learner,
-            "options": self.learner.options.model_dump(),
-            "backbone": [backbone.name, list(backbone.shape), backbone.width, backbone.transductive],
-            "ways": self.learner.ways,
-            "config": config,
-        }
-        write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
+        """Leave the learner in `<workdir>/model`."""
+        save_learner(self.learner, self.options.learner, config, self.context.workdir / "model")
 
     def _steps(self, count: int) -> tuple[int, float]:
         """How many of `count` meta-iterations the budget had room for, one at least, and their mean loss."""
@@ -127,14 +131,12 @@ class MetaTraining:
         taken = 0
         while taken < count and (not taken or self.context.remaining > 0):
             taken += 1
-            if self.learner.joint:
-                total += self.learner.joint_step(*self.sampler.examples(self.options.batch_size))
-            else:
-                total += self.learner.meta_step(self.sampler.sample(self.options.meta_batch))
-                self.formulation = self.learner.formulation
+            total += self.learner.learn(self.source)
+            self.formulation = self.learner.update_formulation
         return taken, float(total) / taken
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> Mapping[str, Any]:
+        """The state as a checkpoint keeps it."""
         return {
             "learner": self.learner.state_dict(),
             "sampler": self.sampler.state(),
@@ -142,37 +144,7 @@ class MetaTraining:
             "formulation": self.formulation,
         }
 
-    def _resume(self, state: dict[str, Any]) -> None:
+    def _resume(self, state: Mapping[str, Any]) -> None:
         self.learner.load_state_dict(state["learner"])
         self.sampler.set_state(state["sampler"])
         self.loss, self.formulation = state["loss"], state["formulation"]
-
-
-def build_learner(options: MetaLearnOptions, task: Task, ways: int, seed: int) -> Learner:
-    """A fresh learner. Raises `UserError` for tasks it cannot learn."""
-    name = options.backbone
-    if name == "auto":
-        name = "mlp" if task.kind == "functions" else "conv4"
-    backbone = Backbone(name, task.shape, options.width, transductive=options.transductive)
-    plugin = plugins.load("learners", options.learner)
-    learner: Learner = plugin(options.learner_options(), backbone, ways=ways, seed=seed)
-    return learner
-
-
-def load_learner(folder: Path) -> Learner:
-    """The learner that a `final` evaluation left in `folder`. Raises `UserError` when it is not whole."""
-    try:
-        described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"a model folder must hold config.json and weights.pt, but {folder}: {error}; export it again"
-        ) from error
-    name, shape, width, transductive = described["backbone"]
-    backbone = Backbone(name, tuple(shape), width, transductive=transductive)
-    plugin = plugins.load("learners", described["learner"])
-    learner: Learner = plugin(
-        plugin.Options(**described["options"]), backbone, ways=described["ways"], seed=0
-    )
-    learner.take_exported(weights)
-    return learner

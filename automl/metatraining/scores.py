@@ -50,15 +50,15 @@ def measure(
         for y, prediction in zip(batch.query_y.cpu().numpy(), predictions, strict=True):
             for name, value in metrics.score(names, y, prediction).items():
                 values[name].append(value)
-    return {name: interval(np.array(found)) for name, found in values.items()}
+    return {name: interval(np.array(numbers)) for name, numbers in values.items()}
 
 
 def named(measured: Mapping[str, Interval], end: str = "") -> dict[str, float]:
     """Plain numbers: `<metric><end>`, and the same with `_low` and `_high`."""
-    found: dict[str, float] = {}
+    values: dict[str, float] = {}
     for name, value in measured.items():
-        found |= {f"{name}{end}": value.mean, f"{name}{end}_low": value.low, f"{name}{end}_high": value.high}
-    return found
+        values |= {f"{name}{end}": value.mean, f"{name}{end}_low": value.low, f"{name}{end}_high": value.high}
+    return values
 
 
 def interval(values: np.ndarray) -> Interval:

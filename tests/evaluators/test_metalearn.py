@@ -25,10 +25,12 @@ from automl.contracts import (
     UserError,
 )
 from automl.data.episodes import EpisodeSampler
-from automl.evaluators.metalearn import MetaLearn, MetaLearnOptions
+from automl.evaluators.metalearn import MetaLearn
 from automl.learners.maml import Maml
 from automl.metatraining import scores
-from automl.metatraining.outer_loop import MetaTraining, load_learner
+from automl.metatraining.options import MetaLearnOptions
+from automl.metatraining.outer_loop import MetaTraining
+from automl.metatraining.saved import load_learner
 from automl.space import Choice, Int, Space
 
 torch.set_num_threads(1)

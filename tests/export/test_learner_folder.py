@@ -18,9 +18,10 @@ from fake_context import FakeContext
 from automl import plugins
 from automl.contracts import EpisodeSpec, Split, Task
 from automl.data.episodes import EpisodeSampler
-from automl.evaluators.metalearn import MetaLearn, MetaLearnOptions
+from automl.evaluators.metalearn import MetaLearn
 from automl.export import learner_folder
-from automl.metatraining.outer_loop import load_learner
+from automl.metatraining.options import MetaLearnOptions
+from automl.metatraining.saved import load_learner
 
 WINNER: Any = SimpleNamespace(name="few", certificate=SimpleNamespace(arm="arm"))
 SPEC = EpisodeSpec(ways=3, shots=2, queries=3, count=4)
