@@ -15,7 +15,9 @@ import typer
 from readme_tables import current
 
 from automl import plugins
+from automl.checking import run_checks
 from automl.checking.episodes import images
+from automl.checking.kinds import file_checks
 from automl.config import load_study
 from automl.contracts import Metric, PluginSpec, TrialState
 from automl.data import load_task
@@ -129,6 +131,12 @@ def test_the_learner_learns_and_is_an_arm(files: Path) -> None:
     study = "name: mine\nspace: protonet\nevaluator: metalearn\nbudget: {trials: 2}"
     (files / "study.yaml").write_text("\n".join([study, task, arms]))
     assert {"mine", "nearest-centroid"} <= set(load_study(files / "study.yaml").arms)
+
+
+@pytest.mark.parametrize("kind", ["learners/neighbours", "datasets/rings"])
+def test_plug_ins_keep_the_contract_of_their_kind(files: Path, kind: str) -> None:
+    with file_checks(files / f"my_plugins/{kind}.py") as (_, checks):
+        assert not [report for report in run_checks(checks) if report.problem]
 
 
 def test_the_dataset_loads(files: Path) -> None:

@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 
 from automl import plugins
-from automl.checking import executors, pruners, spaces, strategies
+from automl.checking import datasets, executors, learners, pruners, spaces, strategies
 from automl.checking.frame import Check
 from automl.contracts import Evaluator, Executor, LearnerTraits, Pruner, Strategy, UserError
 from automl.space import Space
 
 CHECKS: dict[str, Callable[[object], Iterator[Check]]] = {
+    "datasets": datasets.checks,
     "executors": executors.checks,
+    "learners": learners.checks,
     "pruners": pruners.checks,
     "spaces": spaces.checks,
     "strategies": strategies.checks,

@@ -1,4 +1,9 @@
-"""What a dataset plug-in returns, and the rules it must keep."""
+"""The contract of datasets: a plug-in is a function without arguments that returns a `Dataset`.
+
+It returns all rows, the same ones in the same order at each call, as they are before splitting and
+standardising. Whatever it draws at random has a fixed seed. Every class must have a row for each part of a
+split: three, or two where the dataset has an official test part.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,14 @@ from automl.contracts import Split, UserError
 
 @dataclass(frozen=True)
 class Dataset:
-    """All rows of a dataset, as they are before splitting and standardising.
+    """All rows of a dataset.
 
-    `x`: (n, C, H, W) numbers for images, a DataFrame of n rows for tables; `y`: (n,). For functions,
-    each row is one: `x` (n, points, d), `y` (n, points). `classes`: the number of classes when `y` holds
-    0 … classes-1, 0 for numeric targets, None to let the study's metrics decide. `test`: the official test
-    part, if there is one. `parts` (classes,): for few-shot tasks, the official part of each class: 0 train,
-    1 validation, 2 test.
+    - `x`, `y`: for images, (n, C, H, W) finite numbers and (n,); for tables, a DataFrame of n rows, without
+      infinite numbers, and (n,); for functions, (n, points, d) and (n, points), all finite: each row is one.
+    - `classes`: the number of classes when `y` holds each of 0 … classes-1, 0 for numeric targets, None to
+      let the study's metrics decide.
+    - `test`: the official test part, if there is one.
+    - `parts` (classes,): for few-shot tasks, the official part of each class: 0 train, 1 validation, 2 test.
     """
 
     x: Any

@@ -1,4 +1,4 @@
-"""All parts of a study's dataset at once. Only `tasks` and `sealed` use this, each for its own parts."""
+"""All parts of a study's dataset at once, from which `tasks` and `sealed` take theirs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,14 @@ def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
             "this needs a dataset, but the study has none; name one in task.dataset (automl list)"
         )
     raw = sources.read(reference, spec.get("target"), import_path)
-    name = sources.short_name(reference)
+    return split_dataset(raw, sources.short_name(reference), spec)
+
+
+def split_dataset(raw: Dataset, name: str, spec: Mapping[str, Any]) -> Parts:
+    """The parts of a dataset by `metrics`, `split` and `episodes` of `spec`.
+
+    Raises `UserError` for unusable data.
+    """
     names = [metric["name"] for metric in spec.get("metrics") or []]
     dataset, classes = _encoded(raw, names, name)
     split = {**SPLIT, **(spec.get("split") or {})}

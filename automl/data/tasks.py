@@ -27,14 +27,15 @@ def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
     key = json.dumps([spec, stamp], sort_keys=True)
     task = _last.get(key)
     if task is None:
-        task = _task(load_parts(spec, import_path))
+        task = task_of(load_parts(spec, import_path))
         _last.clear()
         if stamp is not None:
             _last[key] = task
     return replace(task, train=_guarded(task.train), validation=_guarded(task.validation))
 
 
-def _task(parts: Parts) -> Task:
+def task_of(parts: Parts) -> Task:
+    """Training and validation data of `parts`."""
     x, kind = parts.dataset.x, parts.dataset.kind
     shape = {"image": x.shape[1:], "functions": x.shape[2:]}.get(kind, x.shape[1:2])
     return Task(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl import plugins
 from automl.export.source import Flattened
+from automl.metatraining.description import LearnerDescription
 
 if TYPE_CHECKING:
     from automl.export.winner import Winner
@@ -53,6 +54,7 @@ def prepare_images(images: Tensor, folder: Path = FOLDER) -> Tensor:
     mean, std = (torch.tensor(described["normalisation"][key])[:, None, None] for key in ("mean", "std"))
     return (images.float() - mean) / std
 '''
+NAMES = ("learner", "options", "backbone", "ways")  # of the description, in config.json
 _IMPORTS = [("json", None), ("pathlib", "Path"), ("torch", None), ("torch", "Tensor")]
 
 
@@ -61,25 +63,26 @@ def contents(winner: Winner, described: Mapping[str, Any]) -> tuple[dict[str, An
 
     Raises `UserError` when the learner needs more than torch and plain code.
     """
-    plugin = plugins.load("learners", described["learner"])
+    description = LearnerDescription.from_json(described)
+    plugin = plugins.load("learners", description.learner)
     flattened = Flattened(f"{plugin.__module__}:{plugin.__qualname__}")
     flattened.reserve("load_learner", "adapt", "prepare_images", "FOLDER")
     for module, name in _IMPORTS:
         flattened.add_import(module, name)
-    names = ("learner", "options", "backbone", "ways")
     module_text = _MODEL.format(
         title=f"The meta-learner {winner.name}, found by the arm {winner.certificate.arm!r}.",
         learner=plugin.__qualname__,
         body=flattened.text,
-        **_words(described),
+        **_words(description),
     )
-    images = len(described["backbone"][1]) == 3
-    return {name: described[name] for name in names}, module_text + (_PREPARE if images else "")
+    plain = description.to_json()
+    images = len(description.backbone.shape) == 3
+    return {name: plain[name] for name in NAMES}, module_text + (_PREPARE if images else "")
 
 
-def _words(described: Mapping[str, Any]) -> dict[str, str]:
-    shape = ", ".join(map(str, described["backbone"][1]))
-    ways = described["ways"]
+def _words(description: LearnerDescription) -> dict[str, str]:
+    shape = ", ".join(map(str, description.backbone.shape))
+    ways = description.ways
     if not ways:
         return {
             "prepare": "",

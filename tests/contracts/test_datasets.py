@@ -2,88 +2,100 @@
 
 from __future__ import annotations
 
-import inspect
-import pickle
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from automl import plugins
-from automl.contracts import Task, UserError
-from automl.data import load_task
-from automl.data.dataset import Dataset, check_dataset
-from automl.data.sealed import open_test
+from automl.checking import Check, run_checks
+from automl.checking.datasets import checks
+from automl.contracts import Split, UserError
+from automl.data import Dataset
 
 NAMES = plugins.names("datasets")
-MANY = 3000  # rows; above it the parts are compared by their sizes alone
+CASES = [
+    pytest.param(check, id=f"{name}: {check.name}")
+    for name in NAMES
+    for check in checks(plugins.load("datasets", name))
+]
 
 
-def dataset(name: str) -> Dataset:
+def test_all_are_found() -> None:
+    assert {"digits", "iris", "wine", "breast_cancer", "diabetes", "fashion_mnist", "cifar10"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("check", CASES)
+def test_every_dataset_keeps_the_contract(check: Check) -> None:
     try:
-        return plugins.load("datasets", name)()
+        check.run()
     except UserError as error:
         if "AUTOML_DATA" not in str(error):
             raise
         pytest.skip(str(error))
 
 
-def spec(name: str, **split) -> dict:
-    found = dataset(name)
-    metric = "r2" if found.classes == 0 else "accuracy"
-    split = {"validation": 0.2, "test": 0.2, "seed": 0} | split
-    drawn = {"shots": 5, "queries": 5} if found.kind == "functions" else None
-    metrics = [{"name": metric, "direction": "maximize"}]
-    return {"dataset": name, "metrics": metrics, "split": split, "episodes": drawn}
+def table(classes: int | None, labels: int = 2, seed: int | None = 0) -> Dataset:
+    """30 rows of two numbers."""
+    x = np.random.default_rng(seed).normal(size=(30, 2))
+    return Dataset(pd.DataFrame(x, columns=["a", "b"]), np.arange(30) % labels, "table", classes)
 
 
-def rows(x) -> list[bytes]:
-    if isinstance(x, pd.DataFrame):
-        return [repr(row).encode() for row in x.itertuples(index=False)]
-    return [row.tobytes() for row in x]
+def plain() -> Dataset:
+    """Its metrics decide what its targets are."""
+    return table(None)
 
 
-def test_all_are_found():
-    assert {"digits", "iris", "wine", "breast_cancer", "diabetes", "fashion_mnist", "cifar10"} <= set(NAMES)
+def images() -> Dataset:
+    """With an official test part."""
+    x, y = np.random.default_rng(0).integers(0, 255, (40, 1, 4, 4)), np.arange(40) % 2
+    return Dataset(x[:30], y[:30], "image", 2, test=Split(x[30:], y[30:]))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_is_described(name):
-    assert plugins.summaries("datasets")[name].endswith(".")
-    assert inspect.signature(plugins.load("datasets", name)).parameters == {}
+def few_shot() -> Dataset:
+    """With official parts of classes."""
+    x, parts = np.random.default_rng(0).integers(0, 255, (16, 1, 4, 4)), np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    return Dataset(x, np.repeat(np.arange(8), 2), "image", 8, parts=parts)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_keeps_the_rules(name):
-    found = check_dataset(dataset(name), name)
-    assert found.classes is not None
-    if found.classes:
-        assert sorted(np.unique(found.y)) == list(range(found.classes))
+@pytest.mark.parametrize("dataset", [plain, images, few_shot])
+def test_datasets_of_every_form_can_keep_it(dataset: object) -> None:
+    assert problems(dataset) == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_its_task_is_complete_disjoint_and_repeatable(name):
-    found, task, test = dataset(name), load_task(spec(name)), open_test(spec(name), opening=1)
-    assert isinstance(task, Task)
-    official = len(found.test) if found.test else 0
-    assert len(task.train) + len(task.validation) + len(test) == len(found.y) + official
-    assert len(test) == official or not official
-    points = 1 if task.kind == "functions" else 0
-    assert np.shape(task.train.x)[1 + points :] == task.shape == np.shape(test.x)[1 + points :]
-    number = np.float32 if task.kind == "functions" else np.float64
-    assert task.train.y.dtype == test.y.dtype == (np.int64 if task.classes else number)
-    if task.kind == "image":
-        assert task.train.x.dtype == test.x.dtype == np.float32
-        assert np.abs(task.train.x.mean(axis=(0, 2, 3), dtype=float)).max() < 1e-3
-        assert task.train.x.base is None and task.validation.x.base is None
-    if len(found.y) <= MANY:
-        together = rows(task.train.x) + rows(task.validation.x) + rows(test.x)
-        everything = rows(found.x)
-        # equal rows may lie in several parts, but not more often than in the data
-        assert len(set(together)) == len(set(everything)) and len(together) == len(everything)
-        assert load_task(spec(name, seed=1)).digest != task.digest
-        assert load_task(spec(name)).digest == task.digest
-        held_out = set(rows(test.x)) - set(rows(task.train.x)) - set(rows(task.validation.x))
-        if isinstance(test.x, np.ndarray):
-            found_bytes = pickle.dumps(task)
-            assert not [row for row in held_out if row in found_bytes]
+def unseeded() -> Dataset:
+    """Other rows at each call."""
+    return table(2, seed=None)
+
+
+def gap() -> Dataset:
+    """Two labels, three classes."""
+    return table(3)
+
+
+def bare() -> object:
+    """No Dataset."""
+    return [1, 2]
+
+
+def choosy(part: str) -> Dataset:
+    """Wants to know more."""
+    return table(2)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "text"),
+    [
+        (3, "it is a function", "must be a function, but is 3"),
+        (choosy, "it is a function", "must take no arguments, but needs ['part']"),
+        (bare, "it returns a Dataset", "must return automl.data.Dataset"),
+        (gap, "it returns a Dataset", "y must hold each of 0 … 2"),
+        (unseeded, "it returns the same rows", "two calls differ"),
+    ],
+)
+def test_what_breaks_a_rule_is_named(dataset: object, name: str, text: str) -> None:
+    broken = problems(dataset)
+    assert [text in problem for check, problem in broken.items() if check.startswith(name)] == [True]
+
+
+def problems(plugin: object) -> dict[str, str]:
+    return {report.name: report.problem for report in run_checks(checks(plugin)) if report.problem}

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 import torch
 from episode_examples import episodic_task, functions_task
-from fake_context import FakeContext
+from fake_context import ACCURACY, FakeContext
 from pydantic import ValidationError
 
 from automl import plugins
 from automl.contracts import (
     ADAPTATION_STEPS,
     Direction,
+    EpisodeSpec,
     Metric,
     Result,
     RunError,
     Task,
+    TaskOutline,
     TrialStopped,
     UserError,
 )
@@ -186,3 +188,74 @@ def test_every_learner_has_a_space_of_options_that_it_takes(name: str) -> None:
         every = taken.model_dump() | taken.learner_options().model_dump()
         assert {key: every[key] for key in config} == config
     assert ("train_ways" in space.parameters) <= plugins.load("learners", name).any_ways
+
+
+def outline(metric: Metric, **drawn: int) -> TaskOutline:
+    return TaskOutline((metric,), has_data=True, episodes=EpisodeSpec(**drawn))
+
+
+IMAGES, LINES = outline(ACCURACY), outline(MSE, ways=0)
+
+
+def test_baselines_that_learn_such_tasks_and_have_a_space_are_arms() -> None:
+    arms = MetaLearn.baseline_arms(IMAGES)
+    assert [(arm.name, arm.space) for arm in arms] == [
+        ("embedding", "embedding"),
+        ("finetune", "finetune"),
+        ("nearest-centroid", "nearest_centroid"),
+        ("no-adaptation", "no_adaptation"),
+    ]
+    assert [arm.name for arm in MetaLearn.baseline_arms(LINES)] == ["finetune", "no-adaptation"]
+
+
+def test_a_users_baseline_is_an_arm_and_a_broken_learner_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = '"""A copy."""\nfrom automl.learners.protonet import Protonet\n'
+    learner += "class Copy(Protonet):\n    baseline = True\nPLUGIN = Copy\n"
+    space = '"""Its space."""\nfrom automl.searchspaces.protonet import PLUGIN as P\nPLUGIN = P\n'
+    broken = '"""Broken."""\nimport nothing_of_that_name\nPLUGIN = 1\n'
+    for kind, files in {
+        "learners": {"my_copy": learner, "my_broken": broken},
+        "spaces": {"my_copy": space, "my_broken": space},
+    }.items():
+        (tmp_path / kind).mkdir()
+        for name, text in files.items():
+            (tmp_path / kind / f"{name}.py").write_text(text)
+    monkeypatch.setenv("AUTOML_PLUGINS", str(tmp_path))
+    assert ("my-copy", "my_copy") in [(arm.name, arm.space) for arm in MetaLearn.baseline_arms(IMAGES)]
+    assert "my-broken" not in [arm.name for arm in MetaLearn.baseline_arms(IMAGES)]
+
+
+@pytest.mark.parametrize(("task", "backbone"), [(IMAGES, "conv4"), (LINES, "mlp")])
+def test_the_backbone_auto_is_written_out(task: TaskOutline, backbone: str) -> None:
+    assert MetaLearn.completed_options({"width": 8}, task) == {"width": 8, "backbone": backbone}
+    assert MetaLearn.completed_options({"backbone": "auto"}, task) == {"backbone": backbone}
+    assert MetaLearn.completed_options({"backbone": "resnet12"}, task) == {"backbone": "resnet12"}
+    assert MetaLearn.completed_options({"width": 0}, task) == {"width": 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "space", "task", "text"),
+    [
+        ({}, "protonet", LINES, "the learner protonet must suit the task, but it learns classification"),
+        ({}, "nasbench201", IMAGES, "a parameter must be an option of the learner 'maml'"),
+        ({"train_ways": 10}, "maml", IMAGES, "train_ways must be left out for maml"),
+        ({"train_ways": 10}, "protonet", IMAGES, None),
+        ({"train_ways": 5}, "maml", IMAGES, None),
+        ({}, "maml", LINES, None),
+    ],
+)
+def test_what_keeps_learners_from_a_space_is_said(
+    given: dict[str, Any], space: str, task: TaskOutline, text: str | None
+) -> None:
+    mistakes = list(MetaLearn(options(**given)).mistakes(plugins.load("spaces", space), task))
+    assert [option for option, _ in mistakes] == ([] if text is None else [""])
+    assert text is None or text in mistakes[0][1]
+
+
+def test_a_damaged_folder_of_a_learner_is_refused(tmp_path: Path) -> None:
+    for text in ("{", "{}", '{"backbone": [1]}'):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(UserError, match=r"must hold config\.json and weights\.pt"):
+            load_learner(tmp_path)
