@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from automl.config import checks, fitting, meta, replays, validation, yamlfile
+from automl.config import checks, completion, fitting, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.rungs import with_rungs
 from automl.config.shorthands import Draft, expand
@@ -36,8 +36,8 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     folder = Path(path).resolve().parent
     importable(str(folder))
     draft = expand(document.data, _NAMES)
-    replays.complete(draft, folder, document.data)
-    meta.complete(draft)
+    tabular.complete(draft, folder, document.data)
+    completion.complete(draft)
     check = _Check(draft, folder)
     mistakes = [*document.mistakes, *check.mistakes()]
     if mistakes:
@@ -149,8 +149,6 @@ class _Check:
                 if task is not None:
                     place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
                     yield from self._fitting(arm.evaluator or evaluator, space, task.outline(), place, where)
-                    if place not in self.unusable:
-                        yield from meta.check_arm(arm.evaluator or evaluator, space, task, where)
 
     def _space(self, *path: str) -> Iterator[Mistake]:
         spec = self._part(SpaceSpec, *path)

@@ -116,6 +116,15 @@ class Evaluator(ABC):
         return {}
 
     @classmethod
+    def fixing_options(cls, options: Mapping[str, Any], space: Space, *, shared: bool) -> set[str]:
+        """Names of those written `options` that fix the parameters of the same names in `space`.
+
+        `shared`: the options are the study's, and the space is an arm's own. The default takes all where
+        `options_fix_parameters` is true, and none elsewhere.
+        """
+        return set(options) if cls.options_fix_parameters else set()
+
+    @classmethod
     def completed_options(cls, options: Mapping[str, Any], task: TaskOutline) -> Mapping[str, Any]:
         """`options` as a study file writes them, with what depends on the task written out."""
         return options

@@ -37,7 +37,7 @@ from automl.metatraining import fitting, scores
 from automl.metatraining.options import MetaLearnOptions, find_learner, task_kind
 from automl.metatraining.outer_loop import MetaTraining
 from automl.metatraining.saved import build_learner, load_learner
-from automl.space import Space
+from automl.space import Choice, Space
 
 SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes
 BASELINE_STRATEGY = PluginSpec("tpe")
@@ -53,6 +53,16 @@ class MetaLearn(Evaluator):
     leaves: ClassVar[Literal["network", "learner"] | None] = "learner"
 
     options: MetaLearnOptions
+
+    @classmethod
+    def fixing_options(cls, options: Mapping[str, Any], space: Space, *, shared: bool) -> set[str]:
+        """All; where an arm's space names other learners, only those that belong to no learner."""
+        fields = MetaLearnOptions.model_fields
+        learners = space.parameters.get("learner")
+        learner = options.get("learner", fields["learner"].default)
+        if shared and isinstance(learners, Choice) and learner not in learners.options:
+            return set(options) & (set(fields) - {"learner"})
+        return set(options)
 
     @classmethod
     def completed_options(cls, options: Mapping[str, Any], task: TaskOutline) -> Mapping[str, Any]:

@@ -44,7 +44,7 @@ def test_every_baseline_that_can_learn_the_task_is_an_arm(tmp_path: Path) -> Non
     assert all(arm.evaluator is None for arm in study.arms.values())
     assert study.evaluator.options == {"backbone": "conv4"}
     functions = load(tmp_path, FUNCTIONS, "evaluator: metalearn", MAML)
-    assert list(functions.arms) == ["random", "maml", "no-adaptation", "finetune"]
+    assert list(functions.arms) == ["random", "maml", "finetune", "no-adaptation"]
     assert functions.evaluator.options == {"backbone": "mlp"}
 
 
@@ -52,7 +52,7 @@ def test_a_baseline_that_the_file_names_is_the_files(tmp_path: Path) -> None:
     arms = "arms: {finetune: {strategy: random, space: finetune}, "
     arms += "cl2n: {strategy: tpe, space: nearest_centroid}}"
     study = load(tmp_path, IMAGES, "evaluator: metalearn", arms)
-    assert list(study.arms) == ["random", "finetune", "cl2n", "no-adaptation", "embedding"]
+    assert list(study.arms) == ["random", "finetune", "cl2n", "embedding", "no-adaptation"]
     strategy = study.arms["finetune"].strategy
     assert strategy is not None and strategy.name == "random"
 
