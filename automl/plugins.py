@@ -83,7 +83,7 @@ def load(kind: str, name: str) -> Any:
 def _load(kind: str, name: str) -> Any:
     if ":" in name:
         return load_attribute(name)
-    path = _files(kind).get(name)
+    path = files(kind).get(name)
     if path is not None:
         return _attribute(_import_file(kind, name, path), "PLUGIN", name)
     for entry in entry_points(group=f"automl.{kind}"):
@@ -136,13 +136,13 @@ def load_file(kind: str, path: Path) -> Any:
 
 def names(kind: str) -> list[str]:
     """All plug-ins of a kind that `load` finds by a plain name, sorted."""
-    return sorted({*_files(kind), *(entry.name for entry in entry_points(group=f"automl.{kind}"))})
+    return sorted({*files(kind), *(entry.name for entry in entry_points(group=f"automl.{kind}"))})
 
 
 def summaries(kind: str) -> dict[str, str]:
     """Name and first docstring line of every plug-in of a kind; imports none of them."""
     found = {entry.name: entry.value for entry in entry_points(group=f"automl.{kind}")}
-    for name, path in _files(kind).items():
+    for name, path in files(kind).items():
         doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         found[name] = doc.partition("\n")[0]
     return dict(sorted(found.items()))
@@ -156,7 +156,8 @@ def unknown(what: str, name: str, known: list[str]) -> str:
     return f"{what} must be one of those there are, but got {name!r}; {hint}known: {listed}"
 
 
-def _files(kind: str) -> dict[str, Path]:
+def files(kind: str) -> dict[str, Path]:
+    """The file of every plug-in of a kind that lies in a folder, by name; a user's own go first."""
     found: dict[str, Path] = {}
     for folder in _folders(kind):
         if folder.is_dir():
