@@ -46,7 +46,8 @@ prepare_store() {
 import sys
 
 from automl.contracts import RunError, UserError
-from automl.ledger import prepare, resolve_store
+from automl.ledger import resolve_store
+from automl.storage import prepare
 
 try:
     prepare(resolve_store())

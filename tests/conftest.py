@@ -16,9 +16,10 @@ import pytest
 import sqlalchemy as sa
 from postgres_server import PostgresServer, server_programs
 
-from automl.ledger import Ledger, Store, prepare, resolve_store
+from automl.ledger import Ledger, Store, resolve_store
 from automl.ledger.files import read_revision
-from automl.ledger.mlflow_marker import VERSION_TABLE, write_marker
+from automl.recorder.mlflow_marker import VERSION_TABLE, write_marker
+from automl.storage import open_ledger, prepare
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -82,7 +83,7 @@ def _adopt(store: Store) -> None:
 @pytest.fixture
 def ledger(store: Store) -> Iterator[Ledger]:
     """The ledger of `store`."""
-    with Ledger.open(store) as opened:
+    with open_ledger(store) as opened:
         yield opened
 
 

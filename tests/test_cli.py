@@ -15,7 +15,8 @@ from toy_plugins import write_toy_plugins
 from automl.cli import main
 from automl.cli.main import app
 from automl.contracts import RunError, UserError
-from automl.ledger import Ledger, Store
+from automl.ledger import Store
+from automl.storage import open_ledger
 
 STUDY = """name: mine
 task: {metric: loss, direction: minimize}
@@ -147,7 +148,7 @@ def finished(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         "final": {"seeds": 0},
         "record": "trials",
     }
-    with Ledger.open(store) as ledger:
+    with open_ledger(store) as ledger:
         for _ in range(2):
             ledger.create_campaign("mine", spec, "digest", {})
 

@@ -18,6 +18,7 @@ from automl.ledger import CampaignRow, Ledger, Store
 from automl.progress import Progress
 from automl.recorder import Recorder
 from automl.report import cell_picture, collect, course_pictures, html
+from automl.storage import open_ledger
 
 
 def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: Progress) -> str:
@@ -33,7 +34,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
         executor.check()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
-        with Ledger.open(store) as ledger:
+        with open_ledger(store) as ledger:
             row, continued = _campaign_row(ledger, resolved, fresh, task)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             with held(ledger, row.id) as lease:

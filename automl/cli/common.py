@@ -48,17 +48,15 @@ def shipped_studies() -> dict[str, Path]:
 @contextlib.contextmanager
 def open_ledger() -> Iterator[tuple[Store, Ledger]]:
     """The store and its ledger. Raises `UserError` when nothing has been kept there yet; creates nothing."""
-    from automl.ledger import Ledger, resolve_store
+    from automl import storage
+    from automl.ledger import resolve_store
 
     store = resolve_store()
     if store.url.startswith("sqlite") and not (store.folder / "ledger.db").exists():
         text = f"a store must hold a campaign to be read, but there is none in {store.folder}"
         raise UserError(f"{text}; start one with: automl run quickstart, or set AUTOML_STORE")
-    ledger = Ledger.open(store)
-    try:
+    with storage.open_ledger(store) as ledger:
         yield store, ledger
-    finally:
-        ledger.close()
 
 
 def find_campaign(ledger: Ledger, name: str) -> CampaignRow:

@@ -37,16 +37,16 @@ def add(
 
     Example: automl schedule add studies/quickstart.yaml --cron "0 2 * * *" --timezone Europe/Paris
     """
-    from automl import schedule
+    from automl import schedule, storage
     from automl.config import load_study
-    from automl.ledger import Ledger, resolve_store
+    from automl.ledger import resolve_store
 
     given = {"cron": cron, "timezone": timezone}
     overrides = [f"schedule.{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
     path = study_path(file).resolve()
     with only_json(as_json):
         study = load_study(path, overrides)
-        with Ledger.open(resolve_store()) as ledger:
+        with storage.open_ledger(resolve_store()) as ledger:
             row = _described(ledger, schedule.add(ledger, study, path))
     if as_json:
         emit(row)

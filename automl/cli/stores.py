@@ -78,11 +78,11 @@ def upgrade() -> None:
 
     Example: AUTOML_STORE=postgresql://team@db/automl automl db upgrade
     """
+    from automl import storage
     from automl.ledger import resolve_store
-    from automl.ledger import upgrade as migrate
 
     store = resolve_store()
-    copies = migrate(store)
+    copies = storage.upgrade(store)
     for copy in copies:
         say(f"kept a copy: {copy}")
     say(f"{store.shown} is up to date")

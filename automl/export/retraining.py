@@ -25,6 +25,7 @@ from automl.data import load_task
 from automl.executors.worker import run_job
 from automl.export.winner import Winner, read_winner
 from automl.provenance import collect
+from automl.storage import prepare
 
 if TYPE_CHECKING:
     from automl.ledger.store import Store
@@ -191,8 +192,7 @@ def _device(name: str | None) -> str:
 
 
 def _register(store: Store, winner: Winner, job: Job, done: tuple[Outcome, list[Report]]) -> str:
-    from automl.ledger import prepare
-    from automl.recorder.registry import TrainingRun, register_model
+    from automl.recorder.registry import TrainingRun, register_model  # importing mlflow takes a second
 
     outcome, reports = done
     certificate = winner.certificate

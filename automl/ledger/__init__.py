@@ -12,7 +12,6 @@ from automl.ledger.rows import (
     SearchRow,
     TrialRow,
 )
-from automl.ledger.setup import prepare, upgrade
 from automl.ledger.store import Store, resolve_store
 
 __all__ = [
@@ -27,7 +26,5 @@ __all__ = [
     "TrialRow",
     "as_interrupts",
     "owner_identity",
-    "prepare",
     "resolve_store",
-    "upgrade",
 ]

@@ -7,11 +7,11 @@ from typing import Self
 
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
+from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.owner import owner_identity
 from automl.ledger.replays import Replays
 from automl.ledger.searches import Searches
-from automl.ledger.setup import prepare
 from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
 
@@ -19,22 +19,19 @@ __all__ = ["Ledger", "owner_identity"]
 
 
 class Ledger(Campaigns, Searches, Trials, Replays, Firings):
-    """Our tables, opened. May be shared by threads; every method is one transaction.
+    """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 
     Trouble that passes (a lock, a restarting server) is waited out for a minute; then a `RunError`
     says so, and nothing that a method has returned from is lost.
     """
 
     def __init__(self, store: Store) -> None:
+        file = sqlite_file(store.url)
+        if file is not None and not file.exists():  # SQLite would create it, without any tables
+            raise RuntimeError(f"{file} does not exist: automl.storage creates a store and opens its ledger")
         self._db = Database(store.url)
         self._held = {}
         self._report = report_statement(self._db.dialect)
-
-    @classmethod
-    def open(cls, store: Store) -> Self:
-        """The ledger of a store, which is created first if need be (see `setup.prepare`)."""
-        prepare(store)
-        return cls(store)
 
     def close(self) -> None:
         """Close all connections."""

@@ -1,4 +1,8 @@
-"""Create and upgrade a store, one process at a time."""
+"""Creates and upgrades the ledger's tables, one process at a time.
+
+Another program's tables in the same store (a `Companion`) are created in the same locked step. It is a
+required argument: no caller can create a ledger and forget them.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,13 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import sqlalchemy as sa
 
 from automl.contracts import UserError
 from automl.ledger.database import CONNECT_TIMEOUT, first_line, make_engine
 from automl.ledger.files import back_up, create_whole, read_revision, sqlite_file
-from automl.ledger.mlflow_marker import is_ready
 from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
@@ -23,33 +26,42 @@ HEAD: Final = "0003"  # the newest revision under migrations/versions
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 
-def prepare(store: Store) -> None:
-    """Create the ledger and MLflow's store where they do not exist; safe for many first users at once.
+class Companion(Protocol):
+    """Tables of another program in the same store, created and upgraded under the same lock."""
+
+    def is_ready(self) -> bool:
+        """Whether the tables are there and current; cheap, also called without the lock."""
+
+    def prepare(self) -> None:
+        """Create the tables. Raises `UserError` when they are older or newer than this version."""
+
+    def upgrade(self) -> None:
+        """Migrate older tables to this version."""
+
+
+def prepare(store: Store, companion: Companion) -> None:
+    """Create the ledger and its companion where they do not exist; safe for many first users at once.
 
     Raises `UserError` when the store is older or newer than this version, or cannot be reached.
     """
     with _explained(store):
-        if _ledger_revision(store) == HEAD and is_ready(store):
+        if _ledger_revision(store) == HEAD and companion.is_ready():
             return
         with _locked(store):
             _prepare_ledger(store)
-            if not is_ready(store):
-                from automl.recorder.setup import prepare_mlflow
-
-                prepare_mlflow(store)
+            if not companion.is_ready():
+                companion.prepare()
 
 
-def upgrade(store: Store) -> list[Path]:
+def upgrade(store: Store, companion: Companion) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
-    from automl.recorder.setup import upgrade_mlflow
-
     with _explained(store), _locked(store):
         revision = _ledger_revision(store)
         if revision is not None and revision not in known_revisions():
             raise UserError(_newer(store, revision))
         copies = [copy for url in (store.url, store.tracking_uri) if (copy := back_up(url))]
         _migrate(store.url)
-        upgrade_mlflow(store)
+        companion.upgrade()
         return copies
 
 
@@ -81,7 +93,7 @@ def _newer(store: Store, revision: str) -> str:
 
 def _migrate(url: str) -> None:
     """Bring our tables to the newest revision, in one transaction."""
-    from alembic import command
+    from alembic import command  # only a store that is not ready needs it
     from alembic.config import Config
 
     config = Config()

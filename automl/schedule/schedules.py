@@ -20,6 +20,7 @@ from automl.contracts import UserError
 from automl.ledger import FiringRow, Ledger, ScheduleRow, Store
 from automl.plugins import unknown
 from automl.schedule.daemon import Clock, Daemon, Launch, launch_run
+from automl.storage import open_ledger
 
 POLL: Final = 1.0  # seconds
 
@@ -97,7 +98,7 @@ def tick(store: Store, run: Launch = launch_run, *, now: float | None = None) ->
 
     `now`: POSIX seconds; None takes the clock of the store.
     """
-    with Ledger.open(store) as ledger:
+    with open_ledger(store) as ledger:
         daemon = Daemon(ledger, store, run, lambda: now)
         daemon.plan(slots_between)
         with _until_signalled() as stop:
@@ -121,7 +122,7 @@ def serve(
     Campaigns that run then are asked to stop; the next daemon lets them go on. `clock` gives POSIX
     seconds, or None for the clock of the store.
     """
-    with Ledger.open(store) as ledger, _until_signalled() as stop:
+    with open_ledger(store) as ledger, _until_signalled() as stop:
         daemon = Daemon(ledger, store, run, clock)
         try:
             while not stop.is_set():

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from automl.contracts import Outcome, Report, TrialState
 from automl.ledger import Ledger, resolve_store
+from automl.storage import open_ledger
 
 REPORTS = 3
 
@@ -68,7 +69,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ledger = Ledger.open(resolve_store({"AUTOML_STORE": arguments.store}, folder))
+        ledger = open_ledger(resolve_store({"AUTOML_STORE": arguments.store}, folder))
         ways = {"ledger": ledger_trials(ledger), "floor": floor(folder)}
         spent: dict[str, list[float]] = {way: [] for way in ways}
         cpu = dict.fromkeys(ways, 0.0)

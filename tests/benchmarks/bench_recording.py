@@ -19,8 +19,9 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1] / "recorder"))
 from recorder_helpers import Filled
 
-from automl.ledger import Ledger, resolve_store
+from automl.ledger import resolve_store
 from automl.recorder import Recorder, tracking
+from automl.storage import open_ledger
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def measure(trials: int) -> Cost:
     """Record a campaign of `trials` trials on a fresh SQLite store."""
     with tempfile.TemporaryDirectory() as folder:
         store = resolve_store({"AUTOML_STORE": folder})
-        with Ledger.open(store) as ledger:
+        with open_ledger(store) as ledger:
             filled = Filled(store, ledger)
             for number in range(trials):
                 filled.trial(number, number / trials, arm=number % 2)

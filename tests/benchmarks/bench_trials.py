@@ -65,8 +65,9 @@ def objective(config: dict[str, float], context: object) -> float:
 def ours(trials: int, executor: str, folder: Path) -> float:
     from automl.campaign import run_campaign
     from automl.config import load_study
-    from automl.ledger import prepare, resolve_store
+    from automl.ledger import resolve_store
     from automl.progress import QuietProgress
+    from automl.storage import prepare
 
     file = folder / "bench.yaml"
     file.write_text(STUDY.format(trials=trials, executor=executor))

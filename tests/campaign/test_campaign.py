@@ -58,8 +58,9 @@ final: {seeds: 0}
 
 HOLDER = """
 import sys, time
-from automl.ledger import Ledger, owner_identity, resolve_store
-ledger = Ledger.open(resolve_store({"AUTOML_STORE": sys.argv[1]}))
+from automl.ledger import owner_identity, resolve_store
+from automl.storage import open_ledger
+ledger = open_ledger(resolve_store({"AUTOML_STORE": sys.argv[1]}))
 ledger.acquire("toy-1", owner_identity())
 print("held", flush=True)
 time.sleep(60)

@@ -11,8 +11,9 @@ import torch
 
 from automl.campaign import run_campaign
 from automl.config import load_study
-from automl.ledger import Ledger, Store, prepare, resolve_store
+from automl.ledger import Store, resolve_store
 from automl.progress import QuietProgress
+from automl.storage import open_ledger, prepare
 
 CODE = """
 import numpy as np
@@ -58,5 +59,5 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 @pytest.fixture
 def finished_ledger(finished: Finished):
-    with Ledger.open(finished.store) as ledger:
+    with open_ledger(finished.store) as ledger:
         yield ledger

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from automl.contracts import TrialState
-from automl.ledger import Ledger, resolve_store
+from automl.ledger import resolve_store
+from automl.storage import open_ledger
 
 TRIALS, STEPS = 6, 5
 SPACE = """
@@ -98,7 +99,7 @@ def test_driver_killed_at_random_moments(executor: str, tmp_path: Path) -> None:
     rounds = _run_killing(study, env, [rng.uniform(0.05, 1.2) for _ in range(4)])
     assert rounds >= 3, "the study ended before it was killed twice: make it longer"
 
-    ledger = Ledger.open(resolve_store({"AUTOML_STORE": str(tmp_path / "store")}))
+    ledger = open_ledger(resolve_store({"AUTOML_STORE": str(tmp_path / "store")}))
     campaigns = ledger.campaigns("killed")
     assert [row.state for row in campaigns] == ["finished"]
     trials = ledger.trials(campaign=campaigns[0].id)
@@ -136,7 +137,7 @@ def test_a_killed_search_goes_on_as_it_would_have(tmp_path: Path) -> None:
         study = _write(tmp_path / name, "local")
         env = {**os.environ, "AUTOML_STORE": str(tmp_path / f"store-{name}")}
         _run_killing(study, env, moments)
-        with Ledger.open(resolve_store(env)) as ledger:
+        with open_ledger(resolve_store(env)) as ledger:
             trials = ledger.trials(campaign="killed-1")
         histories.append([(trial.id, trial.config, str(trial.state), trial.values) for trial in trials])
     assert histories[0] == histories[1]

@@ -20,8 +20,9 @@ import pytest
 from postgres_server import PostgresServer
 
 from automl.contracts import Outcome, Report, RunError, TrialState
-from automl.ledger import Ledger, Store, prepare, resolve_store
+from automl.ledger import Ledger, Store, resolve_store
 from automl.ledger.database import Database
+from automl.storage import prepare
 
 WRITER = """
 import sys, json

@@ -358,12 +358,13 @@ def test_many_trials_are_few_transactions(filled: Filled, monkeypatch: pytest.Mo
 
 
 CWD_SCRIPT = """
-from automl.ledger import Ledger, resolve_store
+from automl.ledger import resolve_store
 from automl.recorder import Recorder
 from automl.recorder.audit import audit
+from automl.storage import open_ledger
 from recorder_helpers import Filled
 store = resolve_store()
-with Ledger.open(store) as ledger:
+with open_ledger(store) as ledger:
     filled = Filled(store, ledger)
     filled.trial(0, artifacts=["a"])
     filled.finish()

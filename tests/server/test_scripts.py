@@ -19,7 +19,8 @@ import pytest
 import sqlalchemy as sa
 
 from automl.contracts import Outcome, Report, TrialState
-from automl.ledger import Ledger, Store, resolve_store
+from automl.ledger import Store, resolve_store
+from automl.storage import open_ledger
 
 SCRIPTS = Path(__file__).parents[2] / "mlflow"
 SECRET = "correct-horse-battery"
@@ -39,7 +40,7 @@ def run(script: str, *arguments: Any, store: dict[str, str], cwd: Path) -> subpr
 def fill(store: Store) -> None:
     """One campaign with one finished trial, one artifact, one checkpoint and one model."""
     spec = {"task": {"metrics": [{"name": "loss", "direction": "minimize"}]}, "arms": {}}
-    with Ledger.open(store) as ledger:
+    with open_ledger(store) as ledger:
         campaign = ledger.create_campaign("kept", spec, "digest", {})
         search = ledger.add_search(campaign.id, "random", 0)
         work = store.folder / "work" / campaign.id / "random-0" / "0"
@@ -100,7 +101,7 @@ def test_a_backup_restores_everything(stores: Any, tmp_path: Path) -> None:
     assert restored.returncode == 0, restored.stderr
     target = resolve_store(empty, tmp_path)
     assert rows(target) == rows(source)
-    with Ledger.open(target) as ledger:
+    with open_ledger(target) as ledger:
         (trial,) = ledger.trials("kept-1")
         assert trial.values == [0.25]
     assert (Path(target.artifacts) / "1/run/artifacts/note.txt").read_text() == "hello"

@@ -1,6 +1,6 @@
-"""Whether MLflow's tables are right, told without importing mlflow (2 s).
+"""Whether MLflow's tables fit the installed MLflow, found out without importing it (2 s).
 
-A small file beside the store says which revision the installed MLflow found right.
+A small file beside the store holds the revision that the installed MLflow accepted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def is_ready(store: Store) -> bool:
 
 
 def write_marker(store: Store, revision: str) -> None:
-    """Note that the installed MLflow wants `revision`."""
+    """Note that the installed MLflow accepts `revision`."""
     _path(store).write_text(_text(store, revision), encoding="utf-8")
 
 
