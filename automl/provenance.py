@@ -1,6 +1,6 @@
-"""Where a result comes from: code, versions, machine. Plain JSON, without secrets; never fails.
+"""Where a result comes from: code, versions, machine, data. Contains no secrets; collecting never fails.
 
-What cannot be found out is left out or None: a study outside of git, a machine without a GPU.
+What is unknown is None or left out: a study outside of git, a machine without a GPU.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
 
 DISTRIBUTION = "automl-orchestrator"
 MASK = "***"
@@ -23,22 +27,72 @@ _PARAMETER = re.compile(r"(?i)(?P<head>\b[\w-]*(?:password|passwd|secret|token|a
 _SECRET_KEY = re.compile(r"(?i)(password|passwd|secret|token|api_?key|credential)")
 
 
-def collect(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class GitState:
+    """The state of a git repository. `dirty`: it has uncommitted changes; None when git does not say."""
+
+    commit: str
+    dirty: bool | None
+
+
+@dataclass(frozen=True)
+class DataIdentity:
+    """The data of a campaign by name and sha256."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Code, versions and machine of one moment, and the data of the campaign that began then."""
+
+    study: GitState | None = None
+    project: GitState | None = None
+    packages: dict[str, str] = field(default_factory=dict)
+    python: str = ""
+    platform: str = ""
+    host: str = ""
+    cores: int | None = None
+    devices: list[str] = field(default_factory=list)
+    data: DataIdentity | None = None
+
+    @property
+    def code(self) -> GitState | None:
+        """The state of the study's code, or of this project's where the study is outside of git."""
+        return self.study or self.project
+
+    def to_json(self) -> dict[str, object]:
+        """Plain JSON; without `data` where a study has none."""
+        return {key: value for key, value in asdict(self).items() if key != "data" or value is not None}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Provenance:
+        """The provenance that `to_json` wrote; what older versions did not write is unknown."""
+        fields = {key: value for key, value in written.items() if key in cls.__dataclass_fields__}
+        for key in ("study", "project"):
+            fields[key] = GitState(**fields[key]) if fields.get(key) else None
+        fields["data"] = DataIdentity(**fields["data"]) if fields.get("data") else None
+        return cls(**fields)
+
+
+def collect(folder: Path, data: DataIdentity | None = None) -> Provenance:
     """Code, versions and machine of this moment; `folder` is the study's."""
-    return {
-        "study": git_state(folder),
-        "project": git_state(Path(__file__).parent, "provenance.py"),
-        "packages": package_versions(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "host": socket.gethostname(),
-        "cores": os.cpu_count(),
-        "devices": device_names(),
-    }
+    return Provenance(
+        study=git_state(folder),
+        project=git_state(Path(__file__).parent, "provenance.py"),
+        packages=package_versions(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        host=socket.gethostname(),
+        cores=os.cpu_count(),
+        devices=device_names(),
+        data=data,
+    )
 
 
-def git_state(folder: Path, tracked: str | None = None) -> dict[str, Any] | None:
-    """`{"commit": sha, "dirty": bool | None}` of the repository around `folder`.
+def git_state(folder: Path, tracked: str | None = None) -> GitState | None:
+    """The state of the repository around `folder`.
 
     None outside of git, or when `tracked` names a file there that the repository does not hold
     (a package installed inside somebody's checkout is not that checkout's code).
@@ -49,7 +103,7 @@ def git_state(folder: Path, tracked: str | None = None) -> dict[str, Any] | None
     if commit is None:
         return None
     changes = _git(folder, "status", "--porcelain")
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+    return GitState(commit, None if changes is None else bool(changes))
 
 
 def package_versions() -> dict[str, str]:
@@ -73,19 +127,23 @@ def device_names() -> list[str]:
     return [_processor(), *_gpus()]
 
 
-def mask(value: Any) -> Any:
+def mask(value: T) -> T:
     """Plain JSON with passwords and tokens replaced: in URLs, in `key=value` texts, under telling keys.
 
     >>> mask({"store": "postgresql://me:hunter2@db/automl", "token": "abc"})
     {'store': 'postgresql://me:***@db/automl', 'token': '***'}
     """
+    return cast(T, _masked(value))
+
+
+def _masked(value: object) -> object:
     if isinstance(value, dict):
         return {
-            key: MASK if _SECRET_KEY.search(str(key)) and isinstance(entry, str) else mask(entry)
+            key: MASK if _SECRET_KEY.search(str(key)) and isinstance(entry, str) else _masked(entry)
             for key, entry in value.items()
         }
     if isinstance(value, list | tuple):
-        return [mask(entry) for entry in value]
+        return [_masked(entry) for entry in value]
     if isinstance(value, str):
         return _PARAMETER.sub(rf"\g<head>{MASK}", _CREDENTIALS.sub(rf"\g<head>{MASK}", value))
     return value
@@ -114,8 +172,8 @@ def _processor() -> str:
     except OSError:
         text = _output(["sysctl", "-n", "machdep.cpu.brand_string"]) or "" if sys.platform == "darwin" else ""
         return text or platform.processor() or platform.machine()
-    found = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return found[1].strip() if found else platform.machine()
+    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return model[1].strip() if model else platform.machine()
 
 
 def _gpus() -> list[str]:

@@ -42,7 +42,7 @@ def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, fol
         trials[trial.search].append(trial)
     study = resolved.study
     rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
-    in_memory = row.spec.get("record") == "searches"
+    in_memory = row.summary.record == "searches"
     searches: list[Search] = []
     live = []
     for search_row in rows:

@@ -16,6 +16,7 @@ from automl.contracts import Tabular, Task
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.progress import Progress
+from automl.provenance import DataIdentity
 from automl.recorder import Recorder
 from automl.report import cell_picture, collect, course_pictures, html
 from automl.storage import open_ledger
@@ -38,7 +39,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
             row, continued = _campaign_row(ledger, resolved, fresh, task)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             with held(ledger, row.id) as lease:
-                recorder = Recorder(store, ledger, row.id, record=row.spec.get("record", "trials"))
+                recorder = Recorder(store, ledger, row.id, record=row.summary.record)
                 recorder.start()
                 try:
                     folder = store.folder / "work" / row.id
@@ -64,13 +65,17 @@ def _campaign_row(
     same = latest is not None and not fresh and latest.digest == study.digest()
     if latest is not None and same and (latest.state != "finished" or latest.recorded < 2):
         return latest, True
-    facts = provenance.collect(Path(study.source))
+    origin = provenance.collect(Path(study.source), _data(resolved, task)).to_json()
+    return ledger.create_campaign(study.name, study.to_json(), study.digest(), origin), False
+
+
+def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
     if task is not None:
-        facts["data"] = {"name": task.name, "digest": task.digest}
-    elif isinstance(resolved.protocol, Tabular):
+        return DataIdentity(task.name, task.digest)
+    if isinstance(resolved.protocol, Tabular):
         file = resolved.protocol.options.file
-        facts["data"] = {"name": Path(file).name, "digest": file_digest(file)}
-    return ledger.create_campaign(study.name, study.to_json(), study.digest(), facts), False
+        return DataIdentity(Path(file).name, file_digest(file))
+    return None
 
 
 def _finish(study: Study, row: CampaignRow, ledger: Ledger, searches: list[Search], lease: Lease) -> None:

@@ -115,7 +115,7 @@ def report(
 def audit(
     name: Name,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Write what MLflow misses, remove what is double.")
+        bool, typer.Option("--repair", help="Write missing runs and remove duplicates.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -127,20 +127,16 @@ def audit(
         from automl.recorder import audit as auditing
 
         campaign = find_campaign(ledger, name).id
-        found = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
-    wrong = {key: found[key] for key in ("missing", "duplicate", "stuck", "different") if found[key]}
+        result = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
     if as_json:
-        emit(found)
+        emit(result.to_json())
     else:
-        say(f"{campaign}: {found['trials']} trials, {found['runs']} runs")
-        for key, identities in wrong.items():
-            say(f"{key}: {', '.join(map(str, identities))}")
-        say(
-            f"repair it with: automl audit {name} --repair"
-            if wrong
-            else "every trial is recorded exactly once"
-        )
-    if wrong:
+        say(f"{campaign}: {result.trials} trials, {result.runs} runs")
+        for fault, identities in result.faults.items():
+            say(f"{fault}: {', '.join(identities)}")
+        clean = "every trial is recorded exactly once"
+        say(f"repair it with: automl audit {name} --repair" if result.faults else clean)
+    if result.faults:
         raise typer.Exit(1)
 
 

@@ -210,7 +210,7 @@ def _register(store: Store, winner: Winner, job: Job, done: tuple[Outcome, list[
             "automl.certificate": winner.checksum,
             "automl.data": certificate.data or "",
             "automl.device": outcome.device,
-            "automl.provenance": json.dumps(collect(Path(__file__).parent)),
+            "automl.provenance": json.dumps(collect(Path(__file__).parent).to_json()),
         },
     )
     prepare(store)

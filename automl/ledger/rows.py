@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
 from automl.contracts import Config, TrialState
+from automl.ledger.study_summary import StudySummary
 
 
 @dataclass(frozen=True)
 class CampaignRow:
-    """One dated execution of a study. `owner` is `host:pid:start` of the driver that holds it, if any."""
+    """One dated execution of a study. `spec` is the resolved study, `provenance` its origin, both as JSON.
+
+    `owner` is `host:pid:start` of the driver that holds it, if any.
+    """
 
     id: str
     study: str
@@ -27,6 +32,11 @@ class CampaignRow:
     token: int
     heartbeat_at: float | None
     recorded: int
+
+    @cached_property
+    def summary(self) -> StudySummary:
+        """The resolved study by names, read from `spec`."""
+        return StudySummary.from_json(self.spec)
 
 
 @dataclass(frozen=True)

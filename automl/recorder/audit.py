@@ -1,17 +1,18 @@
-"""Compares ledger and MLflow, and makes MLflow right again."""
+"""Compares ledger and MLflow, and corrects MLflow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from automl.contracts import TrialState
-from automl.recorder.images import RunImage
 from automl.recorder.points import Point, latest_points, stored_value
 from automl.recorder.projection import Projection, project
-from automl.recorder.tracking import Recorded, Writer, open_writer
+from automl.recorder.wanted_run import WantedRun
+from automl.recorder.writer import StoredRun, Writer
+from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -19,48 +20,76 @@ if TYPE_CHECKING:
     from automl.ledger.store import Store
 
 
-def audit(store: Store, ledger: Ledger, campaign_id: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Audit:
+    """How MLflow compares with the ledger: numbers of trials and of their runs, and identities.
+
+    `missing`: without a run; `duplicate`: more than one run, or a run of something the ledger does not
+    know; `stuck`: RUNNING while nothing runs; `different`: another status, parameter, value or parent.
+    """
+
+    trials: int
+    runs: int
+    missing: list[str]
+    duplicate: list[str]
+    stuck: list[str]
+    different: list[str]
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        """The lists that are not empty, by name."""
+        lists = {
+            "missing": self.missing,
+            "duplicate": self.duplicate,
+            "stuck": self.stuck,
+            "different": self.different,
+        }
+        return {name: identities for name, identities in lists.items() if identities}
+
+    def to_json(self) -> dict[str, object]:
+        """The audit as plain JSON."""
+        return asdict(self)
+
+
+def audit(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     """Whether MLflow has every trial of a campaign exactly once and right; changes no run.
 
-    `trials` and `runs` count trials in the ledger and their runs in MLflow. The lists name identities
-    of trials, searches and the campaign: `missing` a run; `duplicate`: more than one run, or a run of
-    something the ledger does not know; `stuck`: RUNNING while nothing runs; `different`: another
-    status, parameter, value or parent. While a driver is at work, only what it has recorded to the end
-    is judged.
+    Searches and the campaign itself count too. While a driver is at work, only what it has recorded to the
+    end is judged.
     """
     expected = _Expected.of(ledger, campaign_id)
     writer = open_writer(store, expected.projection.campaign)
     try:
-        return _Found.of(expected, writer).to_json(expected)
+        return _Comparison.of(expected, writer).audit(expected)
     finally:
         writer.close()
 
 
-def repair(store: Store, ledger: Ledger, campaign_id: str) -> dict[str, Any]:
+def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     """Write what is missing or wrong, remove what is too much; returns a new audit. May be repeated."""
     expected = _Expected.of(ledger, campaign_id)
     writer = open_writer(store, expected.projection.campaign)
     try:
         # a server does not let us change some values: these need a new run, whose children a new parent
         for renew in (False, True, False):
-            found = _Found.of(expected, writer)
-            if found.clean:
+            comparison = _Comparison.of(expected, writer)
+            if comparison.clean:
                 break
-            _mend(expected, found, writer, renew=renew)
+            _correct(expected, comparison, writer, renew=renew)
         expected.mark(ledger)
-        return _Found.of(expected, writer).to_json(expected)
+        return _Comparison.of(expected, writer).audit(expected)
     finally:
         writer.close()
 
 
 @dataclass(frozen=True)
 class _Expected:
-    """What MLflow must have by now: `images`, parents first. `live`: a driver is adding to it."""
+    """What MLflow must have by now: `runs`, parents first. `live`: a driver is adding to it."""
 
     projection: Projection
     searches: list[SearchRow]
     trials: list[TrialRow]
-    images: list[RunImage]
+    runs: list[WantedRun]
     live: bool
 
     @classmethod
@@ -72,13 +101,13 @@ class _Expected:
         live = status == "running"
         reports = ledger.reports(campaign=campaign_id) if projection.with_trials else {}
         judged = [trial for trial in trials if projection.with_trials and (not live or trial.recorded == 2)]
-        images = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]
+        runs = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]
         if not live:
             openings = ledger.openings(campaign_id)
             parents = projection.search_runs(searches, trials, openings)
             ended = trials if projection.campaign.state == "finished" else []
-            images = [projection.campaign_run(ended), *parents, *images]
-        return cls(projection, searches, trials, images, live)
+            runs = [projection.campaign_run(ended), *parents, *runs]
+        return cls(projection, searches, trials, runs, live)
 
     @cached_property
     def identities(self) -> set[str]:
@@ -91,7 +120,7 @@ class _Expected:
         return self.live or identity in self.identities
 
     def mark(self, ledger: Ledger) -> None:
-        """Tell the ledger that MLflow has it all."""
+        """Note in the ledger that MLflow has it all."""
         if self.live:
             return
         ledger.mark_recorded({row.id: 1 if row.state is TrialState.RUNNING else 2 for row in self.trials})
@@ -101,17 +130,17 @@ class _Expected:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """How MLflow differs. `extra`: runs that are too many; `wrong`: stuck or different, by identity."""
+class _Comparison:
+    """How MLflow differs. `runs`, and `wrong` (stuck or different), by identity; `extra`: runs too many."""
 
-    runs: dict[str, Recorded]
-    extra: list[Recorded]
+    runs: dict[str, StoredRun]
+    extra: list[StoredRun]
     missing: list[str]
     wrong: dict[str, str]
 
     @classmethod
-    def of(cls, expected: _Expected, writer: Writer) -> _Found:
-        runs: dict[str, Recorded] = {}
+    def of(cls, expected: _Expected, writer: Writer) -> _Comparison:
+        runs: dict[str, StoredRun] = {}
         extra = []
         for run in writer.read():
             if run.uid not in (None, expected.projection.uid(run.identity)):
@@ -123,70 +152,71 @@ class _Found:
         run_ids = {run.uid: run.run_id for run in runs.values()}
         wrong = {}
         missing = []
-        for image in expected.images:
-            run_or_none = runs.get(image.identity)
-            if run_or_none is None:
-                missing.append(image.identity)
-            elif what := _difference(image, run_or_none, run_ids.get(image.parent, image.parent)):
-                wrong[image.identity] = what
+        for wanted in expected.runs:
+            stored = runs.get(wanted.identity)
+            if stored is None:
+                missing.append(wanted.identity)
+            elif fault := _fault(wanted, stored, run_ids.get(wanted.parent, wanted.parent)):
+                wrong[wanted.identity] = fault
         return cls(runs, extra, missing, wrong)
 
     @property
     def clean(self) -> bool:
         return not (self.missing or self.extra or self.wrong)
 
-    def to_json(self, expected: _Expected) -> dict[str, Any]:
-        ours = [run.identity for run in (*self.runs.values(), *self.extra)]
-        return {
-            "trials": len(expected.trials),
-            "runs": sum(identity.count("/") == 3 for identity in ours),
-            "missing": self.missing,
-            "duplicate": sorted({run.identity for run in self.extra}),
-            "stuck": [identity for identity, what in self.wrong.items() if what == "stuck"],
-            "different": [identity for identity, what in self.wrong.items() if what == "different"],
-        }
+    def audit(self, expected: _Expected) -> Audit:
+        identities = [run.identity for run in (*self.runs.values(), *self.extra)]
+        return Audit(
+            trials=len(expected.trials),
+            runs=sum(identity.count("/") == 3 for identity in identities),
+            missing=self.missing,
+            duplicate=sorted({run.identity for run in self.extra}),
+            stuck=[identity for identity, fault in self.wrong.items() if fault == "stuck"],
+            different=[identity for identity, fault in self.wrong.items() if fault == "different"],
+        )
 
 
-def _mend(expected: _Expected, found: _Found, writer: Writer, *, renew: bool) -> None:
-    for run in found.extra:
+def _correct(expected: _Expected, comparison: _Comparison, writer: Writer, *, renew: bool) -> None:
+    for run in comparison.extra:
         writer.delete(run.run_id)
     if renew:
-        for identity in found.wrong:
-            writer.delete(found.runs[identity].run_id)
-    bad = {*found.missing, *found.wrong}
-    images = [image for image in expected.images if image.identity in bad]
-    writer.write(images)
-    for image in images:
-        writer.upload(image.uid, image.artifacts)
+        for identity in comparison.wrong:
+            writer.delete(comparison.runs[identity].run_id)
+    identities = {*comparison.missing, *comparison.wrong}
+    runs = [run for run in expected.runs if run.identity in identities]
+    writer.write(runs)
+    for wanted in runs:
+        writer.upload(wanted.uid, wanted.artifacts)
 
 
-def _difference(image: RunImage, run: Recorded, parent: str | None) -> str:
+def _fault(wanted: WantedRun, stored: StoredRun, parent: str | None) -> str:
     """`stuck`, `different`, or nothing."""
-    if run.status == "RUNNING" != image.status:
+    if stored.status == "RUNNING" != wanted.status:
         return "stuck"
     same = (
-        run.status == image.status
-        and run.parent == parent
-        and _holds(run.params, image.params)
-        and _holds(run.tags, {"automl.state": image.tags["automl.state"]})
-        and _same_values(image.metrics, run)
+        stored.status == wanted.status
+        and stored.parent == parent
+        and _holds(stored.params, wanted.params)
+        and _holds(stored.tags, {"automl.state": wanted.tags["automl.state"]})
+        and _same_values(wanted.metrics, stored)
     )
     return "" if same else "different"
 
 
-def _holds(found: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(found.get(key) == value for key, value in wanted.items())
+def _holds(stored: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(stored.get(key) == value for key, value in wanted.items())
 
 
-def _same_values(wanted: Iterable[Point], run: Recorded) -> bool:
-    """Whether the metrics of ours are right; others may have logged more under other keys."""
+def _same_values(wanted: Iterable[Point], stored: StoredRun) -> bool:
+    """Whether our metrics are right; others may have logged more under other keys."""
     wanted = list(wanted)
-    if run.points is None:
+    if stored.points is None:
         latest = {point.key: stored_value(point.value) for point in latest_points(wanted)}
-        return latest == {key: stored_value(run.latest[key]) for key in latest if key in run.latest}
+        return latest == {key: stored_value(stored.latest[key]) for key in latest if key in stored.latest}
     keys = {point.key for point in wanted}
-    return _stored(wanted) == _stored(point for point in run.points if point.key in keys)
+    return _as_stored(wanted) == _as_stored(point for point in stored.points if point.key in keys)
 
 
-def _stored(points: Iterable[Point]) -> set[tuple[Any, ...]]:
-    return {(point.key, stored_value(point.value), point.timestamp, point.step) for point in points}
+def _as_stored(points: Iterable[Point]) -> set[tuple[Point, bool]]:
+    values = ((point, *stored_value(point.value)) for point in points)
+    return {(point._replace(value=value), is_nan) for point, value, is_nan in values}

@@ -1,22 +1,25 @@
 """Writes runs through MlflowClient: for tracking servers, and for MLflow versions not yet verified.
 
-A server may have done what it never answered. So before a run is created it is looked for by its
-uid, after any failure everything is looked up again, and doubles are removed.
+A server may have completed a request whose answer was lost. So a run is looked up by its uid before it
+is created, everything is looked up again after any failure, and duplicates are removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from automl.recorder.images import Artifact, RunImage
+from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point
-from automl.recorder.tracking import Experiment, Recorded, log_dataset, upload
+from automl.recorder.uploads import log_dataset, upload
+from automl.recorder.wanted_run import Artifact, WantedRun
+from automl.recorder.writer import StoredRun
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -29,156 +32,147 @@ _GONE: Final = ("RESOURCE_DOES_NOT_EXIST", "INVALID_STATE")
 class ClientWriter:
     """A `Writer` for anything that MlflowClient can talk to."""
 
-    batch = 10  # several calls each: what a failure makes us do again stays little
+    batch = 10  # several calls each: little is repeated after a failure
 
     def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign
-        self._known: dict[str, str] | None = None  # uid: run id; None when it must be looked up
+        self._run_ids: dict[str, str] | None = None  # by uid; None: to be looked up
 
-    def write(self, images: Sequence[RunImage]) -> None:
-        """See `Writer.write`. A run whose recorded values cannot be mended is replaced."""
-        with self._sure():
-            known = self._lookup()
-            for image in images:
-                run_id = known.get(image.uid)
-                if run_id is not None and not self._update(run_id, image, known):
+    def write(self, runs: Sequence[WantedRun]) -> None:
+        """See `Writer.write`. A stored run whose values cannot be corrected is replaced."""
+        with self._lookup_again_on_failure():
+            run_ids = self._lookup()
+            for run in runs:
+                run_id = run_ids.get(run.uid)
+                if run_id is not None and not self._update(run_id, run, run_ids):
                     self._client.delete_run(run_id)
                     run_id = None
                 if run_id is None:
-                    known.pop(image.uid, None)
-                    run_id = known[image.uid] = self._create(image, known)
-                log_dataset(self._client, run_id, image)
+                    run_ids.pop(run.uid, None)
+                    run_id = run_ids[run.uid] = self._create(run, run_ids)
+                log_dataset(self._client, run_id, run)
 
     def append(self, points: Mapping[str, list[Point]]) -> None:
         """See `Writer.append`."""
-        with self._sure():
-            known = self._lookup()
+        with self._lookup_again_on_failure():
+            run_ids = self._lookup()
             for uid, added in points.items():
-                if uid not in known:
+                if uid not in run_ids:
                     continue
                 try:
-                    self._client.log_batch(known[uid], metrics=_metrics(added))
+                    self._client.log_batch(run_ids[uid], metrics=_metrics(added))
                 except MlflowException as error:
                     if error.error_code not in _GONE:
                         raise
 
-    def read(self) -> list[Recorded]:
+    def read(self) -> list[StoredRun]:
         """See `Writer.read`; only the latest value of each metric is known."""
         prefix = self._campaign.id
-        runs = [_recorded(run) for run in self._search(f"tags.\"automl.id\" LIKE '{prefix}%'")]
-        own = [run for run in runs if run.identity == prefix or run.identity.startswith(f"{prefix}/")]
-        return sorted(own, key=lambda run: (run.uid is None, run.status not in _ENDED, -len(run.latest)))
+        found = [_stored_run(run) for run in self._search(f"tags.\"automl.id\" LIKE '{prefix}%'")]
+        runs = [run for run in found if run.identity == prefix or run.identity.startswith(f"{prefix}/")]
+        return sorted(runs, key=lambda run: (run.uid is None, run.status not in _ENDED, -len(run.latest)))
 
     def upload(self, uid: str, artifacts: Sequence[Artifact]) -> None:
         """See `Writer.upload`."""
         if artifacts:
-            with self._sure():
+            with self._lookup_again_on_failure():
                 upload(self._client, self._lookup()[uid], artifacts)
 
     def delete(self, run_id: str) -> None:
         """See `Writer.delete`."""
-        with self._sure():
+        with self._lookup_again_on_failure():
             self._client.delete_run(run_id)
-        self._known = None
+        self._run_ids = None
 
     def settle(self) -> None:
         """See `Writer.settle`."""
-        self._known = None
-        with self._sure():
+        self._run_ids = None
+        with self._lookup_again_on_failure():
             self._lookup()
 
     def close(self) -> None:
         """Nothing to close."""
 
-    def _sure(self) -> _Doubt:
-        return _Doubt(self)
+    @contextmanager
+    def _lookup_again_on_failure(self) -> Iterator[None]:
+        """After a failure nothing is certain: the next writing looks everything up again."""
+        try:
+            yield
+        except BaseException:
+            self._run_ids = None
+            raise
 
     def _lookup(self) -> dict[str, str]:
-        """The run of each uid of this campaign; doubles are removed on the way."""
-        if self._known is None:
-            known: dict[str, str] = {}
+        """The run id of each uid of this campaign; duplicates are removed on the way."""
+        if self._run_ids is None:
+            run_ids: dict[str, str] = {}
             for run in self.read():
                 if run.uid is None:
                     continue
-                if run.uid in known:
+                if run.uid in run_ids:
                     self._client.delete_run(run.run_id)
                 else:
-                    known[run.uid] = run.run_id
-            self._known = known
-        return self._known
+                    run_ids[run.uid] = run.run_id
+            self._run_ids = run_ids
+        return self._run_ids
 
-    def _create(self, image: RunImage, known: Mapping[str, str]) -> str:
-        tags = _tags(image, known)
-        run = self._client.create_run(self._experiment.id, image.start, tags, image.name)
-        run_id = str(run.info.run_id)
-        self._client.log_batch(run_id, _metrics(image.metrics), _params(image))
-        self._set_status(run_id, image)
+    def _create(self, run: WantedRun, run_ids: Mapping[str, str]) -> str:
+        created = self._client.create_run(self._experiment.id, run.start, _tags(run, run_ids), run.name)
+        run_id = str(created.info.run_id)
+        self._client.log_batch(run_id, _metrics(run.metrics), _params(run))
+        self._set_status(run_id, run)
         return run_id
 
-    def _update(self, run_id: str, image: RunImage, known: Mapping[str, str]) -> bool:
-        """Bring an existing run to its image; False when it has to be replaced by a new one."""
-        if image.rewritten and image.status in _ENDED:
+    def _update(self, run_id: str, run: WantedRun, run_ids: Mapping[str, str]) -> bool:
+        """Correct a stored run; False when a new one has to replace it."""
+        if run.rewritten and run.status in _ENDED:
             return False
-        tags = [RunTag(key, value) for key, value in _tags(image, known).items()]
+        tags = [RunTag(key, value) for key, value in _tags(run, run_ids).items()]
         try:
-            self._client.log_batch(run_id, _metrics(image.metrics), _params(image), tags)
-            self._set_status(run_id, image)
+            self._client.log_batch(run_id, _metrics(run.metrics), _params(run), tags)
+            self._set_status(run_id, run)
         except MlflowException as error:
             if error.error_code in ("INVALID_PARAMETER_VALUE", *_GONE):  # another value is there, or no run
                 return False
             raise
         return True
 
-    def _set_status(self, run_id: str, image: RunImage) -> None:
-        if image.status in _ENDED:
-            self._client.set_terminated(run_id, image.status, image.end)
+    def _set_status(self, run_id: str, run: WantedRun) -> None:
+        if run.status in _ENDED:
+            self._client.set_terminated(run_id, run.status, run.end)
         else:
-            self._client.update_run(run_id, image.status)
+            self._client.update_run(run_id, run.status)
 
     def _search(self, query: str) -> list[Run]:
-        found: list[Run] = []
+        runs: list[Run] = []
         token: str | None = None
         while True:
             page = self._client.search_runs(
                 [self._experiment.id], query, max_results=PAGE, order_by=["start_time ASC"], page_token=token
             )
-            found.extend(page)
+            runs.extend(page)
             token = page.token
             if not token:
-                return found
+                return runs
 
 
-class _Doubt:
-    """After a failure nothing is known for sure: the next writing looks everything up again."""
-
-    def __init__(self, writer: ClientWriter) -> None:
-        self._writer = writer
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if kind is not None:
-            self._writer._known = None
-
-
-def _tags(image: RunImage, known: Mapping[str, str]) -> dict[str, str]:
-    if image.parent is None:
-        return image.tags
-    return {**image.tags, MLFLOW_PARENT_RUN_ID: known[image.parent]}
+def _tags(run: WantedRun, run_ids: Mapping[str, str]) -> dict[str, str]:
+    if run.parent is None:
+        return run.tags
+    return {**run.tags, MLFLOW_PARENT_RUN_ID: run_ids[run.parent]}
 
 
 def _metrics(points: Sequence[Point]) -> list[Metric]:
     return [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
 
 
-def _params(image: RunImage) -> list[Param]:
-    return [Param(key, value) for key, value in image.params.items()]
+def _params(run: WantedRun) -> list[Param]:
+    return [Param(key, value) for key, value in run.params.items()]
 
 
-def _recorded(run: Any) -> Recorded:
+def _stored_run(run: Run) -> StoredRun:
     tags = run.data.tags
-    return Recorded(
+    return StoredRun(
         run_id=run.info.run_id,
         identity=tags["automl.id"],
         uid=tags.get("automl.uid"),

@@ -1,14 +1,14 @@
 """Writes runs into MLflow's own tables, through MLflow's own table models, many in one transaction.
 
-Used for the versions in `tracking.VERIFIED` only: a test compares, through MlflowClient, what this
-leaves with what `log_batch` leaves. A run's id is its uid, so writing twice changes nothing.
+Used for the versions in `writer_choice.VERIFIED` only: a test compares, through MlflowClient, what this
+writes with what `log_batch` writes. A run's id is its uid, so a second writing changes nothing.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
 from mlflow import MlflowClient
@@ -18,17 +18,24 @@ from mlflow.utils.uri import append_to_uri_path
 from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.ledger.database import Database
-from automl.recorder.images import Artifact, RunImage
+from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point, latest_points, stored_value
-from automl.recorder.tracking import Experiment, Recorded, log_dataset, upload
+from automl.recorder.uploads import log_dataset, upload
+from automl.recorder.wanted_run import Artifact, WantedRun
+from automl.recorder.writer import StoredRun
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
 
+T = TypeVar("T")
+Values: TypeAlias = dict[str, object]  # column: value
 PATIENCE: Final = 10.0  # seconds a transaction waits for a lock before the recorder tries again
 CHUNK: Final = 500  # run ids in one statement
-_RUNS, _TAGS, _PARAMS = SqlRun.__table__, SqlTag.__table__, SqlParam.__table__
-_METRICS, _LATEST = SqlMetric.__table__, SqlLatestMetric.__table__
+_RUNS: sa.Table = SqlRun.__table__
+_TAGS: sa.Table = SqlTag.__table__
+_PARAMS: sa.Table = SqlParam.__table__
+_METRICS: sa.Table = SqlMetric.__table__
+_LATEST: sa.Table = SqlLatestMetric.__table__
 _CHANGED: Final = ("name", "user_id", "status", "start_time", "end_time", "lifecycle_stage", "deleted_time")
 _NEWEST: Final = ("value", "timestamp", "step", "is_nan")
 
@@ -46,40 +53,33 @@ class DirectWriter:
         self._add_latest = _upsert(insert(_LATEST), ["key", "run_uuid"], _NEWEST)
         self._add_metrics = insert(_METRICS).on_conflict_do_nothing()
 
-    def write(self, images: Sequence[RunImage]) -> None:
+    def write(self, runs: Sequence[WantedRun]) -> None:
         """See `Writer.write`."""
-        if not images:
+        if not runs:
             return
-        rows = [_run_row(image, self._experiment) for image in images]
-        tags = [row for image in images for row in _tag_rows(image)]
-        params = [
-            {"run_uuid": image.uid, "key": key, "value": value}
-            for image in images
-            for key, value in image.params.items()
-        ]
-        metrics = [row for image in images for row in _metric_rows(image.uid, image.metrics)]
-        latest = [row for image in images for row in _metric_rows(image.uid, latest_points(image.metrics))]
+        rows = [_run_row(run, self._experiment) for run in runs]
+        tables = (
+            (_TAGS, [row for run in runs for row in _tag_rows(run)]),
+            (_PARAMS, [row for run in runs for row in _param_rows(run)]),
+            (_METRICS, [row for run in runs for row in _metric_rows(run.uid, run.metrics)]),
+            (_LATEST, [row for run in runs for row in _metric_rows(run.uid, latest_points(run.metrics))]),
+        )
 
         def work(connection: sa.Connection) -> None:
-            present = _present(connection, [image.uid for image in images])
-            own = (_TAGS.c.run_uuid == sa.bindparam("uid")) & _TAGS.c.key.startswith("automl.")
+            present = _present(connection, [run.uid for run in runs])
             if present:
-                connection.execute(sa.delete(_TAGS).where(own), [{"uid": uid} for uid in sorted(present)])
-            for table, given in ((_TAGS, tags), (_PARAMS, params), (_METRICS, metrics), (_LATEST, latest)):
-                _clear(connection, table, [row for row in given if row["run_uuid"] in present])
+                ours = (_TAGS.c.run_uuid == sa.bindparam("uid")) & _TAGS.c.key.startswith("automl.")
+                connection.execute(sa.delete(_TAGS).where(ours), [{"uid": uid} for uid in sorted(present)])
+            for table, values in tables:
+                _clear(connection, table, [row for row in values if row["run_uuid"] in present])
             connection.execute(self._add_runs, rows)
-            for statement, given in (
-                (sa.insert(_TAGS), tags),
-                (sa.insert(_PARAMS), params),
-                (sa.insert(_METRICS), metrics),
-                (sa.insert(_LATEST), latest),
-            ):
-                if given:
-                    connection.execute(statement, given)
+            for table, values in tables:
+                if values:
+                    connection.execute(sa.insert(table), values)
 
         self._db.write(work)
-        for image in images:
-            log_dataset(self._client, image.uid, image)
+        for run in runs:
+            log_dataset(self._client, run.uid, run)
 
     def append(self, points: Mapping[str, list[Point]]) -> None:
         """See `Writer.append`; each run's points are newer than those it has."""
@@ -95,7 +95,7 @@ class DirectWriter:
 
         self._db.write(work)
 
-    def read(self) -> list[Recorded]:
+    def read(self) -> list[StoredRun]:
         """See `Writer.read`."""
         prefix = self._campaign.id
         query = (
@@ -106,23 +106,23 @@ class DirectWriter:
             .order_by(_RUNS.c.start_time)
         )
 
-        def work(connection: sa.Connection) -> list[Recorded]:
-            found = {row.run_uuid: row for row in connection.execute(query)}
-            params, tags = (_grouped(connection, table, found, _pair) for table in (_PARAMS, _TAGS))
-            points = _grouped(connection, _METRICS, found, _point)
-            latest = _grouped(connection, _LATEST, found, _point)
+        def work(connection: sa.Connection) -> list[StoredRun]:
+            rows = {row.run_uuid: row for row in connection.execute(query)}
+            params, tags = (_grouped(connection, table, rows, _pair) for table in (_PARAMS, _TAGS))
+            points = _grouped(connection, _METRICS, rows, _point)
+            latest = _grouped(connection, _LATEST, rows, _point)
             return [
-                Recorded(
+                StoredRun(
                     run_id=run_id,
                     identity=row.value,
-                    uid=(own := dict(tags[run_id])).get("automl.uid"),
+                    uid=(run_tags := dict(tags[run_id])).get("automl.uid"),
                     status=row.status,
                     params=dict(params[run_id]),
-                    tags=own,
+                    tags=run_tags,
                     latest={point.key: point.value for point in latest[run_id]},
                     points=set(points[run_id]),
                 )
-                for run_id, row in found.items()
+                for run_id, row in rows.items()
             ]
 
         runs = self._db.read(work)
@@ -137,34 +137,33 @@ class DirectWriter:
         self._client.delete_run(run_id)
 
     def settle(self) -> None:
-        """Nothing to do: a run's id is its uid, so there are no doubles."""
+        """Nothing to do: a run's id is its uid, so there are no duplicates."""
 
     def close(self) -> None:
         """See `Writer.close`."""
         self._db.close()
 
 
-def _upsert(insert: Any, keys: list[str], changed: Iterable[str]) -> Any:
-    return insert.on_conflict_do_update(
-        index_elements=keys, set_={name: insert.excluded[name] for name in changed}
-    )
+def _upsert(insert: postgresql.Insert | sqlite.Insert, keys: list[str], changed: Iterable[str]) -> sa.Insert:
+    values = {name: insert.excluded[name] for name in changed}
+    return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
 
-def _run_row(image: RunImage, experiment: Experiment) -> dict[str, Any]:
+def _run_row(run: WantedRun, experiment: Experiment) -> Values:
     return {
-        "run_uuid": image.uid,
-        "name": image.name,
+        "run_uuid": run.uid,
+        "name": run.name,
         "source_type": "UNKNOWN",
         "source_name": "",
         "entry_point_name": "",
-        "user_id": image.tags.get(MLFLOW_USER, "unknown"),
-        "status": image.status,
-        "start_time": image.start,
-        "end_time": image.end,
+        "user_id": run.tags.get(MLFLOW_USER, "unknown"),
+        "status": run.status,
+        "start_time": run.start,
+        "end_time": run.end,
         "deleted_time": None,
         "source_version": "",
         "lifecycle_stage": "active",
-        "artifact_uri": _artifact_uri(experiment.location, image.uid),
+        "artifact_uri": _artifact_uri(experiment.location, run.uid),
         "experiment_id": int(experiment.id),
     }
 
@@ -174,18 +173,24 @@ def _artifact_uri(location: str, run_id: str) -> str:
     return uri
 
 
-def _tag_rows(image: RunImage) -> Iterable[dict[str, Any]]:
-    for key, value in image.tags.items():
-        yield {"run_uuid": image.uid, "key": key, "value": value}
-    if image.parent is not None:
-        yield {"run_uuid": image.uid, "key": MLFLOW_PARENT_RUN_ID, "value": image.parent}
+def _tag_rows(run: WantedRun) -> Iterable[Values]:
+    for key, value in run.tags.items():
+        yield {"run_uuid": run.uid, "key": key, "value": value}
+    if run.parent is not None:
+        yield {"run_uuid": run.uid, "key": MLFLOW_PARENT_RUN_ID, "value": run.parent}
 
 
-def _metric_rows(uid: str, points: Iterable[Point]) -> list[dict[str, Any]]:
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+def _param_rows(run: WantedRun) -> Iterable[Values]:
+    for key, value in run.params.items():
+        yield {"run_uuid": run.uid, "key": key, "value": value}
+
+
+def _metric_rows(uid: str, points: Iterable[Point]) -> Iterable[Values]:
+    """A row per point; points that MLflow's tables cannot tell apart become one."""
+    rows: dict[tuple[Point, bool], Values] = {}
     for point in points:
         value, is_nan = stored_value(point.value)
-        rows[(*point[2:], point.key, value, is_nan)] = {
+        rows[point._replace(value=value), is_nan] = {
             "run_uuid": uid,
             "key": point.key,
             "value": value,
@@ -193,41 +198,42 @@ def _metric_rows(uid: str, points: Iterable[Point]) -> list[dict[str, Any]]:
             "step": point.step,
             "is_nan": is_nan,
         }
-    return list(rows.values())
+    return rows.values()
 
 
 def _present(connection: sa.Connection, uids: Sequence[str]) -> set[str]:
-    found: set[str] = set()
+    present: set[str] = set()
     for start in range(0, len(uids), CHUNK):
         chunk = _RUNS.c.run_uuid.in_(uids[start : start + CHUNK])
-        found.update(connection.scalars(sa.select(_RUNS.c.run_uuid).where(chunk)))
-    return found
+        present.update(connection.scalars(sa.select(_RUNS.c.run_uuid).where(chunk)))
+    return present
 
 
-def _clear(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Remove what `rows` are about to write anew: all values of their runs and keys."""
+def _clear(connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
+    """Remove what `rows` are about to replace: all values of their runs and keys."""
     if rows:
-        keys = {(row["run_uuid"], row["key"]) for row in rows}
-        given = [{"uid": uid, "name": key} for uid, key in sorted(keys)]
+        keys = {(str(row["run_uuid"]), str(row["key"])) for row in rows}
+        parameters = [{"uid": uid, "name": key} for uid, key in sorted(keys)]
         match = (table.c.run_uuid == sa.bindparam("uid")) & (table.c.key == sa.bindparam("name"))
-        connection.execute(sa.delete(table).where(match), given)
+        connection.execute(sa.delete(table).where(match), parameters)
 
 
 def _grouped(
-    connection: sa.Connection, table: sa.Table, runs: Mapping[str, Any], entry: Any
-) -> dict[str, list[Any]]:
-    grouped: dict[str, list[Any]] = {run_id: [] for run_id in runs}
-    identities = list(runs)
-    for start in range(0, len(identities), CHUNK):
-        chunk = table.c.run_uuid.in_(identities[start : start + CHUNK])
+    connection: sa.Connection, table: sa.Table, runs: Collection[str], entry: Callable[[sa.Row[Any]], T]
+) -> dict[str, list[T]]:
+    """By run id, the entries that its rows of `table` become."""
+    grouped: dict[str, list[T]] = {run_id: [] for run_id in runs}
+    run_ids = list(runs)
+    for start in range(0, len(run_ids), CHUNK):
+        chunk = table.c.run_uuid.in_(run_ids[start : start + CHUNK])
         for row in connection.execute(sa.select(table).where(chunk)):
             grouped[row.run_uuid].append(entry(row))
     return grouped
 
 
-def _pair(row: Any) -> tuple[str, str]:
+def _pair(row: sa.Row[Any]) -> tuple[str, str]:
     return row.key, row.value
 
 
-def _point(row: Any) -> Point:
+def _point(row: sa.Row[Any]) -> Point:
     return Point(row.key, math.nan if row.is_nan else row.value, row.timestamp, row.step)

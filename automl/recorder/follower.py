@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from automl.contracts import TrialState
-from automl.recorder.images import Artifact
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
-from automl.recorder.tracking import open_writer
+from automl.recorder.run_points import report_points
+from automl.recorder.wanted_run import Artifact
+from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -20,17 +21,15 @@ TOGETHER = 20  # searches that are written in one transaction when they end
 
 
 class Follower:
-    """Knows what MLflow has of a campaign; in memory only running trials and one sum per search.
+    """Tracks what MLflow has of a campaign; keeps only running trials and one sum per search in memory.
 
-    Goes on where an earlier one stopped. Every method may be tried again after it has failed.
+    Continues where an earlier one stopped. Every method may be tried again after it has failed.
     """
 
     def __init__(self, store: Store, ledger: Ledger, campaign_id: str, *, with_trials: bool) -> None:
         self._ledger, self._campaign_id, self._with_trials = ledger, campaign_id, with_trials
         self._anytime: dict[str, Anytime] = {}
-        self._live: dict[
-            str, float
-        ] = {}  # running trials that MLflow has: time of their last recorded report
+        self._live: dict[str, float] = {}  # time of the last recorded report of running trials in MLflow
         self._ended: list[TrialRow] = []  # recorded, not yet part of their search's curve
         self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
         projection, searches = project(ledger, campaign_id)
@@ -43,26 +42,24 @@ class Follower:
             raise
 
     def catch_up(self, enough: Callable[[], bool] = lambda: False) -> None:
-        """Record what is new in the ledger, or a part of it when `enough` becomes true meanwhile."""
+        """Record what is new in the ledger; stop early when `enough` becomes true."""
         projection, searches = project(self._ledger, self._campaign_id)
         self._record_parents(projection, searches)
-        failed: dict[
-            str, Exception
-        ] = {}  # trials whose files could not be uploaded: kept back alone, for now
+        failed: dict[str, Exception] = {}  # of trials whose files could not be uploaded; these alone wait
         while not enough():
             rows = self._ledger.unrecorded(self._campaign_id, self._writer.batch + len(failed))
             rows = [row for row in rows if row.id not in failed]
             if rows:
                 failed |= self._record(projection, rows)
             if len(rows) < self._writer.batch:
-                break  # what ended meanwhile makes a fuller batch the next time
+                break  # trials that end now make a fuller batch the next time
         self._record_anytime(projection)
         self._record_live(projection)
         for error in failed.values():
             raise error
 
     def complete(self) -> None:
-        """Write searches and the campaign with everything that their trials say together."""
+        """Write searches and the campaign with the totals of their trials."""
         self._writer.settle()
         projection, searches = project(self._ledger, self._campaign_id)
         trials = self._ledger.trials(campaign=self._campaign_id)
@@ -73,14 +70,14 @@ class Follower:
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
 
     def upload(self, identity: str, artifact: Artifact) -> None:
-        """Put an artifact into the run of an identity."""
+        """Upload an artifact to the run of an identity."""
         projection, _ = project(self._ledger, self._campaign_id)
         self._writer.upload(projection.uid(identity), [artifact])
 
     def suspend(self, enough: Callable[[], bool] = lambda: False) -> None:
-        """Say SCHEDULED for what has not ended, unless another driver has taken over.
+        """Give runs that have not ended the status SCHEDULED, unless another driver has taken over.
 
-        Searches that have ended are then written as a whole, or some of them when `enough` becomes true.
+        Then write the searches that have ended as a whole, or some of them when `enough` becomes true.
         """
         projection, searches = project(self._ledger, self._campaign_id, interrupted=True)
         if projection.campaign.token != self._token or projection.campaign.state == "finished":
@@ -96,7 +93,7 @@ class Follower:
         self._writer.close()
 
     def _restore(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
-        """Go on where an earlier recorder of this campaign stopped."""
+        """Continue where an earlier recorder of this campaign stopped."""
         trials = self._ledger.trials(campaign=self._campaign_id)
         for trial in sorted((trial for trial in trials if trial.recorded == 2), key=finish_order):
             self._advance(projection, trial)
@@ -110,15 +107,15 @@ class Follower:
         trials: Sequence[TrialRow],
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Write the runs of searches with everything that their trials and openings say together."""
+        """Write the runs of searches with the totals of their trials and openings."""
         openings = self._ledger.openings(self._campaign_id)
-        images = projection.search_runs(searches, trials, openings)
-        for start in range(0, len(images), TOGETHER):
+        runs = projection.search_runs(searches, trials, openings)
+        for start in range(0, len(runs), TOGETHER):
             if enough():
                 return
-            self._writer.write(images[start : start + TOGETHER])
-            for image in images[start : start + TOGETHER]:
-                self._writer.upload(image.uid, image.artifacts)
+            self._writer.write(runs[start : start + TOGETHER])
+            for run in runs[start : start + TOGETHER]:
+                self._writer.upload(run.uid, run.artifacts)
 
     def _write_unfinished(
         self,
@@ -126,25 +123,25 @@ class Follower:
         searches: Sequence[SearchRow],
         trials: Sequence[TrialRow],
     ) -> None:
-        """Renew the runs of what has not ended: RUNNING or SCHEDULED as the projection says."""
-        images = [projection.search_run(row) for row in searches if row.recorded and row.state == "running"]
+        """Write the runs of what has not ended with the status of the projection, RUNNING or SCHEDULED."""
+        runs = [projection.search_run(row) for row in searches if row.recorded and row.state == "running"]
         if projection.campaign.recorded and projection.campaign.state == "running":
-            images.insert(0, projection.campaign_run())
+            runs.insert(0, projection.campaign_run())
         reports = self._ledger.reports(trials=[trial.id for trial in trials]) if trials else {}
         for trial in trials:
-            own = reports.get(trial.id, [])
-            self._live[trial.id] = max((report.at for report in own), default=0.0)
-            images.append(projection.trial_run(trial, own))
-        self._writer.write(images)
+            trial_reports = reports.get(trial.id, [])
+            self._live[trial.id] = max((report.at for report in trial_reports), default=0.0)
+            runs.append(projection.trial_run(trial, trial_reports))
+        self._writer.write(runs)
 
     def _record_parents(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
         new = [search for search in searches if search.recorded == 0]
-        images = [projection.search_run(search) for search in new]
+        runs = [projection.search_run(search) for search in new]
         if projection.campaign.recorded == 0:
-            images.insert(0, projection.campaign_run())
-        self._writer.write(images)
+            runs.insert(0, projection.campaign_run())
+        self._writer.write(runs)
         if projection.campaign.recorded == 0:
-            self._writer.upload(images[0].uid, images[0].artifacts)
+            self._writer.upload(runs[0].uid, runs[0].artifacts)
             self._ledger.mark_campaign_recorded(self._campaign_id, 1)
         self._ledger.mark_searches_recorded({search.id: 1 for search in new})
 
@@ -154,14 +151,14 @@ class Follower:
         failed: dict[str, Exception] = {}
         if self._with_trials:
             reports = self._ledger.reports(trials=list(recorded))
-            images = [projection.trial_run(row, reports.get(row.id, [])) for row in rows]
-            self._writer.write(images)
-            for image in images:
+            runs = [projection.trial_run(row, reports.get(row.id, [])) for row in rows]
+            self._writer.write(runs)
+            for run in runs:
                 try:
-                    self._writer.upload(image.uid, image.artifacts)
-                except Exception as error:  # one trial's files must not keep back the others
-                    failed[image.identity] = error
-                    del recorded[image.identity]
+                    self._writer.upload(run.uid, run.artifacts)
+                except Exception as error:  # the files of one trial must not delay the others
+                    failed[run.identity] = error
+                    del recorded[run.identity]
             for row in rows:
                 if row.state is TrialState.RUNNING:
                     self._live[row.id] = max((report.at for report in reports.get(row.id, [])), default=0.0)
@@ -173,7 +170,7 @@ class Follower:
         return failed
 
     def _record_anytime(self, projection: Projection) -> None:
-        """Lengthen the curves of searches by the trials that have ended, in the order they did."""
+        """Extend the curves of searches by the trials that have ended, in the order of their ends."""
         for trial in sorted(self._ended, key=finish_order):
             curve = self._curves.setdefault(projection.uid(trial.search), [])
             curve.extend(self._advance(projection, trial))
@@ -187,7 +184,7 @@ class Follower:
         return self._anytime.setdefault(trial.search, Anytime(projection.metrics[0])).add(trial)
 
     def _record_live(self, projection: Projection) -> None:
-        """Add what running trials have reported since."""
+        """Add the newest reports of running trials."""
         if not self._live:
             return
         points: dict[str, list[Point]] = {}
@@ -195,7 +192,7 @@ class Follower:
         for trial, reports in self._ledger.reports(trials=list(self._live)).items():
             new = [report for report in reports if report.at > self._live[trial]]
             if new:
-                points[projection.uid(trial)] = projection.report_points(new)
+                points[projection.uid(trial)] = report_points(projection.metrics[0], new)
                 latest[trial] = max(report.at for report in new)
         self._writer.append(points)
         self._live |= latest

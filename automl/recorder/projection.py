@@ -16,15 +16,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from automl.contracts import Direction, Metric, TrialState, UserError
+from automl.contracts import TrialState, UserError
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
-from automl.provenance import mask
-from automl.recorder.images import Artifact, RunImage, trial_artifacts, trials_table, winner_text
-from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
+from automl.ledger.study_summary import ArmSummary
+from automl.provenance import Provenance, mask
+from automl.recorder.points import counts, millis
+from automl.recorder.run_points import search_points, trial_points
 from automl.recorder.texts import (
     LONG_FILE,
     LONGEST_PARAM,
@@ -36,6 +37,7 @@ from automl.recorder.texts import (
     text,
     to_json,
 )
+from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -66,26 +68,21 @@ def run_uid(campaign: CampaignRow, identity: str) -> str:
     return uuid.uuid5(_SPACE, f"{campaign.created_at!r}/{identity}").hex
 
 
-def study_metrics(campaign: CampaignRow) -> list[Metric]:
-    """The study's metrics, the primary one first."""
-    entries = campaign.spec["task"]["metrics"]
-    return [Metric(entry["name"], Direction(entry["direction"])) for entry in entries]
-
-
 class Projection:
     """The runs of one campaign. `interrupted`: no driver works on it, so nothing of it is running."""
 
     def __init__(
         self, campaign: CampaignRow, searches: Sequence[SearchRow], *, interrupted: bool = False
     ) -> None:
-        self.with_trials = campaign.spec.get("record", "trials") == "trials"
+        self.with_trials = campaign.summary.record == "trials"
         self.campaign = campaign
-        self.metrics = study_metrics(campaign)
+        self.metrics = campaign.summary.metrics
+        self._origin = Provenance.from_json(campaign.provenance)
         self._spec = mask(campaign.spec)
         self._open = "SCHEDULED" if interrupted else "RUNNING"
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
-    def campaign_run(self, trials: Sequence[TrialRow] = ()) -> RunImage:
+    def campaign_run(self, trials: Sequence[TrialRow] = ()) -> WantedRun:
         """The parent of all runs; its counts and costs are those of `trials`."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
@@ -95,16 +92,15 @@ class Projection:
             "automl.config.study": row.study,
             "automl.state": row.state,
             "automl.study_digest": row.digest,
-            "automl.executor": _name(row.spec.get("executor")) or "",
+            "automl.executor": row.summary.executor,
             "mlflow.note.content": campaign_note(row),
         }
-        code = row.provenance.get("study") or row.provenance.get("project") or {}
-        tags["mlflow.source.git.commit"] = code.get("commit") or ""
+        tags["mlflow.source.git.commit"] = "" if self._origin.code is None else self._origin.code.commit
         artifacts = [
             Artifact("study.json", text=to_json(self._spec)),
             Artifact("provenance.json", text=to_json(row.provenance)),
         ]
-        image = RunImage(
+        run = WantedRun(
             identity=row.id,
             parent=None,
             status=self._open if row.state == "running" else "FINISHED",
@@ -116,11 +112,11 @@ class Projection:
             artifacts=artifacts,
             dataset=self._dataset(),
         )
-        return self._named(image)
+        return self._named(run)
 
     def search_run(
         self, search: SearchRow, trials: Sequence[TrialRow] = (), openings: Sequence[OpeningRow] = ()
-    ) -> RunImage:
+    ) -> WantedRun:
         """A search with its anytime curve, counts, and the fresh-seed and test values of its winner."""
         arm = self._spec.get("arms", {}).get(search.arm) or {}
         tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
@@ -132,7 +128,7 @@ class Projection:
         if trials and not self.with_trials:
             artifacts.append(Artifact(TABLE_FILE, text=trials_table(trials)))
             tags["mlflow.loggedArtifacts"] = json.dumps([{"path": TABLE_FILE, "type": "table"}])
-        image = RunImage(
+        run = WantedRun(
             identity=search.id,
             parent=self.uid(self.campaign.id),
             status=self._open if search.state == "running" else "FINISHED",
@@ -140,26 +136,26 @@ class Projection:
             end=_end(search.finished_at),
             params={"seed": str(search.seed), **dict(flatten(arm))},
             tags=tags,
-            metrics=self._search_metrics(search, trials, openings),
+            metrics=search_points(self.metrics[0], search, trials, openings),
             artifacts=artifacts,
             dataset=self._dataset(),
         )
-        return self._named(image)
+        return self._named(run)
 
     def search_runs(
         self, searches: Sequence[SearchRow], trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
-    ) -> list[RunImage]:
-        """The run of each of many searches, from the trials and openings of them all, and maybe of others."""
-        own: dict[str, tuple[list[TrialRow], list[OpeningRow]]] = {row.id: ([], []) for row in searches}
+    ) -> list[WantedRun]:
+        """The runs of searches, from the trials and openings of all of them, and possibly of others."""
+        by_search: dict[str, tuple[list[TrialRow], list[OpeningRow]]] = {row.id: ([], []) for row in searches}
         for trial in trials:
-            if trial.search in own:
-                own[trial.search][0].append(trial)
+            if trial.search in by_search:
+                by_search[trial.search][0].append(trial)
         for opening in openings:
-            if opening.search in own:
-                own[opening.search][1].append(opening)
-        return [self.search_run(search, *own[search.id]) for search in searches]
+            if opening.search in by_search:
+                by_search[opening.search][1].append(opening)
+        return [self.search_run(search, *by_search[search.id]) for search in searches]
 
-    def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> RunImage:
+    def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> WantedRun:
         """A trial with its configuration, its values per step and at the end, and its files."""
         state = trial.state
         tags = {
@@ -176,7 +172,7 @@ class Projection:
         params = {key: text(value) for key, value in trial.config.items()}
         for key, value in (trial.derived or {}).items():
             params[f"derived.{key}" if key in params else key] = text(value)
-        image = RunImage(
+        run = WantedRun(
             identity=trial.id,
             parent=self.uid(trial.search),
             status=self._open if state is TrialState.RUNNING else STATUS[state],
@@ -184,111 +180,57 @@ class Projection:
             end=_end(trial.finished_at),
             params=params,
             tags=tags,
-            metrics=self._trial_metrics(trial, reports),
+            metrics=trial_points(self.metrics, trial, reports),
             artifacts=list(trial_artifacts(trial)),
             rewritten=trial.attempt > 1,
         )
-        return self._named(image)
-
-    def report_points(self, reports: Sequence[ReportRow]) -> list[Point]:
-        """The points of intermediate values: metrics per step, at the time the report was written."""
-        points = []
-        name = clean_key(self.metrics[0].name)
-        for report in reports:
-            at = millis(report.at)
-            if report.value is not None:
-                points.append(Point(name, report.value, at, report.step))
-            points.append(Point("device_seconds", report.device_seconds, at, report.step))
-            points.extend(
-                Point(clean_key(key), value, at, report.step) for key, value in (report.metrics or {}).items()
-            )
-        return points
+        return self._named(run)
 
     def uid(self, identity: str) -> str:
         """The uid of an identity of this campaign."""
         return run_uid(self.campaign, identity)
 
-    def _trial_metrics(self, trial: TrialRow, reports: Sequence[ReportRow]) -> list[Point]:
-        points = self.report_points(reports)
-        if trial.state is TrialState.RUNNING:
-            return points
-        step = max((report.step for report in reports), default=0)
-        last = {point.key: point.value for point in points if point.step == step}
-        at = millis(trial.finished_at or trial.started_at)
-        # not before any report: with equal steps MLflow shows the value with the latest time
-        at = max([at, *(point.timestamp + 1 for point in points if point.step == step)])
-        final = dict(trial.metrics or {})
-        final |= dict(zip((metric.name for metric in self.metrics), trial.values or [], strict=False))
-        final["device_seconds"] = trial.device_seconds
-        for name, value in final.items():
-            key = clean_key(name)
-            if last.get(key) != value:
-                points.append(Point(key, value, at, step))
-        return points
-
-    def _search_metrics(
-        self, search: SearchRow, trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
-    ) -> list[Point]:
-        metric = self.metrics[0]
-        ended = sorted(
-            (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
-            key=finish_order,
-        )
-        anytime = Anytime(metric)
-        points = [point for trial in ended for point in anytime.add(trial)]
-        if search.finished_at is None:
-            return points
-        at = millis(search.finished_at)
-        points += [point for point in counts(ended, at) if point.key != "device_seconds"]
-        fresh = [trial.values[0] for trial in trials if trial.kind == "final" and trial.values]
-        tests = [opening.values for opening in openings if opening.search == search.id and opening.values]
-        points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
-        points += summary(clean_key(f"test_{metric.name}"), tests[-1] if tests else [], at)
-        return points
-
-    def _named(self, image: RunImage) -> RunImage:
-        """The image with the tags that every run has, and with nothing that MLflow would cut or refuse."""
-        uid, name = self.uid(image.identity), image.identity.removeprefix(f"{self.campaign.id}/")
-        tags = {key: value for key, value in image.tags.items() if value}
-        tags |= {"automl.id": image.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
+    def _named(self, run: WantedRun) -> WantedRun:
+        """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
+        uid, name = self.uid(run.identity), run.identity.removeprefix(f"{self.campaign.id}/")
+        tags = {key: value for key, value in run.tags.items() if value}
+        tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}
-        tags["mlflow.user"] = str(self.campaign.provenance.get("user") or "unknown")
-        long = {f"params.{key}": value for key, value in image.params.items() if len(value) > LONGEST_PARAM}
+        tags["mlflow.user"] = "unknown"
+        long = {f"params.{key}": value for key, value in run.params.items() if len(value) > LONGEST_PARAM}
         long |= {f"tags.{key}": value for key, value in tags.items() if len(value) > LONGEST_TAG}
         extra = [Artifact(LONG_FILE, text=to_json(long))] if long else []
-        params = {key: short(clean_text(value), LONGEST_PARAM) for key, value in image.params.items()}
+        params = {key: short(clean_text(value), LONGEST_PARAM) for key, value in run.params.items()}
         return replace(
-            image,
+            run,
             uid=uid,
             name=name,
             params={clean_key(key): value for key, value in params.items()},
             tags={clean_key(key): short(clean_text(value), LONGEST_TAG) for key, value in tags.items()},
-            artifacts=[*image.artifacts, *extra],
+            artifacts=[*run.artifacts, *extra],
         )
 
     def _tags_of_arm(self, search: SearchRow) -> dict[str, str]:
-        spec = self._spec
-        arm = spec.get("arms", {}).get(search.arm) or {}
+        arm = self.campaign.summary.arms.get(search.arm, ArmSummary())
         return {
             "automl.search": search.id,
             "automl.arm": search.arm,
             "automl.seed": str(search.seed),
-            "automl.strategy": _name(arm.get("strategy")) or "",
-            "automl.pruner": _name(arm.get("pruner")) or "",
-            "automl.evaluator": _name(arm.get("evaluator") or spec.get("evaluator")) or "",
-            "automl.reference": str(arm.get("reference") or ""),
+            "automl.strategy": arm.strategy,
+            "automl.pruner": arm.pruner,
+            "automl.evaluator": arm.evaluator,
+            "automl.reference": arm.reference,
         }
 
     def _dataset(self) -> tuple[str, str] | None:
-        name = self.campaign.spec["task"].get("dataset")
-        data = self.campaign.provenance.get("data") or {}
-        return None if name is None else (str(name), str(data.get("digest") or "unknown"))
+        name, data = self.campaign.summary.dataset, self._origin.data
+        return None if name is None else (name, "unknown" if data is None else data.digest)
 
 
 def campaign_note(campaign: CampaignRow) -> str:
     """What the page of a campaign and of its experiment says, as Markdown."""
-    metric = study_metrics(campaign)[0]
-    arms = ", ".join(f"`{arm}`" for arm in campaign.spec.get("arms", {}))
+    metric = campaign.summary.metrics[0]
+    arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
     return (
         f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
         "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
@@ -300,7 +242,3 @@ def campaign_note(campaign: CampaignRow) -> str:
 
 def _end(finished: float | None) -> int | None:
     return None if finished is None else millis(finished)
-
-
-def _name(plugin: Any) -> str | None:
-    return plugin.get("name") if isinstance(plugin, Mapping) else plugin

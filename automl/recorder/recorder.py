@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunError
 from automl.provenance import mask
-from automl.recorder.images import Artifact
+from automl.recorder.wanted_run import Artifact
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger

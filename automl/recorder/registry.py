@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
@@ -19,9 +19,9 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from automl.contracts import Report, RunError, UserError
+from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
 from automl.recorder.texts import clean_key, clean_text, flatten, short
-from automl.recorder.tracking import make_client, open_experiment
 
 if TYPE_CHECKING:
     from automl.ledger.store import Store
@@ -34,14 +34,14 @@ _LONGEST: Final = 6000
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What is recorded of a training. `identity` names it: the same one is recorded and registered once.
+    """What is recorded of a training. Each `identity` is recorded and registered once.
 
     `params` may be nested plain data; `reports` are those of `metric`; `values` are final metrics.
     """
 
     identity: str
     metric: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     values: Mapping[str, float]
     reports: Sequence[Report] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def register_model(store: Store, *, name: str, folder: Path, run: TrainingRun, a
 
 
 def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Path:
-    """Copy the model that `alias` of `name` points to into the folder `to`, checked file by file.
+    """Copy the model `name` with this `alias` into the folder `to` and check every file.
 
     Raises `UserError` when there is none, `RunError` when its files are not those that were registered.
     """
@@ -88,10 +88,12 @@ def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Pa
     to.mkdir(parents=True, exist_ok=True)
     uri = f"runs:/{version.run_id}/{FOLDER}"
     folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(to), tracking_uri=store.tracking_uri))
-    wanted = {key.removeprefix(_SUM): value for key, value in version.tags.items() if key.startswith(_SUM)}
-    found = _sums(folder)
-    if found != wanted:
-        wrong = sorted({path for path, _ in wanted.items() ^ found.items()})
+    registered = {
+        key.removeprefix(_SUM): value for key, value in version.tags.items() if key.startswith(_SUM)
+    }
+    fetched = _sums(folder)
+    if fetched != registered:
+        wrong = sorted({path for path, _ in registered.items() ^ fetched.items()})
         raise RunError(
             f"{name} version {version.version} must have the files it was registered with, but "
             f"{', '.join(wrong)} differ; do not load it; register the model again"
@@ -101,11 +103,11 @@ def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Pa
 
 def _record(client: MlflowClient, experiment: str, run: TrainingRun, folder: Path) -> str:
     query = f"tags.\"automl.id\" = '{run.identity}' AND attributes.status = 'FINISHED'"
-    found = client.search_runs([experiment], query, max_results=1)
-    if found:
-        return str(found[0].info.run_id)
-    own = {"automl.id": run.identity, "automl.kind": "train", "mlflow.source.name": "automl"}
-    created = client.create_run(experiment, tags={**run.tags, **own}, run_name=run.identity)
+    finished = client.search_runs([experiment], query, max_results=1)
+    if finished:
+        return str(finished[0].info.run_id)
+    our_tags = {"automl.id": run.identity, "automl.kind": "train", "mlflow.source.name": "automl"}
+    created = client.create_run(experiment, tags={**run.tags, **our_tags}, run_name=run.identity)
     run_id = str(created.info.run_id)
     params = [Param(clean_key(key), short(clean_text(value), _LONGEST)) for key, value in flatten(run.params)]
     client.log_batch(run_id, _metrics(run), params)

@@ -1,4 +1,4 @@
-"""Keys and texts in the form that MLflow and its databases take, without losing anything."""
+"""Keys and texts in the form that MLflow and its databases accept, without loss."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 LONGEST_PARAM: Final = 6000  # characters; MLflow cuts longer ones silently
 LONGEST_TAG: Final = 8000
@@ -17,7 +17,7 @@ LONG_FILE: Final = "long_values.json"  # whole values of parameters and tags tha
 _FORBIDDEN = re.compile(r"[^/\w.\- :]")
 
 
-def flatten(data: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+def flatten(data: object, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Dotted keys and texts of the leaves of nested plain data; lists stay one value, None is left out."""
     if isinstance(data, Mapping):
         for key, value in data.items():
@@ -28,7 +28,7 @@ def flatten(data: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=10_000)
 def clean_key(name: str) -> str:
-    """A key MLflow takes: the name itself, or a readable form with a digest that keeps it unique."""
+    """A key that MLflow accepts: the name itself, or a readable form made unique by a digest."""
     cleaned = _FORBIDDEN.sub("_", name)
     if cleaned == name and len(name) <= LONGEST_KEY and _plain_path(name):
         return name
@@ -38,7 +38,7 @@ def clean_key(name: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """`text` without what databases refuse: NUL and lone surrogates are written as escapes."""
+    """`text` with NUL and lone surrogates, which databases refuse, written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
 
 
@@ -47,17 +47,17 @@ def _plain_path(name: str) -> bool:
 
 
 def short(value: str, longest: int) -> str:
-    """`value`, or where it stands whole when it is longer than MLflow keeps."""
+    """`value`, or its start and where the whole value is when it is longer than MLflow keeps."""
     if len(value) <= longest:
         return value
     return f"({len(value)} characters, see the artifact {LONG_FILE}) {value[:200]}"
 
 
-def text(value: Any) -> str:
-    """A value as MLflow shows it; servers refuse empty ones."""
+def text(value: object) -> str:
+    """A value as MLflow shows it; servers refuse empty texts."""
     return '""' if value == "" else str(value)
 
 
-def to_json(data: Any) -> str:
+def to_json(data: object) -> str:
     """`data` as a readable JSON file."""
     return json.dumps(data, indent=2, sort_keys=True) + "\n"

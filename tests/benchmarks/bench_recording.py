@@ -20,7 +20,8 @@ sys.path.append(str(Path(__file__).parents[1] / "recorder"))
 from recorder_helpers import Filled
 
 from automl.ledger import resolve_store
-from automl.recorder import Recorder, tracking
+from automl.recorder import Recorder, writer_choice
+from automl.recorder.experiments import make_client
 from automl.storage import open_ledger
 
 
@@ -44,7 +45,7 @@ def measure(trials: int) -> Cost:
             for number in range(trials):
                 filled.trial(number, number / trials, arm=number % 2)
             filled.finish()
-            tracking.make_client(store).search_experiments()
+            make_client(store).search_experiments()
             memory, cpu, wall = _memory(), time.process_time(), time.perf_counter()
             recorder = Recorder(store, ledger, filled.id)
             recorder.drain()
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--client", action="store_true", help="by MlflowClient, as for unverified versions")
     options = parser.parse_args()
     if options.client:
-        tracking.VERIFIED = frozenset()  # type: ignore[misc]
+        writer_choice.VERIFIED = frozenset()  # type: ignore[misc]
     measure(20)  # imports, caches
     for trials in options.trials:
         cost = asdict(measure(trials))

@@ -128,8 +128,8 @@ def test_a_team_shares_a_store(study: Path, any_store: Store, any_ledger: Ledger
     run(study, any_store)
     assert len(any_ledger.trials(campaign="toy-1")) == 24
     audit = recorder_audit(any_store, any_ledger, "toy-1")
-    assert audit["trials"] == audit["runs"] == 24
-    assert [audit[key] for key in ("missing", "duplicate", "stuck", "different")] == [[], [], [], []]
+    assert audit.trials == audit.runs == 24
+    assert audit.faults == {}
 
 
 def test_two_metrics(study: Path, store: Store, ledger: Ledger) -> None:

@@ -33,8 +33,7 @@ def _wrong(store: Store) -> list[str]:
     with Ledger(store) as ledger:
         campaign = ledger.latest("toytable")
         assert campaign is not None
-        audited = audit(store, ledger, campaign.id)
-    return [key for key in ("missing", "duplicate", "stuck", "different") if audited[key]]
+        return list(audit(store, ledger, campaign.id).faults)
 
 
 @pytest.mark.slow
@@ -66,7 +65,7 @@ def test_driver_ended_in_the_midst_of_replays(number: signal.Signals, store: Sto
     with Ledger(store) as ledger:
         campaign = ledger.latest("toytable")
         assert campaign is not None and campaign.state == "finished"
-        assert audit(store, ledger, campaign.id)["trials"] == len(found)
+        assert audit(store, ledger, campaign.id).trials == len(found)
         assert sorted(opening.search for opening in ledger.openings(campaign.id)) == sorted(
             row.id for row in ledger.searches(campaign.id)
         )

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from automl.contracts import RunError
 from automl.ledger import Ledger, Store
-from automl.recorder import Recorder, recorder, tracking
+from automl.recorder import Recorder, recorder, writer_choice
 from automl.recorder.audit import audit, repair
 
 sys.path.append(str(Path(__file__).parents[1] / "recorder"))
@@ -36,7 +36,7 @@ CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "dif
 
 @pytest.fixture
 def filled(store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Filled:
-    monkeypatch.setattr(tracking, "VERIFIED", frozenset())
+    monkeypatch.setattr(writer_choice, "VERIFIED", frozenset())
     monkeypatch.setattr(recorder, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(recorder, "LEAST", 0.01)
     return Filled(store, ledger)
@@ -80,7 +80,7 @@ def test_calls_fail_before_or_after_they_worked(
     recording.drain(timeout=60)
     recording.close()
     faults.undo()
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 12, "runs": 12, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 12, "runs": 12, **CLEAN}
 
 
 def test_away_for_good(filled: Filled, faults: pytest.MonkeyPatch) -> None:
@@ -99,8 +99,8 @@ def test_away_for_good(filled: Filled, faults: pytest.MonkeyPatch) -> None:
         recording.drain(timeout=0.5)
     recording.close()
     faults.undo()
-    assert repair(filled.store, filled.ledger, filled.id) == {"trials": 5, "runs": 5, **CLEAN}
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 5, "runs": 5, **CLEAN}
+    assert repair(filled.store, filled.ledger, filled.id).to_json() == {"trials": 5, "runs": 5, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 5, "runs": 5, **CLEAN}
 
 
 def test_two_recorders_at_once(filled: Filled) -> None:
@@ -114,4 +114,4 @@ def test_two_recorders_at_once(filled: Filled) -> None:
     for one in both:
         one.drain()
         one.close()
-    assert repair(filled.store, filled.ledger, filled.id) == {"trials": 10, "runs": 10, **CLEAN}
+    assert repair(filled.store, filled.ledger, filled.id).to_json() == {"trials": 10, "runs": 10, **CLEAN}

@@ -18,8 +18,8 @@ import pytest
 from automl.ledger import Ledger, Store
 from automl.recorder import Recorder
 from automl.recorder.audit import audit, repair
+from automl.recorder.experiments import make_client
 from automl.recorder.registry import TrainingRun, fetch_model, register_model
-from automl.recorder.tracking import make_client
 from automl.recorder.ui import command
 
 sys.path.append(str(Path(__file__).parents[1] / "recorder"))
@@ -99,7 +99,7 @@ def test_killed_twice_and_started_again(filled: Filled, server: Server) -> None:
     recorder.drain()
     recorder.close()
     assert slowest < 1.0, "a trial waited for the server"
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 31, "runs": 31, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 31, "runs": 31, **CLEAN}
     client = make_client(filled.store)
     experiment = client.get_experiment_by_name("demo")
     assert experiment is not None
@@ -107,8 +107,8 @@ def test_killed_twice_and_started_again(filled: Filled, server: Server) -> None:
     (run,) = client.search_runs([experiment.experiment_id], f"tags.\"automl.id\" = '{failed.id}'")
     assert [file.path for file in client.list_artifacts(run.info.run_id, "plots")] == ["plots/cell.svg"]
     client.delete_run(run.info.run_id)
-    assert audit(filled.store, filled.ledger, filled.id)["missing"] == [failed.id]
-    assert repair(filled.store, filled.ledger, filled.id) == {"trials": 31, "runs": 31, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).missing == [failed.id]
+    assert repair(filled.store, filled.ledger, filled.id).to_json() == {"trials": 31, "runs": 31, **CLEAN}
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -11,11 +11,11 @@ from recorder_helpers import Filled
 
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store
-from automl.recorder import Recorder, tracking
-from automl.recorder.audit import audit, repair
-from automl.recorder.tracking import make_client
+from automl.recorder import Recorder, writer_choice
+from automl.recorder.audit import Audit, audit, repair
+from automl.recorder.experiments import make_client
 
-CLEAN: dict[str, Any] = {"trials": 4, "runs": 4, "missing": [], "duplicate": [], "stuck": [], "different": []}
+CLEAN = Audit(trials=4, runs=4, missing=[], duplicate=[], stuck=[], different=[])
 TRIAL = "demo-1/random/0/1"
 SEARCH = "demo-1/random/0"
 
@@ -24,7 +24,7 @@ SEARCH = "demo-1/random/0"
 def recorded(request: pytest.FixtureRequest, filled: Filled, monkeypatch: pytest.MonkeyPatch) -> Filled:
     """A finished campaign of four trials, all recorded by either writer."""
     if request.param == "client":
-        monkeypatch.setattr(tracking, "VERIFIED", frozenset())
+        monkeypatch.setattr(writer_choice, "VERIFIED", frozenset())
     for number in range(3):
         filled.trial(number, 0.5 + number / 10)
     filled.end(filled.start(3), None, TrialState.FAILED, reason="ValueError", traceback="Traceback")
@@ -40,7 +40,7 @@ def record(filled: Filled) -> None:
     recorder.close()
 
 
-def check(filled: Filled) -> dict[str, Any]:
+def check(filled: Filled) -> Audit:
     return audit(filled.store, filled.ledger, filled.id)
 
 
@@ -94,27 +94,25 @@ def log_best(client: MlflowClient) -> None:
     client.log_metric(run_id(client, SEARCH), "best_accuracy", 0.99, step=10**9)
 
 
-def found(what: str, *identities: str, runs: int = 4) -> dict[str, Any]:
-    return {**CLEAN, "runs": runs, what: list(identities)}
+def faulty(fault: str, *identities: str, runs: int = 4) -> Audit:
+    return replace(CLEAN, runs=runs, **{fault: list(identities)})
 
 
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
-        (delete, found("missing", TRIAL, runs=3)),
-        (copy, found("duplicate", TRIAL, runs=5)),
-        (copy_name, found("duplicate", TRIAL, runs=5)),
-        (unknown, found("duplicate", "demo-1/random/0/99", runs=5)),
-        (set_running, found("stuck", TRIAL)),
-        (set_failed, found("different", TRIAL)),
-        (orphan, found("different", TRIAL)),
-        (log_value, found("different", TRIAL)),
-        (log_best, found("different", SEARCH)),
+        (delete, faulty("missing", TRIAL, runs=3)),
+        (copy, faulty("duplicate", TRIAL, runs=5)),
+        (copy_name, faulty("duplicate", TRIAL, runs=5)),
+        (unknown, faulty("duplicate", "demo-1/random/0/99", runs=5)),
+        (set_running, faulty("stuck", TRIAL)),
+        (set_failed, faulty("different", TRIAL)),
+        (orphan, faulty("different", TRIAL)),
+        (log_value, faulty("different", TRIAL)),
+        (log_best, faulty("different", SEARCH)),
     ],
 )
-def test_finds_and_repairs(
-    recorded: Filled, damage: Callable[[MlflowClient], None], expected: dict[str, Any]
-) -> None:
+def test_finds_and_repairs(recorded: Filled, damage: Callable[[MlflowClient], None], expected: Audit) -> None:
     damage(make_client(recorded.store))
     assert check(recorded) == expected
     assert check(recorded) == expected  # looking changes nothing
@@ -127,7 +125,7 @@ def test_repairs_everything_at_once(recorded: Filled) -> None:
     client = make_client(recorded.store)
     for damage in (set_running, log_best, copy, delete_search):
         damage(client)
-    assert check(recorded)["missing"] == [SEARCH]
+    assert check(recorded).missing == [SEARCH]
     assert repair(recorded.store, recorded.ledger, recorded.id) == CLEAN
     parent = client.get_run(run_id(client, TRIAL)).data.tags["mlflow.parentRunId"]
     assert parent == run_id(client, SEARCH)
@@ -141,8 +139,8 @@ def test_changed_param(filled: Filled) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE params SET value = '7' WHERE key = 'lr'"))
     engine.dispose()
-    expected = {**CLEAN, "trials": 1, "runs": 1}
-    assert check(filled) == {**expected, "different": ["demo-1/random/0/0"]}
+    expected = replace(CLEAN, trials=1, runs=1)
+    assert check(filled) == replace(expected, different=["demo-1/random/0/0"])
     assert repair(filled.store, filled.ledger, filled.id) == expected
 
 
@@ -150,12 +148,12 @@ def test_changed_param(filled: Filled) -> None:
 def test_nothing_recorded_at_all(filled: Filled, verified: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `RunError` of a drain promises: repair writes the whole campaign."""
     if not verified:
-        monkeypatch.setattr(tracking, "VERIFIED", frozenset())
+        monkeypatch.setattr(writer_choice, "VERIFIED", frozenset())
     for number in range(4):
         filled.trial(number)
     filled.finish()
     missing = check(filled)
-    assert (missing["trials"], missing["runs"], len(missing["missing"])) == (4, 0, 7)
+    assert (missing.trials, missing.runs, len(missing.missing)) == (4, 0, 7)
     assert repair(filled.store, filled.ledger, filled.id) == CLEAN
     assert all(trial.recorded == 2 for trial in filled.ledger.trials(campaign=filled.id))
 
@@ -168,10 +166,10 @@ def test_interrupted_campaign(filled: Filled) -> None:
     time.sleep(1.0)
     recorder = Recorder(filled.store, filled.ledger, filled.id)
     recorder._look()  # and no close: the process is gone
-    assert check(filled)["stuck"] == []
+    assert check(filled).stuck == []
     assert filled.ledger.release(filled.id, filled.token)
-    assert check(filled)["stuck"] == ["demo-1", "demo-1/random/0", "demo-1/tpe/0", trial.id]
-    clean = {**CLEAN, "trials": 2, "runs": 2}
+    assert check(filled).stuck == ["demo-1", "demo-1/random/0", "demo-1/tpe/0", trial.id]
+    clean = replace(CLEAN, trials=2, runs=2)
     assert repair(filled.store, filled.ledger, filled.id) == clean
     client = make_client(filled.store)
     assert client.get_run(run_id(client, trial.id)).info.status == "SCHEDULED"
@@ -183,10 +181,10 @@ def test_live_campaign_is_not_blamed_for_what_is_on_its_way(filled: Filled) -> N
     recorder._look()
     filled.trial(1)
     filled.start(2)
-    assert check(filled) == {**CLEAN, "trials": 3, "runs": 1}
+    assert check(filled) == replace(CLEAN, trials=3, runs=1)
     make_client(filled.store).delete_run(run_id(make_client(filled.store), "demo-1/random/0/0"))
-    assert check(filled)["missing"] == ["demo-1/random/0/0"]
-    assert repair(filled.store, filled.ledger, filled.id)["missing"] == []
+    assert check(filled).missing == ["demo-1/random/0/0"]
+    assert repair(filled.store, filled.ledger, filled.id).missing == []
     recorder.close()
 
 
@@ -201,5 +199,5 @@ def test_another_campaign_of_the_study_is_not_judged(store: Store, ledger: Ledge
     second.finish()
     record(second)
     assert second.id == "demo-2"
-    assert check(first) == {**CLEAN, "trials": 1, "runs": 1}
-    assert check(second) == {**CLEAN, "trials": 2, "runs": 2}
+    assert check(first) == replace(CLEAN, trials=1, runs=1)
+    assert check(second) == replace(CLEAN, trials=2, runs=2)

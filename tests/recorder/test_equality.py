@@ -1,6 +1,6 @@
 """What the direct writer leaves is, read through MlflowClient, what `log_batch` leaves.
 
-Passing here puts a version of MLflow into `tracking.VERIFIED`.
+Passing here puts a version of MLflow into `writer_choice.VERIFIED`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from automl.contracts import TrialState
 from automl.ledger import Ledger, Store
 from automl.recorder.client import ClientWriter
 from automl.recorder.direct import DirectWriter
-from automl.recorder.images import Artifact, RunImage
+from automl.recorder.experiments import Experiment, make_client
 from automl.recorder.points import Point
 from automl.recorder.projection import Projection
-from automl.recorder.tracking import VERIFIED, Experiment, Writer, make_client
+from automl.recorder.wanted_run import Artifact, WantedRun
+from automl.recorder.writer import Writer
+from automl.recorder.writer_choice import VERIFIED
 
 START = 1_700_000_000_000
 ODD = [
@@ -44,9 +46,9 @@ ODD = [
 ]
 
 
-def odd_images() -> list[RunImage]:
+def odd_images() -> list[WantedRun]:
     """Runs at the edges of what MLflow takes, with a parent first."""
-    parent = RunImage(
+    parent = WantedRun(
         identity="demo-1",
         parent=None,
         status="RUNNING",
@@ -69,7 +71,7 @@ def odd_images() -> list[RunImage]:
         many = [Point("loss", 1 / step, START + step, step) for step in range(1, 1500)]
         identity = f"demo-1/tpe/0/{number}"
         images.append(
-            RunImage(
+            WantedRun(
                 identity=identity,
                 parent=parent.uid,
                 status=status,
@@ -91,7 +93,7 @@ def odd_images() -> list[RunImage]:
     return images
 
 
-def ledger_images(filled: Filled) -> list[RunImage]:
+def ledger_images(filled: Filled) -> list[WantedRun]:
     """Runs as a campaign leaves them."""
     for number in range(3):
         filled.trial(number, 0.5 + number / 10, metrics={"loss": 0.25, "epochs": 3.0})

@@ -12,9 +12,9 @@ from recorder_helpers import SPEC, Filled, write_file
 
 from automl.contracts import Report, TrialState
 from automl.ledger import Ledger, Store
-from automl.recorder.images import RunImage
 from automl.recorder.projection import Projection, run_uid
 from automl.recorder.texts import clean_key, clean_text, flatten
+from automl.recorder.wanted_run import WantedRun
 
 
 def projection(filled: Filled, *, interrupted: bool = False) -> Projection:
@@ -23,14 +23,14 @@ def projection(filled: Filled, *, interrupted: bool = False) -> Projection:
     return Projection(campaign, filled.ledger.searches(filled.id), interrupted=interrupted)
 
 
-def image_of(filled: Filled, trial: str, *, interrupted: bool = False) -> RunImage:
+def image_of(filled: Filled, trial: str, *, interrupted: bool = False) -> WantedRun:
     row = filled.ledger.trial(trial)
     assert row is not None
     reports = filled.ledger.reports(trials=[trial]).get(trial, [])
     return projection(filled, interrupted=interrupted).trial_run(row, reports)
 
 
-def series(image: RunImage, key: str) -> list[tuple[int, float]]:
+def series(image: WantedRun, key: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in image.metrics if point.key == key]
 
 

@@ -20,10 +20,10 @@ from recorder_helpers import SPEC, Filled, write_file
 
 from automl.contracts import RunError, TrialState
 from automl.ledger import Ledger, Store, owner_identity
-from automl.recorder import Recorder, tracking
+from automl.recorder import Recorder, writer_choice
 from automl.recorder.audit import audit
 from automl.recorder.direct import DirectWriter
-from automl.recorder.tracking import make_client
+from automl.recorder.experiments import make_client
 
 CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "different": []}
 
@@ -32,7 +32,7 @@ CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "dif
 def filled_either(request: pytest.FixtureRequest, filled: Filled, monkeypatch: pytest.MonkeyPatch) -> Filled:
     """The filled ledger, recorded by either writer."""
     if request.param == "client":
-        monkeypatch.setattr(tracking, "VERIFIED", frozenset())
+        monkeypatch.setattr(writer_choice, "VERIFIED", frozenset())
     return filled
 
 
@@ -79,7 +79,7 @@ def test_records_on_postgresql(postgres_store: Store) -> None:
             recorder.drain()
         assert ledger.trials(campaign=filled.id)[0].recorded == 2
         found = audit(postgres_store, ledger, filled.id)
-        assert found == {"trials": 6, "runs": 6, **CLEAN}
+        assert found.to_json() == {"trials": 6, "runs": 6, **CLEAN}
 
 
 def test_records_a_campaign(filled_either: Filled) -> None:
@@ -101,7 +101,7 @@ def test_records_a_campaign(filled_either: Filled) -> None:
     assert {file.path for file in client.list_artifacts(found["demo-1"].info.run_id)} >= {"study.json"}
     assert found["demo-1/tpe/0"].data.metrics["best_accuracy"] == pytest.approx(0.8)
     result = audit(filled.store, filled.ledger, filled.id)
-    assert result == {"trials": 5, "runs": 5, **CLEAN}
+    assert result.to_json() == {"trials": 5, "runs": 5, **CLEAN}
     assert all(trial.recorded == 2 for trial in filled.ledger.trials(campaign=filled.id))
     campaign = filled.ledger.campaign(filled.id)
     assert campaign is not None
@@ -164,7 +164,7 @@ def test_interrupted_and_continued(filled_either: Filled) -> None:
     assert found[young.id].info.status == "SCHEDULED"
     assert {found[name].info.status for name in ("demo-1", "demo-1/tpe/0", trial.id)} == {"SCHEDULED"}
     assert filled.ledger.release(filled.id, filled.token)
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 3, "runs": 3, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 3, "runs": 3, **CLEAN}
 
     filled.token = filled.ledger.acquire(filled.id, owner_identity())
     with recording(filled) as recorder:
@@ -175,7 +175,7 @@ def test_interrupted_and_continued(filled_either: Filled) -> None:
         filled.end(young, 0.5)
         filled.finish()
         recorder.drain()
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 3, "runs": 3, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 3, "runs": 3, **CLEAN}
     run = runs(filled)[trial.id]
     assert run.data.tags["automl.attempt"] == "2"
     history = make_client(filled.store).get_metric_history(run.info.run_id, "accuracy")
@@ -203,7 +203,7 @@ def test_searches_that_have_ended_are_whole_when_others_are_interrupted(
     assert files == {"winner.json"} | ({"trials.json"} if record == "searches" else set())
     assert client.list_artifacts(other.info.run_id) == []
     audited = audit(filled.store, ledger, filled.id)
-    assert audited == {"trials": 3, "runs": 3 * (record == "trials"), **CLEAN}
+    assert audited.to_json() == {"trials": 3, "runs": 3 * (record == "trials"), **CLEAN}
 
 
 def test_a_driver_that_was_replaced_leaves_the_runs_alone(filled: Filled) -> None:
@@ -228,7 +228,7 @@ def test_killed_between_writing_and_marking(filled: Filled, monkeypatch: pytest.
     filled.finish()
     with recording(filled) as recorder:
         recorder.drain()
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 5, "runs": 5, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 5, "runs": 5, **CLEAN}
 
 
 def test_live_curve_equals_the_final_one(filled: Filled) -> None:
@@ -240,7 +240,7 @@ def test_live_curve_equals_the_final_one(filled: Filled) -> None:
         eventually(lambda: all(trial.recorded == 2 for trial in filled.ledger.trials(campaign=filled.id)))
         eventually(lambda: runs(filled)["demo-1/tpe/0"].data.metrics.get("device_seconds") == 1.5)
     assert filled.ledger.release(filled.id, filled.token)
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 12, "runs": 12, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 12, "runs": 12, **CLEAN}
 
 
 def test_attached_files(filled_either: Filled, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_searches_only(store: Store, ledger: Ledger) -> None:
         Path(make_client(store).download_artifacts(run.info.run_id, "trials.json")).read_text()
     )
     assert len(table["data"]) == 3
-    assert audit(store, ledger, filled.id) == {"trials": 3, "runs": 0, **CLEAN}
+    assert audit(store, ledger, filled.id).to_json() == {"trials": 3, "runs": 0, **CLEAN}
 
 
 def test_waits_for_a_locked_database(filled: Filled) -> None:
@@ -340,7 +340,7 @@ def test_runs_of_other_ledgers_and_users_stay(filled: Filled) -> None:
     again = client.get_run(run.run_id)
     assert (again.data.tags["mlflow.note.content"], again.data.metrics["mine"]) == ("mine", 1.0)
     assert client.get_run(foreign.info.run_id).info.lifecycle_stage == "active"
-    assert audit(filled.store, filled.ledger, filled.id) == {"trials": 1, "runs": 1, **CLEAN}
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 1, "runs": 1, **CLEAN}
 
 
 def test_many_trials_are_few_transactions(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +372,7 @@ with open_ledger(store) as ledger:
     recorder.start()
     recorder.drain()
     recorder.close()
-    print(audit(store, ledger, filled.id)["runs"])
+    print(audit(store, ledger, filled.id).runs)
 """
 
 

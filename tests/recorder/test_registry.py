@@ -8,8 +8,8 @@ from recorder_helpers import write_file
 
 from automl.contracts import Report, RunError, UserError
 from automl.ledger import Store
+from automl.recorder.experiments import make_client
 from automl.recorder.registry import TrainingRun, fetch_model, register_model
-from automl.recorder.tracking import make_client
 
 RUN = TrainingRun(
     identity="demo/train-1",

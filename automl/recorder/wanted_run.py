@@ -1,4 +1,4 @@
-"""What a run in MLflow must look like, as plain data."""
+"""A run as MLflow must have it, as plain data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class RunImage:
+class WantedRun:
     """One MLflow run as it must be. `uid` derives from the identity, `parent` is a uid; times in ms.
 
     `rewritten`: points that were recorded before may have been replaced since (a second attempt).
@@ -62,15 +62,33 @@ def trial_artifacts(trial: TrialRow) -> Iterator[Artifact]:
 def trials_table(trials: Sequence[TrialRow]) -> str:
     """All trials of a search in the form of MLflow's `log_table`, for campaigns without a run per trial."""
     names = sorted({name for trial in trials for name in trial.config})
-    fields = ("id", "kind", "state", "values", "device_seconds", "seed", "reason")
+    columns = ["id", "kind", "state", "values", "device_seconds", "seed", "reason"]
     data = [
-        [*(getattr(trial, name) for name in fields), *(trial.config.get(name) for name in names)]
+        [
+            trial.id,
+            trial.kind,
+            trial.state,
+            trial.values,
+            trial.device_seconds,
+            trial.seed,
+            trial.reason,
+            *(trial.config.get(name) for name in names),
+        ]
         for trial in trials
     ]
-    return json.dumps({"columns": [*fields, *(f"config.{name}" for name in names)], "data": data})
+    return json.dumps({"columns": [*columns, *(f"config.{name}" for name in names)], "data": data})
 
 
 def winner_text(trial: TrialRow) -> str:
     """The selected trial as a JSON file."""
-    fields = ("id", "config", "derived", "seed", "values", "metrics", "device_seconds")
-    return to_json({name: getattr(trial, name) for name in fields})
+    return to_json(
+        {
+            "id": trial.id,
+            "config": trial.config,
+            "derived": trial.derived,
+            "seed": trial.seed,
+            "values": trial.values,
+            "metrics": trial.metrics,
+            "device_seconds": trial.device_seconds,
+        }
+    )

@@ -1,0 +1,66 @@
+"""The points of metrics that the runs of trials and searches have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from automl.contracts import Metric, TrialState
+from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
+from automl.recorder.texts import clean_key
+
+
+def report_points(metric: Metric, reports: Sequence[ReportRow]) -> list[Point]:
+    """Intermediate values, those of the primary `metric` first: a point per step and report's time."""
+    points = []
+    name = clean_key(metric.name)
+    for report in reports:
+        at = millis(report.at)
+        if report.value is not None:
+            points.append(Point(name, report.value, at, report.step))
+        points.append(Point("device_seconds", report.device_seconds, at, report.step))
+        points.extend(
+            Point(clean_key(key), value, at, report.step) for key, value in (report.metrics or {}).items()
+        )
+    return points
+
+
+def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[ReportRow]) -> list[Point]:
+    """The reports of a trial, then what its end adds to them at their last step."""
+    points = report_points(metrics[0], reports)
+    if trial.state is TrialState.RUNNING:
+        return points
+    step = max((report.step for report in reports), default=0)
+    last = {point.key: point.value for point in points if point.step == step}
+    at = millis(trial.finished_at or trial.started_at)
+    # not before any report: with equal steps MLflow shows the value with the latest time
+    at = max([at, *(point.timestamp + 1 for point in points if point.step == step)])
+    final = dict(trial.metrics or {})
+    final |= dict(zip((metric.name for metric in metrics), trial.values or [], strict=False))
+    final["device_seconds"] = trial.device_seconds
+    for name, value in final.items():
+        key = clean_key(name)
+        if last.get(key) != value:
+            points.append(Point(key, value, at, step))
+    return points
+
+
+def search_points(
+    metric: Metric, search: SearchRow, trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
+) -> list[Point]:
+    """The anytime curve of a search; after its end also counts, fresh-seed values and test values."""
+    ended = sorted(
+        (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
+        key=finish_order,
+    )
+    anytime = Anytime(metric)
+    points = [point for trial in ended for point in anytime.add(trial)]
+    if search.finished_at is None:
+        return points
+    at = millis(search.finished_at)
+    points += [point for point in counts(ended, at) if point.key != "device_seconds"]
+    fresh = [trial.values[0] for trial in trials if trial.kind == "final" and trial.values]
+    tests = [opening.values for opening in openings if opening.search == search.id and opening.values]
+    points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
+    points += summary(clean_key(f"test_{metric.name}"), tests[-1] if tests else [], at)
+    return points

@@ -1,0 +1,59 @@
+"""What a run has besides values: artifacts and its dataset, both written through MlflowClient."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+from automl.recorder.wanted_run import Artifact, WantedRun
+
+# characters of a dataset's digest; MLflow keeps 36, the tag `automl.data.digest` all
+SHOWN_DIGEST: Final = 12
+
+
+def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact]) -> None:
+    """Upload artifacts to a run, over files of the same names there. A file that is gone is left out."""
+    texts = [artifact for artifact in artifacts if artifact.path is None and "/" not in artifact.name]
+    if texts:  # in one call: each one reads the whole run first
+        with TemporaryDirectory(prefix="automl-") as folder:
+            for artifact in texts:
+                _file(artifact, Path(folder) / artifact.name)
+            client.log_artifacts(run_id, folder)
+    others = [artifact for artifact in artifacts if artifact not in texts]
+    if not others:
+        return
+    with TemporaryDirectory(prefix="automl-") as folder:
+        for artifact in others:
+            name = PurePosixPath(artifact.name)
+            file = _file(artifact, Path(folder) / name.name)
+            if file.is_dir():
+                client.log_artifacts(run_id, str(file), str(name))
+            elif file.exists():
+                client.log_artifact(run_id, str(file), None if len(name.parts) == 1 else str(name.parent))
+
+
+def _file(artifact: Artifact, copy: Path) -> Path:
+    """The artifact under its own name."""
+    if artifact.path is None:
+        copy.write_text(artifact.text or "", encoding="utf-8", errors="backslashreplace")
+        return copy
+    if artifact.path.is_dir() or artifact.path.name == copy.name or not artifact.path.exists():
+        return artifact.path
+    shutil.copyfile(artifact.path, copy)
+    return copy
+
+
+def log_dataset(client: MlflowClient, run_id: str, run: WantedRun) -> None:
+    """Make the dataset of a wanted run an input of the stored one; a repetition changes nothing."""
+    if run.dataset is None:
+        return
+    name, digest = run.dataset
+    dataset = Dataset(name, digest[:SHOWN_DIGEST], source_type="automl", source=name)
+    tags = [InputTag("mlflow.data.context", "search")]
+    client.log_inputs(run_id, [DatasetInput(dataset, tags)])

@@ -1,0 +1,63 @@
+"""What every writer of runs does, and a run as MLflow has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from automl.recorder.points import Point
+from automl.recorder.wanted_run import Artifact, WantedRun
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as MLflow has it. `points`: its whole history, or None where only `latest` is known."""
+
+    run_id: str
+    identity: str
+    uid: str | None
+    status: str
+    params: dict[str, str]
+    tags: dict[str, str]
+    latest: dict[str, float]
+    points: set[Point] | None = None
+
+    @property
+    def parent(self) -> str | None:
+        """The run id of its parent."""
+        return self.tags.get(MLFLOW_PARENT_RUN_ID)
+
+
+class Writer(Protocol):
+    """Makes the runs of one campaign in MLflow equal to the wanted ones."""
+
+    @property
+    def batch(self) -> int:
+        """The number of trials to write at once."""
+
+    def write(self, runs: Sequence[WantedRun]) -> None:
+        """Create or correct each run, whatever was there before; parents come before children.
+
+        What others logged under keys that the wanted run does not have stays.
+        """
+
+    def append(self, points: Mapping[str, list[Point]]) -> None:
+        """Add points to runs by their uid; runs that do not exist are left out."""
+
+    def read(self) -> list[StoredRun]:
+        """All active runs that carry an identity of this campaign, the intended one of each first."""
+
+    def upload(self, uid: str, artifacts: Sequence[Artifact]) -> None:
+        """Upload artifacts to the run of a uid, over files of the same names there."""
+
+    def delete(self, run_id: str) -> None:
+        """Move a run to MLflow's trash."""
+
+    def settle(self) -> None:
+        """Remove duplicates that lost answers of a server may have left."""
+
+    def close(self) -> None:
+        """Close connections."""
