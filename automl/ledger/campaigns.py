@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -24,7 +24,7 @@ class Campaigns:
     _held: dict[str, int]  # campaign: the token this ledger drives it with
 
     def create_campaign(
-        self, study: str, spec: Mapping[str, Any], digest: str, provenance: Mapping[str, Any]
+        self, study: str, spec: Mapping[str, object], digest: str, provenance: Mapping[str, object]
     ) -> CampaignRow:
         """A new campaign of `study`, numbered after its latest."""
         created = time.time()
@@ -103,7 +103,7 @@ class Campaigns:
         return token
 
     def heartbeat(self, campaign: str, token: int) -> bool:
-        """Say that the driver lives; False when another one has taken over."""
+        """Show that the driver lives; False when another one has taken over."""
 
         def work(connection: sa.Connection) -> bool:
             values = {"heartbeat_at": self._db.time(connection)}
@@ -149,7 +149,7 @@ def latest_campaign(connection: sa.Connection, study: str) -> CampaignRow | None
 
 
 def held_by_living(row: CampaignRow, now: float, lease: float = LEASE) -> bool:
-    """Whether a campaign has a driver that is alive, as far as can be told from here."""
+    """Whether a campaign has a driver that is alive, as far as this host can tell."""
     if row.owner is None:
         return False
     if is_same_host(row.owner):
@@ -157,6 +157,6 @@ def held_by_living(row: CampaignRow, now: float, lease: float = LEASE) -> bool:
     return row.heartbeat_at is not None and now - row.heartbeat_at < lease
 
 
-def _update_owned(connection: sa.Connection, campaign: str, token: int, values: Mapping[str, Any]) -> bool:
+def _update_owned(connection: sa.Connection, campaign: str, token: int, values: Mapping[str, object]) -> bool:
     owned = (campaigns.c.id == campaign) & (campaigns.c.token == token)
     return connection.execute(sa.update(campaigns).where(owned).values(**values)).rowcount == 1

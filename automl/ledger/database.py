@@ -17,12 +17,12 @@ from automl.ledger.interrupts import whole
 T = TypeVar("T")
 PATIENCE: Final = 60.0  # seconds a transaction is retried
 CONNECT_TIMEOUT: Final = 10  # seconds
-# deadlock, serialisation; the server's classes 08 (connection), 57 (operator), 53 (resources)
+# SQLSTATE: deadlock, serialisation; classes 08 (connection), 57 (operator), 53 (resources)
 _PASSING_STATES: Final = ("40001", "40P01", "08", "57P", "53")
 
 
 class Database:
-    """Short transactions on SQLite or PostgreSQL, retried while the trouble is a passing one."""
+    """Short transactions on SQLite or PostgreSQL, retried while a failure may be temporary."""
 
     def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
         self._patience = patience
@@ -41,7 +41,7 @@ class Database:
         With `synced=False` SQLite may lose it in a power failure (never in the death of a process)
         when no synced commit has followed; it takes a quarter of the time.
 
-        When a commit's answer was lost, `work` runs again on what that commit left: it must
+        When the answer of a commit was lost, `work` runs again on the committed data and must
         recognise its own writing. Raises `RunError` when the database stays away.
         """
         return self._retried(self._writer if synced else self._quick_writer, work)
@@ -107,7 +107,8 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     synced = options.get("automl_synced", True)
     # a deferred transaction that turns into a writing one can fail at once instead of waiting
     begin = "BEGIN IMMEDIATE" if options.get("automl_write", False) else "BEGIN"
-    driver: Any = connection.connection.dbapi_connection  # SQLAlchemy's own way costs more than the rest
+    # straight to sqlite3: the way through SQLAlchemy costs more than the rest of a transaction
+    driver: Any = connection.connection.dbapi_connection
     try:
         if connection.info.get("synced", True) is not synced:
             driver.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
@@ -119,7 +120,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _passing(error: sa.exc.DBAPIError) -> bool:
     """Whether the same transaction may succeed a little later."""
-    original: Any = error.orig
+    original = error.orig
     if isinstance(original, sqlite3.OperationalError):
         return (original.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     if error.connection_invalidated:
@@ -138,5 +139,5 @@ def _away(error: sa.exc.DBAPIError) -> str:
 
 
 def first_line(error: sa.exc.DBAPIError) -> str:
-    """What the database itself said, without the statement and its values."""
+    """The message of the database, without the statement and its values."""
     return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]

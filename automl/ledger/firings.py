@@ -1,14 +1,15 @@
 """Schedules and their firings: one row for each planned start, taken by one process at a time.
 
 A firing is ready, then running, then done or failed; or it is skipped. Its token grows with each
-process that takes it, so that one that was thought dead cannot end it.
+process that takes it, so that a process that was wrongly thought dead cannot end it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -16,12 +17,13 @@ from automl.ledger.campaigns import held_by_living, latest_campaign
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
 from automl.ledger.rows import FiringRow, ScheduleRow
-from automl.ledger.tables import firings, schedules
+from automl.ledger.tables import Values, firings, schedules
 
 SlotsBetween = Callable[[ScheduleRow, float, float], Iterable[float]]
 HISTORY: Final = 86400.0  # seconds; slots missed longer ago (and than `catchup`) leave no row
 PUNCTUAL: Final = 90.0  # seconds after which a slot that did not start counts as missed
-LOOKED: Final = 30.0  # seconds between two notes that somebody looks after the schedules
+LOOKED: Final = 30.0  # seconds between two notes that a process watches the schedules
+_TAKEN: Final = ("state", "owner", "lease_until", "token", "attempts", "started_at")
 _CLAIM_LOCK: Final = 0x6175746F6D6D  # PostgreSQL's advisory lock: one process claims at a time
 
 
@@ -44,7 +46,7 @@ class Firings:
         self._db.write(work)
 
     def remove_schedule(self, study: str) -> bool:
-        """Remove a schedule and what waits of it; what runs is left to end. False when there was none."""
+        """Remove a schedule and its waiting firings; one that runs goes on. False when there was none."""
 
         def work(connection: sa.Connection) -> bool:
             self._skip(connection, firings.c.study == study, "the schedule was removed")
@@ -53,7 +55,7 @@ class Firings:
         return self._db.write(work)
 
     def pause_schedule(self, study: str, paused: bool, now: float | None = None) -> bool:
-        """Pause or resume; slots of the time between do not fire. False when there is no such schedule."""
+        """Pause or resume; slots between the two do not fire. False when there is no such schedule."""
 
         def work(connection: sa.Connection) -> bool:
             mine = schedules.c.study == study
@@ -120,7 +122,7 @@ class Firings:
     ) -> FiringRow | None:
         """Take the oldest firing that may run: an interrupted one, or a ready one of a study that is idle.
 
-        `held`: those the caller has; it keeps them although a machine that slept let their lease run out.
+        `held`: firings of the caller; it keeps them even when their lease ran out while the machine slept.
         """
 
         def work(connection: sa.Connection) -> FiringRow | None:
@@ -146,7 +148,7 @@ class Firings:
         return self._db.write(work)
 
     def extend_firing(self, firing: FiringRow, lease: float, now: float | None = None) -> bool:
-        """Keep a firing for another `lease` seconds; False when another process has taken it."""
+        """Renew the lease of a firing; False when another process has taken it."""
 
         def work(connection: sa.Connection) -> bool:
             return _change(connection, firing, {"lease_until": self._now(connection, now) + lease})
@@ -154,7 +156,7 @@ class Firings:
         return self._db.write(work)
 
     def release_firing(self, firing: FiringRow) -> bool:
-        """Leave a running firing to the next process that looks."""
+        """Leave a running firing to the next process that claims one."""
         values = {"owner": None, "lease_until": None}
         return self._db.write(lambda connection: _change(connection, firing, values))
 
@@ -185,7 +187,7 @@ class Firings:
         connection.execute(sa.update(firings).where(ready).values(state="skipped", reason=reason))
 
 
-def _planned(schedule: ScheduleRow, slot: float, newest: float, oldest: float) -> dict[str, Any]:
+def _planned(schedule: ScheduleRow, slot: float, newest: float, oldest: float) -> Values:
     reason = None
     if slot < newest:
         reason = "a newer slot was missed too"
@@ -206,19 +208,21 @@ def _is_abandoned(firing: FiringRow, now: float) -> bool:
 
 
 def _take(connection: sa.Connection, firing: FiringRow, owner: str, now: float, lease: float) -> FiringRow:
-    values: dict[str, Any] = {
-        "state": "running",
-        "owner": owner,
-        "lease_until": now + lease,
-        "token": firing.token + 1,
-        "attempts": firing.attempts + 1,
-        "started_at": firing.started_at or now,
-    }
+    taken = replace(
+        firing,
+        state="running",
+        owner=owner,
+        lease_until=now + lease,
+        token=firing.token + 1,
+        attempts=firing.attempts + 1,
+        started_at=firing.started_at or now,
+    )
+    values = {name: value for name, value in vars(taken).items() if name in _TAKEN}
     connection.execute(sa.update(firings).where(firings.c.id == firing.id).values(**values))
-    return FiringRow(**{**vars(firing), **values})
+    return taken
 
 
-def _change(connection: sa.Connection, firing: FiringRow, values: Mapping[str, Any]) -> bool:
+def _change(connection: sa.Connection, firing: FiringRow, values: Mapping[str, object]) -> bool:
     held = (firings.c.id == firing.id) & (firings.c.token == firing.token) & (firings.c.state == "running")
     return _changed(connection, sa.update(firings).where(held).values(**values))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.owner import owner_identity
-from automl.ledger.replays import Replays
 from automl.ledger.searches import Searches
 from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
@@ -18,11 +18,11 @@ from automl.ledger.trials import Trials, report_statement
 __all__ = ["Ledger", "owner_identity"]
 
 
-class Ledger(Campaigns, Searches, Trials, Replays, Firings):
+class Ledger(Campaigns, Searches, Trials, BulkWrites, Firings):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 
-    Trouble that passes (a lock, a restarting server) is waited out for a minute; then a `RunError`
-    says so, and nothing that a method has returned from is lost.
+    A lock or a restarting server is waited for up to a minute; then a method raises `RunError`, and
+    nothing is lost that a method has returned from.
     """
 
     def __init__(self, store: Store) -> None:

@@ -39,22 +39,21 @@ class Queries:
         search: str | None = None,
         trials: Collection[str] | None = None,
     ) -> dict[str, list[ReportRow]]:
-        """Reports by trial, by step; only trials that have some."""
-        found: dict[str, list[ReportRow]] = {}
+        """Reports by trial, in the order of steps; trials without reports are left out."""
 
-        def work(connection: sa.Connection) -> None:
-            found.clear()
+        def work(connection: sa.Connection) -> dict[str, list[ReportRow]]:
+            by_trial: dict[str, list[ReportRow]] = {}
             for query in _report_queries(campaign, search, trials):
                 for row in connection.execute(query):
-                    found.setdefault(row.trial, []).append(ReportRow(*row))
+                    by_trial.setdefault(row.trial, []).append(ReportRow(*row))
+            return by_trial
 
-        self._db.read(work)
-        return found
+        return self._db.read(work)
 
     def unrecorded(self, campaign: str, limit: int) -> list[TrialRow]:
         """Trials that MLflow does not have up to date, oldest first.
 
-        One that still runs is left out for its first second: most end before, and need one writing less.
+        A running trial is left out during its first second: most end before, which saves one write.
         """
         running = trials.c.state == TrialState.RUNNING.value
         due = sa.case(
@@ -70,8 +69,8 @@ class Queries:
             return
         update = sa.update(trials).where(trials.c.id == sa.bindparam("trial"))
         update = update.values(recorded=sa.bindparam("new_recorded"))
-        given = [{"trial": trial, "new_recorded": value} for trial, value in recorded.items()]
-        self._db.write(lambda connection: connection.execute(update, given).rowcount)
+        parameters = [{"trial": trial, "new_recorded": value} for trial, value in recorded.items()]
+        self._db.write(lambda connection: connection.execute(update, parameters).rowcount)
 
 
 def _of(query: sa.Select[Any], campaign: str | None, search: str | None) -> sa.Select[Any]:

@@ -55,35 +55,38 @@ class SearchRow:
     recorded: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialRow:
-    """One configuration evaluated; `kind` is `trial` or `final`. `device_seconds` counts all attempts."""
+    """One evaluation of a configuration; `kind` is `trial` or `final`. `device_seconds` counts all attempts.
+
+    The defaults are those of a trial that starts.
+    """
 
     id: str
     search: str
     kind: str
     number: int
-    state: TrialState
-    attempt: int
+    state: TrialState = TrialState.RUNNING
+    attempt: int = 1
     token: str
     config: Config
-    derived: Config | None
+    derived: Config | None = None
     seed: int
     asked_after: int
-    told: int | None
-    values: list[float] | None
-    metrics: dict[str, float] | None
-    attributes: dict[str, Any] | None
-    device_seconds: float
-    reason: str | None
-    traceback: str | None
-    artifacts: list[str] | None
+    told: int | None = None
+    values: list[float] | None = None
+    metrics: dict[str, float] | None = None
+    attributes: dict[str, Any] | None = None
+    device_seconds: float = 0.0
+    reason: str | None = None
+    traceback: str | None = None
+    artifacts: list[str] | None = None
     workdir: str | None
-    host: str | None
-    device: str | None
+    host: str | None = None
+    device: str | None = None
     started_at: float
-    finished_at: float | None
-    recorded: int
+    finished_at: float | None = None
+    recorded: int = 0
 
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> TrialRow:
@@ -93,7 +96,7 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One intermediate value of a trial, or None beside metrics alone; `device_seconds` of its attempt."""
+    """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt."""
 
     trial: str
     step: int
@@ -107,7 +110,7 @@ class ReportRow:
 class OpeningRow:
     """One opening of the sealed test set; `values` has one entry per fresh-seed model.
 
-    `details`: for each of them all that its evaluator measured, where that is more than its value.
+    `details`: all measurements of each model, where there are more than its value.
     """
 
     id: int
@@ -120,7 +123,7 @@ class OpeningRow:
 
 @dataclass(frozen=True)
 class ScheduleRow:
-    """When a study runs again. Slots up to `planned_until` have rows of their own in firings."""
+    """The schedule of a study. Slots up to `planned_until` have rows in the table of firings."""
 
     study: str
     file: str
@@ -148,3 +151,8 @@ class FiringRow:
     reason: str | None
     started_at: float | None
     finished_at: float | None
+
+
+def trial_identity(search: str, kind: str, number: int) -> str:
+    """The id of a trial: `quickstart-3/tpe/0/17`, a fresh-seed retraining: `quickstart-3/tpe/0/final-0`."""
+    return f"{search}/{number}" if kind == "trial" else f"{search}/{kind}-{number}"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from automl.contracts import UserError
 from automl.ledger.database import Database
 from automl.ledger.rows import OpeningRow, SearchRow
-from automl.ledger.tables import openings, searches
+from automl.ledger.tables import Values, openings, searches
 
-TICK = 1e-6  # seconds between two searches that are made together, so that their order can be told
+TICK = 1e-6  # seconds between two searches that are made together, so that their order is known
 
 
 class Searches:
@@ -22,29 +21,29 @@ class Searches:
     _db: Database
 
     def add_search(self, campaign: str, arm: str, seed: int) -> SearchRow:
-        """The search of an arm and seed, made if need be."""
+        """The search of an arm and seed, created if necessary."""
         return self.add_searches(campaign, [(arm, seed)])[0]
 
     def add_searches(self, campaign: str, wanted: Sequence[tuple[str, int]]) -> list[SearchRow]:
-        """The searches of arms and seeds, in that order, made if need be; one transaction."""
+        """The searches of arms and seeds, in that order, created if necessary; one transaction."""
         created = time.time()
 
         def work(connection: sa.Connection) -> list[SearchRow]:
             known = _by_arm_and_seed(connection, campaign)
             missing = [pair for pair in wanted if pair not in known]
             if missing:
-                given = [_new(campaign, *pair, created + i * TICK) for i, pair in enumerate(missing)]
-                connection.execute(sa.insert(searches), given)
+                rows = [_new(campaign, *pair, created + i * TICK) for i, pair in enumerate(missing)]
+                connection.execute(sa.insert(searches), rows)
                 known = _by_arm_and_seed(connection, campaign)
             return [known[pair] for pair in wanted]
 
         try:
             return self._db.write(work)
         except sa.exc.IntegrityError:  # another process was faster, or there is no such campaign
-            found = self._db.read(lambda connection: _by_arm_and_seed(connection, campaign))
-            if not all(pair in found for pair in wanted):
+            known = self._db.read(lambda connection: _by_arm_and_seed(connection, campaign))
+            if not all(pair in known for pair in wanted):
                 raise UserError(f"a search needs its campaign, but there is no {campaign!r}") from None
-            return [found[pair] for pair in wanted]
+            return [known[pair] for pair in wanted]
 
     def searches(self, campaign: str) -> list[SearchRow]:
         """All searches of a campaign, in the order they were added."""
@@ -61,10 +60,8 @@ class Searches:
 
         def work(connection: sa.Connection) -> bool:
             running = (searches.c.id == search) & (searches.c.state == "running")
-            values: dict[str, Any] = {"reason": reason, "winner": winner, "finished_at": finished}
-            if connection.execute(
-                sa.update(searches).where(running).values(state="finished", **values)
-            ).rowcount:
+            ended = {"state": "finished", "reason": reason, "winner": winner, "finished_at": finished}
+            if connection.execute(sa.update(searches).where(running).values(ended)).rowcount:
                 return True
             row = _get(connection, search)
             return row is not None and row.finished_at == finished  # the first try was committed after all
@@ -75,14 +72,14 @@ class Searches:
         """Note what MLflow has of searches: 0 nothing, 1 the start, 2 the end. One transaction."""
         update = sa.update(searches).where(searches.c.id == sa.bindparam("search"))
         update = update.values(recorded=sa.bindparam("new_recorded"))
-        given = [{"search": search, "new_recorded": value} for search, value in recorded.items()]
-        if given:
-            self._db.write(lambda connection: connection.execute(update, given).rowcount)
+        parameters = [{"search": search, "new_recorded": value} for search, value in recorded.items()]
+        if parameters:
+            self._db.write(lambda connection: connection.execute(update, parameters).rowcount)
 
     def open_test(self, search: str, reason: str) -> OpeningRow:
-        """Write down, before it happens, that a search's winner is scored on the test set.
+        """Record that a search's winner is about to be scored on the test set.
 
-        An opening that never got its values (its driver died) is taken up again instead of counted twice.
+        An opening without values (its driver died) is used again instead of counted twice.
         """
         opened = time.time()
 
@@ -122,7 +119,7 @@ class Searches:
         return self._db.read(lambda connection: [OpeningRow(*row) for row in connection.execute(query)])
 
 
-def _new(campaign: str, arm: str, seed: int, created: float) -> dict[str, Any]:
+def _new(campaign: str, arm: str, seed: int, created: float) -> Values:
     return {
         "id": f"{campaign}/{arm}/{seed}",
         "campaign": campaign,

@@ -7,21 +7,22 @@ campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
 SCHEMA = "automl"  # on PostgreSQL; SQLite has a file of its own instead
 metadata = sa.MetaData()
+Values: TypeAlias = dict[str, object]  # column: value
 
 
 class Json(sa.TypeDecorator[Any]):
-    """Plain JSON values as text, NaN and infinities included (PostgreSQL's own JSON refuses those)."""
+    """Plain JSON values as text, NaN and infinities included (the JSON type of PostgreSQL refuses those)."""
 
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+    def process_bind_param(self, value: object, dialect: sa.Dialect) -> str | None:
         """The text of a value; None stays NULL."""
         return None if value is None else json.dumps(value, separators=(",", ":"))
 
@@ -78,9 +79,8 @@ trials = sa.Table(
     sa.Column("config", Json, nullable=False),
     sa.Column("derived", Json),  # the genotype of a one-shot search
     sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column(
-        "asked_after", sa.Integer, nullable=False
-    ),  # tells its search had seen: replays a parallel search
+    # tells that its search had received: replays a parallel search
+    sa.Column("asked_after", sa.Integer, nullable=False),
     sa.Column("told", sa.Integer),  # position among the tells of its search
     sa.Column("values", Json),  # one per metric of the study, when complete
     sa.Column("metrics", Json),

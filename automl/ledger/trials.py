@@ -1,7 +1,7 @@
 """Trials and their reports. Each event is one short transaction; only the current attempt may write.
 
-On SQLite only the end of a trial is synced to the disk: a power failure that takes a start or a report
-with it takes a trial that has to run again anyway, and a search asks for the same one.
+On SQLite only the end of a trial is synced to the disk. A power failure may lose a start or a report, but
+then the trial has to run again anyway, and its search proposes the same one.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.contracts import Config, Outcome, Report, RunError, TrialState
 from automl.ledger.queries import BY_ID, Queries
-from automl.ledger.rows import TrialRow
-from automl.ledger.tables import campaigns, reports, searches, trials
+from automl.ledger.rows import TrialRow, trial_identity
+from automl.ledger.tables import Values, campaigns, reports, searches, trials
 
 _STARTED: Final = (
     "id",
@@ -37,7 +37,7 @@ _STARTED: Final = (
 _REPORTED: Final = ("trial", "step", "value", "metrics", "device_seconds", "at")
 
 
-def _given(table: sa.Table, names: Collection[str]) -> list[sa.BindParameter[Any]]:
+def _new_values(table: sa.Table, names: Collection[str]) -> list[sa.BindParameter[Any]]:
     return [sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in names]
 
 
@@ -50,7 +50,7 @@ _START: Final = (
     sa.insert(trials)
     .from_select(
         _STARTED,
-        sa.select(*_given(trials, _STARTED))
+        sa.select(*_new_values(trials, _STARTED))
         .select_from(searches.join(campaigns))
         .where(
             searches.c.id == sa.bindparam("new_search", type_=sa.Text),
@@ -84,9 +84,9 @@ _FINISH: Final = (
 
 
 def report_statement(dialect: str) -> sa.Insert:
-    """The statement that keeps a report while its attempt is the current one."""
+    """The statement that stores a report while its attempt is the current one."""
     insert = postgresql.insert(reports) if dialect == "postgresql" else sqlite.insert(reports)
-    source = sa.select(*_given(reports, _REPORTED)).select_from(trials).where(_CURRENT)
+    source = sa.select(*_new_values(reports, _REPORTED)).select_from(trials).where(_CURRENT)
     statement = insert.from_select(_REPORTED, source.with_for_update(read=True))
     changed = {name: statement.excluded[name] for name in _REPORTED[2:]}
     upsert = statement.on_conflict_do_update(index_elements=["trial", "step"], set_=changed)
@@ -94,7 +94,7 @@ def report_statement(dialect: str) -> sa.Insert:
 
 
 class Trials(Queries):
-    """The part of the ledger about what happens to trials."""
+    """The part of the ledger that starts, reports and ends trials."""
 
     _held: dict[str, int]
     _report: sa.Insert
@@ -114,38 +114,23 @@ class Trials(Queries):
 
         Raises `RunError` when another driver has started it or taken over the campaign.
         """
-        name = str(number) if kind == "trial" else f"{kind}-{number}"
         row = TrialRow(
-            id=f"{search}/{name}",
+            id=trial_identity(search, kind, number),
             search=search,
             kind=kind,
             number=number,
-            state=TrialState.RUNNING,
-            attempt=1,
             token=secrets.token_hex(8),
             config=config,
-            derived=None,
             seed=seed,
             asked_after=asked_after,
-            told=None,
-            values=None,
-            metrics=None,
-            attributes=None,
-            device_seconds=0.0,
-            reason=None,
-            traceback=None,
-            artifacts=None,
             workdir=workdir,
-            host=None,
-            device=None,
             started_at=time.time(),
-            finished_at=None,
-            recorded=0,
         )
-        given: dict[str, Any] = {f"new_{column}": getattr(row, column) for column in _STARTED}
-        given["driver"] = self._held.get(search.rsplit("/", 2)[0])
+        columns = vars(row)
+        parameters: Values = {f"new_{name}": columns[name] for name in _STARTED}
+        parameters["driver"] = self._held.get(search.rsplit("/", 2)[0])
         try:
-            if self._db.write(lambda c: c.execute(_START, given).rowcount == 1, synced=False):
+            if self._db.write(lambda c: c.execute(_START, parameters).rowcount == 1, synced=False):
                 return row
         except sa.exc.IntegrityError:
             written = self.trial(row.id)
@@ -157,23 +142,24 @@ class Trials(Queries):
         )
 
     def restart_trial(self, trial: str, token: str, spent: float) -> TrialRow:
-        """Start the next attempt of a running trial; `token` is that of the lost one, which it fences.
+        """Start the next attempt of a running trial; `token` is that of the lost attempt, which is fenced.
 
         `spent`: device-seconds of all earlier attempts; `started_at` becomes now. Raises `RunError`
-        when fenced itself.
+        when this attempt is fenced itself.
         """
-        given: dict[str, Any] = {
+        new_token = secrets.token_hex(8)
+        parameters: Values = {
             "trial": trial,
             "held": token,
-            "new_token": secrets.token_hex(8),
+            "new_token": new_token,
             "spent": spent,
             "restarted_at": time.time(),
         }
 
         def work(connection: sa.Connection) -> TrialRow | None:
-            connection.execute(_RESTART, given)
+            connection.execute(_RESTART, parameters)
             row = connection.execute(BY_ID, {"trial": trial}).one_or_none()
-            return None if row is None or row.token != given["new_token"] else TrialRow.from_row(row)
+            return None if row is None or row.token != new_token else TrialRow.from_row(row)
 
         restarted = self._db.write(work)
         if restarted is None:
@@ -183,8 +169,8 @@ class Trials(Queries):
         return restarted
 
     def report(self, trial: str, token: str, report: Report) -> bool:
-        """Keep an intermediate value, in place of an earlier one of its step; False when fenced."""
-        given = {
+        """Store a report, in place of an earlier one of its step; False when fenced."""
+        parameters: Values = {
             "trial": trial,
             "held": token,
             "new_trial": trial,
@@ -194,14 +180,14 @@ class Trials(Queries):
             "new_device_seconds": report.device_seconds,
             "new_at": time.time(),
         }
-        return self._db.write(lambda c: c.execute(self._report, given).rowcount == 1, synced=False)
+        return self._db.write(lambda c: c.execute(self._report, parameters).rowcount == 1, synced=False)
 
     def finish_trial(
-        self, trial: str, token: str, outcome: Outcome, *, told: int | None, attributes: Mapping[str, Any]
+        self, trial: str, token: str, outcome: Outcome, *, told: int | None, attributes: Mapping[str, object]
     ) -> bool:
         """End a trial for good, adding the attempt's cost; False when fenced or already ended."""
         finished = time.time()
-        given = {
+        parameters: Values = {
             "trial": trial,
             "held": token,
             "new_state": outcome.state.value,
@@ -220,7 +206,7 @@ class Trials(Queries):
         }
 
         def work(connection: sa.Connection) -> bool:
-            if connection.execute(_FINISH, given).rowcount:
+            if connection.execute(_FINISH, parameters).rowcount:
                 return True
             row = connection.execute(BY_ID, {"trial": trial}).one_or_none()
             return row is not None and (row.token, row.finished_at) == (
@@ -232,5 +218,5 @@ class Trials(Queries):
 
 
 def storable(text: str) -> str:
-    """The text without what SQL text cannot hold: NUL and lone surrogates."""
+    """The text without NUL and lone surrogates, which SQL text cannot hold."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,37 +1,37 @@
-"""Replayed searches: all trials of one in a single transaction, and openings of the test set for many."""
+"""Many rows in one transaction: whole searches that ran in memory, and openings of the test set."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
 
 from automl.contracts import Replayed, RunError
 from automl.ledger.database import Database
-from automl.ledger.rows import SearchRow
-from automl.ledger.tables import campaigns, openings, reports, searches, trials
+from automl.ledger.rows import SearchRow, trial_identity
+from automl.ledger.tables import Values, campaigns, openings, reports, searches, trials
 from automl.ledger.trials import storable
 
 
-class Replays:
-    """The part of the ledger about searches that ran in memory."""
+class BulkWrites:
+    """The part of the ledger that writes many rows at once."""
 
     _db: Database
     _held: dict[str, int]
 
     def finish_replay(
-        self, search: SearchRow, played: Iterable[Replayed], reason: str, winner: str | None
+        self, search: SearchRow, replayed: Iterable[Replayed], reason: str, winner: str | None
     ) -> bool:
         """Write a whole search with its trials and reports and end it; False when it already was.
 
         Raises `RunError` when another driver has taken over the campaign: then nothing is written.
         """
         finished = time.time()
-        rows = [_trial_row(search.id, number, trial) for number, trial in enumerate(played)]
-        reported = [report for row in rows for report in row.pop("reports")]
+        replayed = list(replayed)
+        trial_values = [_trial_values(search.id, told, trial) for told, trial in enumerate(replayed)]
+        report_values = [values for trial in replayed for values in _report_values(search.id, trial)]
         ended = {"state": "finished", "reason": storable(reason), "winner": winner, "finished_at": finished}
 
         def work(connection: sa.Connection) -> bool:
@@ -46,28 +46,28 @@ class Replays:
             if not connection.execute(sa.update(searches).where(running).values(**ended)).rowcount:
                 written = sa.select(searches.c.finished_at).where(searches.c.id == search.id)
                 return bool(connection.scalar(written) == finished)  # committed after all
-            for table, given in ((trials, rows), (reports, reported)):
-                if given:
-                    connection.execute(sa.insert(table), given)
+            for table, values in ((trials, trial_values), (reports, report_values)):
+                if values:
+                    connection.execute(sa.insert(table), values)
             return True
 
         return self._db.write(work)
 
-    def open_tests(self, wanted: Mapping[str, str]) -> dict[str, int]:
-        """Write down, before it happens, that winners are scored on the test set: a reason for each search.
+    def open_tests(self, reasons: Mapping[str, str]) -> dict[str, int]:
+        """Record that winners are about to be scored on the test set, with a reason for each search.
 
-        The openings' ids by search. As with `open_test`, one that never got its values is taken up again.
+        Returns the openings' ids by search. As in `open_test`, an opening without values is used again.
         """
         opened = time.time()
 
         def work(connection: sa.Connection) -> dict[str, int]:
             pending = sa.select(openings.c.search, openings.c.id).where(openings.c["values"].is_(None))
-            known = {row.search: row.id for row in connection.execute(pending) if row.search in wanted}
-            for search, reason in wanted.items():
-                if search not in known:
+            ids = {row.search: row.id for row in connection.execute(pending) if row.search in reasons}
+            for search, reason in reasons.items():
+                if search not in ids:
                     insert = sa.insert(openings).values(search=search, reason=reason, opened_at=opened)
-                    known[search] = connection.scalar(insert.returning(openings.c.id)) or 0
-            return known
+                    ids[search] = connection.scalar(insert.returning(openings.c.id)) or 0
+            return ids
 
         return self._db.write(work)
 
@@ -75,18 +75,17 @@ class Replays:
         """Write the test values of openings that have none yet."""
         pending = (openings.c.id == sa.bindparam("opening")) & openings.c["values"].is_(None)
         update = sa.update(openings).where(pending)
-        update = update.values({"values": sa.bindparam("found", type_=openings.c["values"].type)})
-        given = [{"opening": opening, "found": found} for opening, found in values.items()]
-        if given:
-            self._db.write(lambda connection: connection.execute(update, given).rowcount)
+        update = update.values({"values": sa.bindparam("scores", type_=openings.c["values"].type)})
+        parameters = [{"opening": opening, "scores": scores} for opening, scores in values.items()]
+        if parameters:
+            self._db.write(lambda connection: connection.execute(update, parameters).rowcount)
 
 
-def _trial_row(search: str, told: int, trial: Replayed) -> dict[str, Any]:
-    """The row of `tables.trials`, with its rows of `tables.reports`. It needs no run of its own in MLflow."""
-    outcome, final = trial.outcome, trial.kind == "final"
-    identity = f"{search}/final-{trial.number}" if final else f"{search}/{trial.number}"
+def _trial_values(search: str, told: int, trial: Replayed) -> Values:
+    """The row of a trial. It needs no run of its own in MLflow."""
+    outcome = trial.outcome
     return {
-        "id": identity,
+        "id": trial_identity(search, trial.kind, trial.number),
         "search": search,
         "kind": trial.kind,
         "number": trial.number,
@@ -97,7 +96,7 @@ def _trial_row(search: str, told: int, trial: Replayed) -> dict[str, Any]:
         "derived": None,
         "seed": trial.seed,
         "asked_after": told,
-        "told": None if final else told,
+        "told": None if trial.kind == "final" else told,
         "values": outcome.values,
         "metrics": outcome.metrics,
         "attributes": {},
@@ -111,15 +110,16 @@ def _trial_row(search: str, told: int, trial: Replayed) -> dict[str, Any]:
         "started_at": trial.started_at,
         "finished_at": trial.finished_at,
         "recorded": 2,
-        "reports": [
-            {
-                "trial": identity,
-                "step": report.step,
-                "value": report.value,
-                "metrics": report.metrics,
-                "device_seconds": report.device_seconds,
-                "at": trial.finished_at,
-            }
-            for report in trial.reports
-        ],
     }
+
+
+def _report_values(search: str, trial: Replayed) -> Iterator[Values]:
+    for report in trial.reports:
+        yield {
+            "trial": trial_identity(search, trial.kind, trial.number),
+            "step": report.step,
+            "value": report.value,
+            "metrics": report.metrics,
+            "device_seconds": report.device_seconds,
+            "at": trial.finished_at,
+        }
