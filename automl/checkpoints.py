@@ -1,7 +1,8 @@
 """Checkpoints of one trial: written atomically, verified before they are loaded, never unpickled.
 
-Beside each `step-<n>.pt` lies `step-<n>.json`, its manifest: owner, step and sha256. A file whose
-manifest is missing or does not match (torn, flipped, of another step or trial) is skipped.
+Each `step-<n>.pt` has a manifest `step-<n>.json`: owner, step and sha256. A file whose manifest is
+missing or does not match (torn, flipped, of another step or trial) is skipped. Functions import torch
+when they need it: that takes two seconds, and most trials save no checkpoint.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from automl.contracts import UserError
 
+State: TypeAlias = dict[str, Any]  # tensors, numbers and strings, in dicts and lists
 _NAME = re.compile(r"step-(\d+)\.(pt|json)")
 _PLAIN = (str, int, float, bool, bytes, type(None))
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.PickleError)
@@ -37,7 +39,7 @@ class CheckpointFolder:
         self.owner = "/".join(folder.absolute().parent.parts[-3:])
         self.keep = keep
 
-    def save(self, step: int, state: Mapping[str, Any]) -> None:
+    def save(self, step: int, state: Mapping[str, object]) -> None:
         """Write `state` (tensors, numbers, strings in dicts and lists) after `step`, atomically.
 
         Raises `UserError` for any other type in it, since it could not be loaded safely.
@@ -54,24 +56,16 @@ class CheckpointFolder:
         write_atomically(self._path(step, "json"), json.dumps(manifest).encode())
         self._remove_old(step)
 
-    def load(self) -> tuple[int, dict[str, Any]] | None:
+    def load(self) -> tuple[int, State] | None:
         """The newest intact (step, state), or None. Damaged files are skipped, never loaded."""
         for step in sorted(self._steps(), reverse=True):
             try:
                 return step, self._read(step)
-            except (
-                OSError,
-                ValueError,
-                KeyError,
-                TypeError,
-                EOFError,
-                RuntimeError,
-                pickle.PickleError,
-            ) as error:
+            except _DAMAGE as error:
                 _log.warning("skipped a damaged checkpoint %s: %s", self._path(step, "pt"), error)
         return None
 
-    def _read(self, step: int) -> dict[str, Any]:
+    def _read(self, step: int) -> State:
         import torch
 
         manifest = json.loads(self._path(step, "json").read_text(encoding="utf-8"))
@@ -82,7 +76,7 @@ class CheckpointFolder:
         saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         if (saved["owner"], saved["step"]) != (self.owner, step):
             raise ValueError("it belongs to another trial or step")
-        state: dict[str, Any] = saved["state"]
+        state: State = saved["state"]
         return state
 
     def _path(self, step: int, suffix: str) -> Path:
@@ -94,7 +88,7 @@ class CheckpointFolder:
         return {int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))}
 
     def _remove_old(self, step: int) -> None:
-        """Keep the newest states up to `step`; later ones are of an abandoned past."""
+        """Keep the newest states up to `step`; later ones belong to an abandoned attempt."""
         kept = set(sorted(other for other in self._steps() if other <= step)[-self.keep :])
         for path in list(self.folder.iterdir()):
             match = _NAME.fullmatch(path.name)
@@ -102,7 +96,7 @@ class CheckpointFolder:
                 path.unlink(missing_ok=True)
 
 
-def check_plain(value: Any, where: str) -> None:
+def check_plain(value: object, where: str) -> None:
     """Raise `UserError` unless `value` holds only tensors, numbers, strings, None, dicts, lists, tuples."""
     import torch
 
@@ -113,9 +107,7 @@ def check_plain(value: Any, where: str) -> None:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             check_plain(item, f"{where}[{index}]")
-    elif type(value) not in (str, int, float, bool, bytes, type(None)) and not isinstance(
-        value, torch.Tensor
-    ):
+    elif type(value) not in _PLAIN and not isinstance(value, torch.Tensor):
         raise UserError(
             f"a checkpoint must hold tensors, numbers and strings in dicts and lists, but {where} is "
             f"a {type(value).__name__}; convert it (arrays: torch.from_numpy; objects: state_dict())"

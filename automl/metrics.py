@@ -2,6 +2,7 @@
 
 A prediction is an (n, classes) array of class probabilities, or an (n,) array of values for
 regression. Resource metrics (`parameters`, `flops`, `latency`) are measured by evaluators.
+scikit-learn is imported by the two metrics that need it: it takes a second, and `automl check` needs none.
 """
 
 from __future__ import annotations
@@ -9,13 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from automl.contracts import Direction, RunError, UserError
 
 _Score = Callable[[np.ndarray, np.ndarray], float]
+
+
+@runtime_checkable
+class _ZeroDimensional(Protocol):
+    """A number of NumPy or torch, as far as it is needed here; a shape of () makes it one number."""
+
+    @property
+    def shape(self) -> object:
+        """The sizes of its dimensions."""
+
+    def item(self) -> object:
+        """Its only number."""
 
 
 def _accuracy(y: np.ndarray, p: np.ndarray) -> float:
@@ -124,8 +137,8 @@ def score(names: Sequence[str], y_true: np.ndarray, prediction: np.ndarray) -> d
     return {name: table[name](y_true, exact) for name in names}
 
 
-def finite(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
-    """`values` of every name as floats. Raises `RunError` for one missing or not finite."""
+def finite(values: Mapping[str, object], names: Sequence[str]) -> dict[str, float]:
+    """The value of every name as a float. Raises `RunError` when one is missing or not finite."""
     missing = [name for name in names if name not in values]
     if missing:
         raise RunError(
@@ -135,8 +148,8 @@ def finite(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
     return {name: _number(name, values[name]) for name in names}
 
 
-def _number(name: str, value: Any) -> float:
-    if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
+def _number(name: str, value: object) -> float:
+    if isinstance(value, _ZeroDimensional) and value.shape == ():
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise RunError(f"a metric must be a finite number, but got {name}={value!r}; check the evaluation")

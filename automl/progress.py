@@ -1,4 +1,4 @@
-"""What a running campaign shows: a live table on a terminal, a line now and then elsewhere."""
+"""The progress of a running campaign: a live table on a terminal, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BAR = 16  # characters
 
 @dataclass(frozen=True)
 class SearchStatus:
-    """Where one search stands: numbers of trials by state, cost, best value.
+    """The status of one search: numbers of trials by state, cost, best value.
 
     `state` is one word such as `searching`, `retraining`, `testing`, `finished`.
     `spent` and `budget` (None: no such limit) are device-seconds.
@@ -42,16 +42,16 @@ class SearchStatus:
 
 
 class Progress(Protocol):
-    """Where a campaign reports to; used as a context manager around the searches."""
+    """Receives the status of a campaign; used as a context manager around the searches."""
 
     def update(self, searches: list[SearchStatus]) -> None:
-        """All searches as they stand now."""
+        """Receive the present status of all searches."""
 
     def message(self, text: str) -> None:
-        """One line that stays."""
+        """Show one line permanently."""
 
     def __enter__(self) -> Self:
-        """Begin to show."""
+        """Start."""
 
     def __exit__(
         self,
@@ -59,7 +59,7 @@ class Progress(Protocol):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop showing."""
+        """Stop."""
 
 
 class QuietProgress:
@@ -149,22 +149,22 @@ class LiveProgress(QuietProgress):
         self._live.stop()
 
 
-def progress_for(how: str = "auto") -> Progress:
-    """The progress called `live`, `log`, `quiet`, or the one that suits standard error (`auto`)."""
-    if how == "auto":
-        how = "live" if Console(stderr=True).is_terminal else "log"
+def progress_for(name: str = "auto") -> Progress:
+    """The progress of that name: `live`, `log`, `quiet`, or `auto`, which depends on standard error."""
+    if name == "auto":
+        name = "live" if Console(stderr=True).is_terminal else "log"
     kinds: dict[str, Callable[[], Progress]] = {
         "live": LiveProgress,
         "log": LogProgress,
         "quiet": QuietProgress,
     }
-    if how not in kinds:
-        raise UserError(f"progress must be auto, {', '.join(kinds)}, but got {how!r}; write one of them")
-    return kinds[how]()
+    if name not in kinds:
+        raise UserError(f"progress must be auto, {', '.join(kinds)}, but got {name!r}; write one of them")
+    return kinds[name]()
 
 
 def table(searches: Sequence[SearchStatus]) -> Table:
-    """A row per search: state, trials, a bar of what is spent, best value. Of many searches a row per arm."""
+    """A row per search: state, trials, a bar of the spent budget, best value. Many searches: a row an arm."""
     if len(searches) > MOST_ROWS:
         return _arms_table(searches)
     shown = Table(box=None, padding=(0, 1), header_style="bold")
@@ -213,10 +213,10 @@ def _by_arm(searches: Sequence[SearchStatus]) -> dict[str, list[SearchStatus]]:
 
 
 def _bests(rows: Sequence[SearchStatus]) -> str:
-    """The best value of each search, or of many the smallest and the largest."""
-    found = [row.best for row in rows if row.best is not None]
-    if len(rows) > MOST_BESTS and found:
-        return f"{_value(min(found))} to {_value(max(found))} in {len(found)} of {len(rows)} searches"
+    """The best value of each search; of many searches only the smallest and the largest."""
+    bests = [row.best for row in rows if row.best is not None]
+    if len(rows) > MOST_BESTS and bests:
+        return f"{_value(min(bests))} to {_value(max(bests))} in {len(bests)} of {len(rows)} searches"
     return ", ".join(_value(row.best) for row in rows) if len(rows) <= MOST_BESTS else "–"
 
 

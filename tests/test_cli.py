@@ -3,7 +3,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -231,7 +230,7 @@ def test_every_command_has_help_with_an_example_or_no_arguments(cli: Call) -> No
         assert name in out
 
 
-def test_version_help_and_check_start_quickly(workspace: Path) -> None:
+def test_version_help_and_check_import_nothing_heavy(workspace: Path) -> None:
     write_toy_plugins(workspace / "plugins")
     (workspace / "mine.yaml").write_text(STUDY)
     environ = {**os.environ, "AUTOML_PLUGINS": str(workspace / "plugins")}
@@ -242,7 +241,6 @@ def test_version_help_and_check_start_quickly(workspace: Path) -> None:
             f"try: main()\nexcept SystemExit as end: assert not end.code\n"
             f"assert not {heavy} & set(sys.modules)"
         )
-        started = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", code],
             cwd=workspace,
@@ -252,7 +250,6 @@ def test_version_help_and_check_start_quickly(workspace: Path) -> None:
             timeout=60,
         )
         assert done.returncode == 0, done.stderr
-        assert time.monotonic() - started < 10  # 0.3 s on a quiet machine
 
 
 def test_shell_completion_is_there(workspace: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands; no logic. What a command needs is imported when it runs, so that `automl --help` is quick."""
+"""Commands without logic. They import their rooms when they run, so that `automl --help` starts quickly."""
 
 from automl.cli.main import app, main
 

@@ -1,4 +1,4 @@
-"""The program `automl`: its commands put together, and how errors reach the user."""
+"""The program `automl`: all its commands, and how it shows errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ equal cost, a sealed test set, an honest verdict.
 
 A first tour: [bold]automl run studies/quickstart.yaml[/], then [bold]automl report quickstart[/].
 NAME is a study's name, a campaign such as quickstart-3, or a study file.
-Everything is kept in ./.automl, or where AUTOML_STORE says (a folder, or postgresql://…).
+All data are kept in ./.automl, or in the store that AUTOML_STORE names (a folder, or postgresql://…).
 """
 
 app = typer.Typer(
@@ -52,13 +52,13 @@ def options(
         bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")
     ] = False,
 ) -> None:
-    """Take the options that come before the command."""
+    """Read the options before the command."""
     if debug:
         os.environ["AUTOML_DEBUG"] = "1"
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 good, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
+    """Run the command line. Exit codes: 0 success, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
     try:
         app()
     except SystemExit as end:

@@ -1,10 +1,15 @@
-"""Commands about recurring campaigns."""
+"""Commands about recurring campaigns.
+
+Commands import their rooms when they run: `automl --help` starts in 0.3 s.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,9 +21,24 @@ if TYPE_CHECKING:
 
 Study = Annotated[str, typer.Argument(metavar="NAME", help="A study with a schedule, or its file.")]
 
-app = typer.Typer(
-    no_args_is_help=True, help="Run studies again and again, at the times of a cron expression."
-)
+app = typer.Typer(no_args_is_help=True, help="Run studies repeatedly, at the times of a cron expression.")
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A schedule and its next start."""
+
+    row: ScheduleRow
+    next: datetime
+
+    @classmethod
+    def of(cls, ledger: Ledger, row: ScheduleRow) -> _Planned:
+        from automl import schedule
+
+        return cls(row, schedule.next_slot(row, ledger.now()))
+
+    def to_json(self) -> dict[str, object]:
+        return {**asdict(self.row), "next": self.next.isoformat()}
 
 
 @app.command()
@@ -33,7 +53,7 @@ def add(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a study by a schedule from now on; `automl schedule run` or `tick` must run for it to happen.
+    """Run a study by a schedule from now on. `automl schedule run` or `tick` must run to start it.
 
     Example: automl schedule add studies/quickstart.yaml --cron "0 2 * * *" --timezone Europe/Paris
     """
@@ -41,92 +61,92 @@ def add(
     from automl.config import load_study
     from automl.ledger import resolve_store
 
-    given = {"cron": cron, "timezone": timezone}
-    overrides = [f"schedule.{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    options = {"cron": cron, "timezone": timezone}
+    overrides = [f"schedule.{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     path = study_path(file).resolve()
     with only_json(as_json):
         study = load_study(path, overrides)
         with storage.open_ledger(resolve_store()) as ledger:
-            row = _described(ledger, schedule.add(ledger, study, path))
+            planned = _Planned.of(ledger, schedule.add(ledger, study, path))
     if as_json:
-        emit(row)
+        emit(planned.to_json())
         return
-    say(f"{row['study']}: {row['cron']} in {row['timezone']}; next: {row['next']}")
-    say("the daemon that runs it: automl schedule run (or automl schedule tick from cron)")
+    row = planned.row
+    say(f"{row.study}: {row.cron} in {row.timezone}; next: {planned.next.isoformat()}")
+    say("start the daemon that runs it: automl schedule run (or automl schedule tick from cron)")
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Show all schedules and when each runs next."""
+    """Show all schedules and their next starts."""
     from automl import schedule
 
     with only_json(as_json), open_ledger() as (_, ledger):
-        rows = [_described(ledger, row) for row in schedule.list_schedules(ledger)]
+        schedules = [_Planned.of(ledger, row) for row in schedule.list_schedules(ledger)]
     if as_json:
-        emit({"schedules": rows})
+        emit({"schedules": [planned.to_json() for planned in schedules]})
         return
-    for row in rows:
-        when = "paused" if row["paused"] else f"next: {row['next']}"
-        say(f"{row['study']}  {row['cron']}  {row['timezone']}  {when}  {row['file']}")
+    for planned in schedules:
+        row = planned.row
+        when = "paused" if row.paused else f"next: {planned.next.isoformat()}"
+        say(f"{row.study}  {row.cron}  {row.timezone}  {when}  {row.file}")
 
 
 @app.command()
 def remove(name: Study) -> None:
-    """Forget a schedule. A campaign that runs goes on."""
-    _change("remove", name)
+    """Remove a schedule. A running campaign goes on."""
+    from automl import schedule
+
+    _change(schedule.remove, name, "removed")
 
 
 @app.command()
 def pause(name: Study) -> None:
-    """Start nothing of a study until it is resumed."""
-    _change("pause", name)
+    """Start no campaign of a study until its schedule is resumed."""
+    from automl import schedule
+
+    _change(schedule.pause, name, "paused")
 
 
 @app.command()
 def resume(name: Study) -> None:
-    """Start a study again from its next time on; what the pause left out is not made up for."""
-    _change("resume", name)
+    """Start a study again from its next slot on; slots of the pause stay skipped."""
+    from automl import schedule
+
+    _change(schedule.resume, name, "resumed")
 
 
 @app.command()
 def run(
     at_once: Annotated[int, typer.Option(min=1, help="Campaigns that may run at the same time.")] = 1,
 ) -> None:
-    """Be the daemon: run what comes due until Ctrl-C. Several daemons on one store share the work."""
+    """Run the daemon until Ctrl-C: start due studies. Several daemons on one store share the work."""
     from automl import schedule
     from automl.ledger import resolve_store
 
-    note("running what comes due; Ctrl-C ends it, and the next daemon goes on where this one stopped")
+    note("running studies that are due; Ctrl-C stops the daemon, and the next one continues its campaigns")
     schedule.serve(resolve_store(), at_once=at_once)
 
 
 @app.command()
 def tick(as_json: Json = False) -> None:
-    """Run all that is due, once, and return: for cron or a systemd timer. Exit code 1 when one failed."""
+    """Run all due studies once and return: for cron or a systemd timer. Exit code 1 when one failed."""
     from automl import schedule
     from automl.ledger import resolve_store
 
     with only_json(as_json):
-        fired = schedule.tick(resolve_store())
+        firings = schedule.tick(resolve_store())
     if as_json:
-        emit({"firings": [asdict(row) for row in fired]})
+        emit({"firings": [asdict(firing) for firing in firings]})
     else:
-        for row in fired:
-            say(f"{row.study}: {row.state} {row.campaign or ''} {row.reason or ''}".rstrip())
-    if any(row.state == "failed" for row in fired):
+        for firing in firings:
+            say(f"{firing.study}: {firing.state} {firing.campaign or ''} {firing.reason or ''}".rstrip())
+    if any(firing.state == "failed" for firing in firings):
         raise typer.Exit(1)
 
 
-def _change(what: str, name: str) -> None:
-    from automl import schedule
-
+def _change(change: Callable[[Ledger, str], None], name: str, done: str) -> None:
     with open_ledger() as (_, ledger):
         study = study_name(name)
-        getattr(schedule, what)(ledger, study)
-    say(f"{study}: {what}d")
-
-
-def _described(ledger: Ledger, row: ScheduleRow) -> dict[str, Any]:
-    from automl import schedule
-
-    return {**asdict(row), "next": schedule.next_slot(row, ledger.now()).isoformat()}
+        change(ledger, study)
+    say(f"{study}: {done}")

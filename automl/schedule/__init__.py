@@ -1,27 +1,19 @@
-"""Studies that run again and again: cron expressions, a daemon, and one step for cron or systemd.
+"""Recurring studies: cron expressions, a daemon, and one step for cron or systemd.
 
-Each planned start (a slot) is a row, unique by study and time; one process takes it, keeps it with a
+Each planned start (a slot) is a row, unique by study and time. One process claims it, holds it with a
 lease and ends it. The rules:
 
-* A study never overlaps itself: its slot waits while a campaign of it is running, started by whomever.
+* Two campaigns of one study never overlap: a slot waits while any process runs a campaign of its study.
 * Of several slots that were missed or had to wait, only the newest starts; the others are skipped,
-  and so is a slot that nobody looked for within `catchup` seconds (at least 90).
-* A firing whose process was killed is taken up again: its campaign goes on where it was.
+  and so is a slot that no process looked for within `catchup` seconds (at least 90).
+* When the process of a firing was killed, the next one takes the firing over and continues its campaign.
 * Where clocks change, a fixed time of day fires once: `30 2 * * *` at 03:00 when 02:30 does not exist,
   and at the first 02:30 when there are two.
 """
 
-from automl.schedule.schedules import (
-    add,
-    list_schedules,
-    next_slot,
-    pause,
-    remove,
-    resume,
-    serve,
-    slots_between,
-    tick,
-)
+from automl.schedule.registration import add, list_schedules, pause, remove, resume
+from automl.schedule.serving import serve, tick
+from automl.schedule.slots import next_slot, slots_between
 
 __all__ = [
     "add",

@@ -1,4 +1,4 @@
-"""Runs firings: one process each, watched, kept with a lease, taken up again when it was killed."""
+"""Runs firings: a process for each, which is watched, held with a lease, and started again when killed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Final, Protocol, TypeAlias
 from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity
 from automl.ledger.firings import SlotsBetween
 
-LEASE: Final = 30.0  # seconds a firing stays with a process that gives no sign
+LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
 MAX_ATTEMPTS: Final = 10
-RECORDED: Final = 2  # what the recorder writes beside a campaign that is all in MLflow
-GRACE: Final = 60.0  # seconds a campaign gets to end when the daemon is stopped
+RECORDED: Final = 2  # `recorded` of a campaign that is complete in MLflow
+GRACE: Final = 60.0  # seconds that a campaign has to end when the daemon is stopped
 
 
 class Process(Protocol):
-    """A started campaign, as `subprocess.Popen` has it."""
+    """The process of a campaign, with the methods of `subprocess.Popen` that a daemon needs."""
 
     def poll(self) -> int | None:
         """The exit status, None while it runs."""
@@ -31,7 +31,7 @@ class Process(Protocol):
         """Ask it to stop."""
 
     def kill(self) -> None:
-        """Stop it."""
+        """End it at once."""
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end."""
@@ -54,13 +54,13 @@ def launch_run(schedule: ScheduleRow, store: Store, log: Path) -> Process:
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environ,
-            start_new_session=True,  # Ctrl-C goes to the daemon, which asks the campaign to stop
+            start_new_session=True,  # Ctrl-C reaches the daemon only, which asks the campaign to stop
         )
 
 
 @dataclass
 class _Run:
-    """A firing of ours. `process` None: it waits for a campaign that another process runs."""
+    """A firing of this daemon. `process` None: not started, or another process runs the campaign."""
 
     firing: FiringRow
     log: Path
@@ -70,7 +70,7 @@ class _Run:
 
 @dataclass
 class Daemon:
-    """What one process has taken of the firings. `clock` None: the clock of the store."""
+    """The firings that one process has claimed. `clock` returns POSIX seconds, None: the store's clock."""
 
     ledger: Ledger
     store: Store
@@ -80,11 +80,11 @@ class Daemon:
     ended: set[int] = field(default_factory=set)
 
     def plan(self, slots_between: SlotsBetween) -> None:
-        """Write down the slots that have come."""
+        """Write a row for each slot that has come."""
         self.ledger.plan(slots_between, self.clock())
 
     def claim(self) -> bool:
-        """Take one firing that may run, if there is one."""
+        """Claim one firing that may run, if there is one."""
         held = [run.firing.id for run in self.active]
         firing = self.ledger.claim_firing(owner_identity(), LEASE, self.clock(), held=held)
         if firing is None:
@@ -99,7 +99,7 @@ class Daemon:
         return True
 
     def watch(self) -> None:
-        """Keep our firings, start and end their campaigns."""
+        """Renew the leases of our firings, start and end their campaigns."""
         for run in list(self.active):
             if abs(time.time() - run.kept_at) > LEASE / 3:
                 run.kept_at = time.time()
@@ -109,7 +109,7 @@ class Daemon:
             self._step(run)
 
     def close(self) -> None:
-        """Ask our campaigns to stop and leave their firings to the next daemon."""
+        """Ask our campaigns to stop and release their firings to the next daemon."""
         for run in self.active:
             if run.process is not None:
                 self.ledger.extend_firing(run.firing, GRACE + LEASE, self.clock())
@@ -129,9 +129,7 @@ class Daemon:
         if status == 0:
             self._end(run, "done", None, campaign)
         elif campaign is not None and self.ledger.status(campaign) == "running":
-            run.process = (
-                None  # another process runs it: started by hand, or left by a daemon that was killed
-            )
+            run.process = None  # another process runs it: started by hand, or by a daemon that was killed
         elif campaign is not None and _ended_since(campaign, run.firing):
             self._end(run, "done", None, campaign)
         elif status is None:
@@ -163,7 +161,7 @@ class Daemon:
         self.active.remove(run)
 
     def _lose(self, run: _Run) -> None:
-        """Another process has taken the firing: it waits for our campaign if that still runs."""
+        """Give up a firing that another process has claimed; that one waits while our campaign still runs."""
         if run.process is not None:
             run.process.terminate()
             _wait(run.process, GRACE)
@@ -179,13 +177,13 @@ def _wait(process: Process, seconds: float) -> int:
 
 
 def _ended_since(campaign: CampaignRow, firing: FiringRow) -> bool:
-    """Whether the campaign has wholly ended after the firing started, so that it need not run again."""
+    """Whether the campaign ended completely after the firing started, so that it need not run again."""
     ended = campaign.finished_at or 0.0
     return campaign.recorded >= RECORDED and ended >= (firing.started_at or 0.0)
 
 
 def _reason(log: Path, status: int) -> str:
-    """The last line the campaign wrote, and where the others are."""
+    """The last line of the campaign's log, and the path of the log."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:

@@ -1,0 +1,78 @@
+"""Runs the firings that are due: once (`tick`), or until a signal (`serve`)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from automl.ledger import FiringRow, Store
+from automl.schedule.daemon import Clock, Daemon, Launch, launch_run
+from automl.schedule.slots import slots_between
+from automl.storage import open_ledger
+
+POLL: Final = 1.0  # seconds
+
+
+def tick(store: Store, run: Launch = launch_run, *, now: float | None = None) -> list[FiringRow]:
+    """Run all due firings, one after the other, and return them as they ended. For cron or a systemd timer.
+
+    `now`: POSIX seconds; None takes the clock of the store.
+    """
+    with open_ledger(store) as ledger:
+        daemon = Daemon(ledger, store, run, lambda: now)
+        daemon.plan(slots_between)
+        with _until_signalled() as stop:
+            while not stop.is_set() and (daemon.active or daemon.claim()):
+                daemon.watch()
+                stop.wait(POLL / 10)
+            daemon.close()
+        return [firing for firing in ledger.firings() if firing.id in daemon.ended]
+
+
+def serve(
+    store: Store,
+    run: Launch = launch_run,
+    *,
+    at_once: int = 1,
+    poll: float = POLL,
+    clock: Clock = lambda: None,
+) -> None:
+    """Run due firings, at most `at_once` campaigns at a time, until SIGTERM or Ctrl-C.
+
+    The signal asks running campaigns to stop; the next daemon continues them. `clock` gives POSIX
+    seconds, or None for the clock of the store.
+    """
+    with open_ledger(store) as ledger, _until_signalled() as stop:
+        daemon = Daemon(ledger, store, run, clock)
+        try:
+            while not stop.is_set():
+                daemon.plan(slots_between)
+                while len(daemon.active) < at_once and daemon.claim():
+                    pass
+                daemon.watch()
+                stop.wait(poll)
+        finally:
+            daemon.close()
+
+
+@contextmanager
+def _until_signalled() -> Iterator[threading.Event]:
+    """An event that SIGTERM and Ctrl-C set, instead of their earlier effect."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import multiprocessing
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schedule_worker
+from schedule_examples import HOUR, NOON, Runs, states, study
+
+from automl import schedule
+from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, owner_identity
+from automl.schedule import daemon
+
+
+def abandoned(ledger: Ledger) -> FiringRow:
+    """A firing that a dead process of this host had claimed."""
+    host = owner_identity().rsplit(":", 2)[0]
+    ledger.plan(schedule.slots_between, NOON + HOUR)
+    firing = ledger.claim_firing(f"{host}:999999999:1", 1e9, NOON + HOUR)
+    assert firing is not None
+    return firing
+
+
+def test_a_firing_whose_process_was_killed_is_taken_up_at_once(
+    any_ledger: Ledger, any_store: Store, planned: Any
+) -> None:
+    planned()
+    lost = abandoned(any_ledger)
+    runs = Runs()
+    (firing,) = schedule.tick(any_store, runs, now=NOON + 100 * HOUR)[:1]
+    assert (firing.slot, firing.state, firing.attempts, firing.token) == (
+        lost.slot,
+        "done",
+        2,
+        lost.token + 1,
+    )
+    assert not any_ledger.finish_firing(lost, "failed", None, "late")
+    assert not any_ledger.extend_firing(lost, 10.0)
+    assert any_ledger.firings()[0].state == "done"
+
+
+def test_a_firing_elsewhere_is_taken_up_after_its_lease(
+    any_ledger: Ledger, any_store: Store, planned: Any
+) -> None:
+    planned()
+    any_ledger.plan(schedule.slots_between, NOON + HOUR)
+    firing = any_ledger.claim_firing("elsewhere-0:1:1", 30.0, NOON + HOUR)
+    assert firing is not None
+    assert any_ledger.claim_firing(owner_identity(), 30.0, NOON + HOUR + 30) is None
+    assert any_ledger.extend_firing(firing, 30.0, NOON + HOUR + 30)
+    assert any_ledger.claim_firing(owner_identity(), 30.0, NOON + HOUR + 59) is None
+    assert any_ledger.claim_firing(owner_identity(), 30.0, NOON + HOUR + 61) is not None
+    assert not any_ledger.extend_firing(firing, 30.0, NOON + HOUR + 61)
+
+
+def test_a_campaign_that_outlived_its_daemon_is_waited_for_not_doubled(
+    any_ledger: Ledger, any_store: Store, planned: Any
+) -> None:
+    planned()
+    abandoned(any_ledger)
+    campaign = any_ledger.create_campaign("nightly", {}, "d", {})
+    token = any_ledger.acquire(campaign.id, owner_identity())
+    runs = Runs()
+    worker = daemon.Daemon(any_ledger, any_store, runs, lambda: NOON + HOUR)
+    assert worker.claim()
+    worker.watch()
+    worker.watch()
+    assert runs.started == []
+    any_ledger.finish_campaign(campaign.id, token)
+    any_ledger.mark_campaign_recorded(campaign.id, 2)
+    worker.watch()
+    (firing,) = any_ledger.firings()
+    assert (firing.state, firing.campaign, runs.started) == ("done", "nightly-1", [])
+
+
+def test_a_campaign_that_is_killed_is_tried_again_but_not_for_ever(
+    any_ledger: Ledger, any_store: Store, planned: Any
+) -> None:
+    planned()
+    runs = Runs(status=-9)
+    (firing,) = schedule.tick(any_store, runs, now=NOON + HOUR)
+    assert (firing.state, firing.reason) == ("failed", "interrupted 10 times")
+    assert len(runs.started) == 10
+
+
+def test_a_stopped_daemon_leaves_its_firing_to_the_next(
+    any_ledger: Ledger, any_store: Store, planned: Any
+) -> None:
+    planned()
+    runs = Runs(status=None)
+    worker = daemon.Daemon(any_ledger, any_store, runs, lambda: NOON + HOUR)
+    worker.plan(schedule.slots_between)
+    assert worker.claim()
+    worker.watch()
+    worker.close()
+    assert runs.processes[0].status == 143
+    (firing,) = any_ledger.firings()
+    assert (firing.state, firing.owner) == ("running", None)
+    schedule.tick(any_store, Runs(0), now=NOON + HOUR + 1)
+    assert states(any_ledger) == [(1, "done")]
+
+
+SLOTS = 40
+
+
+@pytest.mark.slow
+def test_four_daemons_and_kills(any_store: Store, any_ledger: Ledger, tmp_path: Path) -> None:
+    """Every slot that is not skipped ends exactly once, whoever is killed when."""
+    rng = random.Random(3)
+    for name in ("a", "b"):
+        added = schedule.add(any_ledger, study(name, cron="* * * * *", catchup=86400.0), tmp_path / "x.yaml")
+        any_ledger.put_schedule(ScheduleRow(**{**vars(added), "planned_until": NOON}))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["automl.schedule"])
+    began, log = time.time() + 5.0, tmp_path / "ended"
+
+    def start() -> Any:
+        process = context.Process(target=schedule_worker.work, args=(any_store, began, log))
+        process.start()
+        return process
+
+    processes = [start() for _ in range(4)]
+    kills = 0
+    while time.time() < began + SLOTS * 60 / schedule_worker.SPEED + 0.5:
+        time.sleep(rng.uniform(0.3, 1.2))
+        victim = rng.randrange(4)
+        processes[victim].kill()
+        processes[victim].join()
+        processes[victim] = start()
+        kills += 1
+    deadline = time.time() + 60
+    while time.time() < deadline and {f.state for f in any_ledger.firings()} & {"running", "ready"}:
+        time.sleep(0.05)
+    for process in processes:
+        process.terminate()
+        process.join(30)
+        assert process.exitcode in (0, -signal.SIGTERM)  # one just started does not serve yet
+    rows = [firing for firing in any_ledger.firings() if firing.slot <= NOON + SLOTS * 60]
+    assert kills > 20
+    for name in ("a", "b"):
+        mine = [firing for firing in rows if firing.study == name]
+        assert [firing.slot for firing in mine] == [NOON + 60 * number for number in range(1, SLOTS + 1)]
+        assert Counter(firing.state for firing in mine)["done"] >= SLOTS // 2
+    assert {firing.state for firing in rows} <= {"done", "skipped"}
+    claims = set(log.read_text().split("\n")[:-1])  # one that is told to stop just then ends it once more
+    ended = Counter(line.rpartition(":")[0] for line in claims)
+    assert set(ended.values()) == {1}
+    done = {f"{f.study} {f.slot}" for f in any_ledger.firings() if f.state == "done"}
+    assert set(ended) <= done  # a daemon killed between its commit and its note leaves one out
+    assert len(done) - len(ended) <= kills
