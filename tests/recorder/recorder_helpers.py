@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import Run
+
 from automl.contracts import Config, Outcome, Report, TrialState
 from automl.ledger import CampaignRow, Ledger, Store, TrialRow, owner_identity
+from automl.recorder import Recorder
+from automl.recorder.experiments import make_client
 
 SPEC: dict[str, Any] = {
     "name": "demo",
@@ -25,6 +32,16 @@ PROVENANCE = {
     "host": "here",
     "data": {"name": "digits", "digest": "d" * 64},
 }
+CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "different": []}
+
+
+class Clock:
+    """The clock by which the ledger finds trials older than a second; `ahead` makes them all older."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return time.time() + self.ahead
 
 
 class Filled:
@@ -98,3 +115,33 @@ def write_file(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+@contextmanager
+def recording(filled: Filled, **more: Any) -> Iterator[Recorder]:
+    recorder = Recorder(filled.store, filled.ledger, filled.id, **more)
+    recorder.start()
+    try:
+        yield recorder
+    finally:
+        recorder.close()
+
+
+def runs(filled: Filled) -> dict[str, Run]:
+    """All runs of the study by identity."""
+    client = make_client(filled.store)
+    experiment = client.get_experiment_by_name("demo")
+    if experiment is None:
+        return {}
+    stored = client.search_runs([experiment.experiment_id])
+    assert len({run.data.tags["automl.id"] for run in stored}) == len(stored)
+    return {run.data.tags["automl.id"]: run for run in stored}
+
+
+def eventually(seen: Callable[[], Any], timeout: float = 60.0) -> Any:
+    """The first true value of `seen`."""
+    end = time.monotonic() + timeout
+    while not (value := seen()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return value

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from mlflow import MlflowClient
-from recorder_helpers import Filled
+from recorder_helpers import Clock, Filled
 
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store
@@ -158,12 +157,12 @@ def test_nothing_recorded_at_all(filled: Filled, verified: bool, monkeypatch: py
     assert all(trial.recorded == 2 for trial in filled.ledger.trials(campaign=filled.id))
 
 
-def test_interrupted_campaign(filled: Filled) -> None:
+def test_interrupted_campaign(filled: Filled, clock: Clock) -> None:
     """SIGKILL of a driver: its runs say RUNNING, nothing runs. Repaired they say SCHEDULED."""
     filled.trial(0)
     trial = filled.start(1)
     filled.report(trial, 0.5)
-    time.sleep(1.0)
+    clock.ahead = 1.0
     recorder = Recorder(filled.store, filled.ledger, filled.id)
     recorder._look()  # and no close: the process is gone
     assert check(filled).stuck == []
