@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from automl.contracts import Report, UserError
-from automl.ledger import Ledger, Store, resolve_store, setup
+from automl.ledger import Ledger, NewTrial, Store, resolve_store, setup
 from automl.ledger.database import make_engine
 from automl.ledger.files import read_revision
 from automl.ledger.tables import metadata
@@ -169,7 +169,7 @@ def first_tables(store: Store) -> None:
     with Ledger(store) as ledger:
         campaign = ledger.create_campaign("a", {}, "d", {})
         search = ledger.add_search(campaign.id, "random", 0).id
-        trial = ledger.start_trial(search, "trial", 0, {}, seed=0, asked_after=0, workdir=None)
+        trial = ledger.start_trial(search, NewTrial("trial", 0, {}, seed=0, asked_after=0, workdir=None))
         assert ledger.report(trial.id, trial.token, Report(1, 0.1, 1 / 3, {"loss": 0.7}))
     engine = make_engine(store.url)
     with engine.execution_options(automl_write=True).begin() as connection:

@@ -13,7 +13,7 @@ from typing import Any
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.contracts import Config, Job, Outcome, PluginSpec, Report, TrialState, derive_seed
-from automl.ledger import Ledger, ReportRow, SearchRow, TrialRow
+from automl.ledger import Ledger, NewTrial, ReportRow, SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts, stop_reason
 from automl.strategies.searcher import Searcher
@@ -127,16 +127,9 @@ class LiveSearch:
 
     def _start(self, kind: str, number: int, config: Config, workdir: Path) -> Job:
         shutil.rmtree(workdir, ignore_errors=True)  # of a campaign of this name whose ledger was deleted
-        row = self.ledger.start_trial(
-            self.row.id,
-            kind,
-            number,
-            config,
-            seed=derive_seed(self.row.seed, kind, number),
-            asked_after=self.counts.ended,
-            workdir=str(workdir),
-        )
-        return self._hand_out(row)
+        seed = derive_seed(self.row.seed, kind, number)
+        new = NewTrial(kind, number, config, seed, asked_after=self.counts.ended, workdir=str(workdir))
+        return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
     def _ask(self, number: int) -> Config | None:
         if self.searcher is not None:

@@ -6,6 +6,7 @@ from automl.ledger.owner import owner_identity
 from automl.ledger.rows import (
     CampaignRow,
     FiringRow,
+    NewTrial,
     OpeningRow,
     ReportRow,
     ScheduleRow,
@@ -18,6 +19,7 @@ __all__ = [
     "CampaignRow",
     "FiringRow",
     "Ledger",
+    "NewTrial",
     "OpeningRow",
     "ReportRow",
     "ScheduleRow",

@@ -95,6 +95,18 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class NewTrial:
+    """A trial to start; `kind` is `trial` or `final`. `asked_after`: tells that its search had received."""
+
+    kind: str
+    number: int
+    config: Config
+    seed: int
+    asked_after: int
+    workdir: str | None
+
+
+@dataclass(frozen=True)
 class ReportRow:
     """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt."""
 

@@ -14,9 +14,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from automl.contracts import Config, Outcome, Report, RunError, TrialState
+from automl.contracts import Outcome, Report, RunError, TrialState
 from automl.ledger.queries import BY_ID, Queries
-from automl.ledger.rows import TrialRow, trial_identity
+from automl.ledger.rows import NewTrial, TrialRow, trial_identity
 from automl.ledger.tables import Values, campaigns, reports, searches, trials
 
 _STARTED: Final = (
@@ -99,32 +99,17 @@ class Trials(Queries):
     _held: dict[str, int]
     _report: sa.Insert
 
-    def start_trial(
-        self,
-        search: str,
-        kind: str,
-        number: int,
-        config: Config,
-        *,
-        seed: int,
-        asked_after: int,
-        workdir: str | None,
-    ) -> TrialRow:
-        """Start the first attempt of a trial; `kind` is `trial` or `final`.
+    def start_trial(self, search: str, new: NewTrial) -> TrialRow:
+        """Start the first attempt of a trial.
 
         Raises `RunError` when another driver has started it or taken over the campaign.
         """
         row = TrialRow(
-            id=trial_identity(search, kind, number),
+            id=trial_identity(search, new.kind, new.number),
             search=search,
-            kind=kind,
-            number=number,
             token=secrets.token_hex(8),
-            config=config,
-            seed=seed,
-            asked_after=asked_after,
-            workdir=workdir,
             started_at=time.time(),
+            **vars(new),
         )
         columns = vars(row)
         parameters: Values = {f"new_{name}": columns[name] for name in _STARTED}

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from automl.contracts import Outcome, Report, TrialState
-from automl.ledger import Ledger, resolve_store
+from automl.ledger import Ledger, NewTrial, resolve_store
 from automl.storage import open_ledger
 
 REPORTS = 3
@@ -29,7 +29,7 @@ def ledger_trials(ledger: Ledger) -> Callable[[int], None]:
 
     def run(number: int) -> None:
         row = ledger.start_trial(
-            search, "trial", number, {"x": 0.1, "y": 0.2}, seed=1, asked_after=number, workdir=None
+            search, NewTrial("trial", number, {"x": 0.1, "y": 0.2}, seed=1, asked_after=number, workdir=None)
         )
         for step in range(REPORTS):
             ledger.report(row.id, row.token, Report(step, 0.5, 0.01))

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from automl.contracts import TrialState, UserError
-from automl.ledger import Ledger
+from automl.ledger import Ledger, NewTrial
 from automl.strategies.optuna_storage import IDENTITY, export_optuna
 
 
@@ -45,7 +45,7 @@ def test_failed_and_running_trials(finished: Any, finished_ledger: Ledger, tmp_p
     config = {"depth": 1, "width": 1, "kernel": 3}
     for number in range(2):
         trial = finished_ledger.start_trial(
-            search.id, "trial", number, config, seed=0, asked_after=0, workdir=""
+            search.id, NewTrial("trial", number, config, seed=0, asked_after=0, workdir="")
         )
     outcome = Outcome(TrialState.FAILED, 1.0, reason="out of memory")
     assert finished_ledger.finish_trial(trial.id, trial.token, outcome, told=0, attributes={})

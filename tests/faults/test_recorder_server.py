@@ -81,16 +81,13 @@ def filled(store: Store, ledger: Ledger, server: Server) -> Filled:
 def test_killed_twice_and_started_again(filled: Filled, server: Server) -> None:
     recorder = Recorder(filled.store, filled.ledger, filled.id)
     recorder.start()
-    slowest = 0.0
     for number in range(30):
         if number in (8, 18):
             time.sleep(0.5)  # amid recording
             server.kill()
         if number in (12, 22):
             server.start()
-        began = time.monotonic()
         filled.trial(number, number / 30, arm=number % 2)
-        slowest = max(slowest, time.monotonic() - began)
         time.sleep(0.05)
     failed = filled.start(30)
     write_file(Path(failed.workdir or "") / "artifacts" / "plots" / "cell.svg", "<svg/>")
@@ -98,7 +95,6 @@ def test_killed_twice_and_started_again(filled: Filled, server: Server) -> None:
     filled.finish()
     recorder.drain()
     recorder.close()
-    assert slowest < 1.0, "a trial waited for the server"
     assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 31, "runs": 31, **CLEAN}
     client = make_client(filled.store)
     experiment = client.get_experiment_by_name("demo")

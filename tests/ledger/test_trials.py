@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from automl.contracts import Outcome, Report, RunError, TrialState
-from automl.ledger import CampaignRow, Ledger, OpeningRow, ReportRow, SearchRow, TrialRow, owner_identity
+from automl.ledger import (
+    CampaignRow,
+    Ledger,
+    NewTrial,
+    OpeningRow,
+    ReportRow,
+    SearchRow,
+    TrialRow,
+    owner_identity,
+)
 from automl.ledger import tables as schema
 
 DONE = Outcome(
@@ -23,7 +32,9 @@ def search(any_ledger: Ledger) -> str:
 
 
 def start(ledger: Ledger, search: str, number: int = 0, kind: str = "trial", **config: Any) -> TrialRow:
-    return ledger.start_trial(search, kind, number, config, seed=7, asked_after=number, workdir=None)
+    return ledger.start_trial(
+        search, NewTrial(kind, number, config, seed=7, asked_after=number, workdir=None)
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +53,9 @@ def test_rows_have_exactly_the_columns_of_their_table(row: Any, table: Any) -> N
 
 def test_a_started_trial_reads_back_as_it_was_returned(any_ledger: Ledger, search: str) -> None:
     config = {"lr": 1e-3, "width": 2**40, "act": "relu", "flag": True, "none": None}
-    row = any_ledger.start_trial(search, "trial", 3, config, seed=2**31 - 1, asked_after=2, workdir="/x/ä b")
+    row = any_ledger.start_trial(
+        search, NewTrial("trial", 3, config, seed=2**31 - 1, asked_after=2, workdir="/x/ä b")
+    )
     assert row.id == "quick-1/tpe/0/3"
     assert (row.state, row.attempt, row.device_seconds, row.recorded) == (TrialState.RUNNING, 1, 0.0, 0)
     assert any_ledger.trials(search=search) == [row]

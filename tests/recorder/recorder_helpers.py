@@ -9,7 +9,7 @@ from typing import Any
 from mlflow.entities import Run
 
 from automl.contracts import Config, Outcome, Report, TrialState
-from automl.ledger import CampaignRow, Ledger, Store, TrialRow, owner_identity
+from automl.ledger import CampaignRow, Ledger, NewTrial, Store, TrialRow, owner_identity
 from automl.recorder import Recorder
 from automl.recorder.experiments import make_client
 
@@ -63,12 +63,14 @@ class Filled:
     ) -> TrialRow:
         return self.ledger.start_trial(
             self.searches[arm].id,
-            kind,
-            number,
-            config or {"lr": 0.1 / (number + 1), "width": 8 * (number + 1), "act": "relu"},
-            seed=number,
-            asked_after=self.told,
-            workdir=str(self.store.folder / "work" / str(number)),
+            NewTrial(
+                kind,
+                number,
+                config or {"lr": 0.1 / (number + 1), "width": 8 * (number + 1), "act": "relu"},
+                seed=number,
+                asked_after=self.told,
+                workdir=str(self.store.folder / "work" / str(number)),
+            ),
         )
 
     def report(self, trial: TrialRow, *values: float, first: int = 1) -> None:

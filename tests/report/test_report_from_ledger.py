@@ -6,14 +6,15 @@ import pytest
 from report_examples import ACCURACY, RANDOM, fake
 
 from automl.contracts import Outcome, TrialState
-from automl.ledger import Ledger, owner_identity
+from automl.ledger import Ledger, NewTrial, owner_identity
 from automl.report import collect, html, terminal
 
 
 def run_trial(
     ledger: Ledger, search: str, kind: str, number: int, outcome: Outcome, told: int | None
 ) -> None:
-    row = ledger.start_trial(search, kind, number, {"x": number}, seed=number, asked_after=0, workdir=None)
+    new = NewTrial(kind, number, {"x": number}, seed=number, asked_after=0, workdir=None)
+    row = ledger.start_trial(search, new)
     assert ledger.finish_trial(row.id, row.token, outcome, told=told, attributes={})
 
 
@@ -48,7 +49,7 @@ def test_from_the_first_moment_to_the_end(any_ledger: Ledger) -> None:
     for seed in (0, 1):
         search_and_test(ledger, campaign.id, "random", seed, 0.0)
     search = ledger.add_search(campaign.id, "tpe", 0)
-    ledger.start_trial(search.id, "trial", 0, {"x": 0}, seed=0, asked_after=0, workdir=None)
+    ledger.start_trial(search.id, NewTrial("trial", 0, {"x": 0}, seed=0, asked_after=0, workdir=None))
     half = collect(ledger, campaign.id)
     assert half.arms["tpe"].searches[0].trials.running == 1
     assert half.comparison.compared == "test"

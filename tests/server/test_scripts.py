@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from automl.contracts import Outcome, Report, TrialState
-from automl.ledger import Store, resolve_store
+from automl.ledger import NewTrial, Store, resolve_store
 from automl.storage import open_ledger
 
 SCRIPTS = Path(__file__).parents[2] / "mlflow"
@@ -44,7 +44,9 @@ def fill(store: Store) -> None:
         campaign = ledger.create_campaign("kept", spec, "digest", {})
         search = ledger.add_search(campaign.id, "random", 0)
         work = store.folder / "work" / campaign.id / "random-0" / "0"
-        trial = ledger.start_trial(search.id, "trial", 0, {"x": 1}, seed=0, asked_after=0, workdir=str(work))
+        trial = ledger.start_trial(
+            search.id, NewTrial("trial", 0, {"x": 1}, seed=0, asked_after=0, workdir=str(work))
+        )
         ledger.report(trial.id, trial.token, Report(1, 0.5, 0.1))
         ledger.finish_trial(
             trial.id, trial.token, Outcome(TrialState.COMPLETE, 0.2, values=[0.25]), told=0, attributes={}
