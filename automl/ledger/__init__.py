@@ -1,4 +1,4 @@
-"""The ledger: our SQL tables, the truth about every trial."""
+"""The ledger: our SQL tables, the authoritative record of every trial."""
 
 from automl.ledger.interrupts import as_interrupts
 from automl.ledger.ledger import Ledger

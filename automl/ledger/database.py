@@ -42,7 +42,7 @@ class Database:
         when no synced commit has followed; it takes a quarter of the time.
 
         When the answer of a commit was lost, `work` runs again on the committed data and must
-        recognise its own writing. Raises `RunError` when the database stays away.
+        recognise its own writing. Raises `RunError` when the database stays unavailable.
         """
         return self._retried(self._writer if synced else self._quick_writer, work)
 

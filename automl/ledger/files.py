@@ -28,7 +28,7 @@ def read_revision(url: str, table: str) -> str | None:
 
 
 def back_up(url: str) -> Path | None:
-    """Copy a SQLite database, its write-ahead log included, beside itself."""
+    """Copy a SQLite database with its write-ahead log into the same folder."""
     path = sqlite_file(url)
     if path is None or not path.exists():
         return None
@@ -42,7 +42,7 @@ def back_up(url: str) -> Path | None:
 
 
 def create_whole(path: Path, fill: Callable[[str], None]) -> None:
-    """Create a SQLite database that others see complete or not at all; `fill` gets the URL of a draft."""
+    """Create a SQLite database atomically for other processes; `fill` gets the URL of a draft."""
     draft = path.with_name(f"{path.name}.draft")
     for leftover in path.parent.glob(f"{draft.name}*"):
         leftover.unlink()

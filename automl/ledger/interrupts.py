@@ -1,4 +1,4 @@
-"""Ctrl-C waits for the end of a transaction: neither SQLAlchemy nor SQLite lets go of a lock in its midst."""
+"""Ctrl-C waits for the end of a transaction, since an interrupt inside one may leave the database locked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _waiting = False  # an interrupt for their end
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Keep an interrupt that `as_interrupts` handles back until this block has ended."""
+    """Delay an interrupt that `as_interrupts` handles until the end of this block."""
     global _open, _waiting
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -31,7 +31,7 @@ def whole() -> Iterator[None]:
 
 @contextmanager
 def as_interrupts() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise `KeyboardInterrupt` within, outside of transactions. Main thread only."""
+    """Ctrl-C and SIGTERM raise `KeyboardInterrupt`, but never inside a transaction. Main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

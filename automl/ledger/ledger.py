@@ -1,4 +1,4 @@
-"""The truth about every campaign, search and trial, behind one class."""
+"""The authoritative record of every campaign, search and trial, behind one class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
-from automl.ledger.owner import owner_identity
 from automl.ledger.searches import Searches
 from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
-
-__all__ = ["Ledger", "owner_identity"]
 
 
 class Ledger(Campaigns, Searches, Trials, BulkWrites, Firings):

@@ -1,4 +1,4 @@
-"""Who drives a campaign: the identity of a process, and whether it is still alive."""
+"""The driver of a campaign: the identity of a process, and whether it is still alive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def owner_identity() -> str:
 
 
 def is_same_host(owner: str) -> bool:
-    """Whether `owner` runs where its process would be visible to this one."""
+    """Whether `owner` runs on this host, where its process is visible to this one."""
     return owner.rpartition(":")[0].rpartition(":")[0] == _host()
 
 
@@ -29,9 +29,9 @@ def is_alive(owner: str) -> bool:
 
 @cache
 def _host() -> str:
-    """Name of this host and, in 8 digits, its boot and process namespace.
+    """The name of this host and, in 8 digits, its boot and process namespace.
 
-    So two containers or cloned machines of one name never take each other's processes for dead.
+    So two containers or cloned machines with one name never consider each other's processes dead.
     """
     scope = f"{_read('/proc/sys/kernel/random/boot_id')} {_link('/proc/self/ns/pid')}"
     name = socket.gethostname().replace(":", "-")
@@ -42,7 +42,7 @@ def _process_start(pid: int) -> str | None:
     """A text that differs between two processes of one number; None when there is none (or a zombie)."""
     stat = _read(f"/proc/{pid}/stat")
     if stat:
-        fields = stat.rpartition(")")[2].split()  # the command before it may contain anything
+        fields = stat.rpartition(")")[2].split()  # the name of the command before it may contain spaces
         return None if fields[0] in "ZX" else fields[19]
     if Path("/proc/self/stat").exists():
         return None

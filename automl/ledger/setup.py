@@ -128,7 +128,7 @@ def _ledger_revision(store: Store) -> str | None:
 
 @contextmanager
 def _locked(store: Store) -> Iterator[None]:
-    """One process at a time, on this host by a file, everywhere by PostgreSQL's advisory lock."""
+    """Admit one process at a time: on one host by a file, on PostgreSQL everywhere by an advisory lock."""
     store.folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context((store.folder / "setup.lock").open("w"))
@@ -145,7 +145,7 @@ def _locked(store: Store) -> Iterator[None]:
 
 @contextmanager
 def _explained(store: Store) -> Iterator[None]:
-    """Turn what a user can mend (server away, foreign file, read-only folder) into `UserError`."""
+    """Turn errors that a user can correct (server away, foreign file, read-only folder) into `UserError`."""
     try:
         yield
     except sa.exc.DBAPIError as error:

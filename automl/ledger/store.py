@@ -1,9 +1,9 @@
-"""Where everything is kept.
+"""The addresses of a store.
 
-By default `./.automl`: two SQLite files and a folder of artifacts. `AUTOML_STORE` names another
+The default is `./.automl`: two SQLite files and a folder of artifacts. `AUTOML_STORE` names another
 folder, or a PostgreSQL database (`postgresql://user@host/database`) in which our tables and
-MLflow's have a schema each; artifacts then go to `AUTOML_ARTIFACTS` (a folder all machines see, or
-a URI such as `s3://bucket/automl`). `MLFLOW_TRACKING_URI` may name a tracking server instead.
+MLflow's have a schema each. Artifacts then go to `AUTOML_ARTIFACTS` (a folder that all machines can
+read, or a URI such as `s3://bucket/automl`). `MLFLOW_TRACKING_URI` may name a tracking server instead.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MLFLOW_SCHEMA: Final = "mlflow"
 
 @dataclass(frozen=True)
 class Store:
-    """Where the ledger (`url`), MLflow (`tracking_uri`, `artifacts`) and local files (`folder`) are."""
+    """Addresses of the ledger (`url`), MLflow (`tracking_uri`, `artifacts`) and local files (`folder`)."""
 
-    url: str = field(repr=False)  # may hold a password
+    url: str = field(repr=False)  # may contain a password
     tracking_uri: str = field(repr=False)
     artifacts: str
     folder: Path
@@ -39,7 +39,7 @@ class Store:
 
 
 def resolve_store(environ: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Store:
-    """The store that the environment names; touches nothing. Raises `UserError` for one that cannot be."""
+    """The store that the environment names; creates nothing. Raises `UserError` for an impossible one."""
     cwd = cwd or Path.cwd()
     named = environ.get("AUTOML_STORE", "").strip()
     if "://" in named:

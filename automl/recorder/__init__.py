@@ -1,6 +1,6 @@
 """Projects the ledger into MLflow. The only room that imports mlflow."""
 
-# `environment` first: mlflow reads these settings while it is imported
+# `environment` first: mlflow reads these settings when it is imported
 from automl.recorder import environment as environment
 from automl.recorder.recorder import Recorder
 

@@ -1,4 +1,4 @@
-"""Settings that must stand before mlflow is first imported; a user's own values win."""
+"""Settings that must be set before mlflow is first imported; a user's values have priority."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SETTINGS: Final = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the recorder tries again itself; seven block four minutes
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the recorder repeats requests; seven retries take four minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
 }
 for _key, _value in SETTINGS.items():

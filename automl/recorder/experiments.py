@@ -26,7 +26,7 @@ class Experiment:
 
 
 def make_client(store: Store) -> MlflowClient:
-    """A client of the store's MLflow and of nothing else, whatever the environment says."""
+    """A client of the store's MLflow, independent of environment variables."""
     return MlflowClient(tracking_uri=store.tracking_uri, registry_uri=store.tracking_uri)
 
 

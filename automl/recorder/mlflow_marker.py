@@ -18,7 +18,7 @@ VERSION_TABLE: Final = "alembic_version"
 
 
 def is_sql(store: Store) -> bool:
-    """Whether MLflow's tables are ours to look after; a tracking server looks after its own."""
+    """Whether MLflow's tables are in a database of this store; a tracking server keeps them itself."""
     return not store.tracking_uri.startswith(("http://", "https://"))
 
 

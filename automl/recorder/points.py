@@ -23,7 +23,7 @@ class Point(NamedTuple):
 
 
 class Anytime:
-    """Best-so-far of one search against what it has spent, one trial after the other."""
+    """The best value so far of one search against its cost, updated trial by trial."""
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
@@ -31,7 +31,7 @@ class Anytime:
         self.spent = 0.0
 
     def add(self, trial: TrialRow) -> list[Point]:
-        """The points that the end of `trial` adds; trials come in the order of `finish_order`."""
+        """The points that the end of `trial` adds. Call it in the order of `finish_order`."""
         self.spent += trial.device_seconds
         if trial.state is TrialState.COMPLETE and trial.values:
             value = trial.values[0]
@@ -45,7 +45,7 @@ class Anytime:
 
 
 def finish_order(trial: TrialRow) -> tuple[float, str]:
-    """Sorts finished trials as they ended."""
+    """The sort key of finished trials by the time of their ends."""
     return (trial.finished_at or trial.started_at, trial.id)
 
 
@@ -59,7 +59,7 @@ def stored_value(value: float) -> tuple[float, bool]:
 
 
 def latest_points(points: Iterable[Point]) -> list[Point]:
-    """Of each key the point MLflow shows: the largest step, then time, then stored value."""
+    """The point of each key that MLflow shows: the largest step, then time, then stored value."""
     latest: dict[str, Point] = {}
     for point in points:
         if point.key not in latest or _newness(point) > _newness(latest[point.key]):
@@ -72,7 +72,7 @@ def _newness(point: Point) -> tuple[int, int, float]:
 
 
 def counts(trials: Sequence[TrialRow], at: int) -> list[Point]:
-    """How many trials ended how, and what all of `trials` cost; at step 0, so that MLflow draws bars."""
+    """The number of trials by state, and the cost of all `trials`; at step 0, so that MLflow draws bars."""
     ended = [trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None]
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
     numbers = {f"trials_{state}": float(sum(trial.state is state for trial in ended)) for state in states}

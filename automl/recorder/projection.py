@@ -1,11 +1,11 @@
-"""What MLflow must hold for each row of the ledger: pure functions, no mlflow.
+"""The runs that MLflow must have for the rows of the ledger: pure functions, without mlflow.
 
 | ledger | MLflow status | why |
 |---|---|---|
 | running | RUNNING | |
-| running, but its driver is gone | SCHEDULED | it goes on when the campaign is continued |
+| running, but its driver is gone | SCHEDULED | it continues with its campaign |
 | complete | FINISHED | |
-| pruned | KILLED | MLflow's own Optuna storage maps it so, and it can be filtered apart from failures |
+| pruned | KILLED | as in MLflow's Optuna storage; a filter can separate it from failures |
 | failed | FAILED | |
 
 Steps: epochs (as the evaluator counts) for trials, device-milliseconds for searches, so that the
@@ -55,7 +55,7 @@ _SPACE = uuid.UUID("6b0f2a52-7f5c-5c3c-9a51-6f1d6c2b7d11")
 def project(
     ledger: Ledger, campaign_id: str, *, interrupted: bool = False
 ) -> tuple[Projection, list[SearchRow]]:
-    """The projection of a campaign as the ledger has it now, and its searches."""
+    """The projection of the present state of a campaign, and its searches."""
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
         raise UserError(f"a campaign must be in the ledger to be recorded, but there is no {campaign_id!r}")
@@ -64,12 +64,12 @@ def project(
 
 
 def run_uid(campaign: CampaignRow, identity: str) -> str:
-    """32 hex digits that name the run of `identity`; another ledger's campaign of this name differs."""
+    """The 32 hex digits that name the run of `identity`, unique among ledgers."""
     return uuid.uuid5(_SPACE, f"{campaign.created_at!r}/{identity}").hex
 
 
 class Projection:
-    """The runs of one campaign. `interrupted`: no driver works on it, so nothing of it is running."""
+    """The runs of one campaign. `interrupted`: it has no driver, so none of its trials is running."""
 
     def __init__(
         self, campaign: CampaignRow, searches: Sequence[SearchRow], *, interrupted: bool = False
@@ -228,7 +228,7 @@ class Projection:
 
 
 def campaign_note(campaign: CampaignRow) -> str:
-    """What the page of a campaign and of its experiment says, as Markdown."""
+    """The note on the pages of a campaign and of its experiment, as Markdown."""
     metric = campaign.summary.metrics[0]
     arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
     return (
@@ -236,7 +236,7 @@ def campaign_note(campaign: CampaignRow) -> str:
         "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
         "searches (search for tags.`automl.kind` = 'search'; the page loads the newest 100 runs first) "
         f"and chart `best_{metric.name}` by step: steps of a search are device-milliseconds, so this is the "
-        "best value found so far against what was spent. Steps of a trial are epochs or folds."
+        "best value so far against the cost. Steps of a trial are epochs or folds."
     )
 
 

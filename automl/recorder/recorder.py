@@ -1,4 +1,4 @@
-"""The thread that writes a campaign into MLflow, behind its trials and from the ledger alone."""
+"""The thread that writes a campaign into MLflow, after its trials and from the ledger alone."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from automl.recorder.follower import Follower
 
 POLL: Final = 0.3  # seconds between two looks at the ledger
-LEAST: Final = 0.1  # seconds between two looks, however often it is woken
-LAST_LOOK: Final = 5.0  # seconds that closing may still record
-LAST_SEARCHES: Final = 30.0  # seconds for searches that have ended: a thousand take half of that
+LEAST: Final = 0.1  # seconds between two looks at least
+LAST_LOOK: Final = 5.0  # seconds for recording trials while closing
+LAST_SEARCHES: Final = 30.0  # seconds for recording ended searches while closing: 1000 take 15 s
 LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
 
 _log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """Keeps MLflow up to date with a campaign. Never blocks a trial: what fails is tried again later.
+    """Keeps MLflow up to date with a campaign. Never blocks a trial; failed writes are repeated later.
 
-    `record`: `trials` for a run per trial, `searches` for a table of them in each search's run.
+    `record`: `trials` for a run per trial, `searches` for a table of trials in the run of each search.
     """
 
     def __init__(self, store: Store, ledger: Ledger, campaign_id: str, *, record: str = "trials") -> None:
@@ -50,12 +50,12 @@ class Recorder:
             self._thread.start()
 
     def attach(self, identity: str, path: Path, name: str) -> None:
-        """Put a file into the artifacts of the run of a campaign, search or trial, once it is recorded."""
+        """Add a file to the artifacts of a campaign, search or trial, once its run is recorded."""
         self._attached.append((identity, Artifact(name, path=path)))
         self._awake.set()
 
     def drain(self, timeout: float = 120.0) -> None:
-        """Wait until MLflow has all that the ledger has, and close the runs of what is finished.
+        """Wait until MLflow has everything in the ledger, with the runs of finished searches ended.
 
         Raises `RunError` when MLflow is still away after `timeout` seconds.
         """
@@ -66,7 +66,7 @@ class Recorder:
                 with self._lock:
                     self._look(complete=True)
                 return
-            except Exception as error:  # whatever MLflow raises: it may be back in a moment
+            except Exception as error:  # any error of MLflow: it may be back in a moment
                 if time.monotonic() + pause > deadline:
                     raise RunError(self._explain(error)) from error
                 _log.info("recording is tried again: %s", error)
@@ -74,7 +74,7 @@ class Recorder:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def close(self) -> None:
-        """Stop recording. Runs of what has not ended become SCHEDULED until the campaign is continued."""
+        """Stop recording. Unfinished runs become SCHEDULED until the campaign is continued."""
         self._closing.set()
         self._awake.set()
         if self._thread is not None:
@@ -86,7 +86,7 @@ class Recorder:
         try:
             self._follower.catch_up(lambda: time.monotonic() > deadline)
             self._follower.suspend(lambda: time.monotonic() > deadline + LAST_SEARCHES)
-        except Exception as error:  # the ledger has everything; a repair writes it
+        except Exception as error:  # the ledger has everything, and a repair writes it
             _log.warning("%s", self._explain(error))
         finally:
             self._follower.close()
@@ -99,7 +99,7 @@ class Recorder:
             try:
                 with self._lock:
                     self._look()
-            except Exception as error:  # MLflow or the ledger is away: trials go on, we try again
+            except Exception as error:  # MLflow or the ledger is away: trials go on, this thread tries again
                 _log.info("recording is tried again: %s", error)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:

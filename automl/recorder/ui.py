@@ -1,4 +1,4 @@
-"""MLflow's own pages on a store."""
+"""Serves MLflow's pages on a store."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def serve(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> None:
             return
     if code != 0:
         raise RunError(
-            f"MLflow's server ended with code {code}; the store is unchanged; its own words are above"
+            f"MLflow's server ended with code {code}; the store is unchanged; its messages are above"
         )
 
 
 def command(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> tuple[list[str], dict[str, str]]:
     """The command line and environment that serve the pages on a SQL store.
 
-    The store's address is in the environment only, for it may hold a password. Job execution is off:
-    nothing here uses it, and it takes eight more processes and 600 MB.
+    The store's address is in the environment only because it may contain a password. Job execution is off:
+    it is not used and takes eight more processes and 600 MB.
     """
     if store.tracking_uri.startswith("http"):
         raise UserError(

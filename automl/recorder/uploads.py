@@ -1,4 +1,4 @@
-"""What a run has besides values: artifacts and its dataset, both written through MlflowClient."""
+"""Uploads the artifacts of a run and logs its dataset, both through MlflowClient."""
 
 from __future__ import annotations
 
