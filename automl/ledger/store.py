@@ -98,7 +98,7 @@ def _schema_url(named: str, schema: str) -> str:
         raise UserError(
             f"AUTOML_STORE must name a database, but got {url.render_as_string()!r}; append /database"
         )
-    given = url.query.get("options", "")
-    options = " ".join([given] if isinstance(given, str) else given)
+    named_options = url.query.get("options", "")
+    options = " ".join([named_options] if isinstance(named_options, str) else named_options)
     url = url.update_query_dict({"options": f"{options} -csearch_path={schema}".strip()})
     return url.render_as_string(hide_password=False)
