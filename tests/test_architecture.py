@@ -65,7 +65,17 @@ ALLOWED: dict[str, set[str]] = {
     "recorder": SPACE | {"ledger", "plugins", "provenance", "report"},
     "storage": {"ledger", "recorder"},
     "export": WORKER
-    | {"config", "data", "executors", "ledger", "metatraining", "provenance", "recorder", "report", "storage"},
+    | {
+        "config",
+        "data",
+        "executors",
+        "ledger",
+        "metatraining",
+        "provenance",
+        "recorder",
+        "report",
+        "storage",
+    },
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "cli"}  # these may import anything below them
 ABOVE = {
