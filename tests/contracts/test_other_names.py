@@ -22,10 +22,11 @@ from automl.data import load_task
 from automl.export import export_config
 from automl.export.torch_folder import export_torch
 from automl.forecast import forecast
-from automl.ledger import Ledger, Store
+from automl.ledger import Store
 from automl.progress import QuietProgress
 from automl.report import collect
 from automl.spaces import find_space
+from automl.storage import open_ledger
 
 PREFIX = "copied_"
 VOLATILE = re.compile(
@@ -218,7 +219,7 @@ def test_run_report_and_export(name: str, folder: Path, store: Store, tmp_path: 
     for prefix in ("", PREFIX):
         study = load_study(written(folder, STUDIES[name], prefix))
         campaign = run_campaign(study, store=store, fresh=True, progress=QuietProgress())
-        with Ledger.open(store) as ledger:
+        with open_ledger(store) as ledger:
             reports.append(stable(unnamed(collect(ledger, campaign).to_json())))
             export_config(ledger, campaign, tmp_path / f"{prefix}best.yaml")
             exports.append(stable(unnamed(yaml.safe_load((tmp_path / f"{prefix}best.yaml").read_text()))))
