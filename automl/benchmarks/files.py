@@ -1,4 +1,4 @@
-"""Where benchmark files are found, and their arrays, with every mistake told in words."""
+"""Where benchmark files are found, and how their arrays are read; each mistake has a message."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def find_file(name: str, folders: tuple[Path, ...] = (Path(),)) -> Path:
         if (folder / name).is_file():
             return (folder / name).resolve()
     roots = [Path(root) for root in os.environ.get("AUTOML_DATA", "").split(os.pathsep) if root]
-    found = [place / name for root in roots for place in (root, *_subfolders(root))]
-    found = list(dict.fromkeys(path.resolve() for path in found if path.is_file()))
-    if len(found) == 1:
-        return found[0]
-    if found:
+    paths = [place / name for root in roots for place in (root, *_subfolders(root))]
+    paths = list(dict.fromkeys(path.resolve() for path in paths if path.is_file()))
+    if len(paths) == 1:
+        return paths[0]
+    if paths:
         raise UserError(
-            f"a benchmark file must be told apart from others, but {name!r} is each of "
-            f"{', '.join(map(str, found))}; write it with its folder"
+            f"the name of a benchmark file must mean one file, but {name!r} is each of "
+            f"{', '.join(map(str, paths))}; write it with its folder"
         )
     searched = [*map(str, folders), *(f"{root} and its folders" for root in roots)]
     where = ", ".join(searched) + ("" if roots else "; AUTOML_DATA is not set")

@@ -72,10 +72,10 @@ class Table:
         if name not in self._read:
             self.check_shape(name)
             self._read[name] = Column(self._numbers(name))
-        found = self._read[name]
-        if positive and not (found.values[np.isfinite(found.values)] > 0).all():
+        column = self._read[name]
+        if positive and not (column.values[np.isfinite(column.values)] > 0).all():
             raise UserError(f"costs must be above 0 seconds, but column {name!r} has some that are not")
-        return found
+        return column
 
     def check_shape(self, name: str) -> None:
         """Raise `UserError` unless there is a column `name` with a row for every configuration."""
@@ -136,8 +136,8 @@ def _values(parameter: Parameter) -> Mapping[Scalar, None] | None:
         return dict.fromkeys(parameter.options)
     if isinstance(parameter, Int):
         count = parameter.size()
-        found = range(parameter.low, parameter.high + 1, parameter.step)
-        return dict.fromkeys(found) if count <= MOST_VALUES else None
+        values = range(parameter.low, parameter.high + 1, parameter.step)
+        return dict.fromkeys(values) if count <= MOST_VALUES else None
     if isinstance(parameter, Float) and parameter.size() == 1:
         return {parameter.low: None}
     return None

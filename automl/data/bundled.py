@@ -10,6 +10,6 @@ from automl.data.dataset import Dataset
 
 def sklearn_table(load: Callable[..., Any]) -> Dataset:
     """The dataset of a scikit-learn `load_*` function as a DataFrame with its own column names."""
-    found = load(as_frame=True)
-    classes = len(found.target_names) if "target_names" in found else 0
-    return Dataset(found.data, found.target.to_numpy(), "table", classes)
+    bunch = load(as_frame=True)
+    classes = len(bunch.target_names) if "target_names" in bunch else 0
+    return Dataset(bunch.data, bunch.target.to_numpy(), "table", classes)

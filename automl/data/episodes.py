@@ -1,7 +1,7 @@
 """N-way K-shot episodes from one part of a dataset, drawn straight into tensors.
 
-Each episode takes its own classes (or functions), its own examples, and its own labels: which class is label
-0 is drawn anew, so that a network cannot learn by heart what label a class has (Vinyals et al. 2016).
+Each episode has its own classes (or functions), examples and labels: which class is label 0 is random. So a
+network cannot memorise the label of a class (Vinyals et al. 2016).
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def _rows_of_classes(y: np.ndarray) -> tuple[Tensor, Tensor]:
     order = np.argsort(y, kind="stable")
     starts = np.cumsum(counts) - counts
     places = np.arange(counts.max())[None]
-    found = order[starts[:, None] + np.where(places < counts[:, None], places, 0)]
-    return torch.tensor(found), torch.tensor(counts)
+    rows = order[starts[:, None] + np.where(places < counts[:, None], places, 0)]
+    return torch.tensor(rows), torch.tensor(counts)
 
 
 def _turned(x: Tensor, turns: Tensor) -> Tensor:
@@ -128,6 +128,10 @@ def _turned(x: Tensor, turns: Tensor) -> Tensor:
 
 
 def _joined(episodes: list[Episodes]) -> Episodes:
-    names = ("support_x", "support_y", "query_x", "query_y")
-    parts = {name: torch.cat([getattr(episode, name) for episode in episodes]) for name in names}
-    return Episodes(**parts, ways=episodes[0].ways)
+    return Episodes(
+        support_x=torch.cat([episode.support_x for episode in episodes]),
+        support_y=torch.cat([episode.support_y for episode in episodes]),
+        query_x=torch.cat([episode.query_x for episode in episodes]),
+        query_y=torch.cat([episode.query_y for episode in episodes]),
+        ways=episodes[0].ways,
+    )

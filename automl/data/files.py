@@ -71,8 +71,8 @@ def read_arrays(path: Path) -> Dataset:
     `x`: (n, features); or images (n, H, W), (n, C, H, W) or (n, H, W, C) with C of 1, 3 or 4.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            arrays = {name: found[name] for name in found.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} must be an .npz file of plain arrays, but reading it failed: {error}"
@@ -117,7 +117,7 @@ def read_images(folder: Path) -> Dataset:
         for label in sorted(folder.iterdir())
         if label.is_dir()
     }
-    labels = [name for name, found in files.items() if found]
+    labels = [name for name, images in files.items() if images]
     if len(labels) < 2:
         raise UserError(
             f"a folder of images must have a subfolder of images for each of at least two classes, but "

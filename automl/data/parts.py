@@ -37,8 +37,8 @@ class Parts:
         Parts of few-shot tasks have different classes, and each numbers its own from 0.
         """
         y = self.dataset.y[rows]
-        own = few_shot.relabelled(y) if self.episodes is not None and y.ndim == 1 else y
-        return self.prepared(Split(_take(self.dataset.x, rows), own))
+        labels = few_shot.relabelled(y) if self.episodes is not None and y.ndim == 1 else y
+        return self.prepared(Split(_take(self.dataset.x, rows), labels))
 
     def prepared(self, data: Split) -> Split:
         """`data` with images standardised by the training rows, as float32; tables as they are."""
@@ -88,8 +88,8 @@ def _check_episodes(parts: Parts) -> None:
     for rows in (parts.rows.train, parts.rows.validation, parts.rows.test):
         if parts.episodes is not None and len(rows):
             y = parts.dataset.y[rows]
-            own = few_shot.relabelled(y) if y.ndim == 1 else y
-            few_shot.check(own, parts.dataset.x.shape[1:], parts.episodes, parts.dataset.kind)
+            labels = few_shot.relabelled(y) if y.ndim == 1 else y
+            few_shot.check(labels, parts.dataset.x.shape[1:], parts.episodes, parts.dataset.kind)
 
 
 def _check_kind(dataset: Dataset, episodic: bool, name: str) -> None:
@@ -141,16 +141,16 @@ def _statistics(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _digest(dataset: Dataset, rows: Indices) -> str:
     """Sha256 (hex) over all rows, the official test part, and which row is in which part."""
-    found = hashlib.sha256(f"{dataset.kind} {dataset.classes}".encode())
+    sha = hashlib.sha256(f"{dataset.kind} {dataset.classes}".encode())
     parts = [(dataset.x, dataset.y)]
     if dataset.test is not None:
         parts.append((dataset.test.x, dataset.test.y))
     for x, y in parts:
-        found.update(_bytes(x))
-        found.update(_bytes(y))
+        sha.update(_bytes(x))
+        sha.update(_bytes(y))
     for index in (rows.train, rows.validation, rows.test):
-        found.update(_bytes(index.astype(np.int64)))
-    return found.hexdigest()
+        sha.update(_bytes(index.astype(np.int64)))
+    return sha.hexdigest()
 
 
 def _bytes(x: Any) -> bytes:

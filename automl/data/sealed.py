@@ -37,8 +37,8 @@ def open_test_column(
     """The test values of `winners` in column `name` of a benchmark table: `count` seeds of each, or all.
 
     The column `name`_seeds holds them where there is one. `openings` are the ids of the ledger's rows
-    that record these openings, one for each winner: they are written first. The table is read anew and
-    forgotten. Raises `UserError` for an unusable column.
+    that record these openings, one for each winner: they are written first. The table is read again and
+    not kept. Raises `UserError` for an unusable column.
     """
     if len(openings) != len(winners) or not all(opening >= 1 for opening in openings):
         raise ValueError(

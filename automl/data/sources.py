@@ -36,7 +36,7 @@ def read(reference: str, target: str | None, import_path: Sequence[str]) -> Data
 
 
 def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None:
-    """What changes when the data may have changed; None when that cannot be told."""
+    """A value that changes when the data may have changed; None when that is unknown."""
     if not reference:
         return None
     if is_file(reference):

@@ -37,10 +37,10 @@ def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> t
     if classes == 0:
         return np.asarray(values, dtype=np.float64), 0
     labels = np.asarray(values, dtype=np.int64)
-    found = len(np.unique(labels))
-    if found < 2:
+    present = len(np.unique(labels))
+    if present < 2:
         raise UserError(
-            f"classification needs at least two classes, but {dataset!r} has {found}; check its target"
+            f"classification needs at least two classes, but {dataset!r} has {present}; check its target"
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise UserError(

@@ -111,4 +111,4 @@ class Backbone:
     def _run(self, params: Tensors, x: Tensor, layout: Layout) -> tuple[Tensor, Stats]:
         if not self.network.images:
             x = x.flatten(-len(self.shape))
-        return self.network.run(params, x, layout), layout.found
+        return self.network.run(params, x, layout), layout.kept

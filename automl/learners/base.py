@@ -24,7 +24,7 @@ Predictor: TypeAlias = Callable[[Tensor], Tensor]  # inputs (Q, *shape) → logi
 
 
 class LearnerOptions(Options):
-    """The outer loop: Adam at `outer_rate`, or whatever the learner says instead.
+    """The outer loop: Adam at `outer_rate`, unless the learner has another optimiser.
 
     `decay`: meta-iterations over which the outer rate falls to zero by a cosine; then it starts again
     (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983), so that a continued training still
@@ -74,7 +74,7 @@ class Learner(LearnerTraits, ABC):
     `EmbeddingLearner` (joint training, closed form). It is made as `PLUGIN(options, backbone, ways=…,
     seed=…)` and raises `UserError` for tasks that it cannot learn.
 
-    Class attributes, besides those of `LearnerTraits`:
+    Class attributes, in addition to those of `LearnerTraits`:
 
     - `Options`: a `LearnerOptions`.
     - `example_options` (none): small options with which the checks of this contract make it.

@@ -24,13 +24,13 @@ EPSILON = 1e-5
 class Layout(ABC):
     """Layers for one pass through a network.
 
-    With `stats`, the norms use those; with `keep`, they append what they compute to `found`.
+    With `stats`, the norms use those; with `keep`, they append the statistics they compute to `kept`.
     """
 
     def __init__(self, stats: Stats | None = None, *, keep: bool = False) -> None:
         self.given: Iterator[tuple[Tensor, Tensor]] | None = iter(stats) if stats is not None else None
         self.keep = keep
-        self.found: Stats = []
+        self.kept: Stats = []
 
     @abstractmethod
     def enter(self, x: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class Layout(ABC):
             return next(self.given)
         variance, mean = torch.var_mean(x, over, correction=0)
         if self.keep:
-            self.found.append((mean, variance))
+            self.kept.append((mean, variance))
         return mean, variance
 
     def channels(self, value: Tensor) -> Tensor:

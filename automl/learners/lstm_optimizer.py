@@ -30,7 +30,7 @@ from automl.learners.lstm import State, initial_lstm, lstm_cell
 from automl.learners.parts import batched
 
 LAYERS = ("lstm.0", "lstm.1")
-SMALLEST = 10.0  # p: gradients down to e^−p are told apart by their logarithms
+SMALLEST = 10.0  # p: gradients down to e^−p enter as logarithms
 States: TypeAlias = list[State]
 
 
@@ -97,8 +97,8 @@ class LstmOptimizer(InnerLoopLearner):
             if step and step % self.options.unroll == 0:
                 moved, states = moved.detach(), [(h.detach(), c.detach()) for h, c in states]
             weights = _split(begin + moved, sizes, shapes, names)
-            found = self.support_gradients(weights, part.support_x, part.support_y)
-            gradient = torch.cat([found[name].flatten(ahead) for name in names], -1)
+            by_name = self.support_gradients(weights, part.support_x, part.support_y)
+            gradient = torch.cat([by_name[name].flatten(ahead) for name in names], -1)
             change, states = self.rule(gradient, states)
             moved = moved + change
             yield start | _split(begin + moved, sizes, shapes, names)
@@ -118,8 +118,8 @@ class LstmOptimizer(InnerLoopLearner):
             losses.append(self.loss(outputs, part.query_y).sum() / steps)
             if step % self.options.unroll == 0 or step == steps:
                 loss = torch.stack(losses).sum()
-                found = torch.autograd.grad(loss, wanted, materialize_grads=True, retain_graph=step < steps)
-                gradients = [a + b for a, b in zip(gradients, found, strict=True)]
+                added = torch.autograd.grad(loss, wanted, materialize_grads=True, retain_graph=step < steps)
+                gradients = [a + b for a, b in zip(gradients, added, strict=True)]
                 total, losses = total + loss.detach(), []
         if not self.options.learn_start:
             network = set(self.network_names())

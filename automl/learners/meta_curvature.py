@@ -1,4 +1,4 @@
-"""Meta-Curvature: learns, besides where to start, a linear transform of the inner gradient for every layer.
+"""Meta-Curvature: learns where to start, and a linear transform of the inner gradient for each layer.
 
 Park & Oliva 2019, https://arxiv.org/abs/1902.03356. The gradient G of a weight (outputs, inputs, pixels)
 becomes

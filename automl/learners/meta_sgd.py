@@ -1,4 +1,4 @@
-"""Meta-SGD: learns, besides where to start, an inner rate for every single parameter.
+"""Meta-SGD: learns where to start, and an inner rate for each single parameter.
 
 Li et al. 2017, https://arxiv.org/abs/1707.09835: θ' = θ − α ∘ ∇ L_support(θ), with θ and α (of the same
 shape) both learned by the outer loop. All of α starts at `inner_rate`; it may turn negative.

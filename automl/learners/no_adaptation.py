@@ -1,7 +1,7 @@
 """A control: one network for the queries of all tasks, that never sees a support set.
 
-For regression this is joint training: it learns the mean of all functions. For classification, whose labels
-are drawn anew for each task, it shows what leaks: nothing lies above chance unless the sampling is wrong.
+For regression this is joint training: it learns the mean of all functions. For classification, each task has
+its own random labels, so a score above chance means that the sampling leaks.
 Batch norms, as everywhere, take their statistics from the support set unless `transductive`.
 """
 

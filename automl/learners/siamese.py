@@ -45,7 +45,7 @@ class Siamese(MetricLearner):
             **super().initial(),
             "twin.weight": torch.randn(units, features, generator=self.generator) / math.sqrt(features),
             "twin.bias": torch.zeros(units),
-            "pair.weight": torch.full((units,), -1 / math.sqrt(units)),  # far apart means different
+            "pair.weight": torch.full((units,), -1 / math.sqrt(units)),  # a large distance means different
             "pair.bias": torch.zeros(1),
         }
 

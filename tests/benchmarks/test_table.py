@@ -1,4 +1,4 @@
-"""Benchmark files: three layouts, columns, and what is wrong with a file told in words."""
+"""Benchmark files: three layouts, columns, and the messages for wrong files."""
 
 from __future__ import annotations
 

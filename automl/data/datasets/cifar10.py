@@ -31,25 +31,25 @@ def cifar10() -> Dataset:
 
 
 def _read_npz(path: Path) -> Dataset:
-    with np.load(path, allow_pickle=False) as found:
-        x, x_test = (found[name].transpose(0, 3, 1, 2) for name in ("x_train", "x_test"))
-        y, y_test = (found[name].astype(np.int64) for name in ("y_train", "y_test"))
+    with np.load(path, allow_pickle=False) as arrays:
+        x, x_test = (arrays[name].transpose(0, 3, 1, 2) for name in ("x_train", "x_test"))
+        y, y_test = (arrays[name].astype(np.int64) for name in ("y_train", "y_test"))
     return Dataset(x, y, "image", 10, Split(x_test, y_test))
 
 
 def _read_archive(path: Path, names: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Images (n, 3, 32, 32) and labels (n,) of each batch. Raises `UserError` for a damaged archive."""
-    found = {}
+    batches = {}
     try:
         with tarfile.open(path) as archive:
             for member in archive:
                 stem = Path(member.name).name.removesuffix(".bin")
                 file = archive.extractfile(member) if stem in names else None
                 if file is not None:
-                    found[stem] = (
+                    batches[stem] = (
                         _from_pickle(file.read()) if path.name == PYTHON else _from_rows(file.read())
                     )
-        return [found[name] for name in names]
+        return [batches[name] for name in names]
     except (OSError, EOFError, KeyError, ValueError, tarfile.TarError) as error:
         raise UserError(
             f"{path} must be the official archive, whole, but {error!r}; fetch it again"

@@ -8,8 +8,8 @@ from automl.data.dataset import Dataset
 
 def digits() -> Dataset:
     """1,797 images (1, 8, 8) with pixels 0 … 16, 10 classes, no official test part."""
-    found = load_digits()
-    return Dataset(found.images[:, None].astype(np.uint8), found.target, "image", 10)
+    bunch = load_digits()
+    return Dataset(bunch.images[:, None].astype(np.uint8), bunch.target, "image", 10)
 
 
 PLUGIN = digits

@@ -35,8 +35,8 @@ def omniglot() -> Dataset:
     Lake, Salakhutdinov & Tenenbaum 2015, https://doi.org/10.1126/science.aab3050. Validation characters
     are drawn from the background set.
     """
-    found = read_omniglot()
-    return Dataset(found.x, found.y, "image", len(found.names), parts=np.where(found.evaluation, 2, 0))
+    data = read_omniglot()
+    return Dataset(data.x, data.y, "image", len(data.names), parts=np.where(data.evaluation, 2, 0))
 
 
 def read_omniglot() -> Omniglot:

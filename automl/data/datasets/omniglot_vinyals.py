@@ -19,9 +19,9 @@ def omniglot_vinyals() -> Dataset:
     with its four rotations, so set `rotations: true` for them. Raises `UserError` when a character is in no
     list or in two.
     """
-    found = read_omniglot()
-    parts = np.full(len(found.names), -1)
-    place = {name: number for number, name in enumerate(found.names)}
+    omniglot = read_omniglot()
+    parts = np.full(len(omniglot.names), -1)
+    place = {name: number for number, name in enumerate(omniglot.names)}
     for part, path in enumerate(find_files("omniglot_vinyals", FOLDERS, LISTS)):
         for name in _characters(path):
             number = place.get(name)
@@ -31,13 +31,13 @@ def omniglot_vinyals() -> Dataset:
                     f"a character must be in exactly one list, but {name!r} of {path} {why}; correct it"
                 )
             parts[number] = part
-    missing = [name for name, part in zip(found.names, parts, strict=True) if part < 0]
+    missing = [name for name, part in zip(omniglot.names, parts, strict=True) if part < 0]
     if missing:
         raise UserError(
             f"every character must be in a list, but {len(missing)} are in none, the first {missing[0]!r}; "
             f"correct {', '.join(LISTS)}"
         )
-    return Dataset(found.x, found.y, "image", len(found.names), parts=parts)
+    return Dataset(omniglot.x, omniglot.y, "image", len(omniglot.names), parts=parts)
 
 
 def _characters(path: Path) -> list[str]:
