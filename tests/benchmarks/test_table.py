@@ -202,7 +202,7 @@ def test_where_files_are_found(file: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("AUTOML_DATA", f"{tmp_path / 'data/a'}{os.pathsep}{tmp_path / 'missing'}")
     assert find_file("deep.npz") == find_file("nested/deep.npz")
     monkeypatch.setenv("AUTOML_DATA", f"{tmp_path / 'data/a'}{os.pathsep}{tmp_path / 'data/b'}")
-    with pytest.raises(UserError, match="told apart"):
+    with pytest.raises(UserError, match="must mean one file"):
         find_file("deep.npz")
 
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from episode_examples import episodic_task, functions_task
 from fake_context import ACCURACY, FakeContext
-from pydantic import ValidationError
 
 from automl import plugins
 from automl.contracts import (
@@ -143,18 +142,6 @@ def test_the_interval_is_students() -> None:
     assert found.high - found.mean == pytest.approx(4.302653 / math.sqrt(3), rel=1e-5)
 
 
-def test_parameters_override_options_and_another_learner_drops_what_it_has_not() -> None:
-    given = options(learner="maml", inner_steps=3, width=8, decay=50)
-    assert given.adjusted({"width": 16}).width == 16
-    assert given.adjusted({"inner_steps": 2}).learner_options().model_dump()["inner_steps"] == 2
-    other = given.adjusted({"learner": "protonet"})
-    assert "inner_steps" not in other.model_dump() and other.learner_options().decay == 50
-    with pytest.raises(UserError, match=r"option of the learner 'maml'.*did you mean 'inner_steps'"):
-        given.adjusted({"inner_step": 2})
-    with pytest.raises(ValidationError, match="meta-learner must be one of those there are"):
-        options(learner="mamml")
-
-
 def test_a_loss_that_is_not_finite_fails_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Maml, "meta_step", lambda self, episodes: torch.tensor(math.nan))
     with pytest.raises(RunError, match=r"must stay finite.*lower outer_rate"):
@@ -233,29 +220,3 @@ def test_the_backbone_auto_is_written_out(task: TaskOutline, backbone: str) -> N
     assert MetaLearn.completed_options({"backbone": "auto"}, task) == {"backbone": backbone}
     assert MetaLearn.completed_options({"backbone": "resnet12"}, task) == {"backbone": "resnet12"}
     assert MetaLearn.completed_options({"width": 0}, task) == {"width": 0}
-
-
-@pytest.mark.parametrize(
-    ("given", "space", "task", "text"),
-    [
-        ({}, "protonet", LINES, "the learner protonet must suit the task, but it learns classification"),
-        ({}, "nasbench201", IMAGES, "a parameter must be an option of the learner 'maml'"),
-        ({"train_ways": 10}, "maml", IMAGES, "train_ways must be left out for maml"),
-        ({"train_ways": 10}, "protonet", IMAGES, None),
-        ({"train_ways": 5}, "maml", IMAGES, None),
-        ({}, "maml", LINES, None),
-    ],
-)
-def test_what_keeps_learners_from_a_space_is_said(
-    given: dict[str, Any], space: str, task: TaskOutline, text: str | None
-) -> None:
-    mistakes = list(MetaLearn(options(**given)).mistakes(plugins.load("spaces", space), task))
-    assert [option for option, _ in mistakes] == ([] if text is None else [""])
-    assert text is None or text in mistakes[0][1]
-
-
-def test_a_damaged_folder_of_a_learner_is_refused(tmp_path: Path) -> None:
-    for text in ("{", "{}", '{"backbone": [1]}'):
-        (tmp_path / "config.json").write_text(text)
-        with pytest.raises(UserError, match=r"must hold config\.json and weights\.pt"):
-            load_learner(tmp_path)
