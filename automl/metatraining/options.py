@@ -58,8 +58,7 @@ class MetaLearnOptions(EvaluatorOptions):
             return learner.Options.model_validate(self.model_extra or {})
         except ValidationError as error:
             known = [*MetaLearnOptions.model_fields, *learner.Options.model_fields]
-            mistakes = [_mistake(item, f"option of {self.learner}", known) for item in error.errors()]
-            raise UserError("; ".join(mistakes)) from error
+            raise UserError(_mistakes(error.errors(), f"option of {self.learner}", known)) from error
 
     def adjusted(self, config: Config) -> MetaLearnOptions:
         """These options with those that `config` sets; for another learner, without those it does not have.
@@ -111,8 +110,21 @@ def task_kind(metrics: tuple[Metric, ...]) -> TaskKind:
     return "regression" if any(metric.name in REGRESSION for metric in metrics) else "classification"
 
 
-def _mistake(details: ErrorDetails, what: str, known: list[str]) -> str:
-    name = ".".join(map(str, details["loc"]))
-    if details["type"] == "extra_forbidden":
-        return plugins.unknown(what, name, known)
-    return f"{name}: {details['msg']}, but got {details['input']!r}"
+def _mistakes(details: list[ErrorDetails], what: str, known: list[str]) -> str:
+    """All mistakes in one text, which lists the known options once."""
+    unknown = [_name(item) for item in details if item["type"] == "extra_forbidden"]
+    texts = [
+        f"{_name(item)}: {item['msg']}, but got {item['input']!r}"
+        for item in details
+        if item["type"] != "extra_forbidden"
+    ]
+    if len(unknown) == 1:
+        texts.append(plugins.unknown(what, unknown[0], known))
+    elif unknown:
+        listed = ", ".join(map(repr, unknown))
+        texts.append(f"{what} must be one of those there are, but got {listed}; known: {', '.join(known)}")
+    return "; ".join(texts)
+
+
+def _name(details: ErrorDetails) -> str:
+    return ".".join(map(str, details["loc"]))

@@ -40,6 +40,15 @@ def test_training_episodes_are_the_tasks_unless_set() -> None:
     assert (drawn.ways, drawn.shots, drawn.queries, drawn.rotations) == (20, 2, 15, False)
 
 
+def test_many_unknown_options_are_named_with_one_list_of_the_known_ones() -> None:
+    with pytest.raises(ValidationError) as caught:
+        options(first=1, second=2, outer_rate=-1.0)
+    text = str(caught.value)
+    assert "option of maml must be one of those there are, but got 'first', 'second'; known:" in text
+    assert "outer_rate: Input should be greater than 0, but got -1.0" in text
+    assert text.count("known:") == 1
+
+
 def test_a_plug_in_that_is_no_learner_is_refused() -> None:
     with pytest.raises(UserError, match=r"a meta-learner must (be a class that )?extend"):
         find_learner("automl.contracts:LearnerTraits")
