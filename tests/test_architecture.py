@@ -6,6 +6,7 @@ time and is free.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -180,6 +181,15 @@ def imports(path: Path) -> Iterator[Import]:
             yield from (Import(f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
+def files_of(path: Path, modules: set[str]) -> set[str]:
+    """The modules whose files `path` needs: `from package import module` needs that module's alone."""
+    needed = {found.module for found in imports(path)} & modules
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and all(f"{node.module}.{a.name}" in modules for a in node.names):
+            needed.discard(str(node.module))
+    return needed
+
+
 def test_every_import_keeps_to_the_rooms() -> None:
     wrong = set()
     for path in FILES:
@@ -199,6 +209,22 @@ def test_every_import_keeps_to_the_rooms() -> None:
 def test_every_room_has_a_rule() -> None:
     rooms = {room(module_name(path)) for path in FILES} - {None, "searchspaces"}
     assert rooms <= set(ALLOWED) | KNOW_ALL
+
+
+def test_no_files_import_in_a_circle() -> None:
+    modules = {module_name(path): path for path in FILES}
+    edges = {module: files_of(path, set(modules)) - {module} for module, path in modules.items()}
+    while free := {module for module, others in edges.items() if not others & edges.keys()}:
+        edges = {module: others for module, others in edges.items() if module not in free}
+    assert not edges, f"in circles, or above one: {sorted(edges)}"
+
+
+def test_no_text_names_a_module_to_import() -> None:
+    """`load_attribute("automl.room:name")` would be an import that no rule sees."""
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.fullmatch(r"automl(\.\w+)+:\w+", node.value), f"{name(path)}:{node.lineno}"
 
 
 def test_libraries_stay_in_their_rooms() -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
-from automl.contracts import basics
+from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.messages import Job, Outcome, Report
 
 
@@ -41,16 +41,16 @@ class Executor(ABC):
     - `trials_at_once`: what is expected before `check`, and exact after it.
     """
 
-    Options: ClassVar[type[basics.Options]] = basics.Options
+    Options: ClassVar[type[BaseOptions]] = BaseOptions
     example_options: ClassVar[Mapping[str, Any]] = {}
     place_options: ClassVar[frozenset[str]] = frozenset()
 
-    options: basics.Options
+    options: BaseOptions
     cpus: float = 1.0
     gpus: float = 0.0
     trials_at_once: int = 1
 
-    def __init__(self, options: basics.Options) -> None:
+    def __init__(self, options: BaseOptions) -> None:
         self.options = options
 
     @property

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from automl.contracts import basics
 from automl.contracts.basics import Metric, PluginSpec
+from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.evaluators import Builder
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ class Strategy(ABC):
     - `builder` (None): what the space must build and the arm's evaluator must train.
     """
 
-    Options: ClassVar[type[basics.Options]] = basics.Options
+    Options: ClassVar[type[BaseOptions]] = BaseOptions
     example_options: ClassVar[Mapping[str, Any]] = {}
     max_objectives: ClassVar[int | None] = None
     conditional: ClassVar[bool] = True
     builder: ClassVar[Builder | None] = None
 
-    options: basics.Options
+    options: BaseOptions
 
-    def __init__(self, options: basics.Options) -> None:
+    def __init__(self, options: BaseOptions) -> None:
         self.options = options
 
     @abstractmethod
@@ -72,13 +72,13 @@ class Pruner(ABC):
     - `prunes` (True): it may end trials early.
     """
 
-    Options: ClassVar[type[basics.Options]] = basics.Options
+    Options: ClassVar[type[BaseOptions]] = BaseOptions
     example_options: ClassVar[Mapping[str, Any]] = {}
     prunes: ClassVar[bool] = True
 
-    options: basics.Options
+    options: BaseOptions
 
-    def __init__(self, options: basics.Options) -> None:
+    def __init__(self, options: BaseOptions) -> None:
         self.options = options
 
     @abstractmethod
