@@ -41,6 +41,7 @@ _TRAITS = {
     "supernet": "needs_data, builder, one_shot = True, 'supernet', True",
     "pipeline": "needs_data, builder, one_shot = True, None, False",
     "function": "reruns_without_data = True",
+    "ray": "place_options = frozenset({'address'})",
 }
 _SPACES = {
     "cells": "Space({'edge_0': Choice(['none', 'skip']), 'width': Int(8, 32)}, network=len, supernet=len)",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.contracts import EpisodeSpec, Metric, PluginSpec, TaskOutline, digest
 
@@ -147,13 +148,14 @@ class Study(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all that can change a result.
 
-        Left out: schedule, recording, the address of a cluster, and the folders of the study and of its
-        data, benchmark files included.
+        Left out: schedule, recording, options of the executor that only say where trials run, and the
+        folders of the study and of its data, benchmark files included.
         """
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
-        data["executor"]["options"].pop("address", None)
+        for option in plugins.load("executors", self.executor.name).place_options:
+            data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
         files = [(data["task"], "dataset"), *((arm["space"], "name") for arm in arms if arm["space"])]
         files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]

@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, ClassVar
 
 # Read by Ray at import: no usage statistics, no per-trial log files, Ctrl-C is ours.
 os.environ.update(
@@ -55,13 +55,15 @@ class Ray(Executor):
         gpus: float = Field(default=0, ge=0)
         address: str | None = None
 
+    place_options: ClassVar[frozenset[str]] = frozenset({"address"})
+
     options: Ray.Options
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.cpus, self.gpus = options.cpus, options.gpus
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
-        self._folder = tempfile.mkdtemp(prefix="automl-ray-")
+        self._folder: str | None = None  # Tune's, made when trials are run
 
     def check(self) -> None:
         """Start or join the cluster. Raises `UserError` when no node has what a trial asks for."""
@@ -81,6 +83,7 @@ class Ray(Executor):
 
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""
+        self._folder = tempfile.mkdtemp(prefix="automl-ray-")
         bridge = _Bridge(source, self.trials_at_once)
         resources = tune.PlacementGroupFactory([{"CPU": self.cpus, "GPU": self.gpus}])
         tuner = tune.Tuner(
@@ -114,7 +117,8 @@ class Ray(Executor):
     def close(self) -> None:
         """Leave the cluster; one of our own ends with all its workers."""
         ray.shutdown()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _connect(self) -> None:
         for name in ("ray", "ray.tune"):
