@@ -23,7 +23,17 @@ from typing import Any, Literal, overload
 
 from pydantic import ValidationError
 
-from automl.contracts import Evaluator, Executor, LearnerTraits, PluginSpec, Pruner, Strategy, UserError
+from automl.contracts import (
+    Evaluator,
+    Executor,
+    LearnerTraits,
+    MethodTraits,
+    PluginSpec,
+    Proxy,
+    Pruner,
+    Strategy,
+    UserError,
+)
 
 PACKAGES = {
     "spaces": "automl.searchspaces",
@@ -53,6 +63,7 @@ CONTRACTS: dict[str, type] = {
     "pruners": Pruner,
     "executors": Executor,
     "learners": LearnerTraits,
+    "supernets": MethodTraits,
 }  # the base class that every plug-in of the kind extends
 FOLDERS = "AUTOML_PLUGINS"  # the variable with the folders of a user's own plug-ins
 _PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
@@ -67,10 +78,17 @@ def load(kind: Literal["pruners"], name: str) -> type[Pruner]: ...
 @overload
 def load(kind: Literal["executors"], name: str) -> type[Executor]: ...
 @overload
+def load(kind: Literal["proxies"], name: str) -> Proxy: ...
+@overload
 def load(kind: str, name: str) -> Any: ...
 def load(kind: str, name: str) -> Any:
     """The `PLUGIN` called `name`. Raises `UserError` for an unknown or broken one."""
     plugin = _load(kind, name)
+    if kind == "proxies" and not isinstance(plugin, Proxy):
+        raise UserError(
+            f"a zero-cost proxy must be an automl.contracts.Proxy, but {name!r} is {plugin!r}; "
+            "write PLUGIN = Proxy(score)"
+        )
     contract = CONTRACTS.get(kind)
     if contract is not None and not (isinstance(plugin, type) and issubclass(plugin, contract)):
         raise UserError(

@@ -12,6 +12,7 @@ from torch import nn
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import Config, Direction, Metric, Split, Task, TrialStopped
+from automl.space import Choice, Space
 
 ACCURACY = Metric("accuracy", Direction.MAXIMIZE)
 
@@ -76,10 +77,11 @@ def tiny_network(
     )
 
 
-class TinySpace:
-    """What evaluators use of an `automl.space.Space`."""
+class TinySpace(Space):
+    """One parameter, and the tiny network."""
 
-    network = staticmethod(tiny_network)
+    def __init__(self) -> None:
+        super().__init__({"kernel": Choice([3])}, network=tiny_network)
 
 
 TINY_CONFIG: Config = {"kernel": 3}

@@ -53,7 +53,7 @@ ALLOWED: dict[str, set[str]] = {
     "learners": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
     "strategies": SPACE | {"plugins", "spaces"},
-    "training": WORKER,
+    "training": WORKER | {"layers"},
     "oneshot": WORKER | {"supernets", "training"},
     "metatraining": WORKER | {"data", "learners", "training"},
     "tables": WORKER,

@@ -29,7 +29,9 @@ from automl.contracts.evaluators import (
 from automl.contracts.execution import Executor, JobSource
 from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.messages import Job, Outcome, Replay, Replayed, Report
+from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Strategy
+from automl.contracts.supernets import MethodTraits
 
 __all__ = [
     "ADAPTATION_STEPS",
@@ -48,11 +50,13 @@ __all__ = [
     "Job",
     "JobSource",
     "LearnerTraits",
+    "MethodTraits",
     "Metric",
     "Mistakes",
     "Options",
     "Outcome",
     "PluginSpec",
+    "Proxy",
     "Pruner",
     "Replay",
     "Replayed",

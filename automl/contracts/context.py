@@ -12,6 +12,7 @@ from automl.contracts.data import Task
 
 if TYPE_CHECKING:
     from automl.contracts.evaluators import Evaluator
+    from automl.space import Space
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Context(Protocol):
         """Training and validation data. Raises `UserError` when the study has no dataset."""
 
     @property
-    def space(self) -> Any:
-        """The `automl.space.Space` of this trial's configuration."""
+    def space(self) -> Space:
+        """The space of this trial's configuration."""
 
     @property
     def protocol(self) -> Evaluator:

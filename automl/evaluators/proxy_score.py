@@ -21,7 +21,7 @@ from automl.contracts import (
 from automl.space import Space
 from automl.training.recipe import NetworkOptions
 from automl.training.rehearsal import rehearse
-from automl.training.scoring import screen
+from automl.training.screening import screen
 
 
 class ProxyScoreOptions(EvaluatorOptions):

@@ -1,9 +1,50 @@
-"""What the recipe of a training may ask of an image network: drop-path, and an auxiliary head."""
+"""What the recipe of a training may ask of an image network: drop-path, and an auxiliary head.
+
+`PathDropping` and `AuxiliaryTraining` are the contracts, `ImageNetwork` a base class that keeps both.
+"""
 
 from __future__ import annotations
 
+from typing import Protocol, TypeGuard, runtime_checkable
+
 import torch
 from torch import Tensor, nn
+
+
+@runtime_checkable
+class PathDropping(Protocol):
+    """A network whose paths may be dropped in training, each with the probability `drop_path`."""
+
+    drop_path: float
+
+
+class AuxiliaryTraining(Protocol):
+    """A network that can be given a second classifier, which is trained beside its own.
+
+    `auxiliary` is that head, None without one; setting it to None removes it.
+    """
+
+    auxiliary: nn.Module | None
+
+    def add_auxiliary(self, classes: int) -> None:
+        """Add the head."""
+
+    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) to the logits of both classifiers, (N, classes) each."""
+
+
+@runtime_checkable
+class _AuxiliaryMethods(Protocol):
+    """What tells an `AuxiliaryTraining` network: a submodule is no attribute that `isinstance` may find."""
+
+    def add_auxiliary(self, classes: int) -> None: ...
+
+    def forward_with_auxiliary(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+def takes_auxiliary(network: object) -> TypeGuard[AuxiliaryTraining]:
+    """Whether `network` can be given an auxiliary head."""
+    return isinstance(network, _AuxiliaryMethods)
 
 
 class Droppable(nn.Module):

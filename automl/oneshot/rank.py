@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import Checkpoints, Config, Context, Direction, Task, derive_seed
+from automl.contracts import Checkpoints, Config, Context, Direction, Evaluator, Task, derive_seed
 from automl.space import Space
 from automl.supernets.alarms import kendall_tau
 from automl.training.procedure import train_network
@@ -48,12 +48,12 @@ class Aside:
         return self.context.task
 
     @property
-    def space(self) -> Any:
+    def space(self) -> Space:
         """The trial's space."""
         return self.context.space
 
     @property
-    def protocol(self) -> Any:
+    def protocol(self) -> Evaluator:
         """The study's evaluator."""
         return self.context.protocol
 

@@ -41,7 +41,7 @@ class Scorer:
         kept = {name: buffer.clone() for name, buffer in supernet.named_buffers()}
         training = supernet.training
         strengths, active = mixture
-        reestimate(supernet, self.statistics, strengths, active)
+        reestimate(self.method.module, self.statistics, strengths, active)
         supernet.eval()
         right = sum(int((supernet(x, strengths, active).argmax(1) == y).sum()) for x, y in self.scored)
         for name, buffer in supernet.named_buffers():

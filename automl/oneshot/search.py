@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from automl.contracts import Config, Context, RunError, derive_seed
+from automl.contracts import Config, Context, RunError, UserError, derive_seed
 from automl.oneshot.monitor import HealthOptions, Monitor, count_skips, told
 from automl.oneshot.plan import Plan
 from automl.oneshot.rank import draw
@@ -191,8 +191,10 @@ def build_method(
 ) -> WeightSharing:
     """The method on a fresh supernet with the protocol's channels and cells."""
     space, task = context.space, context.task
-    part = {"partial": getattr(options, method.channel_part)} if method.channel_part else {}
-    supernet = space.supernet(
+    if space.supernet is None:
+        raise UserError("the evaluator supernet needs a space that builds supernets")
+    part = {"partial": options.partial_channels} if options.partial_channels > 1 else {}
+    supernet: Any = space.supernet(
         task.shape, task.classes, channels=protocol.channels, cells=protocol.cells, **part
     )
     images.place(supernet, context.device)

@@ -1,15 +1,14 @@
 """What zero-cost proxies share: a copy to work on, its weighted layers, their gradients.
 
-A proxy is a plug-in function `score(network, batch) -> float`, higher is better. `batch` holds images
-(n, C, H, W) and labels (n,) on the network's device. Nothing of the network may change, so each works on a
-copy. Raises `UserError` for a network without the layers that it looks at.
+A plug-in is `PLUGIN = Proxy(score)` (see `automl.contracts.Proxy`). Its score must not change the network, so
+each works on a copy.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,16 +32,16 @@ def working_copy(network: nn.Module, *, training: bool = True) -> nn.Module:
 
 def layers(network: nn.Module, proxy: str) -> list[nn.Module]:
     """The convolutions and linear layers of `network`, which `proxy` needs."""
-    found: list[nn.Module] = [module for module in network.modules() if isinstance(module, WEIGHTED)]
-    if not found:
+    weighted: list[nn.Module] = [module for module in network.modules() if isinstance(module, WEIGHTED)]
+    if not weighted:
         raise UserError(lacking(proxy, "a convolution or linear layer", network))
-    return found
+    return weighted
 
 
-def lacking(proxy: str, what: str, network: nn.Module) -> str:
+def lacking(proxy: str, layer: str, network: nn.Module) -> str:
     """The message for a network that a proxy cannot score."""
     return (
-        f"the proxy {proxy} needs a network with {what}, but got a {type(network).__name__} without; "
+        f"the proxy {proxy} needs a network with {layer}, but got a {type(network).__name__} without; "
         "choose another proxy (automl list proxies)"
     )
 
@@ -52,10 +51,10 @@ def weights(network: nn.Module, proxy: str) -> list[Tensor]:
     return [cast(Tensor, layer.weight) for layer in layers(network, proxy)]
 
 
-def gradients(loss: Tensor, tensors: Sequence[Tensor], **options: Any) -> list[Tensor]:
+def gradients(loss: Tensor, tensors: Sequence[Tensor], *, create_graph: bool = False) -> list[Tensor]:
     """The loss's gradient for each tensor; zeros for one on which it does not depend."""
-    found = torch.autograd.grad(loss, list(tensors), allow_unused=True, **options)
-    return [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, found, strict=True)]
+    slopes = torch.autograd.grad(loss, list(tensors), allow_unused=True, create_graph=create_graph)
+    return [torch.zeros_like(t) if g is None else g for t, g in zip(tensors, slopes, strict=True)]
 
 
 def loss_of(network: nn.Module, batch: Batch, *, reduction: str = "mean") -> Tensor:

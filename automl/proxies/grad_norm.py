@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from torch import nn
 
+from automl.contracts import Proxy
 from automl.proxies.base import Batch, gradients, loss_of, total, weights, working_copy
 
 
 def score(network: nn.Module, batch: Batch) -> float:
     """The sum of the layers' gradient norms."""
     duplicate = working_copy(network)
-    found = weights(duplicate, "grad_norm")
-    return total([gradient.double().norm() for gradient in gradients(loss_of(duplicate, batch), found)])
+    tensors = weights(duplicate, "grad_norm")
+    return total([gradient.double().norm() for gradient in gradients(loss_of(duplicate, batch), tensors)])
 
 
-PLUGIN = score
+PLUGIN = Proxy(score)

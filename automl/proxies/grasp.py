@@ -12,17 +12,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from automl.contracts import Proxy
 from automl.proxies.base import Batch, gradients, loss_of, total, weights, working_copy
 
 
 def score(network: nn.Module, batch: Batch) -> float:
     """The sum of −θ ⊙ Hg."""
     duplicate = working_copy(network)
-    found = weights(duplicate, "grasp")
-    slopes = gradients(loss_of(duplicate, batch), found, create_graph=True)
+    tensors = weights(duplicate, "grasp")
+    slopes = gradients(loss_of(duplicate, batch), tensors, create_graph=True)
     flow = torch.stack([(slope * slope.detach()).sum() for slope in slopes]).sum()
-    products = gradients(flow, found)
-    return -total([weight.detach() * product for weight, product in zip(found, products, strict=True)])
+    products = gradients(flow, tensors)
+    return -total([weight.detach() * product for weight, product in zip(tensors, products, strict=True)])
 
 
-PLUGIN = score
+PLUGIN = Proxy(score)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from automl.contracts import UserError
+from automl.contracts import Proxy, UserError
 from automl.proxies.base import Batch, lacking, working_copy
 
 RELU = (torch.ops.aten.relu.default, torch.ops.aten.relu_.default)
@@ -48,4 +48,4 @@ def score(network: nn.Module, batch: Batch) -> float:
     return float(values.clamp(min=least).log().sum())
 
 
-PLUGIN = score
+PLUGIN = Proxy(score, cheap=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from automl.contracts import Proxy
 from automl.proxies.base import Batch
 
 
@@ -17,4 +18,4 @@ def score(network: nn.Module, batch: Batch) -> float:
     return float(sum(p.numel() for p in network.parameters() if p.requires_grad))
 
 
-PLUGIN = score
+PLUGIN = Proxy(score, cheap=True)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from torch import nn
 
+from automl.contracts import Proxy
 from automl.proxies.base import Batch, gradients, loss_of, total, weights, working_copy
 
 
 def score(network: nn.Module, batch: Batch) -> float:
     """The sum of the saliencies."""
     duplicate = working_copy(network)
-    found = weights(duplicate, "snip")
-    slopes = gradients(loss_of(duplicate, batch), found)
-    return total([(slope * weight.detach()).abs() for slope, weight in zip(slopes, found, strict=True)])
+    tensors = weights(duplicate, "snip")
+    slopes = gradients(loss_of(duplicate, batch), tensors)
+    return total([(slope * weight.detach()).abs() for slope, weight in zip(slopes, tensors, strict=True)])
 
 
-PLUGIN = score
+PLUGIN = Proxy(score)

@@ -1,18 +1,17 @@
 """What weight-sharing methods have in common: a supernet, architecture parameters and their two optimisers.
 
-A method is a plug-in class with `Options` (a `SearchOptions`) that extends `WeightSharing`. It may change
-what a forward mixes (`mixture`), what the architecture parameters minimise besides the validation loss
-(`penalty`), how they are trained (`alpha_step`), and how a configuration is chosen when training has ended
-(`select`).
+A method is a plug-in class with `Options` (a `SearchOptions`) that extends `WeightSharing`. It may override
+what a forward pass mixes (`mixture`), what is added to the validation loss of the architecture parameters
+(`penalty`), how they are trained (`alpha_step`), and how a configuration is chosen after training (`select`).
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, cast
 
 import torch
 from pydantic import Field
@@ -21,7 +20,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from automl import contracts
-from automl.contracts import Config
+from automl.contracts import Config, MethodTraits
 from automl.space import Space
 from automl.supernets.batch_norm import batch_norms, untracked
 
@@ -30,7 +29,7 @@ Tensors: TypeAlias = dict[str, Tensor]
 
 
 class Supernet(Protocol):
-    """What a space's supernet offers besides being a torch module. It holds weights only.
+    """What the supernet of a space offers: a torch module that holds weights only, and its description.
 
     `edges` and `operations` name the rows and columns of every matrix of strengths; `nodes` lists the rows
     whose values are summed in the same node of the same cell; skip connections are counted in `skip_rows`.
@@ -40,6 +39,7 @@ class Supernet(Protocol):
     operations: list[str]
     nodes: list[list[int]]
     skip_rows: list[int]
+    training: bool
 
     def __call__(self, x: Tensor, strengths: Tensor, active: Tensor | None = None) -> Tensor:
         """Logits (n, classes) of images (n, C, H, W).
@@ -57,6 +57,24 @@ class Supernet(Protocol):
     def path(self, config: Config) -> Tensor:
         """(edges, operations), bool, on the CPU: the operations that `config` consists of."""
 
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """The weights; this and what follows are those of a torch module."""
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The batch-norm statistics."""
+
+    def train(self, mode: bool = True) -> object:
+        """Switch to train mode."""
+
+    def eval(self) -> object:
+        """Switch to evaluation mode."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All weights and buffers."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> object:
+        """Take weights and buffers from a state dict."""
+
 
 class Mixture(NamedTuple):
     """What one forward computes: strengths (edges, operations) and which of them are `active`."""
@@ -66,7 +84,7 @@ class Mixture(NamedTuple):
 
 
 class Selection(Protocol):
-    """What a method may use after training to choose a configuration. All of it is charged to the search."""
+    """What a method may use after training to choose a configuration. Its time is charged to the search."""
 
     space: Space
     rng: random.Random
@@ -78,11 +96,15 @@ class Selection(Protocol):
         """Accuracy on the search's validation half; batch-norm statistics come from its training half."""
 
     def train(self, steps: int) -> None:
-        """Take so many more of the method's own steps."""
+        """Take `steps` more steps of the method."""
 
 
 class SearchOptions(contracts.Options):
-    """How weights (SGD, cosine schedule) and architecture parameters (Adam) are trained (Liu et al. 2019)."""
+    """How weights (SGD, cosine schedule) and architecture parameters (Adam) are trained (Liu et al. 2019).
+
+    `learning_rate`, `minimum_rate`, `momentum`, `weight_decay`: of the weights; `clip`: largest norm of their
+    gradient; `alpha_rate`, `alpha_decay`: learning rate and weight decay of the architecture parameters.
+    """
 
     learning_rate: float = Field(0.025, gt=0)
     minimum_rate: float = Field(0.001, ge=0)
@@ -91,6 +113,11 @@ class SearchOptions(contracts.Options):
     clip: float = Field(5.0, gt=0)
     alpha_rate: float = Field(3e-4, gt=0)
     alpha_decay: float = Field(1e-3, ge=0)
+
+    @property
+    def partial_channels(self) -> int:
+        """K of a supernet that passes one channel in K through its operations; 1: all of them."""
+        return 1
 
 
 @dataclass(frozen=True)
@@ -102,30 +129,36 @@ class Step:
     validation_accuracy: Tensor
 
 
-class WeightSharing:
-    """A search that trains one supernet for all configurations of `space`; `seed` draws everything random.
+class WeightSharing(MethodTraits):
+    """A search that trains one supernet for all configurations of `space`; all randomness comes from `seed`.
 
-    `architecture` holds alpha (edges, operations) and a method's further parameters of that kind. They
-    belong to their own optimiser only: weight steps leave them bit for bit as they are, and alpha steps the
-    weights and all buffers of the supernet. A method may have none of them. `progress` in [0, 1] is that of
-    the present step, and `selected` what `select` did, in numbers.
+    Class attributes: `Options` (`SearchOptions`), a subclass that adds the method's own; `selection` (0), the
+    part of the search's time that `select` may take (see `automl.contracts.MethodTraits`).
+
+    Attributes of an instance that other rooms read:
+
+    - `architecture`: alpha (edges, operations) and a method's further parameters of that kind; a method may
+      have none. They belong to their own optimiser only: a weight step does not change them, and an alpha
+      step changes neither the weights nor the buffers of the supernet.
+    - `active`: (edges, operations), bool, on the CPU: what a mixture by `strengths` computes.
+    - `progress`: the part of the search, in [0, 1], that is done before the present step.
+    - `selected`: numbers that describe what `select` did; they are recorded as metrics.
     """
 
     Options: ClassVar[type[SearchOptions]] = SearchOptions
-    selection: ClassVar[float] = 0.0  # part of the search's time that `select` may take
-    channel_part: ClassVar[str | None] = None  # the option, if any, that is the supernet's `partial`
+    options: SearchOptions
 
-    def __init__(self, options: SearchOptions, supernet: Any, *, space: Space, seed: int) -> None:
+    def __init__(self, options: SearchOptions, supernet: Supernet, *, space: Space, seed: int) -> None:
         self.options = options
         self.supernet = supernet
         self.space = space
         self.progress = 0.0
         self.selected: dict[str, float] = {}
         self.weights: dict[str, nn.Parameter] = dict(supernet.named_parameters())
-        self.norms = batch_norms(supernet)
+        self.norms = batch_norms(self.module)
         sample = next(iter(self.weights.values()))
         self.device, self.dtype = sample.device, sample.dtype
-        self.active: Tensor = supernet.allowed(space)
+        self.active = supernet.allowed(space)
         self.allowed = self.active.to(self.device)
         self.generator = torch.Generator().manual_seed(seed)  # on the CPU: the same draws on every device
         self.architecture = {name: self.parameter(start) for name, start in self.start().items()}
@@ -141,6 +174,11 @@ class WeightSharing:
             betas=(0.5, 0.999),
             weight_decay=options.alpha_decay,
         )
+
+    @property
+    def module(self) -> nn.Module:
+        """The supernet as a torch module."""
+        return cast(nn.Module, self.supernet)
 
     def start(self) -> Mapping[str, Tensor]:
         """Where the architecture parameters start: alpha at 1e-3 · N(0, 1)."""
@@ -187,7 +225,7 @@ class WeightSharing:
         self.alpha_optimiser.zero_grad(set_to_none=True)
 
     def penalty(self) -> Tensor:
-        """What the architecture parameters minimise besides the validation loss: a scalar."""
+        """The scalar that is added to the validation loss of the architecture parameters."""
         return torch.zeros((), device=self.device, dtype=self.dtype)
 
     def strengths(self) -> Tensor:
@@ -195,11 +233,11 @@ class WeightSharing:
         return self.alpha.masked_fill(~self.allowed, -math.inf).softmax(1)
 
     def mixture(self) -> Mixture:
-        """What the next forward mixes; drawn anew by methods that sample."""
+        """What the next forward pass mixes; methods that sample draw it at each call."""
         return Mixture(self.strengths(), self.active)
 
     def weight_mixture(self) -> Mixture:
-        """What the forward of a weight step mixes."""
+        """What the forward pass of a weight step mixes."""
         return self.mixture()
 
     def rate(self) -> float:
@@ -234,9 +272,9 @@ class WeightSharing:
         inputs = (x, *(mixture or self.mixture()))
         with untracked(self.norms):
             if weights is None:
-                output: Tensor = self.supernet(*inputs)
+                output = self.supernet(*inputs)
             else:
-                output = functional_call(self.supernet, weights, inputs)
+                output = functional_call(self.module, weights, inputs)
         return output
 
     def loss(self, weights: Tensors, batch: Batch, mixture: Mixture | None = None) -> Tensor:
@@ -246,8 +284,7 @@ class WeightSharing:
     @torch.no_grad()
     def derive(self) -> Config:
         """The configuration that the present strengths stand for, by the space's rule."""
-        config: Config = self.supernet.derive(self.strengths(), self.space)
-        return config
+        return self.supernet.derive(self.strengths(), self.space)
 
     def select(self, selection: Selection) -> Config:
         """The configuration chosen after training; most methods derive it from their strengths."""

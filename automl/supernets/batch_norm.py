@@ -1,4 +1,4 @@
-"""Batch-norm statistics of a supernet: estimated anew before a path is scored, and left as they are."""
+"""Batch-norm statistics of a supernet: estimated again before a path is scored, or kept unchanged."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Liu, Simonyan & Yang 2019, https://arxiv.org/abs/1806.09055. The weights w desce
     w' = w − η (μ · momentum buffer + ∇_w L_train(w, α) + λ w)
     ∇_α L_val(w', α) − η ∇²_{α,w} L_train(w, α) · v      with v = ∇_{w'} L_val(w', α)
 
-Order 1 takes η = 0: ∇_α L_val(w, α). What is said of α here holds for every architecture parameter.
+Order 1 takes η = 0: ∇_α L_val(w, α). α stands for every architecture parameter.
 """
 
 from __future__ import annotations
@@ -69,15 +69,15 @@ class Darts(WeightSharing):
     def ahead(self, slopes: list[Tensor]) -> Tensors:
         """One step ahead, w' = w − η (μ · buffer + ∇_w L_train + λ w) with `slopes` = ∇_w L_train."""
         group = self.weight_optimiser.param_groups[0]
-        found: Tensors = {}
+        ahead: Tensors = {}
         for (name, parameter), slope in zip(self.weights.items(), slopes, strict=True):
             w = parameter.detach()
             move = slope + group["weight_decay"] * w
             buffer = self.weight_optimiser.state[parameter].get("momentum_buffer")
             if buffer is not None:
                 move = move + group["momentum"] * buffer
-            found[name] = (w - group["lr"] * move).requires_grad_()
-        return found
+            ahead[name] = (w - group["lr"] * move).requires_grad_()
+        return ahead
 
     def finite_difference(self, v: Sequence[Tensor], train: Batch) -> Sequence[Tensor]:
         """(∇_α L_train(w + R v, α) − ∇_α L_train(w − R v, α)) / 2R."""

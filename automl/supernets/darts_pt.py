@@ -7,9 +7,9 @@ contributes. So after a search by DARTS, for every edge e in random order:
 
 the others are removed from e, and the supernet is trained some steps further. Where a node of the derived
 cell has fewer edges than in the supernet, the edge without which accuracy stays highest is removed until so
-many are left. Where time is short, decisions come before training, and what it does not allow is decided by
-the strengths, as DARTS would. (The paper trains 5 to 10 epochs after every decision; here it is `tuning`
-steps, so that choosing takes only a part of the time.)
+many are left. Where time is short, decisions come before training; decisions for which no time is left are
+taken by the strengths, as in DARTS. (The paper trains 5 to 10 epochs after every decision; here it is
+`tuning` steps, so that choosing takes only a part of the time.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from automl.contracts import Config
 from automl.space import Space
-from automl.supernets.base import Mixture, SearchOptions, Selection
+from automl.supernets.base import Mixture, SearchOptions, Selection, Supernet
 from automl.supernets.darts import Darts, DartsOptions
 from automl.supernets.timed import Timed
 
@@ -43,7 +43,7 @@ class DartsPt(Darts):
     options: DartsPtOptions
     selection: ClassVar[float] = 0.3
 
-    def __init__(self, options: SearchOptions, supernet: Any, *, space: Space, seed: int) -> None:
+    def __init__(self, options: SearchOptions, supernet: Supernet, *, space: Space, seed: int) -> None:
         super().__init__(options, supernet, space=space, seed=seed)
         self.offered = self.active.clone()
         self.chosen: dict[int, int] = {}  # row: column of the operation that was decided
@@ -68,15 +68,14 @@ class DartsPt(Darts):
 
     @torch.no_grad()
     def derive(self) -> Config:
-        """By the strengths all operations had, but with the decisions that were taken."""
+        """The configuration by the strengths of all operations, with the decisions that were taken."""
         strengths = self.alpha.masked_fill(~self.offered.to(self.device), -math.inf).softmax(1)
         for row, column in self.chosen.items():
             strength = strengths[row, self.candidates(row)].max()
             strengths[row] = 0
             strengths[row, column] = strength
         strengths[~self.kept.to(self.device)] = 0
-        config: Config = self.supernet.derive(strengths, self.space)
-        return config
+        return self.supernet.derive(strengths, self.space)
 
     def candidates(self, row: int) -> list[int]:
         """Columns of the operations that an edge may become: not `none`, unless nothing else is offered."""
@@ -112,7 +111,7 @@ class DartsPt(Darts):
         return self.derive()
 
     def decide_operation(self, row: int, timed: Timed) -> bool:
-        """Leave an edge the operation that is missed most; False when there was no time."""
+        """Keep the operation of an edge that accuracy needs most; False when there was no time."""
         columns, accuracies = self.candidates(row), dict[int, float]()
         strengths = self.strengths()[row].tolist()
         for column in columns if len(columns) > 1 else ():
@@ -127,7 +126,7 @@ class DartsPt(Darts):
         return True
 
     def decide_edges(self, rows: Sequence[int], count: int, timed: Timed) -> bool:
-        """Remove the edges of a node that are missed least, until `count` are left; False without time."""
+        """Remove the edges of a node that accuracy needs least, until `count` are left; else False."""
         left = list(rows)
         while len(left) > count:
             accuracies = {}

@@ -39,8 +39,8 @@ def alpha_product(method: WeightSharing, batch: Batch) -> Product:
     (slope,) = torch.autograd.grad(loss, [method.alpha], create_graph=True)
 
     def product(vector: Tensor) -> Tensor:
-        (found,) = torch.autograd.grad(slope, [method.alpha], [vector], retain_graph=True)
-        return found
+        (image,) = torch.autograd.grad(slope, [method.alpha], [vector], retain_graph=True)
+        return image
 
     return product
 
@@ -56,25 +56,25 @@ def largest_eigenvalue(
     """
     basis = [start.flatten().double() / start.double().norm()]
     diagonal: list[Tensor] = []
-    beside: list[Tensor] = []
+    off_diagonal: list[Tensor] = []
     while True:
         image = product(basis[-1].view_as(start).to(start.dtype)).flatten().double()
         diagonal.append(basis[-1] @ image)
         spanned = torch.stack(basis)
         for _ in range(2):  # twice is enough against the loss of orthogonality (Parlett 1998)
             image = image - spanned.T @ (spanned @ image)
-        values, vectors = torch.linalg.eigh(_tridiagonal(diagonal, beside))
+        values, vectors = torch.linalg.eigh(_tridiagonal(diagonal, off_diagonal))
         residual = image.norm()
         error = residual * vectors[-1, -1].abs()
         if len(diagonal) == min(most, start.numel()) or error <= tolerance * values[-1].abs():
             vector = (spanned.T @ vectors[:, -1]).view_as(start).to(start.dtype)
             return Eigenpair(float(values[-1]), vector, len(diagonal))
-        beside.append(residual)
+        off_diagonal.append(residual)
         basis.append(image / residual)
 
 
-def _tridiagonal(diagonal: list[Tensor], beside: list[Tensor]) -> Tensor:
+def _tridiagonal(diagonal: list[Tensor], off_diagonal: list[Tensor]) -> Tensor:
     matrix = torch.diag(torch.stack(diagonal))
-    for i, value in enumerate(beside):
+    for i, value in enumerate(off_diagonal):
         matrix[i, i + 1] = matrix[i + 1, i] = value
     return matrix

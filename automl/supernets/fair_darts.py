@@ -12,13 +12,13 @@ derived by the space's rule, not by the paper's threshold.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 from torch import Tensor
 
 from automl.space import Space
-from automl.supernets.base import SearchOptions, WeightSharing
+from automl.supernets.base import SearchOptions, Supernet, WeightSharing
 
 
 class FairDartsOptions(SearchOptions):
@@ -35,7 +35,7 @@ class FairDarts(WeightSharing):
     Options: ClassVar[type[SearchOptions]] = FairDartsOptions
     options: FairDartsOptions
 
-    def __init__(self, options: SearchOptions, supernet: Any, *, space: Space, seed: int) -> None:
+    def __init__(self, options: SearchOptions, supernet: Supernet, *, space: Space, seed: int) -> None:
         super().__init__(options, supernet, space=space, seed=seed)
         if "none" in supernet.operations:
             self.active[:, supernet.operations.index("none")] = False

@@ -6,8 +6,8 @@ an edge, the others pass by it (the supernet's `partial`), and node j sums its e
     x_j = Σ_{i<j} exp(β_ij) / Σ_{i'<j} exp(β_i'j) · f_ij(x_i)
     f_ij(x; S) = Σ_o exp(α^o_ij) / Σ_o' exp(α^o'_ij) · o(S ∗ x) + (1 − S) ∗ x
 
-α and β are trained from epoch 15 of 50 on, when the weights mean something. Rates and K as in the authors'
-own CIFAR-10 search, which takes batches of 256.
+α and β are trained from epoch 15 of 50 on; before it the weights alone are trained. Rates and K as in the
+authors' own CIFAR-10 search, which takes batches of 256.
 """
 
 from __future__ import annotations
@@ -32,13 +32,17 @@ class PcDartsOptions(SearchOptions):
     partial: int = Field(4, ge=1)
     warm_up: float = Field(0.3, ge=0, le=1)
 
+    @property
+    def partial_channels(self) -> int:
+        """K."""
+        return self.partial
+
 
 class PcDarts(WeightSharing):
     """Partially connected differentiable architecture search."""
 
     Options: ClassVar[type[SearchOptions]] = PcDartsOptions
     options: PcDartsOptions
-    channel_part: ClassVar[str | None] = "partial"
 
     def start(self) -> Mapping[str, Tensor]:
         """Alpha, and beta (edges,), both at 1e-3 · N(0, 1)."""

@@ -3,7 +3,7 @@
 Li & Talwalkar 2019, https://arxiv.org/abs/1902.07638. Each step trains the weights of one configuration drawn
 uniformly from the space. Then 1,000 random configurations are scored by their validation accuracy with the
 shared weights, and the best one wins. (The paper scores on one batch and confirms its ten best on all
-batches; here each is scored on all, after its batch-norm statistics were estimated anew.)
+batches; here each is scored on all, after its batch-norm statistics were estimated again.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What single-path methods share: one random configuration is trained in each step, nothing is mixed."""
+"""What single-path methods share: each step trains one random configuration and mixes nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from automl.supernets.base import Mixture, WeightSharing
 
 
 class SinglePath(WeightSharing):
-    """A method without architecture parameters; the alpha step only looks at the validation loss."""
+    """A method without architecture parameters; its alpha step only computes the validation loss."""
 
     def start(self) -> Mapping[str, Tensor]:
         """No parameters."""
@@ -31,5 +31,5 @@ class SinglePath(WeightSharing):
 
     def path(self, config: Config) -> Mixture:
         """The network of `config` with the shared weights."""
-        active: Tensor = self.supernet.path(config)
+        active = self.supernet.path(config)
         return Mixture(active.to(self.device, self.dtype), active)

@@ -3,7 +3,7 @@
 Guo et al. 2020, https://arxiv.org/abs/1904.00420. Weights: min_w E_{a ~ Uniform(space)} L_train(w_a), one
 configuration a per step. Then 20 generations of 50 configurations: the 10 best of all so far are parents of
 the next, half of it mutants and half crossovers. A configuration's score is its validation accuracy with the
-shared weights, after its batch-norm statistics were estimated anew on training images.
+shared weights, after its batch-norm statistics were estimated again on training images.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Evolution:
     def __init__(self, options: SposOptions, space: Space, rng: Random) -> None:
         self.options, self.space, self.rng = options, space, rng
         self.scored: list[tuple[float, Config]] = []
-        self.seen: set[str] = set()
+        self.drawn: set[str] = set()
 
     def run(self, score: Callable[[Config], float | None]) -> Config:
         """The best configuration; `score` gives None when there is no time for another."""
@@ -73,24 +73,24 @@ class Evolution:
         return self.scored[0][1]
 
     def new(self, count: int, draw: Callable[[], Config]) -> list[Config]:
-        """Up to `count` configurations that `draw` gives and that were not there before."""
-        found: list[Config] = []
+        """Up to `count` configurations from `draw` that were not drawn before."""
+        configs: list[Config] = []
         for _ in range(TRIES * count):
             config = draw()
             key = repr(sorted(config.items()))
-            if key not in self.seen:
-                self.seen.add(key)
-                found.append(config)
-            if len(found) == count:
+            if key not in self.drawn:
+                self.drawn.add(key)
+                configs.append(config)
+            if len(configs) == count:
                 break
-        return found
+        return configs
 
     def parent(self) -> Config:
         """One of the best so far."""
         return self.rng.choice(self.scored[: self.options.parents])[1]
 
     def mutant(self) -> Config:
-        """A parent with one parameter drawn anew."""
+        """A parent with one parameter drawn again."""
         parent = self.parent()
         try:
             return self.space.mutate(parent, self.rng)

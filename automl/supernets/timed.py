@@ -6,7 +6,7 @@ from automl.supernets.base import Mixture, Selection
 
 
 class Timed:
-    """A `Selection` that begins nothing which would probably end too late.
+    """A `Selection` that starts no work that would probably end too late.
 
     Each piece of work is expected to last as long as the longest one of its kind so far.
     """
@@ -27,7 +27,7 @@ class Timed:
         return value
 
     def train(self, steps: int, *, scores: int = 0) -> None:
-        """So many more steps, or none when there is no time for them and so many `scores` afterwards."""
+        """`steps` more steps, or none when there is no time for them and `scores` scores afterwards."""
         before = self.selection.left()
         if steps and self._fits("train", before - scores * self._longest["accuracy"]):
             self.selection.train(steps)

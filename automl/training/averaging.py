@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from automl.layers.regularised import takes_auxiliary
 
 SAMPLE = 4096  # training images that the statistics are estimated from
 CHUNK = 256
@@ -24,8 +26,8 @@ class Average:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay, self.steps = decay, 0
         self.model = copy.deepcopy(model)
-        if hasattr(self.model, "auxiliary"):
-            cast(Any, self.model).auxiliary = None
+        if takes_auxiliary(self.model):
+            self.model.auxiliary = None
         kept = dict(self.model.named_parameters())
         self._pairs = [(kept[name], weight) for name, weight in model.named_parameters() if name in kept]
 
@@ -37,7 +39,7 @@ class Average:
         get_ema_multi_avg_fn(decay)(averages, weights, None)  # type: ignore[no-untyped-call]
 
     def estimate(self, images: Tensor) -> nn.Module:
-        """The averaged network, its statistics estimated anew from training images (n, C, H, W).
+        """The averaged network, its statistics estimated again from training images (n, C, H, W).
 
         The running statistics of the model belong to weights that the average never had.
         """

@@ -6,13 +6,14 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from automl.contracts import Config, Context, RunError
+from automl.layers.regularised import PathDropping, takes_auxiliary
 from automl.training import images, saved
 from automl.training.averaging import Average, reestimate
 from automl.training.images import Images
@@ -40,9 +41,7 @@ class Fit:
     def start(cls, config: Config, context: Context, options: NetworkOptions) -> Fit:
         """The network of `config` before its first step. Raises `UserError` for options it cannot follow."""
         task = context.task
-        model = saved.builder_of(context.space)(
-            config, task.shape, task.classes, channels=options.channels, cells=options.cells
-        )
+        model = saved.build_network(context.space, config, task, options)
         equip(model, options, task.shape, task.classes)
         model = images.place(model, context.device)
         return cls(
@@ -82,7 +81,7 @@ class Fit:
     def trained(self, epoch: int) -> Iterator[nn.Module]:
         """The network to validate and save after `epoch`: averaged where asked for, no auxiliary head.
 
-        At rungs and at the end that follows them its batch-norm statistics are estimated anew: after the
+        At rungs and at the end that follows them its batch-norm statistics are estimated again: after the
         few steps of a short training the running ones still hold their start, and rank networks by it.
         """
         if self.average is not None:
@@ -109,7 +108,8 @@ class Fit:
     def set_drop_path(self, probability: float) -> None:
         """Let the network drop paths with this probability, where the recipe has drop-path."""
         if self.options.drop_path:
-            cast(Any, self.model).drop_path = probability
+            assert isinstance(self.model, PathDropping), "equip has checked it"
+            self.model.drop_path = probability
 
     def train_batches(self, parts: Sequence[Tensor], rate: Callable[[int], float]) -> float:
         """One step for each batch of indices; the mean loss."""
@@ -137,8 +137,9 @@ class Fit:
         with torch.autocast(kind, torch.bfloat16, enabled=uses_bf16(options, self.device)):
             if not options.auxiliary:
                 return cross_entropy(self.model(x), y, label_smoothing=smoothing)
-            logits, other = cast(Any, self.model).forward_with_auxiliary(x)
-            auxiliary = cross_entropy(other, y, label_smoothing=smoothing)
+            assert takes_auxiliary(self.model), "equip has checked it"
+            logits, auxiliary_logits = self.model.forward_with_auxiliary(x)
+            auxiliary = cross_entropy(auxiliary_logits, y, label_smoothing=smoothing)
             return cross_entropy(logits, y, label_smoothing=smoothing) + options.auxiliary * auxiliary
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from automl import metrics
 from automl.contracts import Config, Context, Result
-from automl.training import images, saved, scoring
+from automl.training import images, saved, zero_cost
 from automl.training.fit import Fit
 from automl.training.images import Images
 from automl.training.recipe import NetworkOptions
@@ -38,15 +38,15 @@ def train_network(
     names = [metric.name for metric in context.metrics]
     with images.seeded(context.seed, context.device):
         fit = Fit.start(config, context, options)
-        logged = {} if context.final else scoring.log(fit.model, context, options)
+        logged = {} if context.final else zero_cost.log(fit.model, context, options)
         validation = images.to_device(context.task.validation, context.device)
         done = fit.resume(context.checkpoint.load(), first_step)
         for epoch in range(done + 1, options.epochs + 1):
             fit.train_epoch(epoch)
             with fit.trained(epoch) as model:
                 values = measure(model, validation, names, extra=("log_loss",))
-            told = {name: value for name, value in values.items() if name != names[0]}
-            context.report(first_step + epoch, values[names[0]], train_loss=fit.loss, **told)
+            others = {name: value for name, value in values.items() if name != names[0]}
+            context.report(first_step + epoch, values[names[0]], train_loss=fit.loss, **others)
             if epoch % options.checkpoint_every == 0 or epoch == options.epochs:
                 context.checkpoint.save(first_step + epoch, {**fit.state(), "carry": dict(carry or {})})
         with fit.trained(options.epochs) as model:

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -14,6 +14,7 @@ from torch import nn
 
 from automl import contracts, plugins
 from automl.contracts import Config, UserError
+from automl.layers.regularised import PathDropping, takes_auxiliary
 from automl.space import Choice, Int, Space
 from automl.training.augmentation import Augmentation
 
@@ -25,7 +26,7 @@ class NetworkOptions(contracts.EvaluatorOptions):
     momentum; `channels` and `cells` go to the space.
 
     `schedule`: `cosine` anneals the rate once, over all epochs; `per_rung` once for each part between
-    `rungs` (epochs), and estimates batch-norm statistics anew there, so that the value at a rung is that of
+    `rungs` (epochs), and estimates batch-norm statistics again there, so that the value at a rung is that of
     a finished short training. `auto` is `per_rung` where there are rungs: those of the arm's pruner, unless
     the study writes its own. `warm_up`: epochs
     in which the rate rises linearly (5: Goyal et al. 2017, arXiv:1706.02677).
@@ -161,30 +162,28 @@ def equip(model: nn.Module, options: NetworkOptions, shape: Sequence[int], class
             f"cutout must be smaller than the images, but got {options.cutout} for {shape[1]}×{shape[2]} "
             "pixels; lower evaluator.network.cutout"
         )
-    if options.drop_path and not hasattr(model, "drop_path"):
+    if options.drop_path and not isinstance(model, PathDropping):
         raise UserError(
             f"drop_path needs a network with paths to drop, but got {options.drop_path:g} for a "
             f"{type(model).__name__}, which has none; set evaluator.network.drop_path to 0"
         )
     if options.auxiliary:
-        if not hasattr(model, "add_auxiliary"):
+        if not takes_auxiliary(model):
             raise UserError(
                 f"auxiliary needs a network with an auxiliary head, but got {options.auxiliary:g} for a "
                 f"{type(model).__name__}, which has none; set evaluator.network.auxiliary to 0"
             )
-        cast(Any, model).add_auxiliary(classes)
+        model.add_auxiliary(classes)
 
 
 @contextlib.contextmanager
 def without_auxiliary(model: nn.Module) -> Iterator[None]:
-    """Within it `model` is what is validated and saved: its auxiliary head, if it has one, is away."""
-    network = cast(Any, model)
-    head = network.auxiliary if hasattr(model, "add_auxiliary") else None
-    if head is None:
+    """Within it `model` is what is validated and saved: its auxiliary head, if it has one, is removed."""
+    if not takes_auxiliary(model):
         yield
         return
-    network.auxiliary = None
+    head, model.auxiliary = model.auxiliary, None
     try:
         yield
     finally:
-        network.auxiliary = head
+        model.auxiliary = head

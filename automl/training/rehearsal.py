@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from automl.contracts import Split, Task, UserError
-from automl.training import images, saved, scoring
+from automl.space import Space
+from automl.training import images, saved, zero_cost
 from automl.training.recipe import NetworkOptions, equip
 
 IMAGES = 16  # scored, of the training data
 
 
-def rehearse(options: NetworkOptions, task: Task, space: Any, names: Sequence[str]) -> None:
+def rehearse(options: NetworkOptions, task: Task, space: Space, names: Sequence[str]) -> None:
     """Raise `UserError` when the default network of `space` cannot follow `options`, or a proxy not score it.
 
     A network that cannot be built at all is left to the trials: they fail with a traceback.
     """
     config = space.default_config()
     options = options.adjusted(config)
-    build = saved.builder_of(space)
+    saved.builder_of(space)
     if not (names or options.cutout or options.drop_path or options.auxiliary):
         return
     with images.seeded(0, "cpu"):
         try:
-            network = build(config, task.shape, task.classes, channels=options.channels, cells=options.cells)
+            network = saved.build_network(space, config, task, options)
         except UserError:
             raise
         except Exception:
@@ -33,7 +33,7 @@ def rehearse(options: NetworkOptions, task: Task, space: Any, names: Sequence[st
         batch = images.to_device(Split(task.train.x[:IMAGES], task.train.y[:IMAGES]), "cpu")
         for name in names:
             try:
-                scoring.scores(network, [name], (batch.x, batch.y))
+                zero_cost.scores(network, [name], (batch.x, batch.y))
             except UserError:
                 raise
             except Exception as error:

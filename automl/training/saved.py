@@ -12,43 +12,45 @@ from torch import nn
 
 from automl import plugins
 from automl.checkpoints import write_atomically
-from automl.contracts import Config, Context, Options, UserError
+from automl.contracts import Config, Context, Task, UserError
+from automl.space import Space
 from automl.training import images
+from automl.training.recipe import NetworkOptions
 
 FORMAT = 1
 
 
-def save_network(model: nn.Module, config: Config, context: Context, options: Options) -> None:
+def save_network(model: nn.Module, config: Config, context: Context, options: NetworkOptions) -> None:
     """Leave `weights.pt` (a state dict) and `config.json` (how to build it) in `<workdir>/model`."""
     folder = context.workdir / "model"
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     torch.save(weights, folder / "weights.pt")
-    described = {
+    description = {
         "format": FORMAT,
-        "builder": _reference(context.space),
+        "builder": _reference(builder_of(context.space)),
         "config": config,
         "shape": list(context.task.shape),
         "classes": context.task.classes,
         "options": options.model_dump(),
     }
-    write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
+    write_atomically(folder / "config.json", json.dumps(description, indent=1).encode())
 
 
 def load_network(folder: Path, device: str = "cpu") -> nn.Module:
     """The network that `save_network` left in `folder`. Raises `UserError` when it is not whole."""
     try:
-        described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        description = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"a model folder must hold config.json and weights.pt, but {folder}: {error}; export it again"
         ) from error
-    options = described["options"]
-    model: nn.Module = _resolve(described["builder"])(
-        described["config"],
-        tuple(described["shape"]),
-        described["classes"],
+    options = description["options"]
+    model: nn.Module = _resolve(description["builder"])(
+        description["config"],
+        tuple(description["shape"]),
+        description["classes"],
         channels=options["channels"],
         cells=options["cells"],
     )
@@ -56,25 +58,32 @@ def load_network(folder: Path, device: str = "cpu") -> nn.Module:
     return images.place(model, device)
 
 
-def builder_of(space: Any) -> Callable[..., nn.Module]:
-    """The network builder of `space`. Raises `UserError` without one a saved model could find again."""
-    builder: Callable[..., nn.Module] | None = getattr(space, "network", None)
-    if builder is None:
+def build_network(space: Space, config: Config, task: Task, options: NetworkOptions) -> nn.Module:
+    """The untrained network of `config` on the CPU, with the channels and cells of `options`."""
+    model: nn.Module = builder_of(space)(
+        config, task.shape, task.classes, channels=options.channels, cells=options.cells
+    )
+    return model
+
+
+def builder_of(space: Space) -> Callable[..., Any]:
+    """The network builder of `space`. Raises `UserError` without one that a saved model could find again."""
+    if space.network is None:
         raise UserError(
             "the evaluator network needs a space that builds networks, but this one has no `network` "
             "builder; choose another space or evaluator (automl list)"
         )
-    _reference(space)
-    return builder
+    _reference(space.network)
+    return space.network
 
 
-def _reference(space: Any) -> str:
-    """`module:function` of the space's network builder, by which a saved model finds it again."""
-    module, name = (getattr(space.network, key, "") for key in ("__module__", "__qualname__"))
+def _reference(builder: Callable[..., Any]) -> str:
+    """`module:function` of a network builder, by which a saved model finds it again."""
+    module, name = (getattr(builder, key, "") for key in ("__module__", "__qualname__"))
     if not module or not name or "<" in name:
         raise UserError(
             "a space's network builder must be a function defined at the top of its module, but got "
-            f"{space.network!r}; define it with def"
+            f"{builder!r}; define it with def"
         )
     return f"{module}:{name}"
 

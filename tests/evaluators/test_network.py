@@ -13,6 +13,7 @@ from fake_context import ACCURACY, TINY_CONFIG, FakeContext, TinySpace, image_ta
 
 from automl.contracts import Direction, Metric, RunError, Task, TrialStopped, UserError
 from automl.evaluators.network import Network
+from automl.space import Choice, Space
 from automl.training import images
 from automl.training.procedure import seconds_per_epoch, train_network
 from automl.training.recipe import NetworkOptions
@@ -134,14 +135,13 @@ def test_a_parameter_named_like_an_option_sets_it(tmp_path):
 
 
 def test_wrong_spaces_and_tasks_are_refused(tmp_path):
-    class Nameless:
-        network = staticmethod(lambda *_, **__: None)
-
+    silent = Space({"kernel": Choice([3])})
+    nameless = Space({"kernel": Choice([3])}, network=lambda *_, **__: None)
     table = Task("t", "table", (4,), 0, image_task().train, image_task().validation, "")
     with pytest.raises(UserError, match="no `network` builder"):
-        Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, space=object()))
+        Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, space=silent))
     with pytest.raises(UserError, match="defined at the top of its module"):
-        Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, space=Nameless()))
+        Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, space=nameless))
     with pytest.raises(UserError, match="'t' is of kind table"):
         Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, given_task=table))
 

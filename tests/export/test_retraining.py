@@ -105,7 +105,7 @@ def test_a_failure_says_what_failed_and_registers_nothing(
 
     client = MlflowClient(finished.store.tracking_uri, finished.store.tracking_uri)
     before = len(client.search_model_versions())
-    monkeypatch.setattr("automl.evaluators.network.train_network", broken)
+    monkeypatch.setattr("automl.training.procedure.train_network", broken)
     with pytest.raises(
         RunError, match="training tiny failed: ValueError: no gradient; nothing was registered"
     ):

@@ -18,7 +18,7 @@ N = 6
 
 
 def score(name: str, network: nn.Module, batch: tuple[Tensor, Tensor]) -> float:
-    return float(plugins.load("proxies", name)(network, batch))
+    return float(plugins.load("proxies", name).score(network, batch))
 
 
 @pytest.fixture

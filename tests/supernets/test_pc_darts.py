@@ -65,11 +65,9 @@ def test_the_architecture_waits_for_the_weights(progress: float, moves: bool) ->
 
 def test_the_supernet_is_built_with_a_quarter_of_the_channels() -> None:
     options = PcDarts.Options()
-    assert PcDarts.channel_part is not None
-    partial = getattr(options, PcDarts.channel_part)
-    assert partial == 4
+    assert options.partial_channels == 4
     sizes = []
-    for part in (1, partial):
+    for part in (1, options.partial_channels):
         supernet = MLP.supernet((1, 8, 8), 3, channels=4, cells=1, partial=part)
         method = PcDarts(options, supernet, space=MLP, seed=0)
         sizes.append(sum(weight.numel() for name, weight in method.weights.items() if "candidates" in name))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from automl.contracts import Config
+from automl.space import Choice, Space
 
 
 class CapableNetwork(nn.Module):
@@ -46,5 +47,8 @@ class CapableNetwork(nn.Module):
         return logits
 
 
-class CapableSpace:
-    network = CapableNetwork
+class CapableSpace(Space):
+    """One parameter, and the capable network."""
+
+    def __init__(self) -> None:
+        super().__init__({"kernel": Choice([3])}, network=CapableNetwork)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,13 @@ import torch
 from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
 from torch import Tensor, nn
 
-from automl.contracts import Job, Metric, Outcome, PluginSpec, RunError, TrialState, UserError
+from automl.contracts import Metric, PluginSpec, TrialState, UserError
 from automl.evaluators.network import Network
-from automl.executors.worker import run_job
 from automl.metrics import DIRECTIONS
 from automl.searchspaces.nasbench201 import PLUGIN as CELL
 from automl.strategies.history import best, dominates
 from automl.strategies.searcher import Searcher
-from automl.training import scoring
+from automl.training import zero_cost
 from automl.training.recipe import NetworkOptions
 
 torch.set_num_threads(1)
@@ -94,25 +92,9 @@ def test_an_unknown_proxy_is_named():
 
 
 def test_the_batch_is_the_same_for_every_trial(tmp_path):
-    one, other = (scoring.training_batch(context(tmp_path, seed=seed), 16) for seed in (0, 1))
+    one, other = (zero_cost.training_batch(context(tmp_path, seed=seed), 16) for seed in (0, 1))
     assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
     assert one[0].shape == (16, *image_task().shape) and len(set(one[1].tolist())) > 1
-
-
-def test_neither_generator_nor_threads_feel_a_score(tmp_path):
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    scoring.screen(OPTIONS, TINY_CONFIG, context(tmp_path), "grasp")
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_a_score_that_is_not_finite_fails_the_trial(tmp_path, monkeypatch):
-    folder = tmp_path / "proxies"
-    folder.mkdir()
-    (folder / "wild.py").write_text('"""A score that overflows."""\nPLUGIN = lambda n, b: float("inf")\n')
-    monkeypatch.setenv("AUTOML_PLUGINS", os.fspath(tmp_path))
-    with pytest.raises(RunError, match="must be finite, but wild is inf"):
-        scoring.screen(OPTIONS, TINY_CONFIG, context(tmp_path), "wild")
 
 
 @pytest.mark.parametrize("strategy", ["regularized_evolution", "local_search"])
@@ -135,37 +117,15 @@ def test_a_search_on_accuracy_and_resources(tmp_path, strategy):
     assert any(sum(told[5].config[e] != p.config[e] for e in p.config) == 1 for p in told[:5])
 
 
-class Silent:
-    def report(self, report):
-        raise AssertionError("a screening reports nothing")
-
-
-def job(workdir: Path, protocol: PluginSpec, proxy: str) -> Job:
-    scoring = PluginSpec("proxy_score", {"proxy": proxy})
-    return Job(
-        trial="s/0", token="t", attempt=1, space={"name": "nasbench201"},
-        task={"dataset": "digits", "split": {"validation": 0.2, "test": 0.2, "seed": 0}},
-        metrics=[{"name": "accuracy", "direction": "maximize"}], evaluator=scoring, protocol=protocol,
-        config=CELL.default_config(), seed=1, workdir=str(workdir), devices=1.0, cpus=1.0, gpus=0.0,
-        remaining=None, deadline=60.0,
-    )  # fmt: skip
-
-
-def test_a_worker_only_scores_what_is_to_be_screened(tmp_path):
-    given = job(tmp_path, PluginSpec("network", {"channels": 4}), "snip")
-    assert Job.from_json(given.to_json()) == given
-    outcome = run_job(given, Silent())
-    assert (outcome.state, outcome.reason, outcome.values) == (TrialState.PRUNED, "screened by snip", None)
-    assert set(outcome.metrics) == {"proxy_snip"} and outcome.metrics["proxy_snip"] > 0
-    assert outcome.device_seconds > 0
-    assert Outcome.from_json(outcome.to_json()) == outcome
-    again = run_job(replace(given, evaluator=PluginSpec("proxy_score", {"proxy": "synflow"})), Silent())
-    assert set(again.metrics) == {"proxy_synflow"}
-
-
-def test_an_evaluator_without_networks_cannot_screen(tmp_path):
-    outcome = run_job(job(tmp_path, PluginSpec("pipeline"), "snip"), Silent())
-    assert outcome.state is TrialState.FAILED
-    assert (
-        "a screening needs an evaluator that trains networks, but got one of type Pipeline" in outcome.reason
-    )
+def test_a_users_cheap_proxy_is_logged_and_a_broken_file_is_left_out(tmp_path, monkeypatch):
+    folder = tmp_path / "plugins" / "proxies"
+    folder.mkdir(parents=True)
+    text = "from automl.contracts import Proxy\nPLUGIN = Proxy(lambda network, batch: 2.0, cheap=True)\n"
+    (folder / "two.py").write_text(f'"""Always two."""\n{text}')
+    (folder / "broken.py").write_text('"""Cannot be loaded."""\nPLUGIN = lambda network, batch: 1.0\n')
+    monkeypatch.setenv("AUTOML_PLUGINS", os.fspath(folder.parent))
+    found = logged(tmp_path / "a", OPTIONS)
+    assert set(found) == {*CHEAP, "proxy_two"} and found["proxy_two"] == 2.0
+    asked = OPTIONS.model_copy(update={"proxies": ["broken"]})
+    with pytest.raises(UserError, match=r"must be an automl.contracts.Proxy.*write PLUGIN = Proxy\(score\)"):
+        logged(tmp_path / "b", asked)
