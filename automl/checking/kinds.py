@@ -11,26 +11,39 @@ from functools import partial
 from pathlib import Path
 
 from automl import plugins
-from automl.checking import datasets, executors, learners, pruners, spaces, strategies
+from automl.checking import datasets, executors, learners, proxies, pruners, spaces, strategies, supernets
 from automl.checking.frame import Check
-from automl.contracts import Evaluator, Executor, LearnerTraits, Pruner, Strategy, UserError
+from automl.contracts import (
+    Evaluator,
+    Executor,
+    LearnerTraits,
+    MethodTraits,
+    Proxy,
+    Pruner,
+    Strategy,
+    UserError,
+)
 from automl.space import Space
 
 CHECKS: dict[str, Callable[[object], Iterator[Check]]] = {
     "datasets": datasets.checks,
     "executors": executors.checks,
     "learners": learners.checks,
+    "proxies": proxies.checks,
     "pruners": pruners.checks,
     "spaces": spaces.checks,
     "strategies": strategies.checks,
+    "supernets": supernets.checks,
 }
 BASES: dict[str, type] = {
     "evaluators": Evaluator,
     "executors": Executor,
     "learners": LearnerTraits,
+    "proxies": Proxy,
     "pruners": Pruner,
     "spaces": Space,
     "strategies": Strategy,
+    "supernets": MethodTraits,
 }
 SUMMARY = (10, 120)  # characters of a docstring's first line
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from automl import plugins
-from automl.proxies.base import Batch
+from automl.checking import Check, run_checks
+from automl.checking.proxies import batch, checks
+from automl.contracts import Proxy
 
 torch.set_num_threads(1)
 PROXIES = plugins.names("proxies")
 CELL = plugins.load("spaces", "nasbench201")
-
-
-def batch(shape: tuple[int, ...] = (1, 8, 8), n: int = 12) -> Batch:
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(n, *shape, generator=generator), torch.arange(n) % 3
+CHECKS = [(name, check) for name in PROXIES for check in checks(plugins.load("proxies", name))]
 
 
 def cell(operation: str) -> nn.Module:
@@ -31,74 +28,47 @@ def cell(operation: str) -> nn.Module:
     return network
 
 
-def plain() -> nn.Module:
-    """What a user may write: an activation in place, dropout, frozen and trained parameters, a buffer."""
-    torch.manual_seed(1)
-    network = nn.Sequential(
-        nn.Conv2d(1, 4, 3, padding=1),
-        nn.BatchNorm2d(4),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Dropout(0.5),
-        nn.Linear(64, 3),
-    )
-    network[0].bias.requires_grad_(False)
-    network[6].weight.grad = torch.ones(3, 64)
-    network[1].eval()
-    return network
+@pytest.mark.parametrize(("name", "check"), CHECKS, ids=lambda value: getattr(value, "name", value))
+def test_proxy(name: str, check: Check) -> None:
+    check.run()
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "convolutions": lambda: cell("nor_conv_3x3"),
-    "skips": lambda: cell("skip_connect"),
-    "nothing": lambda: cell("none"),
-    "plain": plain,
-}
-over = pytest.mark.parametrize("name", PROXIES)
+@pytest.mark.parametrize("name", PROXIES)
+def test_an_empty_cell_ranks_below_convolutions(name: str) -> None:
+    """More than the contract asks for: true of all that ship."""
+    score = plugins.load("proxies", name).score
+    networks = {operation: cell(operation) for operation in ("nor_conv_3x3", "skip_connect", "none")}
+    scores = {operation: score(network, batch()) for operation, network in networks.items()}
+    assert scores["nor_conv_3x3"] > scores["none"]
+    assert scores == {operation: score(copy.deepcopy(net), batch()) for operation, net in networks.items()}
 
 
-def value(name: str, network: nn.Module) -> float:
-    found = plugins.load("proxies", name)(network, batch())
-    assert isinstance(found, float)
-    return found
+def noisy(network: nn.Module, batch: object) -> float:
+    return float(torch.rand(()))
 
 
-def state(network: nn.Module) -> list[Tensor | bool | None]:
-    parameters = list(network.parameters())
-    tensors = [tensor.clone() for tensor in network.state_dict().values()]
-    gradients = [None if p.grad is None else p.grad.clone() for p in parameters]
-    return [
-        *tensors,
-        *gradients,
-        *(p.requires_grad for p in parameters),
-        *(m.training for m in network.modules()),
-    ]
+def trains(network: nn.Module, batch: object) -> float:
+    with torch.no_grad():
+        next(iter(network.parameters())).add_(1.0)
+    return 1.0
 
 
-def equal(a: Tensor | bool | None, b: Tensor | bool | None) -> bool:
-    return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a is b
+@pytest.mark.parametrize(
+    ("score", "rule"),
+    [
+        (lambda network, batch: 1, "a score must be a float, but is a int"),
+        (lambda network, batch: float("nan"), "a score must be finite, but is nan"),
+        (lambda network, batch: 1.0, "different networks must get different scores"),
+        (noisy, "the same weights must give the same score"),
+        (trains, "must stay as they were"),
+    ],
+    ids=["whole", "nan", "constant", "noisy", "trains"],
+)
+def test_a_proxy_that_breaks_a_rule_is_found(score: Callable[..., float], rule: str) -> None:
+    problems = [report.problem for report in run_checks(checks(Proxy(score)))]
+    assert any(rule in problem for problem in problems), problems
 
 
-def test_all_are_found() -> None:
-    named = "synflow snip grad_norm grasp fisher jacov naswot parameters flops"
-    assert set(named.split()) <= set(PROXIES)
-
-
-@over
-@pytest.mark.parametrize("network", NETWORKS)
-def test_finite_repeatable_and_leaves_all_as_it_was(name: str, network: str) -> None:
-    subject, inputs = NETWORKS[network](), batch()
-    before, images = state(subject), inputs[0].clone()
-    found = plugins.load("proxies", name)(subject, inputs)
-    assert math.isfinite(found)
-    assert all(map(equal, state(subject), before))
-    assert torch.equal(inputs[0], images) and not inputs[0].requires_grad
-    assert not any(module._forward_hooks for module in subject.modules())
-    assert value(name, subject) == found == value(name, copy.deepcopy(subject))
-
-
-@over
-def test_tells_networks_apart_and_ranks_an_empty_cell_below_convolutions(name: str) -> None:
-    scores = {network: value(name, NETWORKS[network]()) for network in ("convolutions", "nothing")}
-    assert scores["convolutions"] > scores["nothing"]
+def test_a_plain_function_is_no_proxy() -> None:
+    [report] = run_checks(checks(noisy))
+    assert "write PLUGIN = Proxy(score)" in report.problem
