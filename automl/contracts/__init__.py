@@ -15,7 +15,7 @@ from automl.contracts.basics import (
     derive_seed,
     digest,
 )
-from automl.contracts.context import Checkpoints, Context, Result
+from automl.contracts.context import Checkpoint, Checkpoints, Context, Result
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
 from automl.contracts.evaluators import (
     BaselineArm,
@@ -38,6 +38,7 @@ __all__ = [
     "PROXY",
     "BaselineArm",
     "Builder",
+    "Checkpoint",
     "Checkpoints",
     "Config",
     "Context",

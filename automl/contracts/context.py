@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from automl.contracts.basics import Config, Metric
 from automl.contracts.data import Task
@@ -28,13 +28,16 @@ class Result:
     stopped: str = ""
 
 
+Checkpoint: TypeAlias = tuple[int, dict[str, Any]]  # a step, and the state after it
+
+
 class Checkpoints(Protocol):
     """Keeps the states of one trial so that a second attempt continues from the last good one."""
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Write `state` (tensors, numbers, strings in dicts and lists) after `step`, atomically."""
 
-    def load(self) -> tuple[int, dict[str, Any]] | None:
+    def load(self) -> Checkpoint | None:
         """The newest intact (step, state), or None. Damaged files are skipped, never loaded."""
 
 

@@ -16,9 +16,9 @@ from automl.contracts import (
     EvaluatorOptions,
     Result,
     Task,
-    UserError,
 )
 from automl.space import Space
+from automl.training.protocol import require_trainer
 from automl.training.recipe import NetworkOptions
 from automl.training.rehearsal import rehearse
 from automl.training.screening import screen
@@ -55,12 +55,7 @@ class ProxyScore(Evaluator):
 
 
 def _recipe(protocol: Evaluator) -> NetworkOptions:
-    if not isinstance(protocol.options, NetworkOptions):
-        raise UserError(
-            "a screening needs an evaluator that trains networks, but got one of type "
-            f"{type(protocol).__name__}; take such an evaluator, or another strategy"
-        )
-    return protocol.options
+    return require_trainer(protocol, "a screening by a proxy").options
 
 
 PLUGIN = ProxyScore

@@ -1,30 +1,28 @@
-"""What is seen of a supernet after each epoch, and what is done when an alarm rings."""
+"""What is measured of a supernet after each epoch, and what is done when an alarm rings."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from automl import contracts
 from automl.contracts import Config, derive_seed
+from automl.oneshot.options import MonitorOptions
+from automl.oneshot.result import Action, Architecture, EpochMeans, EpochRecord, HealthReading, Verdict
 from automl.oneshot.scoring import Scorer, interleaved
 from automl.supernets.alarms import (
-    DEFAULTS,
     Alarm,
-    AlarmOptions,
     eigenvalue_alarm,
     mean_entropy,
     mean_share,
     skip_alarm,
     skip_limit,
 )
-from automl.supernets.base import Mixture, WeightSharing
+from automl.supernets.base import Mixture, Supernet, WeightSharing
 from automl.supernets.eigenvalue import alpha_product, largest_eigenvalue
 from automl.training.images import Images
 
@@ -34,6 +32,7 @@ RISEN = 1.05  # times its first share must skip_connect have; less is the noise 
 SHARE = 0.1  # of the work of a search that readings may add, where their distance is not given
 STEP_WORK = 6  # forward passes that a step of a search is worth for each pair of images: two gradients
 READING_WORK = 25  # forward passes that an eigenvalue is worth for each of its images
+NONE, SKIP = "none", "skip_connect"  # operations whose strength is watched
 NUMBERS = (
     "train_loss",
     "validation_loss",
@@ -49,24 +48,8 @@ NUMBERS = (
 )
 
 
-class HealthOptions(contracts.EvaluatorOptions):
-    """`eigenvalue_every`: epochs between two readings of eigenvalue and discretisation gap, 0 for none.
-
-    Without it every second epoch, or as seldom as keeps readings to about a tenth of the search.
-    `eigenvalue_batch`: images of the fixed validation batch behind the Hessian. `on_collapse`: when an alarm
-    rings, `stop` the search and derive from it as it is, go back to the last healthy genotype (`rollback`) or
-    go on (`warn`). `rank_check`: random networks trained at the end to see how the supernet ranks them.
-    """
-
-    on_collapse: Literal["stop", "rollback", "warn"] = "rollback"
-    eigenvalue_every: int | None = Field(None, ge=0)
-    eigenvalue_batch: int = Field(32, ge=2)
-    alarms: AlarmOptions = DEFAULTS
-    rank_check: int = Field(0, ge=0)
-
-
 class Monitor:
-    """Watches one search. `epochs` has an entry of plain data for the start (epoch 0) and for each epoch.
+    """Watches one search. `records` has one of the start (epoch 0) and one of each epoch.
 
     It draws from no generator that the search uses: a search takes the same course with and without it.
     Methods without alpha have neither entropy nor derived genotypes, so no alarm. Those that choose by the
@@ -74,11 +57,11 @@ class Monitor:
     """
 
     def __init__(
-        self, method: WeightSharing, train: Images, validation: Images, options: HealthOptions, seed: int
+        self, method: WeightSharing, train: Images, validation: Images, options: MonitorOptions, seed: int
     ) -> None:
         self.method, self.options = method, options
         self.with_alpha = "alpha" in method.architecture
-        self.action = "warn" if type(method).selection else options.on_collapse
+        self.action: Action = "warn" if method.selection else options.on_collapse
         self.scorer = Scorer(method, train, validation, images=GAP_IMAGES, statistics=STATISTICS)
         self.every = cadence(len(train.y), options)
         images = options.eigenvalue_batch
@@ -86,104 +69,127 @@ class Monitor:
         self.generator = torch.Generator().manual_seed(derive_seed(seed, "eigenvalue"))
         self.vector: Tensor | None = None
         self.seconds = 0.0
-        self.epochs: list[dict[str, Any]] = []
+        self.records: list[EpochRecord] = []
 
-    def look(self, epoch: int, seen: Mapping[str, float]) -> dict[str, Any]:
-        """Keep and give what there is to see after `epoch`, `seen` included."""
+    def observe(self, epoch: int, means: EpochMeans | None) -> EpochRecord:
+        """Measure the supernet after `epoch`, whose steps had these `means`, and keep the record."""
         start = time.monotonic()
-        entry: dict[str, Any] = {"epoch": epoch, **seen}
+        architecture, health = None, None
         if self.with_alpha:
-            entry |= self._architecture()
+            architecture = self._architecture()
             if epoch and self.every and epoch % self.every == 0:
-                entry |= self._gap(entry["genotype"]) | self._eigenvalue()
-        self.epochs.append(entry)
+                health = self._health(architecture.genotype)
+        record = EpochRecord(epoch, means, architecture, health)
+        self.records.append(record)
         self.seconds += time.monotonic() - start
-        return entry
+        return record
 
-    def _architecture(self) -> dict[str, Any]:
+    def _architecture(self) -> Architecture:
         method, supernet = self.method, self.method.supernet
         strengths = method.strengths().detach().double().cpu()
         genotype = method.derive()
         skips, derived = count_skips(supernet, genotype)
-        found = {
-            "genotype": genotype,
-            "strengths": strengths.tolist(),
-            "entropy": mean_entropy(strengths),
-            "skips": skips,
-            "derived": derived,
-        }
-        allowed, rows = supernet.allowed(method.space), supernet.skip_rows
-        for name, operation, of in (("none", "none", slice(None)), ("skip", "skip_connect", rows)):
-            if operation in supernet.operations:
-                column = supernet.operations.index(operation)
-                share = mean_share(strengths[of], allowed[of], column)
-                found |= {} if share is None else {f"{name}_share": share}
-        return found
+        return Architecture(
+            genotype=genotype,
+            strengths=strengths.tolist(),
+            entropy=mean_entropy(strengths),
+            skips=skips,
+            derived=derived,
+            none_share=self._share(NONE, strengths, range(len(strengths))),
+            skip_share=self._share(SKIP, strengths, supernet.skip_rows),
+        )
 
-    def _gap(self, genotype: Config) -> dict[str, float]:
+    def _share(self, operation: str, strengths: Tensor, rows: Sequence[int]) -> float | None:
+        """Mean strength of `operation` on the edges `rows`; None where they do not have it."""
+        supernet = self.method.supernet
+        if operation not in supernet.operations:
+            return None
+        allowed = supernet.allowed(self.method.space)
+        chosen = list(rows)
+        return mean_share(strengths[chosen], allowed[chosen], supernet.operations.index(operation))
+
+    def _health(self, genotype: Config) -> HealthReading:
         with torch.no_grad():
             mixed = Mixture(self.method.strengths(), self.method.active)
         whole, path = self.scorer.accuracy(mixed), self.scorer.accuracy(self.scorer.path(genotype))
-        return {"supernet_accuracy": whole, "path_accuracy": path, "discretisation_gap": whole - path}
+        value, products = self._eigenvalue()
+        return HealthReading(whole, path, whole - path, value, products)
 
-    def _eigenvalue(self) -> dict[str, float]:
-        """By the eigenvector found last, and something of every other direction."""
+    def _eigenvalue(self) -> tuple[float, int]:
+        """The eigenvalue and the products that it took, from the last eigenvector plus a random one."""
         method = self.method
         start = torch.randn(method.alpha.shape, generator=self.generator, dtype=torch.float64)
         start = (start / start.norm()).to(method.device, method.dtype)
         if self.vector is not None:
             start = self.vector.to(method.device) + start / 2
-        found = largest_eigenvalue(alpha_product(method, self.batch), start)
-        self.vector = found.vector.cpu()
-        return {"eigenvalue": found.value, "eigenvalue_products": found.products}
+        pair = largest_eigenvalue(alpha_product(method, self.batch), start)
+        self.vector = pair.vector.cpu()
+        return pair.value, pair.products
 
     # --- alarms ---------------------------------------------------------------------------------
 
     def alarms(self, *, ended: bool) -> list[Alarm]:
-        """Those that have rung, the first one first.
+        """The alarms that have rung, the first one first.
 
         At the end of a search its last genotype counts, however early, if skip connections have grown.
         """
-        options = self.options.alarms
-        readings = [(entry["epoch"], entry["eigenvalue"]) for entry in self.epochs if "eigenvalue" in entry]
-        counts = [(entry["epoch"], entry["skips"]) for entry in self.epochs if "skips" in entry]
-        found = [eigenvalue_alarm(readings, options)]
-        if counts:
-            limit = skip_limit(self.epochs[-1]["derived"], options)
-            start = min(options.start, counts[-1][0]) if ended and self._risen() else options.start
-            found.append(skip_alarm(counts, limit, start=max(1, start)))
-        return sorted((alarm for alarm in found if alarm), key=lambda alarm: alarm.epoch)
+        options, states = self.options.alarms, self._architectures()
+        readings = [(record.epoch, record.health.eigenvalue) for record in self.records if record.health]
+        rung = [eigenvalue_alarm(readings, options)]
+        if states:
+            last_epoch, last = states[-1]
+            limit = skip_limit(last.derived, options)
+            start = min(options.start, last_epoch) if ended and self._risen() else options.start
+            counts = [(epoch, state.skips) for epoch, state in states]
+            rung.append(skip_alarm(counts, limit, start=max(1, start)))
+        return sorted((alarm for alarm in rung if alarm), key=lambda alarm: alarm.epoch)
+
+    def _architectures(self) -> list[tuple[int, Architecture]]:
+        """Each epoch with its genotype and strengths."""
+        return [(record.epoch, record.architecture) for record in self.records if record.architecture]
 
     def _risen(self) -> bool:
-        first, last = (entry.get("skip_share", 0.0) for entry in (self.epochs[0], self.epochs[-1]))
-        return bool(last > RISEN * first)
+        """Whether skip connections are stronger than at the start."""
+        states = self._architectures()
+        first, last = (states[index][1].skip_share or 0.0 for index in (0, -1))
+        return last > RISEN * first
 
     def ends(self) -> bool:
         """Whether the search ends here, because an alarm rings."""
         return self.action != "warn" and bool(self.alarms(ended=False))
 
-    def verdict(self) -> dict[str, Any]:
+    def verdict(self) -> Verdict:
         """How the search ended: which alarms rang and when, what was done, the genotype that stays."""
         rung = self.alarms(ended=True)
-        found: dict[str, Any] = {"collapsed": bool(rung), "alarms": {a.rule: a.epoch for a in rung}}
-        if rung:
-            found |= {"epoch": rung[0].epoch, "rule": rung[0].rule, "action": self.action}
-        if rung and self.action == "rollback":
-            entry = self.healthy(rung[0])
-            found |= {"rollback": entry["epoch"], "genotype": entry["genotype"]}
-        return found
+        if not rung:
+            return Verdict()
+        back, genotype = self.healthy(rung[0]) if self.action == "rollback" else (None, None)
+        return Verdict(
+            alarms={alarm.rule: alarm.epoch for alarm in rung},
+            epoch=rung[0].epoch,
+            rule=rung[0].rule,
+            action=self.action,
+            rollback=back,
+            genotype=genotype,
+        )
 
-    def healthy(self, alarm: Alarm) -> dict[str, Any]:
-        """The epoch to go back to; where none was healthy, the latest with the fewest skip connections."""
-        for entry in self.epochs:
-            if entry["epoch"] == alarm.rollback:
-                return entry
-        return min(self.epochs, key=lambda entry: (entry["skips"], -entry["epoch"]))
+    def healthy(self, alarm: Alarm) -> tuple[int, Config]:
+        """The epoch to go back to, and its genotype.
+
+        Where none was healthy, it is the latest with the fewest skip connections.
+        """
+        states = self._architectures()
+        for epoch, state in states:
+            if epoch == alarm.rollback:
+                return epoch, state.genotype
+        epoch, state = min(states, key=lambda each: (each[1].skips, -each[0]))
+        return epoch, state.genotype
 
     def genotypes(self) -> list[Config]:
         """What may be trained after the search: the present genotype and the last healthy one."""
-        limit = skip_limit(self.epochs[-1]["derived"], self.options.alarms) if self.with_alpha else 0
-        back = [entry["genotype"] for entry in self.epochs[-2::-1] if entry.get("skips", limit) < limit]
+        states = [state for _, state in self._architectures()]
+        limit = skip_limit(states[-1].derived, self.options.alarms) if states else 0
+        back = [state.genotype for state in states[-2::-1] if state.skips < limit]
         return [self.method.derive(), *(back[:1] if self.action == "rollback" else ())]
 
     # --- continuing -----------------------------------------------------------------------------
@@ -191,7 +197,7 @@ class Monitor:
     def state(self) -> dict[str, Any]:
         """What continues it in another process."""
         return {
-            "epochs": self.epochs,
+            "epochs": [record.to_json() for record in self.records],
             "vector": self.vector,
             "generator": self.generator.get_state(),
             "seconds": self.seconds,
@@ -199,11 +205,12 @@ class Monitor:
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """Continue from what `state` gave."""
-        self.epochs, self.vector, self.seconds = state["epochs"], state["vector"], state["seconds"]
+        self.records = [EpochRecord.from_json(record) for record in state["epochs"]]
+        self.vector, self.seconds = state["vector"], state["seconds"]
         self.generator.set_state(state["generator"])
 
 
-def cadence(images: int, options: HealthOptions) -> int:
+def cadence(images: int, options: MonitorOptions) -> int:
     """Epochs between two readings of a search with so many pairs of images an epoch."""
     if options.eigenvalue_every is not None:
         return options.eigenvalue_every
@@ -211,18 +218,20 @@ def cadence(images: int, options: HealthOptions) -> int:
     return max(2, math.ceil(reading / (SHARE * STEP_WORK * images)))
 
 
-def count_skips(supernet: Any, genotype: Config) -> tuple[int, int]:
+def count_skips(supernet: Supernet, genotype: Config) -> tuple[int, int]:
     """Skip connections among the derived operations that the alarm counts, and the number of these."""
     path = supernet.path(genotype)[supernet.skip_rows]
-    if "skip_connect" not in supernet.operations:
+    if SKIP not in supernet.operations:
         return 0, int(path.sum())
-    return int(path[:, supernet.operations.index("skip_connect")].sum()), int(path.sum())
+    return int(path[:, supernet.operations.index(SKIP)].sum()), int(path.sum())
 
 
-def told(entry: Mapping[str, Any], edges: list[str], operations: list[str]) -> dict[str, float]:
-    """An entry's numbers as metrics, and the strength of each operation of each edge."""
-    found = {f"search_{name}": float(entry[name]) for name in NUMBERS if name in entry}
-    for edge, row in zip(edges, entry.get("strengths", ()), strict=False):
+def epoch_metrics(record: EpochRecord, edges: list[str], operations: list[str]) -> dict[str, float]:
+    """The numbers of a record as metrics, and the strength of each operation of each edge."""
+    values = record.to_json()
+    metrics = {f"search_{name}": float(values[name]) for name in NUMBERS if name in values}
+    strengths = record.architecture.strengths if record.architecture else []
+    for edge, row in zip(edges, strengths, strict=False):
         for operation, strength in zip(operations, row, strict=True):
-            found[f"strength/{edge}/{operation}"] = strength
-    return found
+            metrics[f"strength/{edge}/{operation}"] = strength
+    return metrics

@@ -1,4 +1,4 @@
-"""How many search epochs fit beside choosing and training a network: the plan of the evaluator `supernet`."""
+"""How many search epochs fit beside choosing and training a network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from automl.contracts import Config, Context, RunError
-from automl.training.procedure import seconds_per_epoch
-from automl.training.recipe import NetworkOptions
+from automl.training.protocol import NetworkTrainer
 
 EPOCHS = 50  # without a budget
 SLACK = 0.05  # part of the budget that stays unused
@@ -21,7 +20,7 @@ RECENT = 5  # epochs that show a machine becoming slower
 BATCHES = 8  # per timing of a derived network
 
 
-class Plan:
+class EpochPlan:
     """How many search epochs fit beside the training of `trainings` networks and the choice among them.
 
     Times in wall seconds. `limit` is the most epochs, None for as many as fit; `deadline` is
@@ -31,9 +30,9 @@ class Plan:
     """
 
     def __init__(
-        self, context: Context, protocol: NetworkOptions, *, limit: int | None, deadline: float
+        self, context: Context, trainer: NetworkTrainer, *, limit: int | None, deadline: float
     ) -> None:
-        self.context, self.protocol, self.limit = context, protocol, limit
+        self.context, self.trainer, self.limit = context, trainer, limit
         self.end = time.monotonic() + deadline
         self.bounded = math.isfinite(context.remaining)
         self.slack = SLACK * self.left() + min(BURST, BURST_SLACK * self.left())
@@ -70,10 +69,10 @@ class Plan:
         """
         limit = self.limit or (math.inf if self.bounded else EPOCHS)
         duration = self.duration
-        training = self.training_seconds(genotypes, anew=False)
+        training = self.training_seconds(genotypes, again=False)
         fits = self._for_epochs(MARGIN * training) / duration
         if fits < 1:
-            training = self.training_seconds(genotypes, anew=True)
+            training = self.training_seconds(genotypes, again=True)
             fits = self._for_epochs(MARGIN * training) / duration
         if not done and fits < 1:
             fits = (self.left() - training) / duration
@@ -81,35 +80,35 @@ class Plan:
                 raise RunError(
                     f"the budget must hold a search epoch ({duration:.1f} s) and training the derived "
                     f"network ({training:.1f} s), but {self.left():.1f} s are left; raise the budget or "
-                    "lower the epochs of the evaluator network"
+                    "lower the epochs of the study's evaluator"
                 )
         return int(max(done, min(limit, done + int(fits))))
 
     def selection_seconds(self, genotypes: Sequence[Config]) -> float:
         """How long choosing a network may take from now on; only the deadline bounds it without a budget."""
-        left = self.left() - self.slack - MARGIN * self.training_seconds(genotypes, anew=False)
+        left = self.left() - self.slack - MARGIN * self.training_seconds(genotypes, again=False)
         return self.selection * (self.searched + left) if self.bounded else left
 
     def _for_epochs(self, training: float) -> float:
         left = self.left() - self.slack - training
         return left - self.selection * (self.searched + left) if self.bounded else left
 
-    def training_seconds(self, genotypes: Sequence[Config], *, anew: bool) -> float:
+    def training_seconds(self, genotypes: Sequence[Config], *, again: bool) -> float:
         """How long training takes: of the dearest of `genotypes`, times the number of trainings.
 
         Each is the mean of its timings, else the longest known; the first is timed once more when
-        that is cheap, and when `anew`, and so is each that was never timed.
+        that is cheap, and when `again`, and so is each that was never timed.
         """
-        known = [self._training(genotype, anew and not i) for i, genotype in enumerate(genotypes)]
+        known = [self._training(genotype, again and not i) for i, genotype in enumerate(genotypes)]
         return self.trainings * max(known)
 
-    def _training(self, genotype: Config, anew: bool) -> float:
+    def _training(self, genotype: Config, again: bool) -> float:
         key = self.context.space.digest(genotype)
         cheap = not self.timed or self.timing < TIMING * sum(self.durations)
-        if anew or cheap:
+        if again or cheap:
             start = time.monotonic()
-            epochs = self.protocol.adjusted(genotype).epochs
-            seconds = epochs * seconds_per_epoch(genotype, self.context, self.protocol, batches=BATCHES)
+            epochs = self.trainer.options.adjusted(genotype).epochs
+            seconds = epochs * self.trainer.seconds_per_epoch(genotype, self.context, batches=BATCHES)
             self.timed.setdefault(key, []).append(seconds / self.duration)
             self.timing += time.monotonic() - start
         means = {name: fmean(ratios) for name, ratios in self.timed.items()}

@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import Checkpoints, Config, Context, Direction, Evaluator, Task, derive_seed
+from automl.oneshot.result import RankedNetwork
 from automl.space import Space
 from automl.supernets.alarms import kendall_tau
-from automl.training.procedure import train_network
-from automl.training.recipe import NetworkOptions
+from automl.training.protocol import NetworkTrainer
 
 TRIES = 20  # draws for each network, in a space of fewer than are wanted
 MARGIN = 1.1  # the next training may take so many times the longest so far
@@ -73,34 +72,34 @@ class Aside:
 
 def draw(space: Space, count: int, seed: int) -> list[Config]:
     """Up to `count` random configurations that differ as networks."""
-    rng, found = random.Random(seed), dict[str, Config]()
+    rng, configs = random.Random(seed), dict[str, Config]()
     for _ in range(TRIES * count):
         config = space.sample(rng)
-        found.setdefault(space.digest(config), config)
-        if len(found) == count:
+        configs.setdefault(space.digest(config), config)
+        if len(configs) == count:
             break
-    return list(found.values())
+    return list(configs.values())
 
 
 def rank_check(
-    drawn: list[Mapping[str, Any]], context: Context, protocol: NetworkOptions, seconds: float
+    drawn: Sequence[RankedNetwork], context: Context, trainer: NetworkTrainer, seconds: float
 ) -> dict[str, float]:
-    """Kendall's tau of the scores `drawn` have by the supernet and after training by the protocol.
+    """Kendall's tau between the accuracies of `drawn` by the supernet and after training by `trainer`.
 
     One training takes about `seconds`. Those that the budget does not hold are left out.
     """
     trained: list[tuple[float, float]] = []
     metric = context.metrics[0]
     sign = 1 if metric.direction is Direction.MAXIMIZE else -1
-    for number, entry in enumerate(drawn):
+    for number, network in enumerate(drawn):
         if context.remaining / context.devices < MARGIN * seconds:
             break
         start = time.monotonic()
         aside = Aside(context, f"rank-{number}")
-        result = train_network(entry["config"], aside, protocol)
-        trained.append((entry["supernet"], sign * result.values[metric.name]))
+        result = trainer.train(network.config, aside)
+        trained.append((network.supernet, sign * result.values[metric.name]))
         seconds = max(seconds, time.monotonic() - start)
     shutil.rmtree(context.workdir / "aside", ignore_errors=True)
     tau = kendall_tau([first for first, _ in trained], [second for _, second in trained])
-    found = {"rank_cells": float(len(trained))}
-    return found if tau is None else {**found, "rank_tau": tau}
+    metrics = {"rank_cells": float(len(trained))}
+    return metrics if tau is None else {**metrics, "rank_tau": tau}

@@ -1,4 +1,4 @@
-"""The search phase of the evaluator `supernet`: its epochs, the choice at its end, its checkpoints."""
+"""A supernet search: its epochs, the choice at its end, its checkpoints."""
 
 from __future__ import annotations
 
@@ -12,81 +12,82 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from automl.contracts import Config, Context, RunError, UserError, derive_seed
-from automl.oneshot.monitor import HealthOptions, Monitor, count_skips, told
-from automl.oneshot.plan import Plan
+from automl.contracts import Checkpoint, Config, RunError, derive_seed
+from automl.oneshot.monitor import Monitor, count_skips, epoch_metrics
+from automl.oneshot.options import MonitorOptions
+from automl.oneshot.plan import EpochPlan
 from automl.oneshot.rank import draw
+from automl.oneshot.result import EpochMeans, RankedNetwork, SupernetResult
 from automl.oneshot.scoring import SCORED, STATISTICS, Scorer, Selecting
-from automl.supernets.base import Batch, SearchOptions, Step, WeightSharing
+from automl.supernets.base import Batch, Step, WeightSharing
 from automl.training import images
 from automl.training.images import Images
-from automl.training.recipe import NetworkOptions
 
 SAMPLES = 3  # random networks that are timed where the choice may fall on any
 
 
-class Search:
-    """One search: a method that `build` makes, two halves of the training data, and what was seen."""
+class SupernetSearch:
+    """One search: a method that `build` makes, two halves of the training data, and a monitor."""
 
     def __init__(
-        self, build: Callable[[], WeightSharing], plan: Plan, batch_size: int, health: HealthOptions
+        self, build: Callable[[], WeightSharing], plan: EpochPlan, batch_size: int, options: MonitorOptions
     ) -> None:
-        self.context, self.plan, self.batch_size, self.health = plan.context, plan, batch_size, health
+        self.context, self.plan, self.batch_size, self.options = plan.context, plan, batch_size, options
         task = self.context.task
         self.train, self.validation = halves(images.to_device(task.train, self.context.device))
-        self.mode = images.augmentation(plan.protocol.augment, task.shape)
+        self.mode = images.augmentation(plan.trainer.options.augment, task.shape)
         self.build = build
         self.method = build()
-        self.monitor = Monitor(self.method, self.train, self.validation, health, self.context.seed)
-        plan.selection = type(self.method).selection
-        plan.trainings = 1 + health.rank_check
+        self.monitor = Monitor(self.method, self.train, self.validation, options, self.context.seed)
+        plan.selection = self.method.selection
+        plan.trainings = 1 + options.rank_check
         rng = random.Random(derive_seed(self.context.seed, "costs"))
         self.samples = [self.context.space.sample(rng) for _ in range(SAMPLES if plan.selection else 0)]
 
-    def run(self, saved: tuple[int, dict[str, Any]] | None) -> dict[str, Any]:
-        """Search to the end of the plan, from the checkpoint `saved` on: what was found, as plain data."""
+    def run(self, saved: Checkpoint | None) -> SupernetResult:
+        """Search to the end of the plan, from the checkpoint `saved` on."""
         done, planned = self.resume(saved) if saved else (0, 0)
         if not done:
-            self.monitor.look(0, {})
+            self.monitor.observe(0, None)
         if not done or (done < planned and not self.monitor.ends()):
             self.plan.observe(self.probe(), probe=True)
             planned = self.plan.epochs(done, self.genotypes())
         start = time.monotonic()
         while done < planned and not self.monitor.ends():
-            seen = self.epoch(done, planned)
+            means = self.epoch(done, planned)
             done += 1
-            entry = self.monitor.look(done, seen)
+            record = self.monitor.observe(done, means)
             duration, start = time.monotonic() - start, time.monotonic()
             self.plan.observe(duration)
             planned = self.plan.epochs(done, self.genotypes())
             supernet = self.method.supernet
-            self.context.log(done, **told(entry, supernet.edges, supernet.operations))
+            self.context.log(done, **epoch_metrics(record, supernet.edges, supernet.operations))
             self.context.checkpoint.save(done, self.state(planned))
         return self.conclude(done)
 
-    def conclude(self, done: int) -> dict[str, Any]:
-        """What was found, after the method's choice; kept at once."""
+    def conclude(self, done: int) -> SupernetResult:
+        """The result, after the method's choice; it is saved at once."""
         verdict = self.monitor.verdict()
         start = time.monotonic()
-        genotype = verdict.get("genotype") or self.select()
+        genotype = verdict.genotype or self.select()
         chosen = time.monotonic() - start
         supernet = self.method.supernet
-        found = {
-            "genotype": genotype,
-            "epochs": done,
-            "seconds": self.plan.searched,
-            "selection_seconds": chosen,
-            "health_seconds": self.monitor.seconds,
-            "skips": count_skips(supernet, genotype)[0],
-            "verdict": verdict,
-            "selected": {name: float(value) for name, value in self.method.selected.items()},
-            "edges": list(supernet.edges),
-            "operations": list(supernet.operations),
-            "history": self.monitor.epochs,
-            "rank": self.rank(),
-        }
-        self.context.checkpoint.save(done, {"carry": {"found": found}})
-        return found
+        result = SupernetResult(
+            genotype=genotype,
+            epochs=done,
+            seconds=self.plan.searched,
+            selection_seconds=chosen,
+            health_seconds=self.monitor.seconds,
+            skips=count_skips(supernet, genotype)[0],
+            verdict=verdict,
+            selected={name: float(value) for name, value in self.method.selected.items()},
+            edges=list(supernet.edges),
+            operations=list(supernet.operations),
+            history=self.monitor.records,
+            rank=self.rank(),
+        )
+        self.context.checkpoint.save(done, {"carry": result.carry()})
+        return result
 
     def select(self) -> Config:
         """The configuration that the method chooses, within the time that is planned for it."""
@@ -105,14 +106,14 @@ class Search:
         )
         return self.method.select(selecting)
 
-    def rank(self) -> list[dict[str, Any]]:
+    def rank(self) -> list[RankedNetwork]:
         """Random networks with their accuracy by the shared weights, to be trained later."""
-        count, seed = self.health.rank_check, derive_seed(self.context.seed, "rank")
+        count, seed = self.options.rank_check, derive_seed(self.context.seed, "rank")
         if not count:
             return []
         scorer = self.scorer()
         drawn = draw(self.context.space, count, seed)
-        return [{"config": config, "supernet": scorer.accuracy(scorer.path(config))} for config in drawn]
+        return [RankedNetwork(config, scorer.accuracy(scorer.path(config))) for config in drawn]
 
     def scorer(self) -> Scorer:
         """What scores networks with the shared weights."""
@@ -150,21 +151,25 @@ class Search:
         """Augmented images and labels."""
         return images.augment(half.x[part], self.mode), half.y[part]
 
-    def epoch(self, done: int, planned: int) -> dict[str, float]:
+    def epoch(self, done: int, planned: int) -> EpochMeans:
         """All steps of one epoch; mean losses and accuracy. Raises `RunError` when the supernet diverges."""
         pairs = self.pairs()
         steps = [
             self.one_step(self.method, pair, (done + number / len(pairs)) / planned)
             for number, pair in enumerate(pairs)
         ]
-        names = ("train_loss", "validation_loss", "validation_accuracy")
-        seen = {name: float(torch.stack([getattr(step, name) for step in steps]).mean()) for name in names}
-        if not all(map(math.isfinite, seen.values())):
+        means = EpochMeans(
+            train_loss=_mean([step.train_loss for step in steps]),
+            validation_loss=_mean([step.validation_loss for step in steps]),
+            validation_accuracy=_mean([step.validation_accuracy for step in steps]),
+        )
+        if not (math.isfinite(means.train_loss) and math.isfinite(means.validation_loss)):
             raise RunError(
-                f"the supernet's losses must stay finite, but epoch {done + 1} gave {seen}; "
+                f"the supernet's losses must stay finite, but in epoch {done + 1} they are "
+                f"{means.train_loss:g} (training) and {means.validation_loss:g} (validation); "
                 f"lower learning_rate (now {self.method.options.learning_rate:g})"
             )
-        return seen
+        return means
 
     def state(self, planned: int) -> dict[str, Any]:
         """Everything that continues this search in another process."""
@@ -176,8 +181,8 @@ class Search:
             "monitor": self.monitor.state(),
         }
 
-    def resume(self, saved: tuple[int, dict[str, Any]]) -> tuple[int, int]:
-        """Take up a checkpoint: the number of epochs done and planned."""
+    def resume(self, saved: Checkpoint) -> tuple[int, int]:
+        """Continue from a checkpoint: the number of epochs done and planned."""
         done, state = saved
         self.method.load_state_dict(state["method"])
         images.set_rng_state(state["rng"], self.context.device)
@@ -186,19 +191,8 @@ class Search:
         return done, state["planned"]
 
 
-def build_method(
-    method: type[WeightSharing], options: SearchOptions, protocol: NetworkOptions, context: Context
-) -> WeightSharing:
-    """The method on a fresh supernet with the protocol's channels and cells."""
-    space, task = context.space, context.task
-    if space.supernet is None:
-        raise UserError("the evaluator supernet needs a space that builds supernets")
-    part = {"partial": options.partial_channels} if options.partial_channels > 1 else {}
-    supernet: Any = space.supernet(
-        task.shape, task.classes, channels=protocol.channels, cells=protocol.cells, **part
-    )
-    images.place(supernet, context.device)
-    return method(options, supernet, space=space, seed=derive_seed(context.seed, "alpha"))
+def _mean(values: list[Tensor]) -> float:
+    return float(torch.stack(values).mean())
 
 
 def halves(data: Images) -> tuple[Images, Images]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from automl.contracts import Config, Context, RunError
+from automl.contracts import Checkpoint, Config, Context, RunError
 from automl.layers.regularised import PathDropping, takes_auxiliary
 from automl.training import images, saved
 from automl.training.averaging import Average, reestimate
@@ -54,7 +54,7 @@ class Fit:
             device=context.device,
         )
 
-    def resume(self, checkpoint: tuple[int, dict[str, Any]] | None, first_step: int) -> int:
+    def resume(self, checkpoint: Checkpoint | None, first_step: int) -> int:
         """Take up the checkpoint of an earlier attempt; the number of epochs it had done."""
         if checkpoint is None or checkpoint[0] <= first_step:
             return 0

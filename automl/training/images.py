@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from automl.training.augmentation import augment as augment
 from automl.training.augmentation import augmentation as augmentation
 
 _PREDICT_BATCH = 500
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,11 @@ def require_images(task: Task) -> None:
     if task.kind != "image" or task.classes < 2:
         raise UserError(
             f"a network needs images with classes, but {task.name!r} is of kind {task.kind} with "
-            f"{task.classes} classes; use the evaluator pipeline"
+            f"{task.classes} classes; choose another evaluator (automl list evaluators)"
         )
 
 
-def place(model: nn.Module, device: str) -> nn.Module:
+def place(model: Network, device: str) -> Network:
     """`model` on `device` in channels-last layout (1.6 times faster convolutions on a CPU)."""
     model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model

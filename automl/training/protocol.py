@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from automl import plugins
 from automl.contracts import (
     Builder,
     Config,
@@ -18,6 +19,7 @@ from automl.contracts import (
     Result,
     Split,
     Task,
+    UserError,
 )
 from automl.space import Space
 from automl.training import images, procedure, saved
@@ -77,6 +79,21 @@ class NetworkTrainer(Evaluator):
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the network saved in the folder `model`."""
         return score_saved(model, data, metrics)
+
+
+def require_trainer(evaluator: Evaluator, what: str) -> NetworkTrainer:
+    """`evaluator`, which `what` needs as one that trains networks. Raises `UserError` for another."""
+    if isinstance(evaluator, NetworkTrainer):
+        return evaluator
+    known = [
+        name
+        for name in plugins.names("evaluators")
+        if issubclass(plugins.load("evaluators", name), NetworkTrainer)
+    ]
+    raise UserError(
+        f"{what} needs an evaluator that trains networks, but got one of type {type(evaluator).__name__}; "
+        f"known ones: {', '.join(known)}"
+    )
 
 
 def score_saved(model: Path, data: Split, metrics: list[Metric]) -> dict[str, float]:

@@ -70,7 +70,7 @@ def builder_of(space: Space) -> Callable[..., Any]:
     """The network builder of `space`. Raises `UserError` without one that a saved model could find again."""
     if space.network is None:
         raise UserError(
-            "the evaluator network needs a space that builds networks, but this one has no `network` "
+            "training a network needs a space that builds networks, but this one has no `network` "
             "builder; choose another space or evaluator (automl list)"
         )
     _reference(space.network)

@@ -10,7 +10,7 @@ import torch
 from automl import plugins
 from automl.checking import Check, run_checks
 from automl.checking.supernets import checks, smallest_spaces, supernet_spaces
-from automl.evaluators.supernet import SupernetOptions
+from automl.oneshot.options import SupernetOptions
 from automl.supernets.base import Batch, SearchOptions, WeightSharing
 
 torch.set_num_threads(1)

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from automl.contracts import RunError, Split, Task, TrialStopped, UserError
 from automl.evaluators import supernet
 from automl.evaluators.network import Network
-from automl.evaluators.supernet import Supernet, SupernetOptions
+from automl.evaluators.supernet import Supernet
 from automl.oneshot import plan, search
+from automl.oneshot.options import SupernetOptions
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
-from automl.training import images
+from automl.training import images, procedure
 from automl.training.procedure import train_network
 from automl.training.recipe import NetworkOptions
 
@@ -142,8 +143,8 @@ class Clock:
         self.now = 0.0
         self.timed: list[dict[str, Any]] = []
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(search.Search, "probe", lambda _search: step)
-        original = search.Search.epoch
+        monkeypatch.setattr(search.SupernetSearch, "probe", lambda _search: step)
+        original = search.SupernetSearch.epoch
 
         def epoch(search: Any, done: int, planned: int) -> Any:
             self.now += step
@@ -153,8 +154,8 @@ class Clock:
             self.timed.append(config)
             return training / PROTOCOL.epochs
 
-        monkeypatch.setattr(search.Search, "epoch", epoch)
-        monkeypatch.setattr(plan, "seconds_per_epoch", seconds_per_epoch)
+        monkeypatch.setattr(search.SupernetSearch, "epoch", epoch)
+        monkeypatch.setattr(procedure, "seconds_per_epoch", seconds_per_epoch)
 
 
 def budgeted(path: Path, seconds: float, devices: float = 1.0) -> Budgeted:
@@ -195,13 +196,13 @@ def test_a_tight_budget_gets_one_epoch_and_too_small_a_one_is_refused(
 
 def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch, step=2.0, training=10.0)
-    inner = search.Search.epoch
+    inner = search.SupernetSearch.epoch
 
     def slower(search: Any, done: int, planned: int) -> Any:
         clock.now += 4.0 if done >= 3 else 0.0
         return inner(search, done, planned)
 
-    monkeypatch.setattr(search.Search, "epoch", slower)
+    monkeypatch.setattr(search.SupernetSearch, "epoch", slower)
     result = evaluate(budgeted(tmp_path, 40.0), epochs=None)
     assert 5 <= result.metrics["search_epochs"] <= 6
     assert clock.now + 10.0 <= 40.0
@@ -210,13 +211,13 @@ def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: 
 def test_timing_derived_networks_stays_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once timing costs more than its share, only the network about to be trained is timed."""
     clock = Clock(monkeypatch, step=2.0, training=10.0)
-    timed = plan.seconds_per_epoch
+    timed = procedure.seconds_per_epoch
 
     def slow(*arguments: Any, **options: Any) -> float:
         clock.now += 1.0
         return timed(*arguments, **options)
 
-    monkeypatch.setattr(plan, "seconds_per_epoch", slow)
+    monkeypatch.setattr(procedure, "seconds_per_epoch", slow)
     evaluate(budgeted(tmp_path, 60.0), epochs=None, alpha_rate=0.5)
     assert clock.now + 10 <= 60.0
     assert len(clock.timed) <= 4
@@ -280,7 +281,10 @@ def test_wrong_studies_are_refused(tmp_path: Path) -> None:
     table = Task("t", "table", (4,), 2, few.train, few.validation, "0")
     for fields, message in (
         ({"space": TinySpace()}, "space that builds supernets: .*nasbench201"),
-        ({"protocol": Supernet(SupernetOptions())}, "must be network, but it is supernet"),
+        (
+            {"protocol": Supernet(SupernetOptions())},
+            "an evaluator that trains networks, but got one of type Supernet; known ones: network",
+        ),
         ({"given_task": few}, "at least 4 training images, but got 3"),
         ({"given_task": table}, "images with classes"),
     ):

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ from fake_context import FakeContext, image_task
 from automl import plugins
 from automl.contracts import Config, derive_seed
 from automl.evaluators.network import Network
-from automl.evaluators.supernet import Supernet, SupernetOptions
+from automl.evaluators.supernet import Supernet
 from automl.oneshot import monitor, rank, search
 from automl.oneshot import plan as planning
-from automl.oneshot.monitor import HealthOptions, Monitor, cadence, count_skips
+from automl.oneshot.monitor import Monitor, cadence, count_skips
+from automl.oneshot.options import MonitorOptions, SupernetOptions
+from automl.oneshot.result import EpochRecord, RankedNetwork
 from automl.oneshot.scoring import Scorer, Selecting, interleaved
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
 from automl.supernets.alarms import kendall_tau
 from automl.supernets.base import Mixture
-from automl.training import images
+from automl.training import images, procedure
 from automl.training.procedure import train_network
 from automl.training.recipe import NetworkOptions
 
@@ -89,13 +92,13 @@ def test_watching_changes_nothing_in_the_search(tmp_path: Path) -> None:
 
 
 def test_readings_stay_a_small_part_of_the_search() -> None:
-    given = HealthOptions.model_validate({})
+    given = MonitorOptions.model_validate({})
     assert cadence(25_000, given) == cadence(2_000, given) == 2
     for count in (100, 500):
         work = cadence(count, given) * monitor.STEP_WORK * count
         reading = monitor.READING_WORK * 32 + 2 * (monitor.GAP_IMAGES + monitor.STATISTICS)
         assert 0.05 < reading / work <= 0.1
-    assert cadence(100, HealthOptions.model_validate({"eigenvalue_every": 3})) == 3
+    assert cadence(100, MonitorOptions.model_validate({"eigenvalue_every": 3})) == 3
 
 
 def test_skips_are_counted_in_the_rows_of_the_alarm() -> None:
@@ -116,14 +119,17 @@ def test_rollback_trains_the_last_healthy_genotype(
     tmp_path: Path, skips: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Epochs 0 to 3 have 0, 1, 2 and 5 skip connections of 6; 4 are too many."""
-    look, operations = Monitor.look, NASBENCH201.parameters["edge_0_1"].options
+    observe, operations = Monitor.observe, NASBENCH201.parameters["edge_0_1"].options
 
-    def look_at_another(self: Monitor, epoch: int, seen: Any) -> Any:
-        entry = look(self, epoch, seen)
-        entry["genotype"] = {**CONVOLUTIONS, "edge_0_1": operations[epoch]}
-        return entry
+    def observe_another(self: Monitor, epoch: int, means: Any) -> EpochRecord:
+        record = observe(self, epoch, means)
+        assert record.architecture is not None
+        genotype = {**CONVOLUTIONS, "edge_0_1": operations[epoch]}
+        record = replace(record, architecture=replace(record.architecture, genotype=genotype))
+        self.records[-1] = record
+        return record
 
-    monkeypatch.setattr(Monitor, "look", look_at_another)
+    monkeypatch.setattr(Monitor, "observe", observe_another)
     skips += [0, 1, 2, 5]
     ctx = context(tmp_path)
     result = evaluate(ctx, epochs=4, alarms=EARLY, alpha_rate=3.0)
@@ -355,8 +361,8 @@ def test_the_plan_keeps_time_for_choice_and_rank_check(
 ) -> None:
     """Of 100 s, 10 stay unused; a training takes 5.5 s, an epoch 2.25 s; a quarter is for choosing."""
     monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(planning, "seconds_per_epoch", lambda *_, **__: 5.0)
-    plan = planning.Plan(Fixed(100.0), PROTOCOL, limit=None, deadline=3600.0)  # type: ignore[arg-type]
+    monkeypatch.setattr(procedure, "seconds_per_epoch", lambda *_, **__: 5.0)
+    plan = planning.EpochPlan(Fixed(100.0), Network(PROTOCOL), limit=None, deadline=3600.0)  # type: ignore[arg-type]
     plan.selection, plan.trainings = selection, trainings
     plan.observe(2.25)
     plan.searched = 0.0
@@ -369,11 +375,11 @@ def test_the_plan_reserves_for_the_dearest_genotype(monkeypatch: pytest.MonkeyPa
     cheap = dict.fromkeys(NASBENCH201.parameters, "skip_connect")
     cost = {NASBENCH201.digest(cheap): 1.0, NASBENCH201.digest(CONVOLUTIONS): 9.0}
     monkeypatch.setattr(
-        planning, "seconds_per_epoch", lambda config, *_, **__: cost[NASBENCH201.digest(config)]
+        procedure, "seconds_per_epoch", lambda config, *_, **__: cost[NASBENCH201.digest(config)]
     )
-    plan = planning.Plan(Fixed(100.0), PROTOCOL, limit=None, deadline=3600.0)  # type: ignore[arg-type]
+    plan = planning.EpochPlan(Fixed(100.0), Network(PROTOCOL), limit=None, deadline=3600.0)  # type: ignore[arg-type]
     plan.observe(1.0)
-    assert plan.training_seconds([cheap, CONVOLUTIONS], anew=False) == 9.0
+    assert plan.training_seconds([cheap, CONVOLUTIONS], again=False) == 9.0
 
 
 # --- the rank check -----------------------------------------------------------------------------
@@ -400,8 +406,8 @@ def test_the_rank_check_is_kendalls_tau_over_trained_networks(tmp_path: Path) ->
 
 
 def test_what_the_budget_does_not_hold_is_left_out_of_the_rank_check(tmp_path: Path) -> None:
-    drawn = [{"config": config, "supernet": 0.5} for config in rank.draw(NASBENCH201, 3, 0)]
-    found = rank.rank_check(drawn, context(tmp_path, remaining=10.0), PROTOCOL, 9.5)
+    drawn = [RankedNetwork(config, 0.5) for config in rank.draw(NASBENCH201, 3, 0)]
+    found = rank.rank_check(drawn, context(tmp_path, remaining=10.0), Network(PROTOCOL), 9.5)
     assert found == {"rank_cells": 0.0}
 
 

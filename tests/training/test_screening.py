@@ -75,5 +75,6 @@ def test_an_evaluator_without_networks_cannot_screen(tmp_path):
     outcome = run_job(job(tmp_path, PluginSpec("pipeline"), "snip"), Silent())
     assert outcome.state is TrialState.FAILED
     assert (
-        "a screening needs an evaluator that trains networks, but got one of type Pipeline" in outcome.reason
+        "a screening by a proxy needs an evaluator that trains networks, but got one of type Pipeline"
+        in outcome.reason
     )
