@@ -11,7 +11,17 @@ from functools import partial
 from pathlib import Path
 
 from automl import plugins
-from automl.checking import datasets, executors, learners, proxies, pruners, spaces, strategies, supernets
+from automl.checking import (
+    datasets,
+    evaluators,
+    executors,
+    learners,
+    proxies,
+    pruners,
+    spaces,
+    strategies,
+    supernets,
+)
 from automl.checking.frame import Check
 from automl.contracts import (
     Evaluator,
@@ -27,6 +37,7 @@ from automl.space import Space
 
 CHECKS: dict[str, Callable[[object], Iterator[Check]]] = {
     "datasets": datasets.checks,
+    "evaluators": evaluators.checks,
     "executors": executors.checks,
     "learners": learners.checks,
     "proxies": proxies.checks,

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch.nn import functional
 
-from automl.contracts import Config, Context, Split, Task
+from automl.checking.tasks import image_task
+from automl.contracts import Config, Context, Task
 from automl.export.source import Flattened
 from automl.space import Space
 from automl.training import saved
 from automl.training.recipe import NetworkOptions
 
-ROWS, SHAPE, CLASSES = 6, (1, 8, 8), 3
+ROWS = 6
 IMPORT = re.compile(r"^(?:import|from) (\w+)", re.MULTILINE)
 TOLERANCE = 1e-5  # another memory layout may round differently
 
@@ -34,7 +34,7 @@ class _Saving:
 
 def saved_and_exported(space: Space, config: Config) -> None:
     """After one step of SGD, the logits are those of the saved network and of the exported one."""
-    task = image_task()
+    task = image_task(ROWS)
     builder = saved.builder_of(space)
     network = builder(config, task.shape, task.classes, channels=2, cells=3)
     x, y = torch.from_numpy(task.train.x), torch.from_numpy(task.train.y)
@@ -47,7 +47,9 @@ def saved_and_exported(space: Space, config: Config) -> None:
             network, config, context, NetworkOptions.model_validate({"channels": 2, "cells": 3})
         )
         loaded = saved.load_network(Path(folder) / "model")
-    exported = _exported(reference, builder.__qualname__)(config, task.shape, CLASSES, channels=2, cells=3)
+    exported = _exported(reference, builder.__qualname__)(
+        config, task.shape, task.classes, channels=2, cells=3
+    )
     exported.load_state_dict(network.state_dict())
     logits = []
     for module in (network, loaded, exported):
@@ -56,17 +58,6 @@ def saved_and_exported(space: Space, config: Config) -> None:
     for kind, other in zip(("saved", "exported"), logits[1:], strict=True):
         same = torch.allclose(logits[0], other, atol=TOLERANCE)
         assert same, f"the {kind} network must give the same logits, but differs by {other - logits[0]}"
-
-
-def image_task(rows: int = ROWS) -> Task:
-    """A small task of random images."""
-    rng = np.random.default_rng(0)
-
-    def split(count: int) -> Split:
-        images = rng.normal(size=(count, *SHAPE)).astype(np.float32)
-        return Split(images, np.arange(count, dtype=np.int64) % CLASSES)
-
-    return Task("checked", "image", SHAPE, CLASSES, split(rows), split(rows), "0" * 64)
 
 
 def _exported(reference: str, name: str) -> Any:

@@ -42,8 +42,10 @@ class Evaluator(ABC):
     Class attributes, each with its default:
 
     - `Options` (`EvaluatorOptions`): the options of the evaluator; unknown ones are refused.
-    - `example_options` (none): options, as a study file writes them, with which a contract suite may build it
-      when `Options` has fields without a default.
+    - `example_options` (none): options, as a study file writes them, with which the checks of the contract
+      build it and run short trials; needed when `Options` has fields without a default.
+    - `example_space` (None): a small space with which the checks run trials. They know one for an evaluator
+      with a `builder`; for another one without it, they run none.
     - `needs_data` (False): the study must name a dataset, and its metrics must be known ones.
     - `needs_episodes` (False): the task must be few-shot; an evaluator without it refuses such a task.
     - `builder` (None): what the space must build for it, `network` or `supernet`.
@@ -61,6 +63,7 @@ class Evaluator(ABC):
 
     Options: ClassVar[type[EvaluatorOptions]] = EvaluatorOptions
     example_options: ClassVar[Mapping[str, Any]] = {}
+    example_space: ClassVar[Space | None] = None
     needs_data: ClassVar[bool] = False
     needs_episodes: ClassVar[bool] = False
     builder: ClassVar[Builder | None] = None

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from automl import metrics, plugins
 from automl.contracts import Config, Context, Evaluator, EvaluatorOptions, Result, RunError, UserError
+from automl.space import Float, Space
 
 
 class FunctionOptions(EvaluatorOptions):
@@ -21,7 +22,8 @@ class Function(Evaluator):
     """The evaluator `function`. A final evaluation is one more call, with a fresh `context.seed`."""
 
     Options: ClassVar[type[EvaluatorOptions]] = FunctionOptions
-    example_options: ClassVar[Mapping[str, Any]] = {"call": "math:fsum"}
+    example_options: ClassVar[Mapping[str, Any]] = {"call": f"{__name__}:example_objective"}
+    example_space: ClassVar[Space | None] = Space({"x": Float(-1, 1)})
     reruns_without_data: ClassVar[bool] = True
 
     options: FunctionOptions
@@ -38,6 +40,14 @@ class Function(Evaluator):
                 f"{type(function).__name__}; define it with def"
             )
         return as_result(function(config, context), [metric.name for metric in context.metrics])
+
+
+def example_objective(config: Config, context: Context) -> float:
+    """An objective with its largest value at x = 0, approached in three steps."""
+    largest = 1 - float(config["x"] or 0) ** 2
+    for step in (1, 2, 3):
+        context.report(step, largest - 1 / step)
+    return largest
 
 
 def as_result(returned: Any, names: list[str]) -> Result:

@@ -37,7 +37,7 @@ from automl.metatraining import fitting, scores
 from automl.metatraining.options import MetaLearnOptions, find_learner, task_kind
 from automl.metatraining.outer_loop import MetaTraining
 from automl.metatraining.saved import build_learner, load_learner
-from automl.space import Choice, Space
+from automl.space import Choice, Float, Space
 
 SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes
 BASELINE_STRATEGY = PluginSpec("tpe")
@@ -47,6 +47,14 @@ class MetaLearn(Evaluator):
     """The evaluator `metalearn`. Its value is the metric on validation episodes after the last iteration."""
 
     Options: ClassVar[type[EvaluatorOptions]] = MetaLearnOptions
+    example_options: ClassVar[Mapping[str, Any]] = {
+        "width": 2,
+        "iterations": 3,
+        "report_every": 1,
+        "validation_episodes": 4,
+        "formulation": "loop",
+    }
+    example_space: ClassVar[Space | None] = Space({"inner_rate": Float(0.01, 0.5, log=True)})
     needs_data: ClassVar[bool] = True
     needs_episodes: ClassVar[bool] = True
     options_fix_parameters: ClassVar[bool] = True

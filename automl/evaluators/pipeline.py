@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from automl.contracts import (
     UserError,
     derive_seed,
 )
+from automl.space import Choice, Int, Space
 from automl.tables.model import TableModel
 
 FORMAT = 1
@@ -40,6 +41,10 @@ class Pipeline(Evaluator):
     """The evaluator `pipeline`. Its value is the mean over the folds, which are the same for all trials."""
 
     Options: ClassVar[type[EvaluatorOptions]] = PipelineOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"folds": 3}
+    example_space: ClassVar[Space | None] = Space(
+        {"model": Choice(("extra_trees",)), "forest_trees": Int(5, 9)}
+    )
     needs_data: ClassVar[bool] = True
 
     options: PipelineOptions

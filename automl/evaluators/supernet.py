@@ -7,8 +7,9 @@ epochs is planned again from what is left.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from automl.contracts import (
     Builder,
@@ -32,6 +33,7 @@ class Supernet(Evaluator):
     """The evaluator `supernet`: a one-shot search, whose result is a genotype and its trained value."""
 
     Options: ClassVar[type[EvaluatorOptions]] = SupernetOptions
+    example_options: ClassVar[Mapping[str, Any]] = {"epochs": 2, "batch_size": 8}
     needs_data: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner"] | None] = "network"
     builder: ClassVar[Builder | None] = "supernet"

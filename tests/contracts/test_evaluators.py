@@ -1,151 +1,185 @@
-"""Every evaluator plug-in, found by discovery: options, reports, repeatability, scoring of final models."""
+"""What every evaluator must do; a new file in `automl/evaluators/` is tested the moment it exists."""
 
 from __future__ import annotations
 
-import inspect
-import math
+import re
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, ClassVar
 
 import pytest
 import torch
 import toy_benchmark
-from episode_examples import episodic_task
-from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
-from pydantic import ValidationError
 
-from automl import contracts, plugins
-from automl.contracts import PluginSpec, Result, TrialStopped
-from automl.data import load_task
+from automl import plugins
+from automl.checking import Check, run_checks
+from automl.checking.evaluator_trials import Example
+from automl.checking.evaluators import checks
+from automl.contracts import Config, Context, Evaluator, EvaluatorOptions, Result, TrialStopped
+from automl.space import Choice, Float, Space
 
+torch.set_num_threads(1)
 NAMES = plugins.names("evaluators")
-IRIS = {"dataset": "iris", "metrics": [{"name": "accuracy", "direction": "maximize"}]}
+SPACE = Space({"x": Float(0, 1)})
 
 
-def objective(config, context):
-    for step in range(1, 4):
-        context.report(step, context.seed + step / 10)
-    return context.seed + 0.3
+@cache
+def replayed() -> Example:
+    """A benchmark file for evaluators that look values up."""
+    path = Path(mkdtemp()) / "table.npz"
+    toy_benchmark.write(path)
+    options: dict[str, Any] = {"file": str(path), "fresh": "fresh"}
+    options |= {kind: {step: f"{kind}_{step}" for step in (1, 2, 3)} for kind in ("value", "cost")}
+    return Example(options, Space({name: Choice([value]) for name, value in toy_benchmark.CONFIG.items()}))
 
 
-def network_case(path: Path, **fields) -> tuple:
-    given = {"given_task": image_task(60), "space": TinySpace()} | fields
-    return {"epochs": 3, "batch_size": 20, "channels": 4}, TINY_CONFIG, FakeContext(path, **given)
+def example(name: str) -> Example | None:
+    return replayed() if plugins.load("evaluators", name).simulated else None
 
 
-def pipeline_case(path: Path, **fields) -> tuple:
-    given = {"given_task": load_task(IRIS)} | fields
-    return {"folds": 3}, {"model": "extra_trees", "forest_trees": 5}, FakeContext(path, **given)
+CHECKS = [
+    (name, check) for name in NAMES for check in checks(plugins.load("evaluators", name), example(name))
+]
 
 
-def function_case(path: Path, **fields) -> tuple:
-    return {"call": f"{__name__}:objective"}, {"x": 1.0}, FakeContext(path, **fields)
-
-
-def lookup_case(path: Path, **fields) -> tuple:
-    if path != Path():
-        toy_benchmark.write(path / "table.npz")
-    steps = {step: f"value_{step}" for step in (1, 2, 3)}
-    options = {"file": str(path / "table.npz"), "value": steps, "fresh": "fresh"}
-    options["cost"] = {step: f"cost_{step}" for step in (1, 2, 3)}
-    return options, toy_benchmark.CONFIG, FakeContext(path, **fields)
-
-
-def metalearn_case(path: Path, **fields) -> tuple:
-    options = {
-        "width": 2,
-        "iterations": 3,
-        "report_every": 1,
-        "validation_episodes": 4,
-        "formulation": "loop",
-    }
-    given = {"given_task": episodic_task()} | fields
-    return options, {"inner_rate": 0.1}, FakeContext(path, **given)
-
-
-# evaluators whose trial needs no more than a configuration and a task
-CASES = {
-    "network": network_case,
-    "pipeline": pipeline_case,
-    "function": function_case,
-    "lookup": lookup_case,
-    "metalearn": metalearn_case,
-}
-
-
-def run(name: str, path: Path, **fields) -> tuple[Result, FakeContext]:
-    options, config, context = CASES[name](path, **fields)
-    evaluator = plugins.load("evaluators", name)
-    return evaluator(evaluator.Options.model_validate(options)).evaluate(dict(config), context), context
-
-
-def test_all_are_found():
-    assert {"network", "pipeline", "function"} <= set(NAMES)
+@pytest.mark.parametrize(("name", "check"), CHECKS, ids=lambda value: getattr(value, "name", value))
+def test_evaluator(name: str, check: Check) -> None:
+    check.run()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_options_are_plain_validated_data(name):
-    options = plugins.load("evaluators", name).Options
-    assert issubclass(options, contracts.Options)
-    assert options.model_fields["deadline"].default == 3600
-    assert options.__doc__
+def test_ours_run_trials_and_say_what_they_are(name: str) -> None:
     plugin = plugins.load("evaluators", name)
-    given = CASES[name](Path())[0] if name in CASES else dict(plugin.example_options)
-    with pytest.raises(ValidationError):
-        options.model_validate({**given, "no_such_option": 1})
-    with pytest.raises(ValidationError):
-        options.model_validate({**given, "deadline": -1})
-    assert PluginSpec(name, options.model_validate(given).model_dump(mode="json"))
+    assert [check for owner, check in CHECKS if owner == name and check.name.startswith("a trial gives")]
+    assert plugin.Options.__doc__ and plugins.summaries("evaluators")[name].endswith((".", "`."))
+    given = example(name)
+    options = plugin.Options.model_validate(dict(plugin.example_options if given is None else given.options))
+    assert options.deadline == 3600
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_has_the_contracts_methods(name):
-    plugin = plugins.load("evaluators", name)
-    for method in ("evaluate", "score"):
-        own, agreed = (inspect.signature(getattr(owner, method)) for owner in (plugin, contracts.Evaluator))
-        assert list(own.parameters) == list(agreed.parameters)
-        assert inspect.getdoc(getattr(plugin, method))
-    assert plugins.summaries("evaluators")[name].endswith((".", "`."))
+class Sound(Evaluator):
+    """Keeps all rules."""
+
+    example_space: ClassVar[Space | None] = SPACE
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        value = float(config["x"] or 0) + context.seed
+        context.report(1, value)
+        return Result({metric.name: value for metric in context.metrics})
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_it_reports_rising_steps_and_a_finite_value_for_every_metric(name, tmp_path):
-    result, context = run(name, tmp_path)
-    assert [step for step, _, _ in context.reports] == [1, 2, 3]
-    assert set(result.values) == {"accuracy"}
-    numbers = [*result.values.values(), *result.metrics.values(), *(value for _, value, _ in context.reports)]
-    assert all(type(number) is float and math.isfinite(number) for number in numbers)
+class Unseeded(Sound):
+    """Draws what no seed determines."""
+
+    drawn: ClassVar[list[int]] = []
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        self.drawn.append(1)
+        return Result({"accuracy": float(len(self.drawn))})
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_same_seed_equal_and_no_state_between_trials(name, tmp_path):
-    torch.manual_seed(5)
-    first, a = run(name, tmp_path / "a", seed=3)
-    torch.manual_seed(6)
-    run(name, tmp_path / "b", seed=4)
-    second, c = run(name, tmp_path / "c", seed=3)
-    assert first == second and a.reports == c.reports
+class Unstoppable(Sound):
+    """Swallows the end of its trial."""
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        try:
+            return super().evaluate(config, context)
+        except TrialStopped:
+            return Result({"accuracy": 1.0})
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_it_ends_where_it_is_told_to(name, tmp_path):
-    with pytest.raises(TrialStopped):
-        run(name, tmp_path, stop_at=1)
+class Nameless(Sound):
+    """Returns a value under a name of its own."""
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        return Result({"my_value": 1.0})
 
 
-@pytest.mark.parametrize("name", ["network", "pipeline"])
-def test_a_final_model_scores_as_it_did_and_holds_no_pickle(name, tmp_path):
-    result, context = run(name, tmp_path, final=True, seed=9)
-    plugin = plugins.load("evaluators", name)
-    scorer = plugin(plugin.Options.model_validate({}))
-    folder = tmp_path / "model"
-    assert scorer.score(folder, context.task, context.task.validation, context.metrics) == result.values
-    assert {path.suffix for path in folder.iterdir()} <= {".json", ".pt"}
+class Untidy(Sound):
+    """Writes where it stands."""
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        Path("left.txt").write_text("here")
+        return super().evaluate(config, context)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_it_writes_into_its_working_directory_only(name, tmp_path, monkeypatch):
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    run(name, tmp_path / "work", final=True)
-    assert list((tmp_path / "elsewhere").iterdir()) == []
-    assert {path.name for path in tmp_path.iterdir()} <= {"elsewhere", "work"}
+class Falling(Sound):
+    """Reports steps out of order."""
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        context.report(2, 1.0)
+        return super().evaluate(config, context)
+
+
+class Forgetful(Sound):
+    """Does not continue from what it has saved."""
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        saved = context.checkpoint.load()
+        context.checkpoint.save(1, {"x": config["x"]})
+        return Result({"accuracy": 1.0 if saved is None else 2.0})
+
+
+class NeedyOptions(EvaluatorOptions):
+    """An option without a default."""
+
+    needed: int
+
+
+class Needy(Sound):
+    """Has such an option, and no example of it."""
+
+    Options = NeedyOptions
+
+
+class Renamed(Sound):
+    """Gives an argument another name."""
+
+    def evaluate(self, config: Config, ctx: Context) -> Result:  # type: ignore[override]
+        return super().evaluate(config, ctx)
+
+
+class Unfinished(Evaluator):
+    """Does not say how it evaluates."""
+
+
+class WithoutSpace(Sound):
+    """Names no space for trials."""
+
+    example_space = None
+
+
+def problems(plugin: object) -> list[str]:
+    return [report.problem for report in run_checks(checks(plugin)) if report.problem]
+
+
+def test_one_that_keeps_all_rules_passes() -> None:
+    assert problems(Sound) == []
+
+
+def test_without_a_space_no_trial_is_run_and_this_is_said() -> None:
+    names = [check.name for check in checks(WithoutSpace)]
+    assert names[-1] == "no trial is run: example_space names no space to draw a configuration from"
+    assert problems(WithoutSpace) == []
+
+
+@pytest.mark.parametrize(
+    ("plugin", "rule"),
+    [
+        (Unseeded, "the same seed must give the same values"),
+        (Unstoppable, "a trial must end when report raises TrialStopped"),
+        (Nameless, "values must have one entry for each metric of the study"),
+        (Untidy, r"files must be written into context.workdir only, but also \['left.txt'\]"),
+        (Falling, "reported steps must rise"),
+        (Forgetful, "a trial that continues from a checkpoint must end as a whole one"),
+        (Needy, "give every option a default, or set example_options"),
+        (Renamed, "evaluate must take the arguments"),
+        (Unfinished, "an evaluator must define evaluate"),
+        (SPACE, "must be a class that extends automl.contracts.Evaluator"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_one_that_breaks_a_rule_is_found(plugin: object, rule: str) -> None:
+    found = problems(plugin)
+    assert any(re.search(rule, problem) for problem in found), found
