@@ -15,7 +15,7 @@ from automl.contracts.basics import (
     derive_seed,
     digest,
 )
-from automl.contracts.context import Checkpoint, Checkpoints, Context, Result
+from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
 from automl.contracts.evaluators import (
     BaselineArm,
@@ -66,6 +66,7 @@ __all__ = [
     "RunError",
     "Scalar",
     "Split",
+    "State",
     "Strategy",
     "Tabular",
     "TabularOptions",

@@ -28,7 +28,8 @@ class Result:
     stopped: str = ""
 
 
-Checkpoint: TypeAlias = tuple[int, dict[str, Any]]  # a step, and the state after it
+State: TypeAlias = dict[str, Any]  # tensors, numbers and strings, in dicts and lists
+Checkpoint: TypeAlias = tuple[int, State]  # a step, and the state after it
 
 
 class Checkpoints(Protocol):

@@ -42,7 +42,7 @@ class Supernet(Evaluator):
     options: SupernetOptions
 
     def evaluate(self, config: Config, context: Context) -> Result:
-        """Search, then train what was found. `config` is not used: the method searches the whole space."""
+        """Search the whole space, then train the derived network. `config` is not used."""
         return search_and_train(self.options, context)
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from automl.contracts import Config, derive_seed
+from automl.contracts import Config, State, derive_seed
 from automl.oneshot.options import MonitorOptions
 from automl.oneshot.result import Action, Architecture, EpochMeans, EpochRecord, HealthReading, Verdict
 from automl.oneshot.scoring import Scorer, interleaved
@@ -51,9 +50,9 @@ NUMBERS = (
 class Monitor:
     """Watches one search. `records` has one of the start (epoch 0) and one of each epoch.
 
-    It draws from no generator that the search uses: a search takes the same course with and without it.
-    Methods without alpha have neither entropy nor derived genotypes, so no alarm. Those that choose by the
-    trained supernet go on when one rings, whatever `on_collapse` says: their choice does not rest on alpha.
+    It uses random generators of its own: the search is the same with and without it.
+    Methods without alpha have neither entropy nor derived genotypes, so no alarm. Methods that choose by the
+    trained supernet ignore `on_collapse` and go on, because their choice does not depend on alpha.
     """
 
     def __init__(
@@ -194,7 +193,7 @@ class Monitor:
 
     # --- continuing -----------------------------------------------------------------------------
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """What continues it in another process."""
         return {
             "epochs": [record.to_json() for record in self.records],
@@ -203,7 +202,7 @@ class Monitor:
             "seconds": self.seconds,
         }
 
-    def resume(self, state: Mapping[str, Any]) -> None:
+    def resume(self, state: State) -> None:
         """Continue from what `state` gave."""
         self.records = [EpochRecord.from_json(record) for record in state["epochs"]]
         self.vector, self.seconds = state["vector"], state["seconds"]

@@ -59,7 +59,7 @@ class EpochPlan:
 
     @property
     def duration(self) -> float:
-        """What the next epochs are expected to take: a lull of the machine is not counted on."""
+        """What the next epochs are expected to take: it does not rely on a faster phase of the machine."""
         return max(fmean(self.durations), fmean(self.durations[-RECENT:]))
 
     def epochs(self, done: int, genotypes: Sequence[Config]) -> int:
@@ -94,7 +94,7 @@ class EpochPlan:
         return left - self.selection * (self.searched + left) if self.bounded else left
 
     def training_seconds(self, genotypes: Sequence[Config], *, again: bool) -> float:
-        """How long training takes: of the dearest of `genotypes`, times the number of trainings.
+        """How long training takes: of the most expensive of `genotypes`, times the number of trainings.
 
         Each is the mean of its timings, else the longest known; the first is timed once more when
         that is cheap, and when `again`, and so is each that was never timed.

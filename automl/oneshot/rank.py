@@ -19,8 +19,8 @@ TRIES = 20  # draws for each network, in a space of fewer than are wanted
 MARGIN = 1.1  # the next training may take so many times the longest so far
 
 
-class Aside:
-    """The context of a training that is no trial: nothing is reported, checkpoints are its own."""
+class SideContext:
+    """The context of a training that is not a trial: it reports nothing and has separate checkpoints."""
 
     final = False
 
@@ -57,13 +57,13 @@ class Aside:
         return self.context.protocol
 
     def report(self, step: int, value: float, **metrics: float) -> None:
-        """Tell nothing."""
+        """Report nothing."""
 
     def log(self, step: int, **metrics: float) -> None:
-        """Tell nothing."""
+        """Report nothing."""
 
     def charge(self, device_seconds: float) -> None:
-        """Cost nothing besides the trial."""
+        """Charge nothing: the trial pays in wall time."""
 
     def artifact(self, name: str) -> Path:
         """A path that is not kept."""
@@ -86,7 +86,7 @@ def rank_check(
 ) -> dict[str, float]:
     """Kendall's tau between the accuracies of `drawn` by the supernet and after training by `trainer`.
 
-    One training takes about `seconds`. Those that the budget does not hold are left out.
+    One training takes about `seconds`. Networks for which the budget has no time are left out.
     """
     trained: list[tuple[float, float]] = []
     metric = context.metrics[0]
@@ -95,7 +95,7 @@ def rank_check(
         if context.remaining / context.devices < MARGIN * seconds:
             break
         start = time.monotonic()
-        aside = Aside(context, f"rank-{number}")
+        aside = SideContext(context, f"rank-{number}")
         result = trainer.train(network.config, aside)
         trained.append((network.supernet, sign * result.values[metric.name]))
         seconds = max(seconds, time.monotonic() - start)

@@ -1,4 +1,4 @@
-"""Scoring mixtures and paths of a supernet: its accuracy with batch-norm statistics estimated anew."""
+"""Scoring mixtures and paths of a supernet: its accuracy with batch-norm statistics estimated again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Scorer:
 
     @torch.no_grad()
     def accuracy(self, mixture: Mixture) -> float:
-        """Part of the validation images that `mixture` classifies right."""
+        """The part of the validation images that `mixture` classifies correctly."""
         supernet = self.method.supernet
         kept = {name: buffer.clone() for name, buffer in supernet.named_buffers()}
         training = supernet.training
@@ -83,6 +83,6 @@ class Selecting:
         return self.scorer.accuracy(mixture)
 
     def train(self, steps: int) -> None:
-        """Take so many more of the method's own steps."""
+        """Take `steps` more steps of the method."""
         for _ in range(steps):
             self.step()

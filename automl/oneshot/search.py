@@ -7,12 +7,11 @@ import random
 import time
 from collections.abc import Callable
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from automl.contracts import Checkpoint, Config, RunError, derive_seed
+from automl.contracts import Checkpoint, Config, RunError, State, derive_seed
 from automl.oneshot.monitor import Monitor, count_skips, epoch_metrics
 from automl.oneshot.options import MonitorOptions
 from automl.oneshot.plan import EpochPlan
@@ -120,11 +119,11 @@ class SupernetSearch:
         return Scorer(self.method, self.train, self.validation, images=SCORED, statistics=STATISTICS)
 
     def genotypes(self) -> list[Config]:
-        """What may have to be trained after the search, the likeliest first."""
+        """The genotypes that may be trained after the search, the most probable first."""
         return [*self.monitor.genotypes(), *self.samples]
 
     def probe(self) -> float:
-        """Wall seconds of one epoch, from timing two steps of a method that is then thrown away."""
+        """Wall seconds of one epoch, from timing two steps of a method that is then discarded."""
         device = torch.device(self.context.device)
         with images.seeded(self.context.seed, self.context.device):
             method, pairs = self.build(), self.pairs()
@@ -171,7 +170,7 @@ class SupernetSearch:
             )
         return means
 
-    def state(self, planned: int) -> dict[str, Any]:
+    def state(self, planned: int) -> State:
         """Everything that continues this search in another process."""
         return {
             "method": self.method.state_dict(),

@@ -1,4 +1,4 @@
-"""NASWOT: how well the pattern of active ReLUs tells images apart.
+"""NASWOT: how well the pattern of active ReLUs distinguishes images.
 
     score = ln |det K|,   K_ij = number of ReLU units that are both on or both off for images i and j
 
@@ -37,7 +37,7 @@ class _Kernel(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @torch.no_grad()
 def score(network: nn.Module, batch: Batch) -> float:
-    """The score of `batch`. What images that are not told apart lose is bounded by float64's precision."""
+    """The score of `batch`. float64's precision bounds the loss for images with equal patterns."""
     duplicate = working_copy(network)
     with _Kernel() as kernel:
         duplicate(batch[0])

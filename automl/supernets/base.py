@@ -20,7 +20,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from automl import contracts
-from automl.contracts import Config, MethodTraits
+from automl.contracts import Config, MethodTraits, State
 from automl.space import Space
 from automl.supernets.batch_norm import batch_norms, untracked
 
@@ -290,7 +290,7 @@ class WeightSharing(MethodTraits):
         """The configuration chosen after training; most methods derive it from their strengths."""
         return self.derive()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Supernet, architecture, both optimisers, the generator and the progress."""
         return {
             "supernet": self.supernet.state_dict(),
@@ -301,7 +301,7 @@ class WeightSharing(MethodTraits):
             "progress": self.progress,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Continue from what `state_dict` gave."""
         self.supernet.load_state_dict(state["supernet"])
         with torch.no_grad():

@@ -1,15 +1,15 @@
-"""An exponential moving average of a network's weights, with batch-norm statistics of its own."""
+"""An exponential moving average of a network's weights, with separate batch-norm statistics."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from automl.contracts import State
 from automl.layers.regularised import takes_auxiliary
 
 SAMPLE = 4096  # training images that the statistics are estimated from
@@ -32,7 +32,7 @@ class Average:
         self._pairs = [(kept[name], weight) for name, weight in model.named_parameters() if name in kept]
 
     def update(self) -> None:
-        """Take in the weights of the model after one more step."""
+        """Add the weights of the model after one more step."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         averages, weights = (list(side) for side in zip(*self._pairs, strict=True))
@@ -46,11 +46,11 @@ class Average:
         reestimate(self.model, images)
         return self.model
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """What continues the average in another process."""
         return {"model": self.model.state_dict(), "steps": self.steps}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load(self, state: State) -> None:
         """Continue from what `state` gave."""
         self.model.load_state_dict(state["model"])
         self.steps = state["steps"]

@@ -6,13 +6,12 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from automl.contracts import Checkpoint, Config, Context, RunError
+from automl.contracts import Checkpoint, Config, Context, RunError, State
 from automl.layers.regularised import PathDropping, takes_auxiliary
 from automl.training import images, saved
 from automl.training.averaging import Average, reestimate
@@ -55,7 +54,7 @@ class Fit:
         )
 
     def resume(self, checkpoint: Checkpoint | None, first_step: int) -> int:
-        """Take up the checkpoint of an earlier attempt; the number of epochs it had done."""
+        """Continue from the checkpoint of an earlier attempt; gives the number of epochs that it had done."""
         if checkpoint is None or checkpoint[0] <= first_step:
             return 0
         step, state = checkpoint
@@ -67,7 +66,7 @@ class Fit:
         self.loss = state["loss"]
         return step - first_step
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """What continues the training in another process."""
         return {
             "model": self.model.state_dict(),
@@ -79,7 +78,7 @@ class Fit:
 
     @contextlib.contextmanager
     def trained(self, epoch: int) -> Iterator[nn.Module]:
-        """The network to validate and save after `epoch`: averaged where asked for, no auxiliary head.
+        """The network to validate and save after `epoch`: the average if there is one, no auxiliary head.
 
         At rungs and at the end that follows them its batch-norm statistics are estimated again: after the
         few steps of a short training the running ones still hold their start, and rank networks by it.
@@ -106,7 +105,7 @@ class Fit:
             )
 
     def set_drop_path(self, probability: float) -> None:
-        """Let the network drop paths with this probability, where the recipe has drop-path."""
+        """Set the probability of dropped paths, if the recipe has drop-path."""
         if self.options.drop_path:
             assert isinstance(self.model, PathDropping), "equip has checked it"
             self.model.drop_path = probability
@@ -144,7 +143,7 @@ class Fit:
 
 
 def _optimiser(model: nn.Module, options: NetworkOptions) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum. Scales, shifts and biases are not decayed: that regularises nothing."""
+    """SGD with Nesterov momentum; scales, shifts and biases have no weight decay."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
     groups = [

@@ -1,4 +1,4 @@
-"""How a network is trained: the options of the evaluator `network`, and the schedules they stand for."""
+"""How a network is trained: the options of a recipe, and the schedules that they describe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from automl.training.augmentation import Augmentation
 
 
 class NetworkOptions(contracts.EvaluatorOptions):
-    """The recipe of a training from scratch; what is 0 is off.
+    """The recipe of a training from scratch; a value of 0 switches an option off.
 
     `epochs`, `batch_size`, `learning_rate` (its peak), `momentum`, `weight_decay`: of SGD with Nesterov
     momentum; `channels` and `cells` go to the space.
@@ -160,25 +160,25 @@ def equip(model: nn.Module, options: NetworkOptions, shape: Sequence[int], class
     if options.cutout >= min(shape[1:]):
         raise UserError(
             f"cutout must be smaller than the images, but got {options.cutout} for {shape[1]}×{shape[2]} "
-            "pixels; lower evaluator.network.cutout"
+            "pixels; lower the option cutout of the evaluator"
         )
     if options.drop_path and not isinstance(model, PathDropping):
         raise UserError(
             f"drop_path needs a network with paths to drop, but got {options.drop_path:g} for a "
-            f"{type(model).__name__}, which has none; set evaluator.network.drop_path to 0"
+            f"{type(model).__name__}, which has none; set the option drop_path of the evaluator to 0"
         )
     if options.auxiliary:
         if not takes_auxiliary(model):
             raise UserError(
                 f"auxiliary needs a network with an auxiliary head, but got {options.auxiliary:g} for a "
-                f"{type(model).__name__}, which has none; set evaluator.network.auxiliary to 0"
+                f"{type(model).__name__}, which has none; set the option auxiliary of the evaluator to 0"
             )
         model.add_auxiliary(classes)
 
 
 @contextlib.contextmanager
 def without_auxiliary(model: nn.Module) -> Iterator[None]:
-    """Within it `model` is what is validated and saved: its auxiliary head, if it has one, is removed."""
+    """Remove the auxiliary head of `model`, if it has one, within the block: for validation and saving."""
     if not takes_auxiliary(model):
         yield
         return

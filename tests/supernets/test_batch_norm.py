@@ -1,4 +1,4 @@
-"""Batch-norm statistics: estimated anew for a path, and left alone when told."""
+"""Batch-norm statistics: estimated again for a path, and kept where they must be."""
 
 from __future__ import annotations
 
