@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from automl.storage import open_ledger
 PREFIX = "copied_"
 VOLATILE = re.compile(
     r"seconds|anytime|cost|time|started|finished|campaign|study|trial$|host|provenance|checksum|source"
-    r"|import_path|path|file|sentence|created_at"
+    r"|import_path|path|file|sentence|created_at|watching"
 )
 
 CELLS = """
@@ -164,6 +165,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv(plugins.FOLDERS, str(folder / "plugins"))
         patch.chdir(folder)
         yield folder
+    sys.modules.pop("my_code", None)  # other tests have a module of this name
 
 
 def written(folder: Path, text: str, prefix: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from automl.training.recipe import NetworkOptions
 OPTIONS = NetworkOptions(epochs=3, batch_size=32, channels=4)
 
 
-def context(path: Path, **fields) -> FakeContext:
+def context(path: Path, **fields: Any) -> FakeContext:
     return FakeContext(path, **{"given_task": image_task(), "space": TinySpace(), "final": True, **fields})
 
 
@@ -34,7 +35,7 @@ def same(a: Path, b: Path) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_learns_and_reports_every_epoch(tmp_path):
+def test_learns_and_reports_every_epoch(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     options = OPTIONS.model_copy(update={"epochs": 8, "learning_rate": 0.2})
     result = Network(options).evaluate(TINY_CONFIG, ctx)
@@ -45,21 +46,21 @@ def test_learns_and_reports_every_epoch(tmp_path):
     assert result.metrics["parameters"] == 4 * 9 + 2 * 4 + 3 * 16 + 3
 
 
-def test_same_seed_equal_other_seed_different(tmp_path):
+def test_same_seed_equal_other_seed_different(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path / name, seed=seed))
     assert same(tmp_path / "a", tmp_path / "b")
     assert not same(tmp_path / "a", tmp_path / "c")
 
 
-def test_global_random_state_is_left_as_it_was(tmp_path):
+def test_global_random_state_is_left_as_it_was(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path))
     assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("reports", [2, 3])
-def test_interrupted_training_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path, reports):
+def test_interrupted_training_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path: Path, reports: int) -> None:
     whole = Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path / "whole"))
     with pytest.raises(TrialStopped):
         Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path / "cut", stop_at=reports))
@@ -71,14 +72,14 @@ def test_interrupted_training_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path,
     assert same(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_a_finished_training_is_not_repeated(tmp_path):
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     first = Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path))
     again = context(tmp_path)
     assert Network(OPTIONS).evaluate(TINY_CONFIG, again) == first
     assert again.reports == []
 
 
-def test_steps_are_offset_after_a_search_and_carry_is_kept(tmp_path):
+def test_steps_are_offset_after_a_search_and_carry_is_kept(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     ctx.checkpoint.save(10, {"search": "state"})
     train_network(TINY_CONFIG, ctx, OPTIONS, first_step=10, carry={"derived": TINY_CONFIG})
@@ -87,7 +88,7 @@ def test_steps_are_offset_after_a_search_and_carry_is_kept(tmp_path):
     assert (step, state["carry"]) == (13, {"derived": TINY_CONFIG})
 
 
-def test_divergence_is_an_error_with_the_epoch(tmp_path):
+def test_divergence_is_an_error_with_the_epoch(tmp_path: Path) -> None:
     task = image_task()
     task.train.x[5] = np.nan
     with pytest.raises(
@@ -96,7 +97,7 @@ def test_divergence_is_an_error_with_the_epoch(tmp_path):
         Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, given_task=task))
 
 
-def test_saved_model_scores_as_it_was_trained(tmp_path):
+def test_saved_model_scores_as_it_was_trained(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     result = Network(OPTIONS).evaluate(TINY_CONFIG, ctx)
     metrics = [ACCURACY, Metric("parameters", Direction.MINIMIZE)]
@@ -107,7 +108,7 @@ def test_saved_model_scores_as_it_was_trained(tmp_path):
     assert described["builder"] == "fake_context:tiny_network"
 
 
-def test_damaged_model_is_refused(tmp_path):
+def test_damaged_model_is_refused(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     Network(OPTIONS).evaluate(TINY_CONFIG, ctx)
     path = tmp_path / "model" / "weights.pt"
@@ -116,7 +117,7 @@ def test_damaged_model_is_refused(tmp_path):
         Network(OPTIONS).score(tmp_path / "model", ctx.task, ctx.task.validation, [ACCURACY])
 
 
-def test_objectives_may_be_resources(tmp_path):
+def test_objectives_may_be_resources(tmp_path: Path) -> None:
     metrics = [ACCURACY, *(Metric(name, Direction.MINIMIZE) for name in ("parameters", "flops", "latency"))]
     result = Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, metrics=metrics, final=False))
     assert not (tmp_path / "model").exists()
@@ -126,7 +127,7 @@ def test_objectives_may_be_resources(tmp_path):
     assert 0 < result.values["latency"] < 1
 
 
-def test_a_parameter_named_like_an_option_sets_it(tmp_path):
+def test_a_parameter_named_like_an_option_sets_it(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     Network(OPTIONS).evaluate({**TINY_CONFIG, "epochs": 1}, ctx)
     assert len(ctx.reports) == 1
@@ -134,7 +135,7 @@ def test_a_parameter_named_like_an_option_sets_it(tmp_path):
         Network(OPTIONS).evaluate({**TINY_CONFIG, "learning_rate": -1}, ctx)
 
 
-def test_wrong_spaces_and_tasks_are_refused(tmp_path):
+def test_wrong_spaces_and_tasks_are_refused(tmp_path: Path) -> None:
     silent = Space({"kernel": Choice([3])})
     nameless = Space({"kernel": Choice([3])}, network=lambda *_, **__: None)
     table = Task("t", "table", (4,), 0, image_task().train, image_task().validation, "")
@@ -146,21 +147,21 @@ def test_wrong_spaces_and_tasks_are_refused(tmp_path):
         Network(OPTIONS).evaluate(TINY_CONFIG, context(tmp_path, given_task=table))
 
 
-def test_estimate_is_positive_and_leaves_no_trace(tmp_path):
+def test_estimate_is_positive_and_leaves_no_trace(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     assert 0 < seconds_per_epoch(TINY_CONFIG, ctx, OPTIONS) < 5
     assert ctx.reports == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_last_batch_of_one_is_left_out():
+def test_a_last_batch_of_one_is_left_out() -> None:
     assert [len(part) for part in images.batches(65, 32, "cpu")] == [32, 32]
     assert [len(part) for part in images.batches(1, 32, "cpu")] == [1]
     torch.manual_seed(0)
     assert sorted(torch.cat(images.batches(70, 32, "cpu")).tolist()) == list(range(70))
 
 
-def test_predictions_are_probabilities():
+def test_predictions_are_probabilities() -> None:
     model = tiny_network(TINY_CONFIG, (1, 8, 8), 3, channels=4, cells=1)
     p = images.predict(model, torch.tensor(image_task().train.x))
     assert p.shape == (120, 3)

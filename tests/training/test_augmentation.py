@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from automl.training.augmentation import augment, augmentation
+from automl.training.augmentation import Augmentation, augment, augmentation
 
 
 def copies(side: int, reach: int, border: str, flips: tuple[bool, ...]) -> tuple[torch.Tensor, list]:
@@ -31,7 +31,9 @@ def copies(side: int, reach: int, border: str, flips: tuple[bool, ...]) -> tuple
         ("flip", None, 0, "constant", (False, True)),
     ],
 )
-def test_images_are_moved_copies(mode, padding, reach, border, flips):
+def test_images_are_moved_copies(
+    mode: Augmentation, padding: int | None, reach: int, border: str, flips: tuple[bool, ...]
+) -> None:
     x, possible = copies(16, reach, border, flips)
     torch.manual_seed(0)
     seen = set()
@@ -48,13 +50,13 @@ def test_images_are_moved_copies(mode, padding, reach, border, flips):
 @pytest.mark.parametrize(
     ("shape", "expected"), [((1, 8, 16), "none"), ((1, 16, 16), "shift"), ((3, 32, 32), "shift_flip")]
 )
-def test_auto(shape, expected):
+def test_auto(shape: tuple[int, ...], expected: str) -> None:
     assert augmentation("auto", shape) == expected
     assert augmentation("none", shape) == "none"
 
 
 @pytest.mark.parametrize("length", [3, 4])
-def test_cutout_blanks_one_square_around_any_pixel(length):
+def test_cutout_blanks_one_square_around_any_pixel(length: int) -> None:
     torch.manual_seed(0)
     height, width = 7, 6
     x = torch.ones(2000, 3, height, width).contiguous(memory_format=torch.channels_last)
@@ -77,7 +79,7 @@ def test_cutout_blanks_one_square_around_any_pixel(length):
     assert centres == expected
 
 
-def test_nothing_is_drawn_when_all_is_off():
+def test_nothing_is_drawn_when_all_is_off() -> None:
     x = torch.randn(4, 1, 8, 8)
     before = torch.get_rng_state()
     assert augment(x, "none") is x

@@ -46,14 +46,14 @@ def with_options(**options: Any) -> NetworkOptions:
 # --- schedule ---
 
 
-def test_one_cosine():
+def test_one_cosine() -> None:
     schedule = Schedule.of(with_options(learning_rate=0.2), 10)
     assert [schedule.rate(t) for t in range(40)] == [
         0.1 * (1 + math.cos(math.pi * t / 40)) for t in range(40)
     ]
 
 
-def test_every_rung_ends_its_own_cosine():
+def test_every_rung_ends_its_own_cosine() -> None:
     schedule = Schedule.of(with_options(epochs=27, rungs=[1, 3, 9, 27, 81], learning_rate=0.2), 50)
     rates = [schedule.rate(t) for t in range(27 * 50)]
     for first, last in ((0, 1), (1, 3), (3, 9), (9, 27)):
@@ -64,25 +64,25 @@ def test_every_rung_ends_its_own_cosine():
         assert sum(part) / len(part) == pytest.approx(0.1, rel=0.03)
 
 
-def test_warm_up_rises_linearly_then_anneals():
+def test_warm_up_rises_linearly_then_anneals() -> None:
     schedule = Schedule.of(with_options(warm_up=1.5, learning_rate=0.2), 10)
     rates = [schedule.rate(t) for t in range(40)]
     assert rates[:15] == pytest.approx([0.2 * (t + 1) / 15 for t in range(15)])
     assert rates[15:] == pytest.approx([0.1 * (1 + math.cos(math.pi * t / 25)) for t in range(25)])
 
 
-def test_warm_up_leaves_half_of_the_first_rung():
+def test_warm_up_leaves_half_of_the_first_rung() -> None:
     schedule = Schedule.of(with_options(warm_up=5, rungs=[1], learning_rate=0.2), 10)
     assert (schedule.warm, schedule.ends) == (5, [10, 40])
     assert schedule.rate(4) == schedule.rate(5) == schedule.rate(10) == 0.2
     assert schedule.rate(9) < 0.03
 
 
-def test_the_optimiser_follows_the_schedule(tmp_path, monkeypatch):
+def test_the_optimiser_follows_the_schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     step = torch.optim.SGD.step
 
-    def spy(self, *given):
+    def spy(self: Any, *given: Any) -> Any:
         seen.append({group["lr"] for group in self.param_groups})
         return step(self, *given)
 
@@ -93,7 +93,7 @@ def test_the_optimiser_follows_the_schedule(tmp_path, monkeypatch):
     assert seen == [{schedule.rate(t)} for t in range(16)]
 
 
-def test_the_value_at_a_rung_is_that_of_a_finished_short_training(tmp_path):
+def test_the_value_at_a_rung_is_that_of_a_finished_short_training(tmp_path: Path) -> None:
     long, short = context(tmp_path / "long"), context(tmp_path / "short")
     Network(with_options(rungs=[1, 2])).evaluate(TINY_CONFIG, long)
     result = Network(with_options(epochs=2, rungs=[1])).evaluate(TINY_CONFIG, short)
@@ -101,7 +101,7 @@ def test_the_value_at_a_rung_is_that_of_a_finished_short_training(tmp_path):
     assert result.values["accuracy"] == long.reports[1][1]
 
 
-def test_statistics_are_estimated_anew_at_rungs_alone(tmp_path):
+def test_statistics_are_estimated_anew_at_rungs_alone(tmp_path: Path) -> None:
     run = fit(tmp_path, rungs=[2], auxiliary=0.4)
     assert isinstance(run.model, CapableNetwork)
     exact = []
@@ -115,7 +115,7 @@ def test_statistics_are_estimated_anew_at_rungs_alone(tmp_path):
     assert exact == [False, True, False, True]
 
 
-def test_rungs_of_no_use_are_refused():
+def test_rungs_of_no_use_are_refused() -> None:
     for rungs in ([3, 1], [0, 1], [2, 2]):
         with pytest.raises(ValidationError, match="rising positive epochs"):
             with_options(rungs=rungs)
@@ -127,7 +127,7 @@ def test_rungs_of_no_use_are_refused():
 
 
 @pytest.mark.parametrize("reports", [2, 3, 4])
-def test_the_full_recipe_resumes_bit_for_bit(tmp_path, reports):
+def test_the_full_recipe_resumes_bit_for_bit(tmp_path: Path, reports: int) -> None:
     whole = context(tmp_path / "whole")
     result = Network(FULL).evaluate(TINY_CONFIG, whole)
     with pytest.raises(TrialStopped):
@@ -143,7 +143,7 @@ def test_the_full_recipe_resumes_bit_for_bit(tmp_path, reports):
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_checkpoints_come_as_often_as_asked(tmp_path):
+def test_checkpoints_come_as_often_as_asked(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     steps = []
     save = ctx.checkpoint.save
@@ -155,7 +155,7 @@ def test_checkpoints_come_as_often_as_asked(tmp_path):
 # --- loss and gradients ---
 
 
-def test_label_smoothing_is_the_mixture_with_uniform_labels(tmp_path):
+def test_label_smoothing_is_the_mixture_with_uniform_labels(tmp_path: Path) -> None:
     run, part = fit(tmp_path, label_smoothing=0.2), torch.arange(9)
     logits = run.model(run.data.x[part]).log_softmax(1)
     labels = 0.8 * torch.eye(3)[run.data.y[part]] + 0.2 / 3
@@ -164,7 +164,7 @@ def test_label_smoothing_is_the_mixture_with_uniform_labels(tmp_path):
     torch.testing.assert_close(fit(tmp_path)._loss(part), cross_entropy(logits, run.data.y[part]))
 
 
-def test_the_auxiliary_loss_is_added_with_its_weight(tmp_path):
+def test_the_auxiliary_loss_is_added_with_its_weight(tmp_path: Path) -> None:
     run, part = fit(tmp_path, auxiliary=0.4, label_smoothing=0.1), torch.arange(12)
     model, y = run.model, run.data.y[part]
     assert isinstance(model, CapableNetwork)
@@ -177,7 +177,7 @@ def test_the_auxiliary_loss_is_added_with_its_weight(tmp_path):
     assert not torch.equal(before, model.auxiliary.weight)
 
 
-def test_clip_bounds_the_gradient_of_every_step(tmp_path):
+def test_clip_bounds_the_gradient_of_every_step(tmp_path: Path) -> None:
     def norm(run: Fit) -> float:
         run.train_batches([torch.arange(32)], lambda _: 0.1)
         return float(torch.stack([p.grad.norm() for p in run.model.parameters()]).norm())
@@ -188,7 +188,7 @@ def test_clip_bounds_the_gradient_of_every_step(tmp_path):
     assert norm(fit(tmp_path, clip=100.0)) == free
 
 
-def test_bf16_runs_on_request_with_float32_weights(tmp_path):
+def test_bf16_runs_on_request_with_float32_weights(tmp_path: Path) -> None:
     run = fit(tmp_path, precision="bf16")
     seen = []
     assert isinstance(run.model, CapableNetwork)
@@ -206,7 +206,7 @@ def test_bf16_runs_on_request_with_float32_weights(tmp_path):
 # --- what is validated and saved ---
 
 
-def test_the_average_follows_its_formula():
+def test_the_average_follows_its_formula() -> None:
     torch.manual_seed(0)
     model = nn.Linear(3, 2)
     average = Average(model, 0.5)
@@ -222,7 +222,7 @@ def test_the_average_follows_its_formula():
         torch.testing.assert_close(value, expected[name])
 
 
-def test_the_average_has_statistics_of_its_own(tmp_path):
+def test_the_average_has_statistics_of_its_own(tmp_path: Path) -> None:
     run = fit(tmp_path, ema=0.99)
     run.train_epoch(1)
     assert run.average is not None
@@ -238,7 +238,7 @@ def test_the_average_has_statistics_of_its_own(tmp_path):
         assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
 
 
-def test_reestimation_neither_drops_nor_trains():
+def test_reestimation_neither_drops_nor_trains() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5), nn.BatchNorm1d(2))
     x = torch.randn(400, 2) * 3 + 1
@@ -252,7 +252,7 @@ def test_reestimation_neither_drops_nor_trains():
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_saved_models_have_no_auxiliary_head_and_score_as_validated(tmp_path, ema):
+def test_saved_models_have_no_auxiliary_head_and_score_as_validated(tmp_path: Path, ema: float) -> None:
     metrics = [ACCURACY, Metric("parameters", Direction.MINIMIZE)]
     ctx = context(tmp_path, metrics=metrics)
     result = Network(with_options(auxiliary=0.4, ema=ema)).evaluate(TINY_CONFIG, ctx)
@@ -264,7 +264,7 @@ def test_saved_models_have_no_auxiliary_head_and_score_as_validated(tmp_path, em
     assert Network(OPTIONS).score(tmp_path / "model", task, task.validation, metrics) == result.values
 
 
-def test_averaged_weights_are_what_is_saved(tmp_path):
+def test_averaged_weights_are_what_is_saved(tmp_path: Path) -> None:
     for ema in (0.0, 0.9):
         Network(with_options(ema=ema)).evaluate(TINY_CONFIG, context(tmp_path / str(ema)))
     saved = [
@@ -280,7 +280,7 @@ def test_averaged_weights_are_what_is_saved(tmp_path):
 # --- drop-path and refusals ---
 
 
-def test_drop_path_rises_linearly_over_the_epochs(tmp_path):
+def test_drop_path_rises_linearly_over_the_epochs(tmp_path: Path) -> None:
     run = fit(tmp_path, drop_path=0.4)
     assert isinstance(run.model, CapableNetwork)
     for epoch in range(1, 5):
@@ -297,10 +297,10 @@ def test_drop_path_rises_linearly_over_the_epochs(tmp_path):
         ({"cutout": 8}, "cutout must be smaller than the images, but got 8 for 8×8"),
     ],
 )
-def test_what_a_network_cannot_do_is_refused(tmp_path, options, rule):
+def test_what_a_network_cannot_do_is_refused(tmp_path: Path, options: dict[str, Any], rule: str) -> None:
     with pytest.raises(UserError, match=rule):
         Network(with_options(**options)).evaluate(TINY_CONFIG, context(tmp_path, space=TinySpace()))
 
 
-def test_the_estimate_takes_the_whole_recipe(tmp_path):
+def test_the_estimate_takes_the_whole_recipe(tmp_path: Path) -> None:
     assert 0 < seconds_per_epoch(TINY_CONFIG, context(tmp_path), FULL) < 5

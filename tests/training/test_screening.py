@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -23,18 +24,18 @@ PLUGIN = Proxy(lambda network, batch: float("inf"))
 """
 
 
-def context(path: Path, **fields) -> FakeContext:
+def context(path: Path, **fields: Any) -> FakeContext:
     return FakeContext(path, **{"given_task": image_task(), "space": TinySpace(), **fields})
 
 
-def test_neither_generator_nor_threads_feel_a_score(tmp_path):
+def test_neither_generator_nor_threads_feel_a_score(tmp_path: Path) -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     screening.screen(OPTIONS, TINY_CONFIG, context(tmp_path), "grasp")
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_score_that_is_not_finite_fails_the_trial(tmp_path, monkeypatch):
+def test_a_score_that_is_not_finite_fails_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "proxies"
     folder.mkdir()
     (folder / "wild.py").write_text('"""A score that overflows."""\n' + WILD)
@@ -44,7 +45,7 @@ def test_a_score_that_is_not_finite_fails_the_trial(tmp_path, monkeypatch):
 
 
 class Silent:
-    def report(self, report):
+    def report(self, report: object) -> None:
         raise AssertionError("a screening reports nothing")
 
 
@@ -59,7 +60,7 @@ def job(workdir: Path, protocol: PluginSpec, proxy: str) -> Job:
     )  # fmt: skip
 
 
-def test_a_worker_only_scores_what_is_to_be_screened(tmp_path):
+def test_a_worker_only_scores_what_is_to_be_screened(tmp_path: Path) -> None:
     given = job(tmp_path, PluginSpec("network", {"channels": 4}), "snip")
     assert Job.from_json(given.to_json()) == given
     outcome = run_job(given, Silent())
@@ -71,7 +72,7 @@ def test_a_worker_only_scores_what_is_to_be_screened(tmp_path):
     assert set(again.metrics) == {"proxy_synflow"}
 
 
-def test_an_evaluator_without_networks_cannot_screen(tmp_path):
+def test_an_evaluator_without_networks_cannot_screen(tmp_path: Path) -> None:
     outcome = run_job(job(tmp_path, PluginSpec("pipeline"), "snip"), Silent())
     assert outcome.state is TrialState.FAILED
     assert (
