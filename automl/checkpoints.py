@@ -44,7 +44,7 @@ class CheckpointFolder:
 
         Raises `UserError` for any other type in it, since it could not be loaded safely.
         """
-        import torch
+        import torch  # torch takes seconds to import
 
         check_plain(state, "state")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class CheckpointFolder:
         return None
 
     def _read(self, step: int) -> State:
-        import torch
+        import torch  # torch takes seconds to import
 
         manifest = json.loads(self._path(step, "json").read_text(encoding="utf-8"))
         data = self._path(step, "pt").read_bytes()
@@ -98,7 +98,7 @@ class CheckpointFolder:
 
 def check_plain(value: object, where: str) -> None:
     """Raise `UserError` unless `value` holds only tensors, numbers, strings, None, dicts, lists, tuples."""
-    import torch
+    import torch  # torch takes seconds to import
 
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -42,7 +42,7 @@ def _balanced_accuracy(y: np.ndarray, p: np.ndarray) -> float:
 
 def _f1(y: np.ndarray, p: np.ndarray) -> float:
     """F1 of class 1 when there are two classes, else the mean over all classes."""
-    from sklearn.metrics import f1_score
+    from sklearn.metrics import f1_score  # scikit-learn takes a second to import
 
     classes = p.shape[1]
     average = "binary" if classes == 2 else "macro"
@@ -56,7 +56,7 @@ def _log_loss(y: np.ndarray, p: np.ndarray) -> float:
 
 def _roc_auc(y: np.ndarray, p: np.ndarray) -> float:
     """Area under the ROC curve; the mean of one class against the rest for more than two."""
-    from sklearn.metrics import roc_auc_score
+    from sklearn.metrics import roc_auc_score  # scikit-learn takes a second to import
 
     labels = [label for label in range(p.shape[1]) if 0 < np.count_nonzero(y == label) < len(y)]
     if not labels:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from automl.contracts import Scalar, UserError
 
@@ -51,7 +51,7 @@ class _Parameter:
 
     def to_json(self) -> dict[str, Any]:
         """The parameter as plain JSON values; `parameter_from_json` reads it."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values = asdict(self)
         values["when"] = {parent: list(options) for parent, options in self.when.items()}
         return {"type": type(self).__name__.lower(), **values}
 
@@ -68,7 +68,7 @@ class _Number(_Parameter):
         if self.log and self.low <= 0:
             raise UserError(f"low > 0 must hold with log=True, but got low={self.low}")
 
-    def narrow(self, values: Any) -> _Number:
+    def narrow(self, values: Any) -> Self:
         """The same parameter within `values` = [low, high]. Raises `UserError` when outside."""
         if not isinstance(values, (list, tuple)) or len(values) != 2:
             raise UserError(f"a number is narrowed to [low, high], but got {values!r}")
@@ -80,7 +80,7 @@ class _Number(_Parameter):
             raise UserError(f"high must be a number <= {self.high}, but got {high!r}")
         return replace(self, low=self.nearest(low), high=high)
 
-    def fix(self, value: Any) -> _Number:
+    def fix(self, value: Any) -> Self:
         """The same parameter at one value. Raises `UserError` when it cannot take it."""
         problem = self.problem(value)
         if problem:

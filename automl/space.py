@@ -253,19 +253,21 @@ class Space:
 
     def fix(self, values: Mapping[str, Any]) -> Space:
         """The space with parameters held at one value. Raises `UserError` naming all that cannot be."""
-        return self._restricted("fix", values)
+        return self._restricted("fix", lambda parameter, value: parameter.fix(value), values)
 
     def narrow(self, values: Mapping[str, Any]) -> Space:
         """The space with numbers in [low, high], choices among [options]; `UserError` when outside."""
-        return self._restricted("narrow", values)
+        return self._restricted("narrow", lambda parameter, value: parameter.narrow(value), values)
 
-    def _restricted(self, what: str, values: Mapping[str, Any]) -> Space:
+    def _restricted(
+        self, what: str, change: Callable[[Parameter, Any], Parameter], values: Mapping[str, Any]
+    ) -> Space:
         mistakes, changed = [], dict(self.parameters)
         for name, value in values.items():
             try:
                 if name not in self.parameters:
                     raise UserError(f"must be one of the parameters {list(self.parameters)}, but is not")
-                changed[name] = getattr(self.parameters[name], what)(value)
+                changed[name] = change(self.parameters[name], value)
             except UserError as error:
                 mistakes.append(f"{what} {name!r}: {error}")
         if mistakes:

@@ -126,6 +126,16 @@ HEAVY = {
     "matplotlib",
     "sqlalchemy",
 }
+BORDERS = {  # where attributes of other libraries' objects are asked for, and which
+    "automl/plugins.py": "PLUGIN of a module, and the parts of package.module:name",
+    "automl/config/yamlfile.py": "PyYAML: a loader in C where there is one, anchors and tags of events",
+    "automl/executors/process.py": "ctypes: mallopt, which only glibc has",
+    "automl/ledger/database.py": "sqlstate of a database driver's error",
+    "automl/metrics.py": "numbers of NumPy and torch",
+    "automl/data/dataset.py": "dtype, in a message about whatever a user's function returned",
+    "automl/tables/model.py": "scikit-learn: whether a fitted classifier gives probabilities",
+    "automl/report/plain.py": "fields of dataclasses",
+}
 UNPICKLING = {
     "pickle.load",
     "pickle.loads",
@@ -217,6 +227,34 @@ def test_no_files_import_in_a_circle() -> None:
     while free := {module for module, others in edges.items() if not others & edges.keys()}:
         edges = {module: others for module, others in edges.items() if module not in free}
     assert not edges, f"in circles, or above one: {sorted(edges)}"
+
+
+def test_nothing_is_asked_by_the_name_of_an_attribute() -> None:
+    """A contract has its attributes written down: `getattr` and `hasattr` are for libraries alone."""
+    found = set()
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "hasattr"}:
+                found.add(name(path))
+    assert found <= set(BORDERS), sorted(found - set(BORDERS))
+    assert all(BORDERS.values())
+
+
+def test_imports_inside_functions_say_why() -> None:
+    """They keep a start light: each says so beside it, or in the docstring or a comment of its module."""
+    silent = []
+    for path in FILES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        whole = "commands import their rooms when they run" in path.read_text(encoding="utf-8").lower()
+        for function in ast.walk(tree(path)):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or whole:
+                continue
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    near = lines[max(0, function.lineno - 1) : node.end_lineno or node.lineno]
+                    if not any("#" in line for line in near):
+                        silent.append(f"{name(path)}:{node.lineno}")
+    assert not silent, "\n".join(sorted(set(silent)))
 
 
 def test_no_text_names_a_module_to_import() -> None:

@@ -86,7 +86,7 @@ def _check_images(x: Any, where: str) -> None:
 
 
 def _check_table(x: Any, where: str) -> None:
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     if not isinstance(x, pd.DataFrame) or x.shape[1] == 0:
         raise UserError(

@@ -38,7 +38,7 @@ def read(path: Path, target: str | None) -> Dataset:
 
 def read_table(path: Path, separator: str, target: str | None) -> Dataset:
     """A table with a header; the target is the column `target`, or the last one. Empty cells are missing."""
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     try:
         frame = pd.read_csv(path, sep=separator, low_memory=False)
@@ -93,7 +93,7 @@ def read_arrays(path: Path) -> Dataset:
 
 
 def _features(x: np.ndarray, path: Path) -> object:
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     if x.ndim == 2:
         return pd.DataFrame(x, columns=[f"x{column}" for column in range(x.shape[1])])
@@ -110,7 +110,7 @@ def _features(x: np.ndarray, path: Path) -> object:
 
 def read_images(folder: Path) -> Dataset:
     """Images of one size, one subfolder for each class; grey when all are grey, else RGB."""
-    from PIL import Image
+    from PIL import Image  # Pillow is needed for image files alone
 
     files = {
         label.name: sorted(file for file in label.rglob("*") if file.suffix.lower() in IMAGES)

@@ -19,7 +19,7 @@ def normalisation(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> d
 
 def class_names(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> list[str]:
     """What stands for class 0, 1, … in the dataset of `spec`: its own labels where it has any."""
-    import numpy as np
+    import numpy as np  # NumPy is needed for data alone
 
     dataset = sources.read(spec["dataset"], spec.get("target"), import_path)
     if dataset.classes is not None:

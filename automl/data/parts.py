@@ -156,7 +156,7 @@ def _digest(dataset: Dataset, rows: Indices) -> str:
 def _bytes(x: Any) -> bytes:
     if isinstance(x, np.ndarray):
         return f"{x.dtype.str} {x.shape}".encode() + np.ascontiguousarray(x).tobytes()
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     names = repr([str(column) for column in x.columns]).encode()
     hashes: bytes = pd.util.hash_pandas_object(x, index=False).to_numpy().tobytes()

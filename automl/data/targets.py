@@ -20,7 +20,7 @@ def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> t
     `classes` None lets the metrics `names` decide. Raises `UserError` for missing targets, a
     single class, or metrics that do not suit the targets.
     """
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     values = pd.Series(y)
     missing = int(values.isna().sum())
@@ -52,7 +52,7 @@ def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> t
 
 def _classes(values: Any, names: Sequence[str], dataset: str) -> tuple[int, Any]:
     """The number of classes (0: numbers) and the encoded values."""
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     whole = numeric and bool((values == np.floor(values)).all())

@@ -108,7 +108,7 @@ class Pipeline(Evaluator):
 
     def _folds(self, task: Task) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows to fit on and rows held out, by a seed of the data: paired across trials."""
-        from sklearn.model_selection import KFold, StratifiedKFold
+        from sklearn.model_selection import KFold, StratifiedKFold  # scikit-learn takes a second to import
 
         rows, folds = len(task.train), self.options.folds
         smallest = int(np.bincount(task.train.y).min()) if task.classes else rows

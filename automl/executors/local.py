@@ -49,7 +49,7 @@ class Local(Executor):
                 f"ask for {cores} or fewer"
             )
         if self.gpus:
-            import torch
+            import torch  # torch takes seconds to import
 
             if not torch.cuda.is_available():
                 raise UserError(

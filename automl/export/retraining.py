@@ -163,8 +163,7 @@ def _job(winner: Winner, store: Store, training: Training, folder: Path) -> Job:
 
 def _recipe(spec: PluginSpec, training: Training) -> PluginSpec:
     options = dict(spec.options)
-    for name in ("epochs", "iterations"):
-        value = getattr(training, name)
+    for name, value in (("epochs", training.epochs), ("iterations", training.iterations)):
         if value is None:
             continue
         if name not in options:
@@ -181,7 +180,7 @@ def _recipe(spec: PluginSpec, training: Training) -> PluginSpec:
 
 
 def _device(name: str | None) -> str:
-    import torch
+    import torch  # torch takes seconds to import
 
     usable = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     if name is not None and name not in usable:

@@ -58,8 +58,9 @@ class _Source:
         return text.rstrip()
 
     def _segment(self, statement: ast.stmt) -> str:
-        decorators = getattr(statement, "decorator_list", [])
-        first = min([statement.lineno, *(decorator.lineno for decorator in decorators)]) - 1
+        first = statement.lineno - 1
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = min([first, *(decorator.lineno - 1 for decorator in statement.decorator_list)])
         while first and self.lines[first - 1].startswith("#"):
             first -= 1
         return "\n".join(self.lines[first : statement.end_lineno])

@@ -64,8 +64,8 @@ class MlflowTables:
 def known_revisions() -> list[str]:
     """All revisions of the installed MLflow, the newest first."""
     with _quiet():
-        from alembic.script import ScriptDirectory
-        from mlflow.store.db.utils import _get_alembic_config
+        from alembic.script import ScriptDirectory  # alembic is needed for migrations alone
+        from mlflow.store.db.utils import _get_alembic_config  # mlflow takes seconds to import
 
         script = ScriptDirectory.from_config(_get_alembic_config(""))  # type: ignore[no-untyped-call]
         return [revision.revision for revision in script.walk_revisions()]
@@ -92,7 +92,7 @@ def _check_revision(store: Store, revision: str | None) -> str:
 
 def _migrate(url: str) -> None:
     with _quiet():
-        from mlflow.store.db.utils import _upgrade_db
+        from mlflow.store.db.utils import _upgrade_db  # mlflow takes seconds to import
 
         engine = sa.create_engine(url)
         try:
@@ -103,7 +103,7 @@ def _migrate(url: str) -> None:
 
 def _initialise(url: str, artifacts: str) -> None:
     with _quiet():
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # mlflow takes seconds to import
 
         # makes the tables and the default experiment
         tables = SqlAlchemyStore(url, artifacts)  # type: ignore[no-untyped-call]

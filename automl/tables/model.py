@@ -61,7 +61,7 @@ class TableModel:
 
     def fit(self, x: Any, y: np.ndarray) -> TableModel:
         """Fit on the DataFrame `x` (n, features) and targets `y` (n,)."""
-        from sklearn.pipeline import make_pipeline
+        from sklearn.pipeline import make_pipeline  # scikit-learn takes a second to import
 
         table = tidy(x)
         steps = [_columns(table, self.config), _scaler(self.config["scaling"], len(table))]
@@ -76,17 +76,17 @@ class TableModel:
             if not self.classes:
                 return np.asarray(self._fitted.predict(tidy(x)), dtype=np.float64)
             if hasattr(self._fitted, "predict_proba"):
-                found = self._fitted.predict_proba(tidy(x))
+                scores = self._fitted.predict_proba(tidy(x))
             else:
-                found = self._fitted.predict(tidy(x))[:, None] == self._fitted.classes_
+                scores = self._fitted.predict(tidy(x))[:, None] == self._fitted.classes_
         probabilities = np.zeros((len(x), self.classes))
-        probabilities[:, self._fitted.classes_] = found
+        probabilities[:, self._fitted.classes_] = scores
         return probabilities
 
     def _model(self, rows: int) -> Any:
-        from sklearn.calibration import CalibratedClassifierCV
-        from sklearn.compose import TransformedTargetRegressor
-        from sklearn.preprocessing import StandardScaler
+        from sklearn.calibration import CalibratedClassifierCV  # scikit-learn takes a second to import
+        from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
+        from sklearn.preprocessing import StandardScaler  # scikit-learn takes a second to import
 
         make = _choice("model", self.config, _FAMILIES)
         model = make(self.config, bool(self.classes), self.seed, rows)
@@ -99,7 +99,7 @@ class TableModel:
 
 def tidy(x: Any) -> Any:
     """Numbers and truth values as float64, everything else as strings with `missing` for what is missing."""
-    import pandas as pd
+    import pandas as pd  # pandas takes half a second to import
 
     columns = {}
     for name, column in x.items():
@@ -113,7 +113,7 @@ def tidy(x: Any) -> Any:
 @contextlib.contextmanager
 def controlled() -> Iterator[None]:
     """One thread, and silence: a bad candidate's score says what its warnings would."""
-    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.exceptions import ConvergenceWarning  # scikit-learn takes a second to import
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1), warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -125,9 +125,9 @@ def controlled() -> Iterator[None]:
 
 
 def _columns(table: Any, config: dict[str, Any]) -> Any:
-    from sklearn.compose import ColumnTransformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+    from sklearn.compose import ColumnTransformer  # scikit-learn takes a second to import
+    from sklearn.impute import SimpleImputer  # scikit-learn takes a second to import
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder  # scikit-learn takes a second to import
 
     if config["imputation"] not in ("mean", "median", "most_frequent"):
         raise _unknown("imputation", config, ["mean", "median", "most_frequent"])
@@ -147,6 +147,7 @@ def _columns(table: Any, config: dict[str, Any]) -> Any:
 
 
 def _scaler(name: str, rows: int) -> Any:
+    # scikit-learn takes a second to import
     from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
 
     scalers: dict[str, Callable[[], Any]] = {
@@ -161,7 +162,7 @@ def _scaler(name: str, rows: int) -> Any:
 
 
 def _linear(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.linear_model import LogisticRegression, Ridge  # scikit-learn takes a second to import
 
     if classify:
         return LogisticRegression(C=c["linear_c"], max_iter=500, random_state=seed)
@@ -169,6 +170,7 @@ def _linear(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
 
 
 def _knn(c: dict[str, Any], classify: bool, _seed: int, rows: int) -> Any:
+    # scikit-learn takes a second to import
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
     family = KNeighborsClassifier if classify else KNeighborsRegressor
@@ -176,7 +178,7 @@ def _knn(c: dict[str, Any], classify: bool, _seed: int, rows: int) -> Any:
 
 
 def _svm(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn.svm import SVC, SVR
+    from sklearn.svm import SVC, SVR  # scikit-learn takes a second to import
 
     if classify:
         return SVC(C=c["svm_c"], gamma=c["svm_gamma"], random_state=seed)
@@ -184,10 +186,12 @@ def _svm(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
 
 
 def _forest(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn import ensemble
+    from sklearn import ensemble  # scikit-learn takes a second to import
 
-    name = "RandomForest" if c["model"] == "random_forest" else "ExtraTrees"
-    family = getattr(ensemble, name + ("Classifier" if classify else "Regressor"))
+    if c["model"] == "random_forest":
+        family = ensemble.RandomForestClassifier if classify else ensemble.RandomForestRegressor
+    else:
+        family = ensemble.ExtraTreesClassifier if classify else ensemble.ExtraTreesRegressor
     return family(
         n_estimators=c["forest_trees"],
         max_features=c["forest_features"],
@@ -198,6 +202,7 @@ def _forest(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
 
 
 def _boosting(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
+    # scikit-learn takes a second to import
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     family = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
@@ -213,7 +218,7 @@ def _boosting(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
 
 
 def _mlp(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.neural_network import MLPClassifier, MLPRegressor  # scikit-learn takes a second to import
 
     family = MLPClassifier if classify else MLPRegressor
     return family(

@@ -101,7 +101,7 @@ def count_parameters(model: nn.Module) -> int:
 @torch.inference_mode()
 def count_flops(model: nn.Module, image: Tensor) -> int:
     """Floating-point operations of one forward pass of `image` (1, C, H, W): 2 × multiply-adds."""
-    from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils.flop_counter import FlopCounterMode  # torch takes seconds to import
 
     model.eval()
     with FlopCounterMode(display=False) as counter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -79,13 +80,12 @@ def builder_of(space: Space) -> Callable[..., Any]:
 
 def _reference(builder: Callable[..., Any]) -> str:
     """`module:function` of a network builder, by which a saved model finds it again."""
-    module, name = (getattr(builder, key, "") for key in ("__module__", "__qualname__"))
-    if not module or not name or "<" in name:
+    if not isinstance(builder, FunctionType | type) or "<" in builder.__qualname__:
         raise UserError(
             "a space's network builder must be a function defined at the top of its module, but got "
             f"{builder!r}; define it with def"
         )
-    return f"{module}:{name}"
+    return f"{builder.__module__}:{builder.__qualname__}"
 
 
 def _resolve(reference: str) -> Callable[..., nn.Module]:

@@ -82,7 +82,7 @@ def _from_archives(paths: list[Path]) -> Omniglot:
 
 def _small(data: bytes) -> np.ndarray:
     """A drawing of 105×105, ink black, as 28×28 with ink 255."""
-    from PIL import Image
+    from PIL import Image  # Pillow is needed for image files alone
 
     with Image.open(io.BytesIO(data)) as image:
         return 255 - np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS))
