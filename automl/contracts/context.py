@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class Result:
     """What an evaluator returns: a value per metric name; for a one-shot search also its genotype.
 
-    `stopped`: the trial ends as pruned for this reason; `values` may then be empty.
+    `stopped`: the trial ends as pruned for this reason; `values` may then be empty. `note`: what should be
+    known of a complete trial; it is recorded as the reason of its end.
     """
 
     values: dict[str, float]
     metrics: dict[str, float] = field(default_factory=dict)
     derived: Config | None = None
     stopped: str = ""
+    note: str = ""
 
 
 State: TypeAlias = dict[str, Any]  # tensors, numbers and strings, in dicts and lists

@@ -139,7 +139,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
         if isinstance(result, Result) and result.stopped:
             return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
         values = _values(result, context.metrics)
-        return _outcome(job, context, TrialState.COMPLETE, values=values, result=result)
+        return _outcome(job, context, TrialState.COMPLETE, values=values, result=result, reason=result.note)
     except BaseException as error:
         return ended(job, context, error)
 

@@ -35,7 +35,13 @@ def search_and_train(options: SupernetOptions, context: Context) -> Result:
     result = _result(options, context, trainer)
     write_artifacts(result, context)
     start = time.monotonic()
-    trained = trainer.train(result.genotype, context, first_step=result.epochs, carry=result.carry())
+    trained = trainer.train(
+        result.genotype,
+        context,
+        first_step=result.epochs,
+        carry=result.carry(),
+        epoch_seconds=result.epoch_seconds,
+    )
     metrics = result.metrics()
     if result.rank:
         metrics |= rank_check(result.rank, context, trainer, time.monotonic() - start)

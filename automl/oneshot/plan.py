@@ -65,7 +65,8 @@ class EpochPlan:
     def epochs(self, done: int, genotypes: Sequence[Config]) -> int:
         """The number of epochs to do in all, never below `done`, before one of `genotypes` is trained.
 
-        Raises `RunError` before the first one when not even it fits.
+        On a slow machine one epoch is searched when a training of one epoch still fits after it. Raises
+        `RunError` before the first one when not even that fits.
         """
         limit = self.limit or (math.inf if self.bounded else EPOCHS)
         duration = self.duration
@@ -76,11 +77,14 @@ class EpochPlan:
             fits = self._for_epochs(MARGIN * training) / duration
         if not done and fits < 1:
             fits = (self.left() - training) / duration
+            shortest = self.epoch_seconds(genotypes[0])
+            if fits < 1 and self.left() - shortest >= duration:
+                return 1
             if fits < 1:
                 raise RunError(
                     f"the budget must hold a search epoch ({duration:.1f} s) and training the derived "
-                    f"network ({training:.1f} s), but {self.left():.1f} s are left; raise the budget or "
-                    "lower the epochs of the study's evaluator"
+                    f"network for one epoch ({shortest:.1f} s), but {self.left():.1f} s are left; "
+                    "raise the budget, or take smaller networks"
                 )
         return int(max(done, min(limit, done + int(fits))))
 
@@ -101,6 +105,12 @@ class EpochPlan:
         """
         known = [self._training(genotype, again and not i) for i, genotype in enumerate(genotypes)]
         return self.trainings * max(known)
+
+    def epoch_seconds(self, genotype: Config) -> float:
+        """What one epoch of training `genotype` is expected to take, from timings so far."""
+        means = {name: fmean(ratios) for name, ratios in self.timed.items()}
+        ratio = means.get(self.context.space.digest(genotype), max(means.values()))
+        return self.duration * ratio / self.trainer.options.adjusted(genotype).epochs
 
     def _training(self, genotype: Config, again: bool) -> float:
         key = self.context.space.digest(genotype)

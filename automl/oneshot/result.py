@@ -132,6 +132,7 @@ class SupernetResult:
 
     `skips`: skip connections of the chosen `genotype`; `selected`: numbers of the method's choice; `edges`
     and `operations` name the rows and columns of all strengths; `rank`: networks of the rank check.
+    `epoch_seconds`: what one epoch of training the genotype is expected to take, where that was timed.
     """
 
     genotype: Config
@@ -146,6 +147,7 @@ class SupernetResult:
     operations: list[str]
     history: list[EpochRecord]
     rank: list[RankedNetwork]
+    epoch_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a checkpoint holds it."""

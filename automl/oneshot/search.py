@@ -84,6 +84,7 @@ class SupernetSearch:
             operations=list(supernet.operations),
             history=self.monitor.records,
             rank=self.rank(),
+            epoch_seconds=self.plan.epoch_seconds(genotype) if self.plan.timed else None,
         )
         self.context.checkpoint.save(done, {"carry": result.carry()})
         return result

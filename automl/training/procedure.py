@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +25,7 @@ def train_network(
     *,
     first_step: int = 0,
     carry: Mapping[str, Any] | None = None,
+    epoch_seconds: float | None = None,
 ) -> Result:
     """Train the network of `config` (in `context.space`) by the protocol `options`; the one way to do it.
 
@@ -31,9 +34,15 @@ def train_network(
     that was interrupted goes on from its last checkpoint and ends bit for bit as if it had not
     been. With `context.final` the model is left in `<workdir>/model`.
 
+    `epoch_seconds`: expected wall seconds of one epoch, for a training that must end inside what is left of
+    the budget, because its only value comes at its end. It then has fewer epochs where not all fit, annealed
+    over those, and ends early on a machine that becomes slower; at least one epoch is trained. The metric
+    `epochs` says how many, when they are fewer than asked for.
+
     Raises `RunError` when the loss stops being finite, `TrialStopped` from a report.
     """
     options = options.adjusted(config)
+    asked, options = options.epochs, shortened(options, context, epoch_seconds)
     images.require_images(context.task)
     names = [metric.name for metric in context.metrics]
     with images.seeded(context.seed, context.device):
@@ -41,7 +50,9 @@ def train_network(
         logged = {} if context.final else zero_cost.log(fit.model, context, options)
         validation = images.to_device(context.task.validation, context.device)
         done = fit.resume(context.checkpoint.load(), first_step)
-        for epoch in range(done + 1, options.epochs + 1):
+        epoch, ended = done, time.monotonic()
+        while epoch < options.epochs:
+            epoch, started = epoch + 1, ended
             fit.train_epoch(epoch)
             with fit.trained(epoch) as model:
                 values = measure(model, validation, names, extra=("log_loss",))
@@ -49,13 +60,31 @@ def train_network(
             context.report(first_step + epoch, values[names[0]], train_loss=fit.loss, **others)
             if epoch % options.checkpoint_every == 0 or epoch == options.epochs:
                 context.checkpoint.save(first_step + epoch, {**fit.state(), "carry": dict(carry or {})})
-        with fit.trained(options.epochs) as model:
+            ended = time.monotonic()
+            if epoch_seconds is not None and not _fits(ended - started, context):
+                break
+        with fit.trained(epoch) as model:
             values = measure(model, validation, names, extra=("log_loss", "accuracy"))
             values["parameters"] = float(images.count_parameters(model))
             if context.final:
                 saved.save_network(model, config, context, options)
     others = {name: value for name, value in values.items() if name not in names}
-    return Result(metrics.finite(values, names), {"train_loss": fit.loss, **others, **logged})
+    note = f"the budget left time for {epoch} of {asked} epochs of training" if epoch < asked else ""
+    logged |= {"train_loss": fit.loss, "epochs": float(epoch)} if note else {"train_loss": fit.loss}
+    return Result(metrics.finite(values, names), {**others, **logged}, note=note)
+
+
+def shortened(options: NetworkOptions, context: Context, epoch_seconds: float | None) -> NetworkOptions:
+    """`options` with as many epochs as fit into what is left, at least one; None: with all of them."""
+    if epoch_seconds is None or not math.isfinite(context.remaining):
+        return options
+    fitting = int(context.remaining / (epoch_seconds * context.devices))
+    return options.model_copy(update={"epochs": max(1, min(options.epochs, fitting))})
+
+
+def _fits(seconds: float, context: Context) -> bool:
+    """Whether at least half of another epoch of so many wall seconds fits into what is left."""
+    return context.remaining >= seconds * context.devices / 2
 
 
 def seconds_per_epoch(

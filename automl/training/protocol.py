@@ -49,13 +49,22 @@ class NetworkTrainer(Evaluator):
         *,
         first_step: int = 0,
         carry: Mapping[str, Any] | None = None,
+        epoch_seconds: float | None = None,
     ) -> Result:
         """Train the network of `config`; epoch e is reported as step `first_step + e`.
 
-        Each checkpoint holds `carry` under that key: the state of a search that came before.
+        Each checkpoint holds `carry` under that key: the state of a search that came before. With
+        `epoch_seconds`, the expected cost of an epoch, the training ends inside what is left of the budget.
         Raises `RunError` when the training diverges, `TrialStopped` from a report.
         """
-        return procedure.train_network(config, context, self.options, first_step=first_step, carry=carry)
+        return procedure.train_network(
+            config,
+            context,
+            self.options,
+            first_step=first_step,
+            carry=carry,
+            epoch_seconds=epoch_seconds,
+        )
 
     def seconds_per_epoch(self, config: Config, context: Context, *, batches: int = 3) -> float:
         """Wall seconds that one epoch of `train` takes, from timing a few batches."""

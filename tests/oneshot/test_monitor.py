@@ -15,7 +15,7 @@ import torch
 from fake_context import FakeContext, image_task
 
 from automl import plugins
-from automl.contracts import Config, derive_seed
+from automl.contracts import Config, RunError, derive_seed
 from automl.evaluators.network import Network
 from automl.evaluators.supernet import Supernet
 from automl.oneshot import monitor, rank, search
@@ -380,6 +380,68 @@ def test_the_plan_reserves_for_the_dearest_genotype(monkeypatch: pytest.MonkeyPa
     plan = planning.EpochPlan(Fixed(100.0), Network(PROTOCOL), limit=None, deadline=3600.0)  # type: ignore[arg-type]
     plan.observe(1.0)
     assert plan.training_seconds([cheap, CONVOLUTIONS], again=False) == 9.0
+
+
+class Slowing:
+    """A context with so much left of its budget."""
+
+    devices = 1.0
+
+    def __init__(self, budget: float) -> None:
+        self.left, self.space = budget, NASBENCH201
+
+    @property
+    def remaining(self) -> float:
+        return self.left
+
+
+def test_a_slow_machine_searches_one_epoch_when_a_short_training_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An epoch of the search takes 9 s and one of 4 epochs of training 3 s: of 25 s not all of it fits."""
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(procedure, "seconds_per_epoch", lambda *_, **__: 5.0)
+    recipe = PROTOCOL.model_copy(update={"epochs": 4})
+    for budget, expected in ((25.0, 1), (14.0, 1), (60.0, 3)):
+        plan = planning.EpochPlan(Slowing(budget), Network(recipe), limit=None, deadline=3600.0)  # type: ignore[arg-type]
+        plan.observe(9.0)
+        assert plan.epochs(0, [CONVOLUTIONS]) == expected
+        assert plan.epoch_seconds(CONVOLUTIONS) == pytest.approx(5.0)
+    plan = planning.EpochPlan(Slowing(13.0), Network(recipe), limit=None, deadline=3600.0)  # type: ignore[arg-type]
+    plan.observe(9.0)
+    with pytest.raises(RunError, match="for one epoch"):
+        plan.epochs(0, [CONVOLUTIONS])
+
+
+@pytest.mark.parametrize(("seconds", "trained"), [(0.5, 4), (4.0, 2), (100.0, 1)])
+def test_a_training_that_must_end_in_the_budget_has_fewer_epochs(
+    tmp_path: Path, seconds: float, trained: int
+) -> None:
+    """Of 10 device-seconds: all epochs, as many as fit, or at least one; its value is that of the last."""
+    recipe = PROTOCOL.model_copy(update={"epochs": 4})
+    ctx = FakeContext(tmp_path, given_task=image_task(), space=NASBENCH201, remaining=10.0)
+    result = train_network(CONVOLUTIONS, ctx, recipe, epoch_seconds=seconds)  # type: ignore[arg-type]
+    assert [step for step, _, _ in ctx.reports] == list(range(1, trained + 1))
+    assert result.values["accuracy"] == ctx.reports[-1][1]
+    assert result.note == (
+        "" if trained == 4 else f"the budget left time for {trained} of 4 epochs of training"
+    )
+
+
+def test_a_training_ends_when_the_machine_becomes_slower(tmp_path: Path) -> None:
+    """After the second epoch nothing is left of the budget: the value is that of this epoch."""
+
+    class Drained(FakeContext):
+        def report(self, step: int, value: float, **metrics: float) -> None:
+            super().report(step, value, **metrics)
+            self.remaining = 1000.0 if step < 2 else -0.1
+
+    recipe = PROTOCOL.model_copy(update={"epochs": 4})
+    ctx = Drained(tmp_path, given_task=image_task(), space=NASBENCH201, remaining=1000.0)
+    result = train_network(CONVOLUTIONS, ctx, recipe, epoch_seconds=0.1)  # type: ignore[arg-type]
+    assert len(ctx.reports) == 2
+    assert result.values["accuracy"] == ctx.reports[-1][1]
+    assert "2 of 4 epochs" in result.note
 
 
 # --- the rank check -----------------------------------------------------------------------------
