@@ -28,6 +28,7 @@ class FakeContext:
     seed: int = 0
     device: str = "cpu"
     final: bool = False
+    needs_value: bool = False
     remaining: float = math.inf
     devices: float = 1.0
     protocol: Any = None

@@ -20,7 +20,7 @@ from automl.strategies.searcher import Searcher
 
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
-ONE_SHOT_OVERRUN = 1.1  # times its budget: its only value comes at the very end, and it plans to fit
+FIRST_VALUE_OVERRUN = 1.1  # times its budget may a search use that has no value yet
 
 
 @dataclass
@@ -147,7 +147,9 @@ class LiveSearch:
         job = settings.job(attempt, None if settings.budget is None else settings.budget - self.pressure)
         self._open[row.id] = _Open(row, time.monotonic())
         named = None if self.searcher is None else self.searcher.evaluator(row.number)
-        return job if named is None else replace(job, evaluator=named, protocol=settings.evaluator)
+        if named is not None:
+            return replace(job, evaluator=named, protocol=settings.evaluator)
+        return replace(job, needs_value=self.best is None)
 
     # --- taking results -------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class LiveSearch:
         )
         if self.settings.budget is not None:
             used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
-            if used >= self.settings.budget * (1.0 if self.settings.fixed is None else ONE_SHOT_OVERRUN):
+            if used >= self.settings.budget * (FIRST_VALUE_OVERRUN if self.best is None else 1.0):
                 return "budget: the search has used its device-seconds"
         return "pruned" if pruned else None
 

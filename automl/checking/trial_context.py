@@ -22,6 +22,7 @@ class TrialContext:
     data: Task | None
     seed: int = 0
     final: bool = False
+    needs_value: bool = False
     stop_at: int | None = None
     device: str = "cpu"
     remaining: float = math.inf

@@ -45,13 +45,18 @@ class Checkpoints(Protocol):
 
 
 class Context(Protocol):
-    """What an evaluator gets besides the configuration."""
+    """What an evaluator gets besides the configuration.
+
+    `needs_value`: the search has no value yet. An evaluator that can should return what it has reached when
+    the budget is used up, rather than report once more and be stopped without a value.
+    """
 
     seed: int
     device: str
     workdir: Path
     final: bool
     metrics: list[Metric]
+    needs_value: bool
 
     @property
     def checkpoint(self) -> Checkpoints:

@@ -38,7 +38,7 @@ class Job:
     `remaining` and all other costs are device-seconds (wall seconds times `devices`);
     `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
     genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
-    `final` marks a fresh-seed retraining, whose model is kept.
+    `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     With `replay` the job is a whole search, which `trial` names.
     """
 
@@ -59,6 +59,7 @@ class Job:
     remaining: float | None
     deadline: float
     final: bool = False
+    needs_value: bool = False
     import_path: list[str] = field(default_factory=list)
     replay: Replay | None = None
 

@@ -68,11 +68,19 @@ class Pipeline(Evaluator):
             values = _score(_model(config, task, names, context.seed), part, data, names)
             scores.append([values[name] for name in names])
             means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
+            if context.needs_value and context.remaining <= 0:
+                break  # a report would end the trial without a value
             context.report(fold, means[names[0]], **{name: means[name] for name in names[1:]})
             context.checkpoint.save(fold, {"scores": scores})
         means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
-        spread = zip(names, np.std(scores, axis=0, ddof=1).tolist(), strict=True)
-        return Result(metrics.finite(means, names), {f"{name}_fold_std": value for name, value in spread})
+        if len(scores) < 2:
+            spread = {}
+        else:
+            deviations = np.std(scores, axis=0, ddof=1).tolist()
+            spread = {f"{name}_fold_std": value for name, value in zip(names, deviations, strict=True)}
+        folds = self.options.folds
+        note = f"the budget left time for {len(scores)} of {folds} folds" if len(scores) < folds else ""
+        return Result(metrics.finite(means, names), spread, note=note)
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the pipeline described in the folder `model`.

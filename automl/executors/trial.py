@@ -54,6 +54,7 @@ class TrialContext:
     def __post_init__(self) -> None:
         self.seed = self.job.seed
         self.final = self.job.final
+        self.needs_value = self.job.needs_value
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
         self._started = time.perf_counter()

@@ -23,6 +23,7 @@ class SideContext:
     """The context of a training that is not a trial: it reports nothing and has separate checkpoints."""
 
     final = False
+    needs_value = False
 
     def __init__(self, context: Context, name: str) -> None:
         self.context = context

@@ -36,8 +36,9 @@ def train_network(
 
     `epoch_seconds`: expected wall seconds of one epoch, for a training that must end inside what is left of
     the budget, because its only value comes at its end. It then has fewer epochs where not all fit, annealed
-    over those, and ends early on a machine that becomes slower; at least one epoch is trained. The metric
-    `epochs` says how many, when they are fewer than asked for.
+    over those, and ends early on a machine that becomes slower; at least one epoch is trained. So does a
+    training whose search has no value yet (`context.needs_value`) once the budget is used up. The metric
+    `epochs` and the result's note say how many, when they are fewer than asked for.
 
     Raises `RunError` when the loss stops being finite, `TrialStopped` from a report.
     """
@@ -50,18 +51,21 @@ def train_network(
         logged = {} if context.final else zero_cost.log(fit.model, context, options)
         validation = images.to_device(context.task.validation, context.device)
         done = fit.resume(context.checkpoint.load(), first_step)
+        must_end = epoch_seconds is not None or context.needs_value
         epoch, ended = done, time.monotonic()
         while epoch < options.epochs:
             epoch, started = epoch + 1, ended
             fit.train_epoch(epoch)
             with fit.trained(epoch) as model:
                 values = measure(model, validation, names, extra=("log_loss",))
+            if must_end and context.remaining <= 0:
+                break  # a report would end the trial without a value
             others = {name: value for name, value in values.items() if name != names[0]}
             context.report(first_step + epoch, values[names[0]], train_loss=fit.loss, **others)
             if epoch % options.checkpoint_every == 0 or epoch == options.epochs:
                 context.checkpoint.save(first_step + epoch, {**fit.state(), "carry": dict(carry or {})})
             ended = time.monotonic()
-            if epoch_seconds is not None and not _fits(ended - started, context):
+            if must_end and not _fits(ended - started, context):
                 break
         with fit.trained(epoch) as model:
             values = measure(model, validation, names, extra=("log_loss", "accuracy"))

@@ -100,10 +100,20 @@ def test_a_report_past_the_budget_ends_the_trial_and_final_ones_are_free(ledger:
     other.campaign = ledger.create_campaign("s", {}, "d", {})
     other.search = other.make()
     job = other.take()
-    assert other.search.report(job.trial, job.token, Report(1, 0.5, 9.9)) is None
-    reason = other.search.report(job.trial, job.token, Report(2, 0.5, 10.1))
+    assert job.needs_value
+    assert other.search.report(job.trial, job.token, Report(1, 0.5, 10.9)) is None, "its first value may come"
+    reason = other.search.report(job.trial, job.token, Report(2, 0.5, 11.1))
     assert reason is not None
     assert reason.startswith("budget")
+
+
+def test_a_search_that_has_a_value_ends_at_its_budget(ledger: Ledger) -> None:
+    bench = Bench(ledger, budget=10.0)
+    bench.end(bench.take(), 1.0, cost=4.0)
+    job = bench.take()
+    assert not job.needs_value
+    reason = bench.search.report(job.trial, job.token, Report(1, 0.5, 6.1))
+    assert reason is not None and reason.startswith("budget")
 
 
 def test_metrics_without_a_value_prune_nothing_but_the_budget_holds(ledger: Ledger) -> None:
@@ -119,7 +129,7 @@ def test_metrics_without_a_value_prune_nothing_but_the_budget_holds(ledger: Ledg
     other.campaign = ledger.create_campaign("s", {}, "d", {})
     other.search = other.make()
     job = other.take()
-    reason = other.search.report(job.trial, job.token, Report(1, None, 10.1))
+    reason = other.search.report(job.trial, job.token, Report(1, None, 11.1))
     assert reason is not None and reason.startswith("budget")
 
 

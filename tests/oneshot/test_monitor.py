@@ -444,6 +444,30 @@ def test_a_training_ends_when_the_machine_becomes_slower(tmp_path: Path) -> None
     assert "2 of 4 epochs" in result.note
 
 
+def test_the_first_training_of_a_search_returns_what_it_has_when_the_budget_is_used_up(
+    tmp_path: Path,
+) -> None:
+    """Also where nobody timed it before: no report after the budget, which would end it without a value."""
+
+    class Spent(FakeContext):
+        @property
+        def remaining(self) -> float:  # type: ignore[override]
+            return 1000.0 if not self.reports else -1.0
+
+        @remaining.setter
+        def remaining(self, value: float) -> None:
+            """The field of the base class."""
+
+    recipe = PROTOCOL.model_copy(update={"epochs": 4})
+    for needs_value, steps in ((True, [1]), (False, [1, 2, 3, 4])):
+        ctx = Spent(tmp_path / str(needs_value), given_task=image_task(), space=NASBENCH201)
+        ctx.needs_value = needs_value
+        result = train_network(CONVOLUTIONS, ctx, recipe)  # type: ignore[arg-type]
+        assert [step for step, _, _ in ctx.reports] == steps
+        assert math.isfinite(result.values["accuracy"])
+        assert bool(result.note) is needs_value
+
+
 # --- the rank check -----------------------------------------------------------------------------
 
 
