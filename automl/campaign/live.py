@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from automl.campaign.search import Incumbent
+from automl.campaign.attempts import OpenTrials
+from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.contracts import Config, Job, Outcome, PluginSpec, Report, TrialState, derive_seed
 from automl.ledger import Ledger, NewTrial, ReportRow, SearchRow, TrialRow
@@ -21,17 +21,6 @@ from automl.strategies.searcher import Searcher
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
 FIRST_VALUE_OVERRUN = 1.1  # times its budget may a search use that has no value yet
-
-
-@dataclass
-class _Open:
-    row: TrialRow
-    handed_out: float
-    elapsed: float = 0.0  # device-seconds of this attempt, as reported
-
-    def used(self, devices: float) -> float:
-        """Device-seconds of this attempt so far; before a report with its worker's start."""
-        return max(self.elapsed, (time.monotonic() - self.handed_out) * devices)
 
 
 @dataclass
@@ -47,7 +36,7 @@ class LiveSearch:
     ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
 
     def __post_init__(self) -> None:
-        self._open: dict[str, _Open] = {}
+        self._open = OpenTrials(self.settings.devices)
         self._retries: deque[TrialRow] = deque()
         self._final_retries: deque[TrialRow] = deque()
         self._next_final = 0
@@ -82,21 +71,22 @@ class LiveSearch:
     @property
     def pressure(self) -> float:
         """What it has spent, open trials at their expected cost: the least goes first."""
-        return self.counts.spent + sum(self._expected(trial) for trial in self._open.values())
+        counts = self.counts
+        return counts.spent + self._open.expected(counts.spent / counts.ended if counts.ended else 0.0)
 
     @property
     def idle(self) -> bool:
         """Nothing of it is open or waiting, and nothing will come."""
-        waiting = self._open or self._retries or self._final_retries
+        waiting = bool(self._open or self._retries or self._final_retries)
         return self.ended and not waiting and self._next_final >= self._finals()
 
     @property
     def final_evaluator(self) -> PluginSpec:
         """What retrains the winner: a genotype is trained by the study's protocol."""
-        return self.settings.protocol if self._found_genotype else self.settings.evaluator
+        return self.settings.final_evaluator(derived=self._derived)
 
     @property
-    def _found_genotype(self) -> bool:
+    def _derived(self) -> bool:
         return self.best is not None and self.best.derived is not None
 
     def propose(self) -> Job | None:
@@ -137,48 +127,44 @@ class LiveSearch:
         return self.settings.fixed if number == 0 else None
 
     def _hand_out(self, row: TrialRow) -> Job:
-        settings = self.settings
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
+        budget = self.settings.budget
+        remaining = None if budget is None else budget - self.pressure
+        self._open.add(row)
         if row.kind == "final":
-            self._open[row.id] = _Open(row, time.monotonic())
-            deadline = settings.final_deadline if self._found_genotype else settings.deadline
-            job = settings.job(attempt, None)
-            return replace(job, evaluator=self.final_evaluator, deadline=deadline, final=True)
-        job = settings.job(attempt, None if settings.budget is None else settings.budget - self.pressure)
-        self._open[row.id] = _Open(row, time.monotonic())
+            return self.settings.final_job(attempt, derived=self._derived)
         named = None if self.searcher is None else self.searcher.evaluator(row.number)
-        if named is not None:
-            return replace(job, evaluator=named, protocol=settings.evaluator)
-        return replace(job, needs_value=self.best is None)
+        job = self.settings.trial_job(attempt, remaining, named)
+        return job if named is not None else replace(job, needs_value=self.best is None)
 
     # --- taking results -------------------------------------------------------------------------
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; the reason when the trial must end here."""
-        opened = self._open.get(trial)
-        if opened is None or not self.ledger.report(trial, token, report):
+        attempt = self._open.get(trial)
+        if attempt is None or not self.ledger.report(trial, token, report):
             return "superseded by another attempt"
-        opened.elapsed = report.device_seconds
-        if opened.row.kind == "final":
+        attempt.elapsed = report.device_seconds
+        if attempt.is_final:
             return None
         pruned = (
             self.searcher is not None
             and report.value is not None
-            and self.searcher.report(opened.row.number, report.step, report.value)
+            and self.searcher.report(attempt.row.number, report.step, report.value)
         )
         if self.settings.budget is not None:
-            used = self.counts.spent + sum(trial.elapsed for trial in self._open.values())
+            used = self.counts.spent + self._open.reported()
             if used >= self.settings.budget * (FIRST_VALUE_OVERRUN if self.best is None else 1.0):
                 return "budget: the search has used its device-seconds"
         return "pruned" if pruned else None
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
-        opened = self._open.pop(trial, None)
-        if opened is None or opened.row.token != token:
+        attempt = self._open.remove(trial, token)
+        if attempt is None:
             return
-        row = opened.row
-        if row.kind == "final":
+        row = attempt.row
+        if attempt.is_final:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             _remove_checkpoints(row.workdir)
             return
@@ -204,14 +190,13 @@ class LiveSearch:
 
     def lost(self, trial: str, token: str, reason: str) -> None:
         """The attempt's worker died."""
-        opened = self._open.pop(trial, None)
-        if opened is None or opened.row.token != token:
-            return
-        self._retry(opened.row, opened.used(self.settings.devices), WORKER_ATTEMPTS, reason)
+        attempt = self._open.remove(trial, token)
+        if attempt is not None:
+            self._retry(attempt.row, attempt.used(self.settings.devices), WORKER_ATTEMPTS, reason)
 
     def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
         if row.attempt >= attempts:
-            self._open[row.id] = _Open(row, time.monotonic())
+            self._open.add(row)
             why = f"{reason} in attempt {row.attempt}, the last one"
             self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
             return
@@ -224,10 +209,10 @@ class LiveSearch:
         """Count a trial that ended, of whose cost `charged` is already paid."""
         self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged)
         if row.state is TrialState.COMPLETE and row.values:
-            value, direction = row.values[0], self.settings.metrics[0].direction
-            if self.best is None or direction.better(value, self.best.value):
-                workdir = Path(row.workdir) if row.workdir else None
-                self.best = Incumbent(value, row.id, row.config, row.derived, workdir)
+            workdir = Path(row.workdir) if row.workdir else None
+            trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir)
+            if trial.beats(self.best, self.settings.metrics[0].direction):
+                self.best = trial
 
     # --- ending ---------------------------------------------------------------------------------
 
@@ -252,29 +237,10 @@ class LiveSearch:
     def _finals(self) -> int:
         return self.settings.finals if self.best is not None else 0
 
-    def _expected(self, trial: _Open) -> float:
-        if trial.row.kind == "final":
-            return 0.0
-        mean = self.counts.spent / self.counts.ended if self.counts.ended else 0.0
-        return max(mean, trial.used(self.settings.devices))
-
     def status(self) -> SearchStatus:
         """What a person sees of it while it runs."""
-        counts = self.counts
-        trials = [trial for trial in self._open.values() if trial.row.kind == "trial"]
-        open_cost = sum(trial.used(self.settings.devices) for trial in trials)
-        return SearchStatus(
-            arm=self.row.arm,
-            seed=self.row.seed,
-            state="finished" if self.idle else "retraining" if self.ended else "searching",
-            complete=counts.complete,
-            pruned=counts.pruned,
-            failed=counts.failed,
-            running=len(self._open),
-            spent=counts.spent + open_cost,
-            budget=self.settings.budget,
-            best=self.best.value if self.best else None,
-        )
+        state = "finished" if self.idle else "retraining" if self.ended else "searching"
+        return status_of(self, state, running=len(self._open), open_cost=self._open.used())
 
 
 def _remove_checkpoints(workdir: str | Path | None) -> None:

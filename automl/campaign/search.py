@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from automl.campaign.settings import SearchSettings
-from automl.contracts import Config, Job, Outcome, PluginSpec, Report
+from automl.contracts import Config, Direction, Job, Outcome, PluginSpec, Report
 from automl.ledger import SearchRow
 from automl.progress import SearchStatus
+from automl.stopping import Counts
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,17 @@ class Incumbent:
         """The configuration that is retrained and tested."""
         return self.derived or self.config
 
+    def beats(self, other: Incumbent | None, direction: Direction) -> bool:
+        """Whether its value is strictly better; any trial is better than none."""
+        return other is None or direction.better(self.value, other.value)
+
 
 class Search(Protocol):
     """One arm with one seed."""
 
     row: SearchRow
     settings: SearchSettings
+    counts: Counts
     best: Incumbent | None
 
     @property
@@ -67,3 +73,20 @@ class Search(Protocol):
 
     def status(self) -> SearchStatus:
         """What a person sees of it while it runs."""
+
+
+def status_of(search: Search, state: str, *, running: int, open_cost: float = 0.0) -> SearchStatus:
+    """The status of a search. `open_cost`: device-seconds of its `running` trials so far."""
+    counts = search.counts
+    return SearchStatus(
+        arm=search.row.arm,
+        seed=search.row.seed,
+        state=state,
+        complete=counts.complete,
+        pruned=counts.pruned,
+        failed=counts.failed,
+        running=running,
+        spent=counts.spent + open_cost,
+        budget=search.settings.budget,
+        best=search.best.value if search.best else None,
+    )

@@ -1,12 +1,12 @@
-"""A search's immutable settings, and the jobs that are made of them."""
+"""A search's immutable settings, and the one place where jobs are made of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from automl.contracts import Config, Job, Metric, PluginSpec
+from automl.contracts import Config, Job, Metric, PluginSpec, Replay
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,29 @@ class SearchSettings:
         """What a wall second costs: GPUs held, else CPUs held."""
         return self.gpus or self.cpus
 
-    def job(self, attempt: Attempt, remaining: float | None) -> Job:
-        """The job of an attempt by the arm's own evaluator; `remaining` device-seconds, None for any."""
+    def final_evaluator(self, *, derived: bool) -> PluginSpec:
+        """What retrains the winner: a configuration that a one-shot search derived, by the protocol."""
+        return self.protocol if derived else self.evaluator
+
+    def trial_job(self, attempt: Attempt, remaining: float | None, named: PluginSpec | None = None) -> Job:
+        """The job of a trial; `remaining` device-seconds, None for any.
+
+        `named`: the evaluator that its proposal names. The arm's own is then its protocol.
+        """
+        job = self._job(attempt, remaining)
+        return job if named is None else replace(job, evaluator=named, protocol=self.evaluator)
+
+    def final_job(self, attempt: Attempt, *, derived: bool) -> Job:
+        """The job of a fresh-seed retraining of the winner."""
+        deadline = self.final_deadline if derived else self.deadline
+        evaluator = self.final_evaluator(derived=derived)
+        return replace(self._job(attempt, None), evaluator=evaluator, deadline=deadline, final=True)
+
+    def replay_job(self, attempt: Attempt, replay: Replay) -> Job:
+        """The job of a whole search on a simulated clock."""
+        return replace(self._job(attempt, self.budget), replay=replay)
+
+    def _job(self, attempt: Attempt, remaining: float | None) -> Job:
         return Job(
             trial=attempt.trial,
             token=attempt.token,

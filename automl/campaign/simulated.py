@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from automl.campaign.live import WORKER_ATTEMPTS
-from automl.campaign.search import Incumbent
+from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.contracts import Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
@@ -68,7 +68,7 @@ class ReplaySearch:
             self.row.seed,
             str(settings.workdir),
         )
-        return replace(settings.job(attempt, settings.budget), replay=self.replay)
+        return settings.replay_job(attempt, self.replay)
 
     def propose_final(self) -> Job | None:
         """None: fresh-seed values come with the search."""
@@ -85,19 +85,21 @@ class ReplaySearch:
         played, reason = outcome.trials, outcome.reason
         if outcome.state is not TrialState.COMPLETE:
             played, reason = [], f"failures: its replay ended: {outcome.reason}"
-        ended = Counts()
-        winner: Replayed | None = None
+        self.counts = Counts()
         for one in played:
-            if one.kind != "trial":
-                continue
-            ended.add(one.outcome.state, one.outcome.device_seconds, one.outcome.reason)
-            if self._better(one, winner):
-                winner = one
-        name = None if winner is None else f"{self.row.id}/{winner.number}"
-        self.ledger.finish_replay(self.row, played, reason, name)
-        self.counts, self.ended, self._token = ended, True, ""
-        if winner is not None and winner.outcome.values:
-            self.best = Incumbent(winner.outcome.values[0], str(name), winner.config)
+            if one.kind == "trial":
+                self._count(one)
+        self.ledger.finish_replay(self.row, played, reason, self.best.trial if self.best else None)
+        self.ended, self._token = True, ""
+
+    def _count(self, ended: Replayed) -> None:
+        """Count and charge a trial, and keep it when it is the best."""
+        outcome = ended.outcome
+        self.counts.add(outcome.state, outcome.device_seconds, outcome.reason)
+        if outcome.state is TrialState.COMPLETE and outcome.values:
+            trial = Incumbent(outcome.values[0], f"{self.row.id}/{ended.number}", ended.config)
+            if trial.beats(self.best, self.settings.metrics[0].direction):
+                self.best = trial
 
     def lost(self, trial: str, token: str, reason: str) -> None:
         """The worker died: the search runs again from its beginning, or ends."""
@@ -110,24 +112,5 @@ class ReplaySearch:
 
     def status(self) -> SearchStatus:
         """What a person sees of it while it runs."""
-        counts = self.counts
-        return SearchStatus(
-            arm=self.row.arm,
-            seed=self.row.seed,
-            state="finished" if self.ended else "replaying" if self._token else "waiting",
-            complete=counts.complete,
-            pruned=counts.pruned,
-            failed=counts.failed,
-            running=int(bool(self._token)),
-            spent=counts.spent,
-            budget=self.settings.budget,
-            best=self.best.value if self.best else None,
-        )
-
-    def _better(self, one: Replayed, other: Replayed | None) -> bool:
-        values = one.outcome.values
-        if one.outcome.state is not TrialState.COMPLETE or not values:
-            return False
-        if other is None or not other.outcome.values:
-            return True
-        return self.settings.metrics[0].direction.better(values[0], other.outcome.values[0])
+        state = "finished" if self.ended else "replaying" if self._token else "waiting"
+        return status_of(self, state, running=int(bool(self._token)))

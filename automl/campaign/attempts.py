@@ -1,0 +1,67 @@
+"""The trials of a live search that are open: who runs, since when, and what each attempt has cost so far."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from automl.ledger import TrialRow
+
+
+@dataclass
+class OpenTrial:
+    """One attempt that a worker runs. `elapsed`: its device-seconds, as last reported."""
+
+    row: TrialRow
+    handed_out: float = field(default_factory=time.monotonic)
+    elapsed: float = 0.0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is a fresh-seed retraining, which the search does not pay for."""
+        return self.row.kind == "final"
+
+    def used(self, devices: float) -> float:
+        """Device-seconds of this attempt so far; before the first report with the start of its worker."""
+        return max(self.elapsed, (time.monotonic() - self.handed_out) * devices)
+
+
+class OpenTrials:
+    """The open trials of one search, by id. `devices`: what a wall second of a trial costs."""
+
+    def __init__(self, devices: float) -> None:
+        self.devices = devices
+        self._by_id: dict[str, OpenTrial] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, row: TrialRow) -> None:
+        """Note that an attempt is handed out now."""
+        self._by_id[row.id] = OpenTrial(row)
+
+    def get(self, trial: str) -> OpenTrial | None:
+        """The open attempt of `trial`."""
+        return self._by_id.get(trial)
+
+    def remove(self, trial: str, token: str) -> OpenTrial | None:
+        """Take out the attempt with that token; None when it is not open (any more)."""
+        attempt = self._by_id.get(trial)
+        if attempt is None or attempt.row.token != token:
+            return None
+        return self._by_id.pop(trial)
+
+    def expected(self, mean: float) -> float:
+        """What open trials will have cost at least; `mean`: device-seconds of a trial that has ended."""
+        return sum(max(mean, attempt.used(self.devices)) for attempt in self._paid())
+
+    def used(self) -> float:
+        """Device-seconds of open trials so far, by this machine's clock."""
+        return sum(attempt.used(self.devices) for attempt in self._paid())
+
+    def reported(self) -> float:
+        """Device-seconds of open trials so far, as they reported them."""
+        return sum(attempt.elapsed for attempt in self._paid())
+
+    def _paid(self) -> list[OpenTrial]:
+        return [attempt for attempt in self._by_id.values() if not attempt.is_final]
