@@ -1,4 +1,4 @@
-"""From a study to its searches: what each is told, and what the ledger already has of it."""
+"""From a study to its searches: the settings of each, and its state as the ledger has it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
     for name, arm in resolved.arms.items():
         if arm.space is None:
             continue
-        named = arm.strategy.evaluators if arm.strategy else ()
         try:
             arm.evaluator.check_data(task, arm.space, resolved.protocol)
-            for spec in named:
+            for spec in arm.named_evaluators:
                 plugins.build("evaluators", spec).check_data(task, arm.space, arm.evaluator)
         except UserError as error:
             mistakes.append(f"arms.{name}: {error}")
@@ -46,11 +45,11 @@ def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, fol
     searches: list[Search] = []
     live = []
     for search_row in rows:
-        arm, own = resolved.arms[search_row.arm], trials[search_row.id]
+        arm = resolved.arms[search_row.arm]
         settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
-        if in_memory and arm.evaluator.simulated:
+        if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
             replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings))
-            replayed.restore(own)
+            replayed.restore(trials[search_row.id])
             searches.append(replayed)
         else:
             search = LiveSearch(search_row, settings, ledger, _searcher(resolved, arm, search_row.seed))

@@ -65,7 +65,9 @@ def check_strategy(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna marks several samplers as experimental
-            plugins.build("strategies", strategy).sampler(space, metrics, 0, 0)
+            plugin = plugins.build("strategies", strategy)
+            plugin.check_search(space, metrics)
+            plugin.sampler(space, metrics, 0, 0)
     except UserError as error:
         yield Mistake(path, one_line(error))
 

@@ -33,6 +33,11 @@ class ResolvedArm:
     pruner_spec: PluginSpec
     is_reference: bool
 
+    @property
+    def named_evaluators(self) -> tuple[PluginSpec, ...]:
+        """The evaluators that its strategy's proposals may name instead of the arm's own."""
+        return self.strategy.evaluators if self.strategy else ()
+
 
 @dataclass(frozen=True)
 class ResolvedStudy:

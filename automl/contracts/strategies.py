@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from automl.contracts.basics import Metric, PluginSpec
+from automl.contracts.basics import Metric, PluginSpec, UserError
 from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.evaluators import Builder
 
@@ -30,6 +30,7 @@ class Strategy(ABC):
       such that a few dozen trials reach every phase of the method.
     - `max_objectives` (None): the largest number of metrics that it can search by; None for any.
     - `conditional` (True): it can search a space with conditional parameters.
+      A study that asks for more than these two allow is refused.
     - `builder` (None): what the space must build and the arm's evaluator must train.
     """
 
@@ -46,11 +47,28 @@ class Strategy(ABC):
 
     @abstractmethod
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
-        """A sampler for one trial.
+        """A sampler for one trial, of a space and metrics that `check_search` accepts.
 
         `seed` differs between trials, `search_seed` does not. Raises `UserError` when it cannot
-        search this space or these metrics.
+        search this space or these metrics for other reasons.
         """
+
+    def check_search(self, space: Space, metrics: list[Metric]) -> None:
+        """Raise `UserError` for more metrics than `max_objectives`, or conditions without `conditional`."""
+        most, name = self.max_objectives, type(self).__name__
+        if most is not None and len(metrics) > most:
+            raise UserError(
+                f"the strategy {name} searches by at most {most} metric{'s' * (most > 1)}, "
+                f"but got {', '.join(metric.name for metric in metrics)}; remove metrics or take another "
+                "strategy (automl list strategies)"
+            )
+        conditional = [key for key, parameter in space.parameters.items() if parameter.when]
+        if conditional and not self.conditional:
+            raise UserError(
+                f"the strategy {name} searches parameters without conditions only, but got "
+                f"{', '.join(conditional)} with conditions; fix their parents or take another strategy "
+                "(automl list strategies)"
+            )
 
     @property
     def evaluators(self) -> tuple[PluginSpec, ...]:

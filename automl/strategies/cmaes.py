@@ -107,12 +107,7 @@ class CMAES(Strategy):
         self._replayed: list[Any] = []
 
     def sampler(self, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> BaseSampler:
-        """A sampler for one trial. Raises `UserError` for several metrics or without numeric parameters."""
-        if len(metrics) > 1:
-            raise UserError(
-                f"the strategy cmaes needs one metric, but got {[metric.name for metric in metrics]}; "
-                "use nsga2, tpe or gp for several"
-            )
+        """A sampler for one trial. Raises `UserError` without numeric parameters."""
         numeric = {
             name: item
             for name, item in sorted(common_distributions(space).items())

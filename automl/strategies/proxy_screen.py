@@ -128,6 +128,7 @@ class ProxyScreen(Strategy):
                 "the strategy proxy_screen needs a space that builds networks, but this one has no `network` "
                 "builder; choose another space or strategy (automl list spaces)"
             )
+        self._then.check_search(space, metrics)
         then = self._then.sampler(space, metrics, seed, search_seed)
         if self._then.proposals(space) is not None or isinstance(then, StagedSampler):
             raise UserError(

@@ -6,21 +6,14 @@ exactly as the uninterrupted one. Everything that samplers keep is in the attrib
 
 from __future__ import annotations
 
-import copy
 import math
 import random
-import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
-from optuna.study._tell import _tell_with_warning
-from optuna.trial import FrozenTrial
 
 from automl import plugins
 from automl.contracts import (
@@ -34,16 +27,16 @@ from automl.contracts import (
     UserError,
     derive_seed,
 )
-from automl.space import Float, Space
-from automl.strategies.base import FALLBACK, TOLD, distribution
+from automl.space import Space
+from automl.strategies.base import FALLBACK, TOLD
 from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
+from automl.strategies.memory import MemoryStudy
 
 if TYPE_CHECKING:
     from automl.ledger.rows import ReportRow, TrialRow
 
 ATTEMPTS = 5  # proposals that break a constraint before a random configuration takes their place
 STUDY = "automl:study"  # trial attribute: attributes of the study written while it was proposed
-JOINT = "relative_params:"  # in names of attributes with values drawn jointly, inactive ones too
 STATES = {
     TrialState.COMPLETE: optuna.trial.TrialState.COMPLETE,
     TrialState.PRUNED: optuna.trial.TrialState.PRUNED,
@@ -76,22 +69,14 @@ class Searcher:
     def __init__(
         self, space: Space, strategy: Strategy, pruner: Pruner, metrics: list[Metric], seed: int
     ) -> None:
-        _quieten()
+        strategy.check_search(space, metrics)
         self._space = space
         self._metrics = metrics
         self._seed = seed
-        self._distributions = {name: distribution(item) for name, item in space.parameters.items()}
         self._strategy = strategy
         self._history = History(space, metrics)
-        self._storage = InMemoryStorage()
-        self._study = optuna.create_study(
-            study_name=f"search-{seed}",  # Hyperband hashes it
-            storage=self._storage,
-            directions=[metric.direction.value for metric in metrics],
-            sampler=self._sampler(0, 0),
-            pruner=pruner.pruner(metrics[0]),
-        )
-        self._told = 0
+        self._memory = MemoryStudy(space, metrics, seed, self._sampler(0, 0), pruner.pruner(metrics[0]))
+        self._told = 0  # trials that have ended
         self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
@@ -101,29 +86,25 @@ class Searcher:
 
     def ask(self, number: int) -> Config | None:
         """The configuration of trial `number`; None when the strategy has nothing left to propose."""
-        self._study.sampler = sampler = self._sampler(number, 0)
+        sampler = self._sampler(number, 0)
+        self._memory.use(sampler)
         end = self._strategy.proposals(self._space)
         if end is not None and number >= end:
             return None
         if isinstance(sampler, WholeSampler):
             return self._take(number, sampler.propose(number, self._history))
-        before = self._storage.get_study_system_attrs(self._study._study_id)
-        config = self._propose(self._open(number))
-        self._forget_joint_draw(number)
-        after = self._storage.get_study_system_attrs(self._study._study_id)
+        before = self._memory.study_attributes()
+        config = self._draw(self._memory.open(number))
+        self._memory.forget_joint_draw(number)
+        after = self._memory.study_attributes()
         written = {key: value for key, value in after.items() if before.get(key) != value}
         if written:
-            self._storage.set_trial_system_attr(number, STUDY, written)
+            self._memory.set_attributes(number, {STUDY: written})
         self._history.open(number, config, {})
         return config
 
     def _take(self, number: int, proposal: Proposal) -> Config:
-        """Open trial `number` with a whole configuration, past Optuna's bookkeeping of each parameter."""
-        trial = _running(self._open(number))
-        trial.params = dict(proposal.config)
-        trial.distributions = {name: self._distributions[name] for name in proposal.config}
-        trial.system_attrs = dict(proposal.attributes)
-        self._storage._set_trial(number, trial)
+        self._memory.open_whole(number, proposal.config, proposal.attributes)
         if proposal.evaluator is not None:
             self._evaluators[number] = proposal.evaluator
         self._history.open(number, proposal.config, proposal.attributes)
@@ -133,19 +114,17 @@ class Searcher:
         """The evaluator that the proposal of open trial `number` named; None for the arm's own."""
         return self._evaluators.get(number)
 
-    def _propose(self, number: int) -> Config:
+    def _draw(self, number: int) -> Config:
         for attempt in range(ATTEMPTS):
             if attempt:
-                self._storage._set_trial(number, _running(number))
-                self._study.sampler = self._sampler(number, attempt)
-            self._study._thread_local.cached_all_trials = None
-            trial = optuna.Trial(self._study, number)
-            config = self._space.fill(lambda name, _: trial._suggest(name, self._distributions[name]))  # noqa: B023
+                self._memory.reopen(number)
+                self._memory.use(self._sampler(number, attempt))
+            config = self._memory.draw(number)
             if not self._space.broken(config):
                 return config
         config = self._space.sample(random.Random(derive_seed(self._seed, number, "fallback")))
-        self._set_params(number, config)
-        self._storage.set_trial_system_attr(number, FALLBACK, True)
+        self._memory.set_config(number, config)
+        self._memory.set_attributes(number, {FALLBACK: True})
         return config
 
     def report(self, number: int, step: int, value: float) -> bool:
@@ -156,12 +135,8 @@ class Searcher:
         """
         if not math.isfinite(value):
             return False
-        self._set_reports(number, {step: value})
-        if len(self._metrics) > 1:
-            return False
-        trial = copy.copy(self._storage.get_trial(number))
-        trial.intermediate_values = {s: v for s, v in trial.intermediate_values.items() if s <= step}
-        return bool(self._study.pruner.prune(self._study, trial))
+        self._memory.add_reports(number, {step: value})
+        return len(self._metrics) == 1 and self._memory.prunes(number, step)
 
     def tell(
         self,
@@ -180,17 +155,14 @@ class Searcher:
             state = TrialState.FAILED
         known = STATES[state]
         self._evaluators.pop(number, None)
-        if proxy := self._storage.get_trial(number).system_attrs.get(SCREEN):
-            known = optuna.trial.TrialState.FAIL  # a screening tells no sampler anything of the metrics
+        if proxy := self._memory.attributes(number).get(SCREEN):
+            known = optuna.trial.TrialState.FAIL  # a screening says nothing of the metrics to any sampler
             if metrics and PROXY + proxy in metrics:
-                self._storage.set_trial_system_attr(number, SCORE, metrics[PROXY + proxy])
-        self._storage.set_trial_system_attr(number, TOLD, self._told)
+                self._memory.set_attributes(number, {SCORE: metrics[PROXY + proxy]})
+        self._memory.set_attributes(number, {TOLD: self._told})
         self._told += 1
-        final = values if known is optuna.trial.TrialState.COMPLETE else None
-        # what study.tell calls; that copies the whole trial besides, at half the cost of a proposal
-        _tell_with_warning(self._study, number, final, known)
-        attributes = self._storage.get_trial(number).system_attrs
-        kept = {key: value for key, value in attributes.items() if key != TOLD}
+        self._memory.close(number, known, values if known is optuna.trial.TrialState.COMPLETE else None)
+        kept = {key: value for key, value in self._memory.attributes(number).items() if key != TOLD}
         self._history.trials[number].attributes = kept
         self._history.close(number, state, values)
         return dict(kept)
@@ -209,13 +181,14 @@ class Searcher:
         for row in finished:
             while waiting and (waiting[0].asked_after <= self._told or waiting[0].number <= row.number):
                 self._reopen(waiting.popleft())
-            self._set_reports(row.number, {item.step: item.value for item in reports.get(row.id, ())})
+            self._memory.add_reports(row.number, {item.step: item.value for item in reports.get(row.id, ())})
             self.tell(row.number, row.state, row.values)
         for row in waiting:
             self._reopen(row)
         for row in rows:
             if row.state is TrialState.RUNNING:
-                self._set_reports(row.number, {item.step: item.value for item in reports.get(row.id, ())})
+                values = {item.step: item.value for item in reports.get(row.id, ())}
+                self._memory.add_reports(row.number, values)
 
     def _reopen(self, row: TrialRow) -> None:
         try:
@@ -229,66 +202,9 @@ class Searcher:
         if proposed == row.config:
             return
         if proposed is None:
-            self._open(row.number)
+            self._memory.open(row.number)
         attributes = row.attributes or {}
         self._history.open(row.number, row.config, attributes)
-        for key, value in attributes.items():
-            self._storage.set_trial_system_attr(row.number, key, value)
-        for key, value in attributes.get(STUDY, {}).items():
-            self._storage.set_study_system_attr(self._study._study_id, key, value)
-        self._set_params(row.number, row.config)
-
-    def _open(self, number: int) -> int:
-        """Create trial `number`; numbers that were skipped become failed trials without a configuration."""
-        while (created := self._storage.create_new_trial(self._study._study_id)) < number:
-            self._storage.set_trial_state_values(created, optuna.trial.TrialState.FAIL)
-        if created != number:
-            raise ValueError(
-                f"trials must be asked once each and in order, but got {number} after {created - 1}"
-            )
-        return number
-
-    def _set_params(self, number: int, config: Config) -> None:
-        trial = _running(number)
-        trial.system_attrs = self._storage.get_trial(number).system_attrs
-        self._storage._set_trial(number, trial)
-        for name, value in config.items():
-            kind = self._distributions[name]
-            exact = float(value) if isinstance(self._space.parameters[name], Float) else value  # type: ignore[arg-type]
-            self._storage.set_trial_param(number, name, kind.to_internal_repr(exact), kind)
-
-    def _forget_joint_draw(self, number: int) -> None:
-        """Leave only the configuration: while a trial runs, samplers would count the rest of the draw too."""
-        trial = copy.copy(self._storage.get_trial(number))
-        trial.system_attrs = {key: value for key, value in trial.system_attrs.items() if JOINT not in key}
-        self._storage._set_trial(number, trial)
-
-    def _set_reports(self, number: int, values: Mapping[int, float | None]) -> None:
-        trial = copy.copy(self._storage.get_trial(number))
-        told = {step: value for step, value in values.items() if value is not None}
-        trial.intermediate_values = dict(sorted({**trial.intermediate_values, **told}.items()))
-        self._storage._set_trial(number, trial)
-
-
-def _running(number: int) -> FrozenTrial:
-    """An open trial without parameters. In a storage of one study a trial's id is its number."""
-    return FrozenTrial(
-        number=number,
-        trial_id=number,
-        state=optuna.trial.TrialState.RUNNING,
-        value=None,
-        datetime_start=datetime.now(),
-        datetime_complete=None,
-        params={},
-        distributions={},
-        user_attrs={},
-        system_attrs={},
-        intermediate_values={},
-    )
-
-
-@cache
-def _quieten() -> None:
-    """Keep Optuna's notes on new studies and experimental classes out of the user's terminal."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        self._memory.set_attributes(row.number, attributes)
+        self._memory.set_study_attributes(attributes.get(STUDY, {}))
+        self._memory.set_config(row.number, row.config)

@@ -47,7 +47,7 @@ def test_the_first_are_screened_the_best_evaluated_then_another_goes_on() -> Non
     search = searcher(then={"regularized_evolution": {"population": 3, "sample": 100}})
     configs = play(search, range(8))
     assert len({SPACE.digest(config) for config in configs}) == 8
-    trials = search._study.trials
+    trials = search._memory.study.trials
     assert [trial.system_attrs[SCREEN] for trial in trials] == ["synflow"] * 8
     assert [trial.system_attrs[SCORE] for trial in trials] == list(map(score, configs))
     assert {trial.state.name for trial in trials} == {"FAIL"}, "no sampler learns from a screening"

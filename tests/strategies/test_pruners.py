@@ -81,9 +81,9 @@ def test_what_a_pruner_remembers_changes_no_decision(pruner: str) -> None:
         steps[number] += 1
         value = values[number][steps[number] - 1]
         searcher.report(number, steps[number], value)
-        study, trial = searcher._study, searcher._storage.get_trial(number)
+        study, trial = searcher._memory.study, searcher._memory.storage.get_trial(number)
         found = study.pruner.prune(study, trial)
-        assert found == search(pruner, reduction=2)._study.pruner.prune(study, trial)
+        assert found == search(pruner, reduction=2)._memory.study.pruner.prune(study, trial)
         if found or steps[number] == 8 or rng.random() < 0.1:
             state = (
                 TrialState.PRUNED
@@ -120,7 +120,7 @@ def test_median_waits_for_its_startup_then_prunes_the_worse_half() -> None:
 def test_hyperband_takes_its_range_from_the_first_trial_that_completes() -> None:
     searcher = search("hyperband", reduction=2)
     ended = [run(searcher, n, values) for n, values in enumerate(curves(80, 8))]
-    pruner = searcher._study.pruner
+    pruner = searcher._memory.study.pruner
     assert ended[0] is None
     assert pruner._max_resource == 8
     assert [bracket.resource for bracket in pruner._pruners] == [1, 2, 4, 8]

@@ -82,7 +82,7 @@ def test_cmaes_replays_the_optimizer_that_tells_would_give() -> None:
     fresh = one._strategy._replayed[0]
     assert (fresh._mean == kept._mean).all() and fresh._sigma == kept._sigma and (fresh._C == kept._C).all()
     assert again is not None
-    assert not any("optimizer" in key for trial in one._study.trials for key in trial.system_attrs)
+    assert not any("optimizer" in key for trial in one._memory.study.trials for key in trial.system_attrs)
 
 
 def test_cmaes_learns_from_the_first_of_a_generation_to_complete() -> None:

@@ -36,7 +36,7 @@ def test_a_row_with_another_configuration_than_proposed_keeps_its_own() -> None:
     assert config is not None
     rebuilt = search(SPACE)
     rebuilt.restore([trial_row(0, {**config, "lr": 0.05}, 0)], {})
-    assert rebuilt._study.trials[0].params["lr"] == 0.05
+    assert rebuilt._memory.study.trials[0].params["lr"] == 0.05
 
 
 def test_a_row_outside_the_space_is_refused() -> None:
@@ -56,7 +56,7 @@ def test_final_rows_are_no_history() -> None:
 def test_numbers_must_come_in_order_but_may_skip() -> None:
     searcher = search(SPACE)
     searcher.ask(2)
-    assert [trial.state.name for trial in searcher._study.trials] == ["FAIL", "FAIL", "RUNNING"]
+    assert [trial.state.name for trial in searcher._memory.study.trials] == ["FAIL", "FAIL", "RUNNING"]
     with pytest.raises(ValueError, match="in order"):
         searcher.ask(1)
 
@@ -111,7 +111,7 @@ def test_a_grid_that_is_too_large_or_empty_is_refused() -> None:
 
 
 def test_cmaes_refuses_what_it_cannot_search() -> None:
-    with pytest.raises(UserError, match="one metric"):
+    with pytest.raises(UserError, match="at most 1 metric, but got loss, parameters"):
         Searcher.build(SPACE, PluginSpec("cmaes"), NONE, [LOSS, SIZE], 0)
     with pytest.raises(UserError, match="Float or Int"):
         Searcher.build(Space({"m": Choice([1, 2])}), PluginSpec("cmaes"), NONE, [LOSS], 0)
@@ -157,7 +157,7 @@ def test_reports_of_a_running_trial_are_restored() -> None:
     reports = {f"s/{n}": [ReportRow(f"s/{n}", step, 1.0, None, 0, 0) for step in (2, 1)] for n in range(4)}
     rebuilt = search(SPACE, pruner=PluginSpec("median", {"startup": 1}))
     rebuilt.restore(rows, reports)
-    assert rebuilt._study.trials[3].intermediate_values == {1: 1.0, 2: 1.0}
+    assert rebuilt._memory.study.trials[3].intermediate_values == {1: 1.0, 2: 1.0}
 
 
 @settings(max_examples=40, deadline=None)
