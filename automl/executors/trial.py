@@ -193,9 +193,7 @@ def _outcome(
         derived=result.derived if result else None,
         reason=reason,
         traceback=trace,
-        artifacts=[n for n in context.artifacts if (context.workdir / "artifacts" / n).exists()]
-        if context
-        else [],
+        artifacts=context.written() if context else [],
         host=HOST,
         device=device_name(context.device if context else "cpu"),
     )

@@ -1,0 +1,19 @@
+"""One Ray Tune run whose points come from the campaign: what the executor `ray` is made of.
+
+Tune gets points, not spaces: a `Searcher` hands out the campaign's jobs, a scheduler passes every
+report on and ends the trials that the campaign ends. Actors are reused; state stays in the driver.
+"""
+
+import os
+
+# Read by Ray at import: no usage statistics, no per-trial log files, Ctrl-C is ours.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_CHDIR_TO_TRIAL_DIR="0",
+    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
+    TUNE_DISABLE_SIGINT_HANDLER="1",
+    TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
+    RAY_AIR_NEW_OUTPUT="0",
+    TUNE_GLOBAL_CHECKPOINT_S="1e9",  # no snapshots of Tune's: the ledger is the truth
+    TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
+)

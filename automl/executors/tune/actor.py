@@ -1,0 +1,76 @@
+"""The worker's side of a Tune run: an actor that runs one job after the other."""
+
+from __future__ import annotations
+
+import json
+import threading
+from queue import SimpleQueue
+from typing import Any
+
+from ray import tune
+
+from automl.contracts import Job, Report
+from automl.executors.worker import run_job
+
+
+class Actor(tune.Trainable):
+    """A reused actor: each `step` lets the trial go on to its next report or to its outcome.
+
+    A class of our own rather than a function, which Tune charges one more round trip per trial.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Tune's name for starting."""
+        self._conversation = Conversation(Job.from_json(json.loads(config["job"])))
+
+    def step(self) -> dict[str, Any]:
+        """The next report, or the outcome with `done`."""
+        return self._conversation.next()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Another trial in the same process."""
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """End a trial that was stopped at a report."""
+        self._conversation.stop()
+
+
+class Conversation:
+    """A trial in a thread that waits for an answer to each of its reports."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._messages: SimpleQueue[dict[str, Any] | BaseException] = SimpleQueue()
+        self._answers: SimpleQueue[bool] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=job.trial, daemon=True)
+
+    def next(self) -> dict[str, Any]:
+        """Let the trial go on to its next message. Raises the error that broke the worker itself."""
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._answers.put(True)
+        message = self._messages.get()
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+    def stop(self) -> None:
+        """End the thread, which waits at a report or has ended."""
+        if self._thread.ident is not None:
+            self._answers.put(False)
+            self._thread.join()
+
+    def report(self, report: Report) -> str | None:
+        """Called by the trial: waits for the answer to its report; a reason ends it here."""
+        self._messages.put({"report": json.dumps(vars(report))})
+        return None if self._answers.get() else "stopped"
+
+    def _run(self) -> None:
+        try:
+            self._messages.put({"outcome": json.dumps(run_job(self.job, self).to_json()), "done": True})
+        except BaseException as error:
+            self._messages.put(error)

@@ -1,0 +1,144 @@
+"""The driver's side of a Tune run: jobs out, reports and outcomes in, workers past their deadline killed."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from automl.contracts import Job, JobSource, Outcome, Report, TrialState
+
+
+class Bridge(Searcher):
+    """Between Tune's trial ids and the campaign's jobs. An error in the campaign stops Tune and is kept."""
+
+    def __init__(self, source: JobSource, trials_at_once: int) -> None:
+        super().__init__(metric="value", mode="max")
+        self.source, self.trials_at_once = source, trials_at_once
+        self.open: dict[str, Job] = {}
+        self.late: set[str] = set()
+        self.errors: dict[str, str] = {}
+        self.failure: BaseException | None = None
+        self.controller: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher for a restore that we never do."""
+        return {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next job as a Tune configuration; None to ask again later."""
+        if self.failure is not None:
+            return Searcher.FINISHED
+        if len(self.open) >= self.trials_at_once:
+            return None
+        try:
+            job = self.source.next_job()
+            if job is None:
+                return Searcher.FINISHED if self.source.finished else None
+        except BaseException as error:
+            return self._fail(error)
+        self.open[trial_id] = job
+        return {"job": json.dumps(job.to_json())}
+
+    def report(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Pass a report on; True ends the trial."""
+        job = self.open.get(trial_id)
+        if job is None or self.failure is not None:
+            return True
+        if "report" not in result:
+            return False
+        report = Report(**json.loads(result["report"]))
+        try:
+            reason = self.source.report(job.trial, job.token, report)
+            if reason is not None:
+                del self.open[trial_id]
+                pruned = Outcome(TrialState.PRUNED, report.device_seconds, reason=reason)
+                self.source.finish(job.trial, job.token, pruned)
+        except BaseException as error:
+            self._fail(error)
+            return True
+        return reason is not None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Pass the end of an attempt on: its outcome, its deadline, or the death of its worker."""
+        job = self.open.pop(trial_id, None)
+        if job is None or self.failure is not None:
+            return
+        try:
+            if result and "outcome" in result:
+                self.source.finish(job.trial, job.token, Outcome.from_json(json.loads(result["outcome"])))
+            elif trial_id in self.late:
+                reason = f"deadline: the trial took longer than {job.deadline:g} s"
+                cost = job.deadline * job.devices
+                self.source.finish(job.trial, job.token, Outcome(TrialState.FAILED, cost, reason=reason))
+            else:
+                self.source.lost(job.trial, job.token, self.errors.pop(trial_id, "its worker died"))
+        except BaseException as failure:
+            self._fail(failure)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the truth."""
+
+    def _fail(self, error: BaseException) -> str:
+        self.failure = error
+        return str(Searcher.FINISHED)
+
+
+class Gate(FIFOScheduler):
+    """Asks the campaign about every report."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bridge = bridge
+
+    def on_trial_add(self, controller: Any, trial: Any) -> None:
+        """Keep the way to the actors, for the watchdog."""
+        self.bridge.controller = controller
+
+    def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """STOP when the campaign ends the trial."""
+        stop = self.bridge.report(trial.trial_id, result)
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, controller: Any, trial: Any) -> None:
+        """Remember why, for `on_trial_complete`, which Tune calls next."""
+        text = str(trial.get_error() or "").strip().splitlines()
+        self.bridge.errors[trial.trial_id] = f"its worker died: {text[-1]}" if text else "its worker died"
+
+
+class Watchdog(tune.Callback):
+    """Kills the worker of a trial past its deadline: in Tune a trial that never reports lives for ever."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.started: dict[str, float] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """The trial's worker is up."""
+        self.started[trial.trial_id] = time.monotonic()
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """About ten times a second."""
+        now = time.monotonic()
+        for trial_id, job in list(self.bridge.open.items()):
+            start = self.started.get(trial_id)
+            if start is not None and now - start > job.deadline and trial_id not in self.bridge.late:
+                self.bridge.late.add(trial_id)
+                self._kill(trial_id)
+
+    def _kill(self, trial_id: str) -> None:
+        controller = self.bridge.controller
+        trial = controller.get_trial(trial_id)
+        actor = controller._trial_to_actor[trial]  # no public way leads from a trial to its actor
+        handle, _ = controller._actor_manager._live_actors_to_ray_actors_resources[actor]
+        ray.kill(handle)

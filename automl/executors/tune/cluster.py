@@ -1,0 +1,95 @@
+"""A Ray cluster: joined or started, what its nodes hold, and a run of jobs on it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import ray
+from ray import tune
+
+from automl.contracts import JobSource, RunError, UserError
+from automl.executors.tune.actor import Actor
+from automl.executors.tune.bridge import Bridge, Gate, Watchdog
+
+
+def connect(address: str | None) -> None:
+    """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none."""
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        ray.init(
+            address=address or "local",
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"executor.ray.address must name a running Ray cluster, but got {address!r}: "
+            f"{error}; start one with `ray start --head` and give every node and this process the same "
+            "RAY_AUTH_TOKEN, or leave the address out"
+        ) from error
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists() and token.stat().st_uid == os.getuid():
+        token.chmod(0o600)  # Ray makes it readable to everybody on this machine
+
+
+def leave() -> None:
+    """Leave the cluster; one of our own ends with all its workers."""
+    ray.shutdown()
+
+
+def slots(cpus: float, gpus: float) -> int:
+    """How many trials fit on the cluster at once. Raises `UserError` when one fits on no node."""
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    nodes: list[dict[str, float]] = [node["Resources"] for node in alive]
+    count = sum(_slots_of(node, cpus, gpus) for node in nodes)
+    if count == 0:
+        most_cpus, most_gpus = (max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
+        raise UserError(
+            f"a trial must fit on one node, but it asks for cpus={cpus:g} gpus={gpus:g} "
+            f"and the largest have {most_cpus:g} CPUs and {most_gpus:g} GPUs; "
+            "lower executor.ray.cpus or .gpus, or add a node"
+        )
+    return count
+
+
+def run(source: JobSource, *, cpus: float, gpus: float, trials_at_once: int, folder: str) -> None:
+    """Run jobs from `source` until it is finished. `folder`: where Tune may write."""
+    bridge = Bridge(source, trials_at_once)
+    tuner = tune.Tuner(
+        tune.with_resources(Actor, tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])),
+        tune_config=tune.TuneConfig(
+            search_alg=bridge,
+            scheduler=Gate(bridge),
+            num_samples=-1,
+            reuse_actors=True,
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="campaign",
+            storage_path=folder,
+            verbose=0,
+            callbacks=[Watchdog(bridge)],
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )
+    try:
+        tuner.fit()
+    except tune.TuneError as error:
+        if bridge.failure is None:
+            raise RunError(
+                f"Ray Tune failed: {error}; finished trials are safe, run again to continue"
+            ) from error
+    if bridge.failure is not None:
+        raise bridge.failure
+
+
+def _slots_of(node: dict[str, float], cpus: float, gpus: float) -> int:
+    fits = [node.get("CPU", 0) / cpus]
+    if gpus:
+        fits.append(node.get("GPU", 0) / gpus)
+    return int(min(fits) + 1e-9)
