@@ -1,0 +1,123 @@
+"""What each key of a study file means, with an example: for the JSON Schema and the reference in the docs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from automl.config.study import (
+    Arm,
+    Budget,
+    EpisodesSpec,
+    Final,
+    Part,
+    Schedule,
+    SpaceSpec,
+    SplitSpec,
+    Study,
+    TaskSpec,
+)
+
+
+class Key(NamedTuple):
+    """The meaning of a key in one or two sentences, and a value as a study file writes it."""
+
+    meaning: str
+    example: Any
+
+
+KEYS: dict[type[Part], dict[str, Key]] = {
+    Study: {
+        "name": Key("Name of the study; its campaigns are called NAME-1, NAME-2, ….", "nas-digits"),
+        "task": Key("What is to be learned: data and metric.", {"dataset": "digits", "metric": "accuracy"}),
+        "space": Key("The search space: a name, or a name with restrictions.", "nasbench201"),
+        "evaluator": Key(
+            "How the value of a configuration is measured: one name, with its options.",
+            {"network": {"epochs": 8}},
+        ),
+        "budget": Key(
+            "What each search may use, by at least one limit; the first limit reached ends the search.",
+            {"device_seconds": 120},
+        ),
+        "seeds": Key("One search runs per arm and seed: a list of seeds, or n for the seeds 0 … n-1.", 3),
+        "arms": Key(
+            "The methods to compare, by name. The arm `random` is added when it is missing.",
+            {"tpe": {"strategy": "tpe", "pruner": "asha"}},
+        ),
+        "executor": Key(
+            "Where trials run: one name, with its options.", {"ray": {"trials_at_once": 2, "cpus": 1}}
+        ),
+        "final": Key("What follows a search: fresh-seed retrainings, then the sealed test.", {"seeds": 3}),
+        "schedule": Key("When the study runs again.", {"cron": "0 2 * * *", "timezone": "Europe/Paris"}),
+        "record": Key(
+            "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
+        ),
+    },
+    TaskSpec: {
+        "dataset": Key(
+            "A dataset plug-in, a file (.csv, .tsv, .npz), a folder of images, or package.module:function. "
+            "An objective of your own needs none.",
+            "digits",
+        ),
+        "target": Key("The column of a table to predict; by default the last one.", "price"),
+        "metric": Key("The metric to search by.", "accuracy"),
+        "direction": Key(
+            "Whether larger values of `metric` are better; needed for your own metrics.", "minimize"
+        ),
+        "metrics": Key(
+            "Several metrics instead of `metric`: a list of known ones, or name: direction. "
+            "The first one is the primary metric.",
+            ["accuracy", "parameters"],
+        ),
+        "split": Key("How the data are divided.", {"validation": 0.2, "test": 0.2, "seed": 0}),
+        "episodes": Key("Makes the task few-shot.", {"ways": 5, "shots": 1}),
+    },
+    SplitSpec: {
+        "validation": Key("Part of the data that selects configurations.", 0.2),
+        "test": Key("Part of the data that stays sealed until the search has ended; 0 for none.", 0.2),
+        "seed": Key("Seed of the random split.", 0),
+    },
+    EpisodesSpec: {
+        "ways": Key("Classes of an episode; leave it out for regression.", 5),
+        "shots": Key("Support examples of each class (of each function in regression).", 1),
+        "queries": Key("Query examples of each class (of each function in regression).", 15),
+        "count": Key("Fixed episodes by which every configuration is selected and tested.", 600),
+        "rotations": Key("Whether each class turned by 90, 180 and 270 degrees is another class.", True),
+        "more_shots": Key("Further numbers of shots at which the test is taken too.", [5]),
+    },
+    SpaceSpec: {
+        "name": Key(
+            "A search space, a benchmark file (table.npz), or package.module:attribute.", "nasbench201"
+        ),
+        "fix": Key("Parameters held at one value.", {"edge_0_1": "skip_connect"}),
+        "narrow": Key("Smaller ranges: [low, high] for numbers, [options] for choices.", {"depth": [2, 4]}),
+    },
+    Budget: {
+        "device_seconds": Key("Wall seconds × devices held, summed over the trials of the search.", 120),
+        "trials": Key("Number of trials.", 60),
+        "wall_seconds": Key("Seconds since the search began.", 600),
+    },
+    Arm: {
+        "strategy": Key("What proposes configurations.", "tpe"),
+        "pruner": Key("What ends trials early.", {"asha": {"reduction": 3}}),
+        "evaluator": Key(
+            "Another evaluator for this arm, such as a weight-sharing search.",
+            {"supernet": {"method": "darts", "order": 2}},
+        ),
+        "space": Key("Another search space for this arm.", "protonet"),
+        "reference": Key(
+            "A space whose default configuration is the hand-designed reference; it replaces the strategy.",
+            "resnet",
+        ),
+    },
+    Final: {
+        "seeds": Key(
+            "Retrainings of each winner with fresh seeds; the test set is opened once for each. 0 for none.",
+            3,
+        ),
+    },
+    Schedule: {
+        "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),
+        "timezone": Key("The time zone of `cron`.", "Europe/Paris"),
+        "catchup": Key("Seconds after its time within which a missed campaign may still start.", 3600),
+    },
+}
