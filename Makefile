@@ -7,14 +7,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test format readme constraints clean
+.PHONY: help setup run test format docs constraints clean
 
 help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
 	@echo "make run          set up, then run studies/quickstart.yaml"
 	@echo "make test         set up for development, then format check, lint, types and all tests"
 	@echo "make format       format the code and mend what the linter can mend"
-	@echo "make readme       write the README's tables of plug-ins anew"
+	@echo "make docs         build the documentation into build/site; broken links are errors"
 	@echo "make constraints  write constraints.txt anew: the newest versions that pyproject.toml allows (torch stays)"
 	@echo "make clean        remove $(VENV) and all build output (never .automl, the records)"
 
@@ -33,8 +33,9 @@ format: $(VENV)/.develop
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-readme: $(VENV)/.develop
-	$(BIN)/python tests/readme_tables.py
+docs: $(VENV)/.develop
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "open build/site/index.html"
 
 constraints:
 	$(PYTHON) -m venv --clear build/constraints

@@ -38,15 +38,20 @@ KEYS: dict[type[Part], dict[str, Key]] = {
             "What each search may use, by at least one limit; the first limit reached ends the search.",
             {"device_seconds": 120},
         ),
-        "seeds": Key("One search runs per arm and seed: a list of seeds, or n for the seeds 0 … n-1.", 3),
+        "seeds": Key(
+            "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
+        ),
         "arms": Key(
             "The methods to compare, by name. The arm `random` is added when it is missing.",
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
         ),
         "executor": Key(
-            "Where trials run: one name, with its options.", {"ray": {"trials_at_once": 2, "cpus": 1}}
+            "Where trials run: one name, with its options; by default `local`.",
+            {"ray": {"trials_at_once": 2, "cpus": 1}},
         ),
-        "final": Key("What follows a search: fresh-seed retrainings, then the sealed test.", {"seeds": 3}),
+        "final": Key(
+            "What follows a search: by default 3 retrainings, or none without a dataset.", {"seeds": 3}
+        ),
         "schedule": Key("When the study runs again.", {"cron": "0 2 * * *", "timezone": "Europe/Paris"}),
         "record": Key(
             "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
@@ -98,7 +103,7 @@ KEYS: dict[type[Part], dict[str, Key]] = {
     },
     Arm: {
         "strategy": Key("What proposes configurations.", "tpe"),
-        "pruner": Key("What ends trials early.", {"asha": {"reduction": 3}}),
+        "pruner": Key("What ends trials early; by default nothing does.", {"asha": {"reduction": 3}}),
         "evaluator": Key(
             "Another evaluator for this arm, such as a weight-sharing search.",
             {"supernet": {"method": "darts", "order": 2}},
