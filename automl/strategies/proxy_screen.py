@@ -30,7 +30,7 @@ class ProxyScreenOptions(Options):
     keep: int = Field(default=10, ge=1, le=100_000)
     then: dict[str, dict[str, Any]] = Field(default={"regularized_evolution": {}}, min_length=1, max_length=1)
 
-    @field_validator("then", mode="before")
+    @field_validator("then", mode="before", json_schema_input_type=str | dict[str, dict[str, Any] | None])
     @classmethod
     def _written_out(cls, then: Any) -> Any:
         if isinstance(then, dict):
