@@ -34,7 +34,7 @@ format: $(VENV)/.develop
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.develop
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open build/site/index.html"
 
 constraints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import yaml
 
 from automl import metrics, plugins
+from automl.checking import Check
+from automl.checking.kinds import CHECKS
 from automl.config.keys import KEYS
 from automl.config.schema import study_schema
 from automl.config.study import Study
@@ -27,6 +30,7 @@ SECTIONS = {
     "Final": "final",
     "Schedule": "schedule",
 }
+CASE = r" \(\w+, \w+\)$| \(\d.*\)$"  # what a rule was checked on
 MANY = 8  # values from which on they are not listed
 ROOMS_START, ROOMS_END = "<!-- rooms -->", "<!-- end of rooms -->"
 
@@ -34,7 +38,7 @@ ROOMS_START, ROOMS_END = "<!-- rooms -->", "<!-- end of rooms -->"
 def table(name: str) -> str:
     """The table that the comment `<!-- table: name -->` stands for."""
     what, _, argument = name.partition(" ")
-    makers = {"plugins": plugin_table, "options": options_table}
+    makers = {"plugins": plugin_table, "options": options_table, "checks": check_table}
     if argument:
         return makers[what](argument)
     return {"plugins": all_plugins, "study-file": study_file, "metrics": metric_table}[what]()
@@ -68,6 +72,18 @@ def _option_rows(schema: dict[str, Any]) -> Iterator[str]:
         required = name in schema.get("required", ())
         default = "required" if required else f"`{json.dumps(option.get('default'))}`"
         yield f"| `{name}` | {_type(option)} | {default} |"
+
+
+def check_table(kind: str) -> str:
+    """The rules that the suite of a kind checks on its plug-ins, each once."""
+    if kind not in CHECKS:
+        return ""
+    named = (re.sub(CASE, "", check.name) for name in plugins.names(kind) for check in _checks(kind, name))
+    return "\n".join(f"- {rule}" for rule in dict.fromkeys(named))
+
+
+def _checks(kind: str, name: str) -> list[Check]:
+    return list(CHECKS[kind](plugins.load(kind, name)))
 
 
 def metric_table() -> str:
