@@ -13,7 +13,7 @@ help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
 	@echo "make run          set up, then run studies/quickstart.yaml"
 	@echo "make test         set up for development, then format check, lint, types and all tests"
-	@echo "make format       format the code and mend what the linter can mend"
+	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
 	@echo "make docs         build the documentation into build/site; broken links are errors"
 	@echo "make constraints  write constraints.txt anew: the newest versions that pyproject.toml allows (torch stays)"
 	@echo "make clean        remove $(VENV) and all build output (never .automl, the records)"
@@ -32,6 +32,7 @@ test: $(VENV)/.develop
 format: $(VENV)/.develop
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python docs/tools/tables.py
 
 docs: $(VENV)/.develop
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -127,8 +127,11 @@ class Sandbox:
     def automl(self, words: list[str]) -> None:
         if not self.run and words[0] == "run":
             words = ["check", *(word for word in words[1:] if word not in ONLY_OF_RUN)]
-        if words[0] == "check-plugin" and not self.first_time(Path(words[1])):
-            return
+        if words[0] == "check-plugin":
+            path = Path(words[1]) if Path(words[1]).exists() else ROOT / words[1]
+            words = ["check-plugin", str(path), *words[2:]]
+            if not self.first_time(path):
+                return
         if self.run or words[0] in ALWAYS_RUN or (words[0] == "list" and words[1] != "campaigns"):
             self.call(words)
 

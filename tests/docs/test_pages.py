@@ -83,7 +83,7 @@ def test_pictures_are_small() -> None:
 
 def test_the_table_of_rooms_is_current() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    assert tables.with_rooms(text) == text, "run: .venv/bin/python docs/tools/tables.py"
+    assert tables.with_rooms(text) == text, "run: make format"
 
 
 def test_the_floors_name_every_room() -> None:
