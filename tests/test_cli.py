@@ -219,7 +219,7 @@ def test_wrong_command_lines(cli: Call, arguments: tuple[str, ...]) -> None:
 def test_every_command_has_help_with_an_example_or_no_arguments(cli: Call) -> None:
     commands = [info for info in app.registered_commands if info.callback is not None]
     assert {info.name or info.callback.__name__ for info in commands if info.callback} == {
-        *("check", "run", "report", "audit", "export", "train", "ui", "list", "check-plugin")
+        *("check", "run", "report", "audit", "export", "train", "ui", "list", "schema", "check-plugin")
     }
     for info in commands:
         doc = info.callback.__doc__ if info.callback else ""
