@@ -36,7 +36,7 @@ format: $(VENV)/.develop
 
 docs: $(VENV)/.develop
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "open build/site/index.html"
+	@echo "open build/site/index.html; for its search: $(BIN)/python -m http.server --directory build/site"
 
 constraints:
 	$(PYTHON) -m venv --clear build/constraints

@@ -17,7 +17,7 @@ from automl.checking import Check
 from automl.checking.kinds import CHECKS
 from automl.config.keys import KEYS
 from automl.config.schema import study_schema
-from automl.config.study import Study
+from automl.config.study import SpaceSpec, Study
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = {
@@ -154,7 +154,8 @@ def _reference(ref: str) -> str:
     name = ref.rpartition("/")[2]
     if name in plugins.PACKAGES:
         return f"name, or `{{name: options}}`: {plugins.SINGULAR[name]}"
-    return f"mapping, see `{SECTIONS[name]}`" if name in SECTIONS else "mapping"
+    mapping = f"mapping, see `{SECTIONS[name]}`" if name in SECTIONS else "mapping"
+    return f"name, or {mapping}" if name == SpaceSpec.__name__ else mapping
 
 
 def _limits(schema: dict[str, Any]) -> str:
