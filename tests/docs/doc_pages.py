@@ -3,7 +3,7 @@
 HTML comments on a page say how its blocks are tested:
 
 - `<!-- not run: reason -->` before a block: it is not.
-- `<!-- needs: file -->` before a block: it is, where AUTOML_DATA has that file.
+- `<!-- needs: file -->` before a block: it is checked, where AUTOML_DATA has that file.
 - `<!-- uses: page -->`: the Python blocks of another page (below the repository) run first.
 - `<!-- commands: run -->`: every command runs; `run, slow`: in a slow test. By default `automl run` is only
   checked.

@@ -18,11 +18,12 @@ from doc_pages import ROOT, Block, Page, read_page, shell_lines
 from jsonschema import Draft202012Validator
 
 from automl import plugins
+from automl.benchmarks.files import find_file
 from automl.checking.kinds import CHECKS
 from automl.cli import app, main
 from automl.config import load_study, resolve
 from automl.config.schema import study_schema
-from automl.data.local import find_files
+from automl.contracts import UserError
 
 ALWAYS_RUN = {"check", "schema", "check-plugin"}  # commands that need no campaign
 ONLY_OF_RUN = {"--fresh"}
@@ -69,7 +70,7 @@ class Sandbox:
                 self.study(block)
             case "bash":
                 for line in shell_lines(block):
-                    self.command(line)
+                    self.command(line, run=self.run and not block.needs)
             case "json":
                 json.loads(block.text)
             case "toml":
@@ -80,10 +81,9 @@ class Sandbox:
                 raise AssertionError(f"{self.page.name}:{block.line}: a block must not be {other!r}")
 
     def has(self, name: str) -> bool:
-        folders = ["benchmarks", "nasbench201", "."]
         try:
-            return bool(find_files(name, folders, [name]))
-        except Exception:
+            return find_file(name).is_file()
+        except UserError:
             return False
 
     def python(self, block: Block) -> None:
@@ -107,11 +107,11 @@ class Sandbox:
         wrong = [error.message for error in Draft202012Validator(study_schema()).iter_errors(data)]
         assert wrong == [], f"{self.page.name}:{block.line}"
 
-    def command(self, line: str) -> None:
+    def command(self, line: str, *, run: bool) -> None:
         words = shlex.split(line, comments=True)
         if words[0] == "automl":
             parsed(words[1:])
-            self.automl(words[1:])
+            self.automl(words[1:], run=run)
         elif words[0] == "make":
             targets = (ROOT / "Makefile").read_text()
             assert all(f"\n{target}:" in targets for target in words[1:]), line
@@ -124,15 +124,15 @@ class Sandbox:
         else:
             assert words[0] == "export", f"{self.page.name}: say why it is not run: {line}"
 
-    def automl(self, words: list[str]) -> None:
-        if not self.run and words[0] == "run":
+    def automl(self, words: list[str], *, run: bool) -> None:
+        if not run and words[0] == "run":
             words = ["check", *(word for word in words[1:] if word not in ONLY_OF_RUN)]
         if words[0] == "check-plugin":
             path = Path(words[1]) if Path(words[1]).exists() else ROOT / words[1]
             words = ["check-plugin", str(path), *words[2:]]
             if not self.first_time(path):
                 return
-        if self.run or words[0] in ALWAYS_RUN or (words[0] == "list" and words[1] != "campaigns"):
+        if run or words[0] in ALWAYS_RUN or (words[0] == "list" and words[1] != "campaigns"):
             self.call(words)
 
     def first_time(self, path: Path) -> bool:
