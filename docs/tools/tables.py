@@ -63,7 +63,8 @@ def options_table(kind: str) -> str:
         schema = plugins.load(kind, name).Options.model_json_schema()
         rows = list(_option_rows(schema))
         text = ["| option | type | default |", "|---|---|---|", *rows] if rows else ["No options."]
-        parts.append("\n".join([f"### `{name}`", "", summary, "", *text]))
+        meaning = str(schema.get("description", "")) if rows else ""
+        parts.append("\n".join([f"### `{name}`", "", summary, "", meaning, "", *text]))
     return "\n\n".join(parts)
 
 
