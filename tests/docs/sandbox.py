@@ -17,9 +17,7 @@ import yaml
 from doc_pages import ROOT, Block, Page, read_page, shell_lines
 from jsonschema import Draft202012Validator
 
-from automl import plugins
 from automl.benchmarks.files import find_file
-from automl.checking.kinds import CHECKS
 from automl.cli import app, main
 from automl.config import load_study, resolve
 from automl.config.schema import study_schema
@@ -137,9 +135,6 @@ class Sandbox:
 
     def first_time(self, path: Path) -> bool:
         """Whether a plug-in file is checked here: not twice, and on slow pages only in the slow test."""
-        if path.parent.name not in CHECKS:
-            plugins.load(path.parent.name, path.stem)
-            return False
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if digest in CHECKED or (self.page.slow and not self.run):
             return False

@@ -14,7 +14,16 @@ from doc_pages import PAGES, Page, read_page
 from sandbox import Sandbox
 
 from automl import plugins
-from automl.contracts import Evaluator, Executor, JobSource, LearnerTraits, Pruner, Strategy
+from automl.contracts import (
+    Evaluator,
+    Executor,
+    JobSource,
+    LearnerTraits,
+    MethodTraits,
+    Proxy,
+    Pruner,
+    Strategy,
+)
 from automl.data import Dataset
 from automl.learners.base import Learner
 from automl.space import Space
@@ -38,15 +47,16 @@ def public(owner: type) -> set[str]:
     return {name for name in vars(owner) if not name.startswith("_")}
 
 
+MODULE = set(dir(torch.nn.Module)) | {"training"}  # what a supernet has as a torch module
 CONTRACTS: dict[str, set[str]] = {
-    "spaces": {*inspect.signature(Space).parameters, *public(Supernet), *Supernet.__annotations__},
+    "spaces": {*inspect.signature(Space).parameters, *public(Supernet), *Supernet.__annotations__} - MODULE,
     "strategies": public(Strategy),
     "pruners": public(Pruner),
     "evaluators": public(Evaluator),
     "executors": public(Executor) | public(JobSource),
     "datasets": {field.name for field in fields(Dataset)},
-    "supernets": public(WeightSharing),
-    "proxies": {"score"},
+    "supernets": public(WeightSharing) | public(MethodTraits),
+    "proxies": {field.name for field in fields(Proxy)},
     "learners": public(LearnerTraits) | Learner.__abstractmethods__ | {"example_options"},
 }
 
