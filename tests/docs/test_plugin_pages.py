@@ -22,6 +22,7 @@ from automl.contracts import (
     MethodTraits,
     Proxy,
     Pruner,
+    Result,
     Strategy,
 )
 from automl.data import Dataset
@@ -52,7 +53,7 @@ CONTRACTS: dict[str, set[str]] = {
     "spaces": {*inspect.signature(Space).parameters, *public(Supernet), *Supernet.__annotations__} - MODULE,
     "strategies": public(Strategy),
     "pruners": public(Pruner),
-    "evaluators": public(Evaluator),
+    "evaluators": public(Evaluator) | {field.name for field in fields(Result)},
     "executors": public(Executor) | public(JobSource),
     "datasets": {field.name for field in fields(Dataset)},
     "supernets": public(WeightSharing) | public(MethodTraits),
