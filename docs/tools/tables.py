@@ -6,7 +6,7 @@ import ast
 import importlib.util
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -163,20 +163,31 @@ def _limits(schema: dict[str, Any]) -> str:
     return f" {', '.join(found)}" if found else ""
 
 
-def rooms() -> str:
-    """Each room, what it is for and which rooms it may import, from the rules that a test keeps."""
+def _rules() -> Any:
+    """The module with the tables of the architecture test."""
     spec = importlib.util.spec_from_file_location("rules", ROOT / "tests" / "test_architecture.py")
     assert spec is not None and spec.loader is not None
     rules = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rules)
+    return rules
+
+
+def rooms() -> str:
+    """Each room, what it is for and which rooms it may import; then libraries and their rooms."""
+    rules = _rules()
     rows = ["| room | what it is for | may import |", "|---|---|---|"]
     for name, allowed in rules.ALLOWED.items():
-        listed = ", ".join(f"`{room}`" for room in sorted(allowed)) or "nothing"
-        rows.append(f"| `{name}` | {_summary(name)} | {listed} |")
+        rows.append(f"| `{name}` | {_summary(name)} | {_listed(allowed) or 'nothing'} |")
     for name in sorted(rules.KNOW_ALL):
-        above = ", ".join(f"`{room}`" for room in sorted(rules.ABOVE[name]))
+        above = _listed(rules.ABOVE[name])
         rows.append(f"| `{name}` | {_summary(name)} | every room{f' except {above}' if above else ''} |")
-    return "\n".join(rows)
+    libraries = ["| library | rooms that may import it |", "|---|---|"]
+    libraries += [f"| {name} | {_listed(held)} |" for name, held in rules.HELD.items()]
+    return "\n".join([*rows, "", *libraries])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _summary(room: str) -> str:
