@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from doc_pages import PAGES, Page, read_page
+from doc_pages import PAGES, ROOT, Page, read_page
 from sandbox import Sandbox
 
 from automl import plugins
 from automl.contracts import (
+    Context,
     Evaluator,
     Executor,
     JobSource,
@@ -80,6 +81,13 @@ def test_every_attribute_of_the_contract_is_explained(kind: str) -> None:
     names = CONTRACTS[kind]
     assert names
     assert sorted(name for name in names if not re.search(rf"`{name}\b", text)) == []
+
+
+def test_every_attribute_of_the_context_is_explained() -> None:
+    pages = [PLUGINS[KINDS["evaluators"]].text, (ROOT / "docs/tutorials/training-code.md").read_text()]
+    names = public(Context) | set(Context.__annotations__)
+    assert len(names) > 12
+    assert sorted(name for name in names if not re.search(rf"`{name}\b", "".join(pages))) == []
 
 
 @pytest.mark.parametrize("kind", plugins.PACKAGES)
