@@ -7,12 +7,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test format docs constraints clean
+.PHONY: help setup run test quick soak format docs constraints clean
 
 help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
 	@echo "make run          set up, then run studies/quickstart.yaml"
 	@echo "make test         set up for development, then format check, lint, types and all tests"
+	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
+	@echo "make soak         property tests on new random examples for MINUTES=10"
 	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
 	@echo "make docs         build the documentation into build/site; broken links are errors"
 	@echo "make constraints  write constraints.txt anew: the newest versions that pyproject.toml allows (torch stays)"
@@ -28,6 +30,15 @@ test: $(VENV)/.develop
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile
+
+quick: $(VENV)/.develop
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python tests/changed.py
+
+MINUTES ?= 10
+soak: $(VENV)/.develop
+	$(BIN)/python tests/soak.py $(MINUTES)
 
 format: $(VENV)/.develop
 	$(BIN)/ruff format .

@@ -5,15 +5,19 @@ This folder is on the path (for `fake_context`, `postgres_server`).
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import is_hypothesis_test, settings
 from postgres_server import PostgresServer, server_programs
 
 from automl.ledger import Ledger, Store, resolve_store
@@ -34,6 +38,61 @@ os.environ.update(
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT="1",
     RAY_USAGE_STATS_ENABLED="0",
 )
+
+
+settings.register_profile("test", derandomize=True, deadline=None, database=None)  # the same on every run
+settings.register_profile("soak", derandomize=False, deadline=None, database=None, print_blob=True)
+settings.load_profile("test")
+LONG = {"slow", "ray", "postgres", "browser", "gpu"}  # marks of tests that may take longer than a second
+NAMED, TOO_LONG = 1.0, 20.0  # seconds of the process's own CPU
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_hypothesis_test(item.obj if isinstance(item, pytest.Function) else None):
+            item.add_marker(pytest.mark.property)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A unit test takes less than a second of CPU: what takes more is named at the end, or fails."""
+    start = time.process_time()
+    yield
+    seconds = time.process_time() - start
+    if not LONG & {mark.name for mark in item.iter_markers()}:
+        item.user_properties.append(("cpu_seconds", seconds))
+        if seconds > TOO_LONG:
+            pytest.fail(f"took {seconds:.1f} s of CPU: make it faster, or mark it slow")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    took = {report.nodeid: dict(report.user_properties).get("cpu_seconds", 0.0) for report in reports}
+    slowest = sorted(((s, name) for name, s in took.items() if s > NAMED), reverse=True)
+    if slowest:
+        terminalreporter.write_sep("-", f"{len(slowest)} unit tests over {NAMED:g} s of CPU; the slowest")
+        for seconds, name in slowest[:10]:
+            terminalreporter.write_line(f"{seconds:5.1f} s  {name}")
+
+
+@pytest.fixture(autouse=True)
+def no_errors_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test fails when anything logs an error, unless it is marked `logs_errors`."""
+    handler = _Kept()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    if handler.messages and request.node.get_closest_marker("logs_errors") is None:
+        pytest.fail(f"logged: {handler.messages[:3]}; mark the test logs_errors if that is meant")
+
+
+class _Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(f"{record.name}: {record.getMessage()}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

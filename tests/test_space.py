@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from automl.contracts import UserError, derive_seed
 from automl.space import Choice, Constraint, Float, Int, Parameter, Space
@@ -65,7 +66,7 @@ def spaces(draw: st.DrawFn) -> Space:
     return Space(parameters)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(spaces(), st.integers(0, 2**31))
 def test_samples_neighbours_and_mutants_are_valid(space: Space, seed: int) -> None:
     rng = random.Random(seed)
@@ -85,7 +86,7 @@ def test_samples_neighbours_and_mutants_are_valid(space: Space, seed: int) -> No
             space.mutate(config, rng)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(spaces(), st.integers(0, 2**31))
 def test_json_round_trip_keeps_the_space(space: Space, seed: int) -> None:
     again = Space.from_json(json.loads(json.dumps(space.to_json(), sort_keys=True)))
@@ -94,7 +95,7 @@ def test_json_round_trip_keeps_the_space(space: Space, seed: int) -> None:
     assert again.sample(random.Random(seed)) == space.sample(random.Random(seed))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(spaces(), st.integers(0, 2**31))
 def test_fixed_space_samples_only_the_fixed_value(space: Space, seed: int) -> None:
     rng = random.Random(seed)
@@ -105,7 +106,7 @@ def test_fixed_space_samples_only_the_fixed_value(space: Space, seed: int) -> No
     assert not list(fixed.neighbours(config))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(spaces(), st.integers(0, 2**31))
 def test_narrowed_samples_fit_the_wider_space(space: Space, seed: int) -> None:
     rng = random.Random(seed)
@@ -149,7 +150,7 @@ def test_size_counts_conditions() -> None:
     assert Space({**gates, **children}).size() == pytest.approx(4.0**40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(spaces())
 def test_size_equals_enumeration(space: Space) -> None:
     small = math.prod(parameter.size() for parameter in space.parameters.values())

@@ -49,7 +49,8 @@ class Document:
         for path, text in mistakes:
             order, where = self.place(path)
             name = dotted(path)
-            lines.append((order, f"{where}: {name}: {text}" if name else f"{where}: {text}"))
+            line = f"{where}: {name}: {text}" if name else f"{where}: {text}"
+            lines.append((order, printable(line)))
         return UserError(
             "\n".join(dict.fromkeys(line for _, line in sorted(lines, key=lambda pair: pair[0])))
         )
@@ -84,3 +85,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def one_line(error: Exception) -> str:
     """The text of an error on one line."""
     return re.sub(r"\s*\n\s*", "; ", str(error))
+
+
+def printable(text: str) -> str:
+    """`text` on one line: line separators, control characters and lone surrogates as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

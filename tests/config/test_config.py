@@ -1,13 +1,14 @@
 import copy
-import time
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from properties import examples
 from toy_plugins import write_toy_plugins
 
 from automl.config import Study, load_study
@@ -399,11 +400,13 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.dictionaries(st.sampled_from(_KEYS), _values, max_size=3),
     text=st.none() | st.text(max_size=30),
 )
+@example(changes={"evaluator": {"\r": False}}, text=None)
+@example(changes={"evaluator": {"\x1e": False}}, text=None)
 def test_anything_gives_a_study_or_a_user_error(tmp_path: Path, changes: Any, text: str | None) -> None:
     data = text if text is not None else yaml.safe_dump({**GOOD, **changes}, allow_unicode=True)
     (tmp_path / "x.yaml").write_text(data, encoding="utf-8", newline="")
@@ -415,7 +418,7 @@ def test_anything_gives_a_study_or_a_user_error(tmp_path: Path, changes: Any, te
     assert set(tmp_path.iterdir()) == before
 
 
-@settings(max_examples=60, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(
         ["task", "arms.tpe", "arms.tpe.pruner.asha", "space", "budget", "evaluator.network"]
@@ -431,7 +434,31 @@ def test_any_override_gives_a_study_or_a_user_error(tmp_path: Path, path: str, v
         assert str(error)
 
 
-def test_checking_is_fast(tmp_path: Path) -> None:
-    started = time.monotonic()
-    load(tmp_path, GOOD)
-    assert time.monotonic() - started < 0.5
+# every character at which str.splitlines, a terminal or a log starts another line, and a lone surrogate
+_BREAKS = [
+    "\r",
+    "\n",
+    "\x0b",
+    "\x0c",
+    "\x1b[2J",
+    "\x1c",
+    "\x1d",
+    "\x1e",
+    "\x85",
+    "\u2028",
+    "\u2029",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("character", _BREAKS, ids=ascii)
+@pytest.mark.parametrize("place", ["evaluator", "executor", "arms", "space", "name", "task", "budget"])
+def test_no_character_breaks_the_lines_of_an_error(tmp_path: Path, place: str, character: str) -> None:
+    """As a key, as the name of a plug-in, or as a value."""
+    for value in ({f"a{character}b": False}, f"a{character}b", {f"a{character}b": {f"c{character}d": 1}}):
+        data = json.dumps({**GOOD, place: value})  # JSON is YAML, and can write every character
+        (tmp_path / "x.yaml").write_text(data, encoding="utf-8")
+        with pytest.raises(UserError) as caught:
+            load_study(tmp_path / "x.yaml")
+        lines = str(caught.value).splitlines()
+        assert lines and all(line.startswith(str(tmp_path)) and line.isprintable() for line in lines)

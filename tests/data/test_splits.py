@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from automl.contracts import UserError
 from automl.data.splits import split_rows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     counts=st.lists(st.integers(12, 60), min_size=2, max_size=5),
     validation=st.floats(0.05, 0.4),

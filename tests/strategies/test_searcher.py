@@ -8,6 +8,7 @@ import pytest
 from histories import LOSS, SIZE, SPACE, History, advance, plan, spec, trial_row
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from automl.contracts import Metric, PluginSpec, TrialState, UserError
 from automl.ledger.rows import ReportRow
@@ -160,7 +161,7 @@ def test_reports_of_a_running_trial_are_restored() -> None:
     assert rebuilt._memory.study.trials[3].intermediate_values == {1: 1.0, 2: 1.0}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.integers(0, 10_000), st.integers(1, 5), st.floats(0, 1))
 def test_random_orders_of_events_restore(seed: int, parallel: int, share: float) -> None:
     """Any legal interleaving, cut anywhere."""
@@ -176,7 +177,7 @@ def test_random_orders_of_events_restore(seed: int, parallel: int, share: float)
     assert part.answers == whole.answers
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**31), st.integers(0, 2**31))
 def test_values_survive_the_way_to_optuna_and_back(seed: int, other: int) -> None:
     for parameter in [
