@@ -329,3 +329,9 @@ def test_every_plugin_says_what_it_is(kind: str) -> None:
     assert found
     for plugin, summary in found.items():
         assert 10 < len(summary) <= 120, plugin
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Test folders are no packages, so two files of one name would be one module."""
+    names = [path.name for path in ROOT.glob("tests/**/*.py") if path.name != "conftest.py"]
+    assert not sorted(name for name in set(names) if names.count(name) > 1)

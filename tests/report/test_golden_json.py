@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import test_collapse
-import test_few_shot
+import test_few_shot_report
 import test_proxy_ranking
 import test_rung_ranking
 from report_examples import ACCURACY, LOSS, FakeLedger, fake, realistic, values_only
@@ -21,8 +21,8 @@ EXAMPLES: dict[str, Callable[[], FakeLedger]] = {
     "cells_two_metrics": lambda: realistic(seeds=2, trials=12, metrics=TWO),
     "cells_importance": lambda: realistic(seeds=3, trials=12),
     "loss_without_result": lambda: values_only(PARTLY_FAILED, metrics=LOSS),
-    "few_shot": test_few_shot.few_shot,
-    "few_shot_sealed": lambda: test_few_shot.few_shot(opened=False),
+    "few_shot": test_few_shot_report.few_shot,
+    "few_shot_sealed": lambda: test_few_shot_report.few_shot(opened=False),
     "collapse": lambda: test_collapse.campaign(seeds=2),
     "healthy": lambda: test_collapse.campaign(test_collapse.HEALTHY, epochs=3),
     "proxies": test_proxy_ranking.ledger,

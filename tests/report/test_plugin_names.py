@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import test_collapse
-import test_few_shot
+import test_few_shot_report
 import test_rung_ranking
 from report_examples import RANDOM, FakeLedger
 
@@ -93,7 +93,7 @@ def test_an_evaluator_that_is_gone_still_has_its_alarms() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_defaults_are_those_of_the_plugin() -> None:
-    ledger = test_few_shot.few_shot()
+    ledger = test_few_shot_report.few_shot()
     ledger.row.spec["evaluator"] = {"name": "mine", "options": {"width": 8}}
     for trial in ledger.trial_rows:
         trial.config.pop("learner", None)
