@@ -46,7 +46,8 @@ def search_and_train(options: SupernetOptions, context: Context) -> Result:
     if result.rank:
         metrics |= rank_check(result.rank, context, trainer, time.monotonic() - start)
     named = {f"search_{name}": value for name, value in metrics.items()}
-    return replace(trained, metrics={**trained.metrics, **named}, derived=result.genotype)
+    note = "; ".join(text for text in (result.note, trained.note) if text)
+    return replace(trained, metrics={**trained.metrics, **named}, derived=result.genotype, note=note)
 
 
 def _result(options: SupernetOptions, context: Context, trainer: NetworkTrainer) -> SupernetResult:

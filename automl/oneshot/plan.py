@@ -43,19 +43,20 @@ class EpochPlan:
         self.probed = False
         self.timed: dict[str, list[float]] = {}  # by digest: seconds of training / seconds of a search epoch
         self.timing = 0.0
+        self.reserve = 0.0  # seconds of the shortest training that may follow
 
     def left(self) -> float:
         """What is left of the budget and of the deadline."""
         return min(self.context.remaining / self.context.devices, self.end - time.monotonic())
 
-    def observe(self, duration: float, *, probe: bool = False) -> None:
-        """Take the duration of an epoch. The first real one replaces what was probed before it."""
+    def observe(self, duration: float, *, part: float = 1.0, probe: bool = False) -> None:
+        """Take the duration of `part` of an epoch. The first real one replaces what was probed before it."""
         if self.probed:
             self.durations.clear()
             self.timed.clear()
         self.probed = probe
         self.searched += 0.0 if probe else duration
-        self.durations.append(duration)
+        self.durations.append(duration / part)
 
     @property
     def duration(self) -> float:
@@ -65,8 +66,9 @@ class EpochPlan:
     def epochs(self, done: int, genotypes: Sequence[Config]) -> int:
         """The number of epochs to do in all, never below `done`, before one of `genotypes` is trained.
 
-        On a slow machine one epoch is searched when a training of one epoch still fits after it. Raises
-        `RunError` before the first one when not even that fits.
+        On a slow machine one epoch is searched when a training of one epoch still fits after it, or when the
+        search of the trial has no value yet: that epoch may then end early (see `exhausted`). Otherwise
+        raises `RunError` before the first epoch.
         """
         limit = self.limit or (math.inf if self.bounded else EPOCHS)
         duration = self.duration
@@ -75,18 +77,24 @@ class EpochPlan:
         if fits < 1:
             training = self.training_seconds(genotypes, again=True)
             fits = self._for_epochs(MARGIN * training) / duration
+        self.reserve = self.epoch_seconds(genotypes[0])
         if not done and fits < 1:
-            fits = (self.left() - training) / duration
-            shortest = self.epoch_seconds(genotypes[0])
-            if fits < 1 and self.left() - shortest >= duration:
-                return 1
-            if fits < 1:
-                raise RunError(
-                    f"the budget must hold a search epoch ({duration:.1f} s) and training the derived "
-                    f"network for one epoch ({shortest:.1f} s), but {self.left():.1f} s are left; "
-                    "raise the budget, or take smaller networks"
-                )
+            fits = max(self._first(), (self.left() - training) / duration)
         return int(max(done, min(limit, done + int(fits))))
+
+    def _first(self) -> int:
+        """One epoch where only a training of one epoch fits after it, or less. Raises `RunError`."""
+        if self.context.needs_value or self.left() - self.reserve >= self.duration:
+            return 1
+        raise RunError(
+            f"the budget must hold a search epoch ({self.duration:.1f} s) and training the derived "
+            f"network for one epoch ({self.reserve:.1f} s), but {self.left():.1f} s are left; "
+            "raise the budget, or take smaller networks"
+        )
+
+    def exhausted(self) -> bool:
+        """Whether an epoch must end here, so that a first value can still come: one epoch of training."""
+        return self.context.needs_value and self.left() < self.reserve
 
     def selection_seconds(self, genotypes: Sequence[Config]) -> float:
         """How long choosing a network may take from now on; only the deadline bounds it without a budget."""

@@ -132,7 +132,8 @@ class SupernetResult:
 
     `skips`: skip connections of the chosen `genotype`; `selected`: numbers of the method's choice; `edges`
     and `operations` name the rows and columns of all strengths; `rank`: networks of the rank check.
-    `epoch_seconds`: what one epoch of training the genotype is expected to take, where that was timed.
+    `epoch_seconds`: what one epoch of training the genotype is expected to take, where that was timed;
+    `part`: how much of the last epoch was searched.
     """
 
     genotype: Config
@@ -148,6 +149,12 @@ class SupernetResult:
     history: list[EpochRecord]
     rank: list[RankedNetwork]
     epoch_seconds: float | None = None
+    part: float = 1.0
+
+    @property
+    def note(self) -> str:
+        """What should be known of its cost."""
+        return "" if self.part == 1 else f"the budget left time for {self.part:.0%} of the last search epoch"
 
     def to_json(self) -> dict[str, Any]:
         """As a checkpoint holds it."""

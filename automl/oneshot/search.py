@@ -46,6 +46,7 @@ class SupernetSearch:
     def run(self, saved: Checkpoint | None) -> SupernetResult:
         """Search to the end of the plan, from the checkpoint `saved` on."""
         done, planned = self.resume(saved) if saved else (0, 0)
+        part = 1.0
         if not done:
             self.monitor.observe(0, None)
         if not done or (done < planned and not self.monitor.ends()):
@@ -53,19 +54,20 @@ class SupernetSearch:
             planned = self.plan.epochs(done, self.genotypes())
         start = time.monotonic()
         while done < planned and not self.monitor.ends():
-            means = self.epoch(done, planned)
+            means, part = self.epoch(done, planned)
             done += 1
             record = self.monitor.observe(done, means)
             duration, start = time.monotonic() - start, time.monotonic()
-            self.plan.observe(duration)
+            self.plan.observe(duration, part=part)
             planned = self.plan.epochs(done, self.genotypes())
             supernet = self.method.supernet
-            self.context.log(done, **epoch_metrics(record, supernet.edges, supernet.operations))
+            if not self.context.needs_value or self.context.remaining > 0:  # it could end the trial
+                self.context.log(done, **epoch_metrics(record, supernet.edges, supernet.operations))
             self.context.checkpoint.save(done, self.state(planned))
-        return self.conclude(done)
+        return self.conclude(done, part)
 
-    def conclude(self, done: int) -> SupernetResult:
-        """The result, after the method's choice; it is saved at once."""
+    def conclude(self, done: int, part: float) -> SupernetResult:
+        """The result after the method's choice, saved at once; `part` of the last epoch was searched."""
         verdict = self.monitor.verdict()
         start = time.monotonic()
         genotype = verdict.genotype or self.select()
@@ -85,6 +87,7 @@ class SupernetSearch:
             history=self.monitor.records,
             rank=self.rank(),
             epoch_seconds=self.plan.epoch_seconds(genotype) if self.plan.timed else None,
+            part=part,
         )
         self.context.checkpoint.save(done, {"carry": result.carry()})
         return result
@@ -151,13 +154,17 @@ class SupernetSearch:
         """Augmented images and labels."""
         return images.augment(half.x[part], self.mode), half.y[part]
 
-    def epoch(self, done: int, planned: int) -> EpochMeans:
-        """All steps of one epoch; mean losses and accuracy. Raises `RunError` when the supernet diverges."""
-        pairs = self.pairs()
-        steps = [
-            self.one_step(self.method, pair, (done + number / len(pairs)) / planned)
-            for number, pair in enumerate(pairs)
-        ]
+    def epoch(self, done: int, planned: int) -> tuple[EpochMeans, float]:
+        """The steps of one epoch: mean losses and accuracy, and the part of the epoch that was done.
+
+        That is less than 1 where the time for the first value of a search would not suffice otherwise.
+        Raises `RunError` when the supernet diverges.
+        """
+        pairs, steps = self.pairs(), list[Step]()
+        for number, pair in enumerate(pairs):
+            steps.append(self.one_step(self.method, pair, (done + number / len(pairs)) / planned))
+            if self.plan.exhausted():
+                break
         means = EpochMeans(
             train_loss=_mean([step.train_loss for step in steps]),
             validation_loss=_mean([step.validation_loss for step in steps]),
@@ -169,7 +176,7 @@ class SupernetSearch:
                 f"{means.train_loss:g} (training) and {means.validation_loss:g} (validation); "
                 f"lower learning_rate (now {self.method.options.learning_rate:g})"
             )
-        return means
+        return means, len(steps) / len(pairs)
 
     def state(self, planned: int) -> State:
         """Everything that continues this search in another process."""

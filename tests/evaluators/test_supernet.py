@@ -190,8 +190,34 @@ def test_a_tight_budget_gets_one_epoch_and_too_small_a_one_is_refused(
 ) -> None:
     Clock(monkeypatch, step=2.0, training=10.0)
     assert evaluate(budgeted(tmp_path / "a", 12.5), epochs=None).metrics["search_epochs"] == 1
-    with pytest.raises(RunError, match=r"search epoch \(2.0 s\).*network \(10.0 s\).*11.5 s are left"):
-        evaluate(budgeted(tmp_path / "b", 11.5), epochs=None)
+    with pytest.raises(RunError, match=r"search epoch \(2.0 s\).*one epoch \(5.0 s\).*6.5 s are left"):
+        evaluate(budgeted(tmp_path / "b", 6.5), epochs=None)
+
+
+@pytest.mark.parametrize("seconds", [12.5, 1.0])
+def test_the_first_trial_of_a_search_has_a_value_on_any_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """A training takes 10 s. Once the plan is made, the machine needs 100 s for a step."""
+    clock = Clock(monkeypatch, step=2.0, training=10.0)
+    steps, inner = [], search.SupernetSearch.one_step
+
+    def slower(*arguments: Any) -> Any:
+        clock.now += 100.0
+        steps.append(clock.now)
+        return inner(*arguments)
+
+    monkeypatch.setattr(search.SupernetSearch, "one_step", slower)
+    ctx = budgeted(tmp_path, seconds)
+    ctx.needs_value = True
+    result = evaluate(ctx, epochs=None, batch_size=4)
+    assert len(steps) == result.metrics["search_epochs"] == 1
+    assert math.isfinite(result.values["accuracy"])
+    assert result.note == (
+        "the budget left time for 50% of the last search epoch; "
+        "the budget left time for 1 of 2 epochs of training"
+    )
+    assert not ctx.logs and not ctx.reports, "each would end a trial whose budget is used up"
 
 
 def test_the_plan_follows_a_search_that_slows_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -385,7 +385,7 @@ def test_the_plan_reserves_for_the_dearest_genotype(monkeypatch: pytest.MonkeyPa
 class Slowing:
     """A context with so much left of its budget."""
 
-    devices = 1.0
+    devices, needs_value = 1.0, False
 
     def __init__(self, budget: float) -> None:
         self.left, self.space = budget, NASBENCH201
