@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import tarfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,11 +21,11 @@ from automl.data.datasets import cifar10, fashion_mnist
 from automl.data.sealed import open_test
 
 
-def spec(dataset, metric="accuracy", **extra):
+def spec(dataset: object, metric: str = "accuracy", **extra: Any) -> dict[str, Any]:
     return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **extra}
 
 
-def frame(rows=60):
+def frame(rows: int = 60) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "size": np.arange(rows) / 7,
@@ -37,7 +39,7 @@ def frame(rows=60):
 @pytest.mark.parametrize(
     ("name", "sep"), [("a.csv", ","), ("a.csv.gz", ","), ("a.tsv", "\t"), ("a.tsv.gz", "\t")]
 )
-def test_tables(tmp_path, name, sep):
+def test_tables(tmp_path: Path, name: str, sep: str) -> None:
     frame().to_csv(tmp_path / name, sep=sep, index=False)
     task = load_task(spec(tmp_path / name))
     assert (task.kind, task.shape, task.classes, task.name) == ("table", (3,), 2, name)
@@ -59,7 +61,9 @@ def test_tables(tmp_path, name, sep):
         ([1.0, 2.0, 3.0], "accuracy", 3),
     ],
 )
-def test_the_metric_decides_what_a_target_is(tmp_path, values, metric, classes):
+def test_the_metric_decides_what_a_target_is(
+    tmp_path: Path, values: list[Any], metric: str, classes: int
+) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((30, 2)), y=np.array(values * 10))
     assert load_task(spec(tmp_path / "a.npz", metric)).classes == classes
 
@@ -74,14 +78,16 @@ def test_the_metric_decides_what_a_target_is(tmp_path, values, metric, classes):
         ((30, 5), (5,)),
     ],
 )
-def test_arrays(tmp_path, shape, expected):
+def test_arrays(tmp_path: Path, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random(shape), y=np.arange(30) % 2)
     task = load_task(spec(tmp_path / "a.npz"))
     assert task.shape == expected
     assert len(task.train) == 18
 
 
-def paint(folder, colour=(10, 20, 30), size=(6, 5), count=6):
+def paint(
+    folder: Path, colour: tuple[int, ...] = (10, 20, 30), size: tuple[int, int] = (6, 5), count: int = 6
+) -> Path:
     for label in ("cat", "dog"):
         (folder / label).mkdir(parents=True, exist_ok=True)
         for number in range(count):
@@ -90,7 +96,7 @@ def paint(folder, colour=(10, 20, 30), size=(6, 5), count=6):
             ).save(folder / label / f"{number}.png")
 
 
-def test_folder_of_images(tmp_path):
+def test_folder_of_images(tmp_path: Path) -> None:
     paint(tmp_path / "colour")
     assert load_task(spec(tmp_path / "colour")).shape == (3, 5, 6)
     paint(tmp_path / "grey", colour=(9,))
@@ -100,7 +106,7 @@ def test_folder_of_images(tmp_path):
     assert (task.shape, task.classes, len(task.train) + len(task.validation)) == ((3, 5, 6), 2, 19)
 
 
-def test_a_users_function(tmp_path, monkeypatch):
+def test_a_users_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_data.py").write_text(
         "import numpy as np\n"
         "from automl.data import Dataset\n"
@@ -117,12 +123,12 @@ def test_a_users_function(tmp_path, monkeypatch):
         load_task(spec("my_data:number"))
 
 
-def write(path, text):
+def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
 
 
-def npz(path, **arrays):
+def npz(path: Path, **arrays: np.ndarray) -> Path:
     np.savez(path, **arrays)
     return path
 
@@ -197,7 +203,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_unusable_data_is_refused(tmp_path, case):
+def test_unusable_data_is_refused(tmp_path: Path, case: str) -> None:
     make, extra, message = REFUSED[case]
     with pytest.raises(UserError, match=message):
         load_task(spec(make(tmp_path), **extra))
@@ -206,12 +212,12 @@ def test_unusable_data_is_refused(tmp_path, case):
 @pytest.mark.parametrize(
     ("dataset", "metric", "kind"), [("iris", "rmse", "classification"), ("diabetes", "f1", "regression")]
 )
-def test_metrics_must_suit_the_task(dataset, metric, kind):
+def test_metrics_must_suit_the_task(dataset: object, metric: str, kind: str) -> None:
     with pytest.raises(UserError, match=f"{metric} does not suit {kind}; use one of"):
         load_task(spec(dataset, metric))
 
 
-def test_unlike_and_damaged_images_are_refused(tmp_path):
+def test_unlike_and_damaged_images_are_refused(tmp_path: Path) -> None:
     paint(tmp_path)
     Image.new("RGB", (7, 5)).save(tmp_path / "dog" / "9.png")
     with pytest.raises(UserError, match=r"one size, but .*9\.png"):
@@ -221,7 +227,7 @@ def test_unlike_and_damaged_images_are_refused(tmp_path):
         load_task(spec(tmp_path))
 
 
-def test_declared_classes_must_hold(monkeypatch):
+def test_declared_classes_must_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     import automl.data.datasets.iris as module
 
     wrong = Dataset(pd.DataFrame({"a": range(9)}), np.arange(9) % 3, "table", 2)
@@ -231,12 +237,12 @@ def test_declared_classes_must_hold(monkeypatch):
         load_task(spec("iris"))
 
 
-def idx(array):
+def idx(array: np.ndarray) -> bytes:
     header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
     return gzip.compress(header + array.astype(np.uint8).tobytes())
 
 
-def write_fashion(folder, rows=40):
+def write_fashion(folder: Path, rows: int = 40) -> None:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for name, count in zip(fashion_mnist.NAMES, (rows, rows, 20, 20), strict=True):
@@ -244,7 +250,7 @@ def write_fashion(folder, rows=40):
         (folder / name).write_bytes(idx(array))
 
 
-def test_fashion_mnist_from_the_official_files(tmp_path, monkeypatch):
+def test_fashion_mnist_from_the_official_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_fashion(tmp_path / "b" / "fashion_mnist")
     monkeypatch.setenv("AUTOML_DATA", f"{tmp_path}/a{os.pathsep}{tmp_path}/b")
     task = load_task(spec("fashion_mnist"))
@@ -261,7 +267,9 @@ def test_fashion_mnist_from_the_official_files(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "cifar10"])
-def test_absent_local_data_names_what_is_searched(tmp_path, monkeypatch, name):
+def test_absent_local_data_names_what_is_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.delenv("AUTOML_DATA", raising=False)
     with pytest.raises(UserError, match="AUTOML_DATA is not set"):
         load_task(spec(name))
@@ -270,13 +278,13 @@ def test_absent_local_data_names_what_is_searched(tmp_path, monkeypatch, name):
         load_task(spec(name))
 
 
-def add(archive, name, data):
+def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(data)
     archive.addfile(member, io.BytesIO(data))
 
 
-def write_cifar(folder, name, rows=20):
+def write_cifar(folder: Path, name: str, rows: int = 20) -> None:
     rng = np.random.default_rng(0)
     with tarfile.open(folder / name, "w:gz") as archive:
         for batch in [*cifar10.TRAIN, "test_batch"]:
@@ -289,7 +297,7 @@ def write_cifar(folder, name, rows=20):
                 add(archive, f"cifar-10-batches-bin/{batch}.bin", data)
 
 
-def test_cifar_from_both_official_archives(tmp_path, monkeypatch):
+def test_cifar_from_both_official_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = []
     for name in (cifar10.BINARY, cifar10.PYTHON):
         write_cifar(tmp_path, name)
@@ -301,7 +309,9 @@ def test_cifar_from_both_official_archives(tmp_path, monkeypatch):
     assert (tasks[0].shape, len(tasks[0].train), len(tasks[0].validation)) == ((3, 32, 32), 80, 20)
 
 
-def test_cifar_from_a_part_of_it_when_there_is_no_archive(tmp_path, monkeypatch):
+def test_cifar_from_a_part_of_it_when_there_is_no_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     x, x_test = (rng.integers(0, 256, (rows, 32, 32, 3)).astype(np.uint8) for rows in (40, 20))
     (tmp_path / "cifar10").mkdir()
@@ -318,7 +328,9 @@ def test_cifar_from_a_part_of_it_when_there_is_no_archive(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", [cifar10.BINARY, cifar10.PYTHON])
-def test_a_truncated_or_incomplete_cifar_archive_is_refused(tmp_path, monkeypatch, name):
+def test_a_truncated_or_incomplete_cifar_archive_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     write_cifar(tmp_path, name)
     monkeypatch.setenv("AUTOML_DATA", str(tmp_path))
     path = tmp_path / name
@@ -333,9 +345,9 @@ def test_a_truncated_or_incomplete_cifar_archive_is_refused(tmp_path, monkeypatc
         cifar10.cifar10()
 
 
-def test_a_harmful_pickle_is_not_run(tmp_path, monkeypatch):
+def test_a_harmful_pickle_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Harm:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             return (os.mkdir, (str(tmp_path / "canary"),))
 
     with tarfile.open(tmp_path / cifar10.PYTHON, "w:gz") as archive:

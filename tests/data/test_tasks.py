@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import pickle
+from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +18,13 @@ from automl.data import load_task
 from automl.data.sealed import open_test
 
 
-def spec(dataset: str, metric: str = "accuracy", **extra) -> dict:
+def spec(dataset: str, metric: str = "accuracy", **extra: Any) -> dict[str, Any]:
     return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **extra}
 
 
-def save_images(folder, rows=60, official=False, seed=0):
+def save_images(
+    folder: Path, rows: int = 60, official: bool = False, seed: int = 0
+) -> tuple[Path, dict[str, np.ndarray]]:
     rng = np.random.default_rng(seed)
     x = rng.integers(0, 256, (rows, 3, 4, 5)).astype(np.uint8)
     arrays = {"x": x, "y": np.arange(rows) % 3}
@@ -29,11 +34,11 @@ def save_images(folder, rows=60, official=False, seed=0):
     return folder / "images.npz", arrays
 
 
-def rows_of(x):
+def rows_of(x: np.ndarray) -> set[bytes]:
     return {row.tobytes() for row in np.asarray(x)}
 
 
-def test_digits_is_standardised_by_its_training_rows():
+def test_digits_is_standardised_by_its_training_rows() -> None:
     task = load_task(spec("digits"))
     assert (task.kind, task.shape, task.classes) == ("image", (1, 8, 8), 10)
     assert task.train.x.dtype == np.float32 and task.train.y.dtype == np.int64
@@ -42,7 +47,7 @@ def test_digits_is_standardised_by_its_training_rows():
     assert len(task.train) + len(task.validation) + len(open_test(spec("digits"), opening=1)) == 1797
 
 
-def test_test_rows_are_prepared_by_the_training_statistics(tmp_path):
+def test_test_rows_are_prepared_by_the_training_statistics(tmp_path: Path) -> None:
     path, arrays = save_images(tmp_path)
     task, test = load_task(spec(path)), open_test(spec(path), opening=1)
     together = np.concatenate([task.train.x, task.validation.x, test.x])
@@ -50,21 +55,21 @@ def test_test_rows_are_prepared_by_the_training_statistics(tmp_path):
     assert {row.astype(np.uint8).tobytes() for row in back} == rows_of(arrays["x"])
 
 
-def _train_rows(task: Task, arrays) -> np.ndarray:
+def _train_rows(task: Task, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """The raw training rows, found by their order within each row's pixels."""
     ranks = {tuple(np.argsort(row[0].ravel(), kind="stable")): row for row in arrays["x"]}
     return np.stack([ranks[tuple(np.argsort(row[0].ravel(), kind="stable"))] for row in task.train.x])
 
 
-def _mean(task, arrays):
+def _mean(task: Task, arrays: dict[str, np.ndarray]) -> np.ndarray:
     return _train_rows(task, arrays).mean(axis=(0, 2, 3))[:, None, None]
 
 
-def _std(task, arrays):
+def _std(task: Task, arrays: dict[str, np.ndarray]) -> np.ndarray:
     return _train_rows(task, arrays).std(axis=(0, 2, 3))[:, None, None]
 
 
-def test_official_test_part_is_used(tmp_path):
+def test_official_test_part_is_used(tmp_path: Path) -> None:
     path, _ = save_images(tmp_path, official=True)
     task = load_task(spec(path))
     assert (len(task.train), len(task.validation)) == (48, 12)
@@ -72,7 +77,7 @@ def test_official_test_part_is_used(tmp_path):
 
 
 @pytest.fixture
-def table(tmp_path):
+def table(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {
@@ -86,7 +91,7 @@ def table(tmp_path):
     return tmp_path / "table.csv"
 
 
-def test_nothing_in_a_task_leads_to_test_rows(table):
+def test_nothing_in_a_task_leads_to_test_rows(table: Path) -> None:
     test = open_test(spec(table), opening=1)
     task = load_task(spec(table))
     secrets = [word.encode() for word in test.x["word"]]
@@ -105,7 +110,7 @@ def test_nothing_in_a_task_leads_to_test_rows(table):
                 assert not numbers & set(thing.ravel().tolist())
 
 
-def _reachable(root):
+def _reachable(root: object) -> Iterable[Any]:
     """Everything that attributes, containers and array bases lead to, code and modules aside."""
     seen, todo = {}, [root]
     while todo:
@@ -121,7 +126,7 @@ def _reachable(root):
     return seen.values()
 
 
-def test_images_of_a_task_own_their_memory(tmp_path):
+def test_images_of_a_task_own_their_memory(tmp_path: Path) -> None:
     path, _ = save_images(tmp_path)
     task, test = load_task(spec(path)), open_test(spec(path), opening=1)
     for part in (task.train, task.validation):
@@ -130,7 +135,7 @@ def test_images_of_a_task_own_their_memory(tmp_path):
     assert not rows_of(task.train.x) & rows_of(task.validation.x)
 
 
-def test_digest_covers_data_and_split(tmp_path, table):
+def test_digest_covers_data_and_split(tmp_path: Path, table: Path) -> None:
     path, arrays = save_images(tmp_path, official=True)
     digests = [load_task(spec(path)).digest]
     assert load_task(spec(path)).digest == digests[0]
@@ -146,7 +151,7 @@ def test_digest_covers_data_and_split(tmp_path, table):
     assert all(len(digest) == 64 for digest in digests)
 
 
-def test_a_trial_cannot_change_the_next_ones_data(tmp_path, table):
+def test_a_trial_cannot_change_the_next_ones_data(tmp_path: Path, table: Path) -> None:
     path, _ = save_images(tmp_path)
     with pytest.raises(ValueError, match="read-only"):
         load_task(spec(path)).train.x[0] = 0
@@ -155,25 +160,25 @@ def test_a_trial_cannot_change_the_next_ones_data(tmp_path, table):
     assert (load_task(spec(table)).train.x["number"] != 0).all()
 
 
-def test_tables_stay_frames(table):
+def test_tables_stay_frames(table: Path) -> None:
     task = load_task(spec(table))
     assert list(task.train.x.columns) == ["number", "word"]
     assert task.shape == (2,)
     assert list(task.train.x.index) == list(range(len(task.train)))
 
 
-def test_nothing_held_out_cannot_be_opened(table):
+def test_nothing_held_out_cannot_be_opened(table: Path) -> None:
     split = {"validation": 0.2, "test": 0, "seed": 0}
     assert len(load_task(spec(table, split=split)).train) == 160
     with pytest.raises(UserError, match="a test set must be held out to be opened"):
         open_test(spec(table, split=split), opening=1)
 
 
-def test_an_opening_must_be_recorded_first(table):
+def test_an_opening_must_be_recorded_first(table: Path) -> None:
     with pytest.raises(ValueError, match="recorded before"):
         open_test(spec(table), opening=0)
 
 
-def test_a_study_without_data():
+def test_a_study_without_data() -> None:
     with pytest.raises(UserError, match="needs a dataset"):
         load_task({"dataset": None, "metrics": []})

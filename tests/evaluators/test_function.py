@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -13,15 +16,16 @@ from automl.contracts import Direction, Metric, Result, RunError, TrialStopped, 
 from automl.evaluators.function import Function, FunctionOptions
 
 COUNT = itertools.count()  # a module is imported once, so each body gets its own
+Evaluate: TypeAlias = Callable[..., Result]
 LOSS, SIZE = Metric("loss", Direction.MINIMIZE), Metric("size", Direction.MINIMIZE)
 
 
 @pytest.fixture
-def evaluate(tmp_path, monkeypatch):
+def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     """Evaluate a function with this body."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def run(body, metrics=(LOSS,), **fields):
+    def run(body: str, metrics: Sequence[Metric] = (LOSS,), **fields: Any) -> Result:
         name = f"my_objective_{next(COUNT)}"
         (tmp_path / f"{name}.py").write_text(f"def f(config, context):\n    {body}\n")
         context = FakeContext(tmp_path / "work", metrics=list(metrics), **fields)
@@ -40,17 +44,17 @@ def evaluate(tmp_path, monkeypatch):
         ("import torch; return torch.tensor(0.25)", {"loss": 0.25}),
     ],
 )
-def test_one_metric(evaluate, body, values):
+def test_one_metric(evaluate: Evaluate, body: str, values: dict[str, float]) -> None:
     assert evaluate(body, seed=3).values == values
 
 
-def test_several_metrics(evaluate):
+def test_several_metrics(evaluate: Evaluate) -> None:
     assert evaluate("return 1.0, 2", [LOSS, SIZE]).values == {"loss": 1.0, "size": 2.0}
     assert evaluate("return {'size': 2, 'loss': 1}", [LOSS, SIZE]).values == {"loss": 1.0, "size": 2.0}
     assert evaluate("return {'loss': 2, 'other': 3}").metrics == {"other": 3.0}
 
 
-def test_a_result_passes(evaluate):
+def test_a_result_passes(evaluate: Evaluate) -> None:
     body = "from automl.contracts import Result; return Result({'loss': 1}, {'extra': 2.0}, {'edge': 'skip'})"
     assert evaluate(body) == Result({"loss": 1.0}, {"extra": 2.0}, {"edge": "skip"})
 
@@ -72,17 +76,17 @@ def test_a_result_passes(evaluate):
         ("from automl.contracts import Result; return Result({'loss': float('inf')})", "got loss=inf"),
     ],
 )
-def test_wrong_answers_are_errors_with_a_reason(evaluate, body, reason):
+def test_wrong_answers_are_errors_with_a_reason(evaluate: Evaluate, body: str, reason: str) -> None:
     with pytest.raises(RunError, match=reason):
         evaluate(body)
 
 
-def test_its_own_errors_come_through(evaluate):
+def test_its_own_errors_come_through(evaluate: Evaluate) -> None:
     with pytest.raises(ZeroDivisionError):
         evaluate("return 1 / 0")
 
 
-def test_it_cannot_swallow_the_end_of_its_trial(evaluate):
+def test_it_cannot_swallow_the_end_of_its_trial(evaluate: Evaluate) -> None:
     with pytest.raises(TrialStopped):
         evaluate("\n    try: context.report(1, 0.5)\n    except Exception: return 7.0", stop_at=1)
 
@@ -95,7 +99,7 @@ def test_it_cannot_swallow_the_end_of_its_trial(evaluate):
         ("math:pi", "is a float; define"),
     ],
 )
-def test_wrong_references(tmp_path, call, message):
+def test_wrong_references(tmp_path: Path, call: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         Function(FunctionOptions(call=call)).evaluate({}, FakeContext(tmp_path))
 
@@ -103,21 +107,21 @@ def test_wrong_references(tmp_path, call, message):
 @pytest.mark.parametrize(
     "options", [{}, {"call": "nothing"}, {"call": "../x:f"}, {"call": "a:b", "deadline": 0}]
 )
-def test_wrong_options(options):
+def test_wrong_options(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         FunctionOptions(**options)
 
 
-def test_final_calls_it_again_with_the_fresh_seed(evaluate):
+def test_final_calls_it_again_with_the_fresh_seed(evaluate: Evaluate) -> None:
     assert evaluate("return context.seed", seed=41, final=True).values == {"loss": 41.0}
 
 
-def test_it_has_no_model_to_test(tmp_path):
+def test_it_has_no_model_to_test(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"final: \{seeds: 0\}"):
         Function(FunctionOptions(call="a:b")).score(tmp_path, None, None, [ACCURACY])
 
 
-def test_an_array_is_no_number(evaluate):
+def test_an_array_is_no_number(evaluate: Evaluate) -> None:
     with pytest.raises(RunError, match="finite number"):
         evaluate("import numpy as np; return np.zeros(2)")
     assert np.isfinite(evaluate("import numpy as np; return np.array(1.5)").values["loss"])

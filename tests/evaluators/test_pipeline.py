@@ -6,13 +6,14 @@ import os
 import random
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from fake_context import ACCURACY, FakeContext, image_task
 
-from automl.contracts import Direction, Metric, Split, Task, TrialStopped, UserError
+from automl.contracts import Config, Direction, Metric, Result, Split, Task, TrialStopped, UserError
 from automl.data import load_task
 from automl.evaluators.pipeline import Pipeline, PipelineOptions
 from automl.plugins import load
@@ -55,18 +56,18 @@ def task(classes: int = 3, rows: int = 120) -> Task:
     return Task("table", "table", (7,), classes, *parts, digest=f"{classes}" * 64)
 
 
-def context(path: Path, given: Task, **fields) -> FakeContext:
+def context(path: Path, given: Task, **fields: Any) -> FakeContext:
     metrics = [ACCURACY if given.classes else R2]
     return FakeContext(path, **{"given_task": given, "space": SPACE, "metrics": metrics, **fields})
 
 
-def evaluate(config, ctx):
+def evaluate(config: Config, ctx: FakeContext) -> Result:
     return Pipeline(OPTIONS).evaluate(config, ctx)
 
 
 @pytest.mark.parametrize("classes", [0, 2, 3])
 @pytest.mark.parametrize("model", SPACE.parameters["model"].options)
-def test_every_family_learns(tmp_path, model, classes):
+def test_every_family_learns(tmp_path: Path, model: str, classes: int) -> None:
     ctx = context(tmp_path, task(classes))
     config = {"model": model, **{k: v for k, v in SMALL.items() if k.startswith((model[:3], "forest"))}}
     result = evaluate({**config, **({"mlp_rate": 0.01} if model == "mlp" else {})}, ctx)
@@ -77,7 +78,7 @@ def test_every_family_learns(tmp_path, model, classes):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_every_sampled_configuration_runs_silently(tmp_path, seed):
+def test_every_sampled_configuration_runs_silently(tmp_path: Path, seed: int) -> None:
     config = {**SPACE.sample(random.Random(seed))}
     config |= {name: value for name, value in SMALL.items() if name in config}
     with warnings.catch_warnings():
@@ -88,7 +89,7 @@ def test_every_sampled_configuration_runs_silently(tmp_path, seed):
             )
 
 
-def test_extreme_hyperparameters_run_silently_or_fail_with_a_reason(tmp_path):
+def test_extreme_hyperparameters_run_silently_or_fail_with_a_reason(tmp_path: Path) -> None:
     for number, config in enumerate(
         [
             {"model": "linear", "linear_c": 1e4, "scaling": "none"},
@@ -100,7 +101,7 @@ def test_extreme_hyperparameters_run_silently_or_fail_with_a_reason(tmp_path):
         assert evaluate(config, context(tmp_path / str(number), task(0, 30))).values["r2"] < 1
 
 
-def test_same_seed_equal_other_seed_different(tmp_path):
+def test_same_seed_equal_other_seed_different(tmp_path: Path) -> None:
     config = {"model": "extra_trees", "forest_trees": 5}
     a, b, c = (
         evaluate(config, context(tmp_path / name, task(0), seed=seed)).values
@@ -109,14 +110,14 @@ def test_same_seed_equal_other_seed_different(tmp_path):
     assert a == b != c
 
 
-def test_folds_are_the_same_for_all_trials(tmp_path):
+def test_folds_are_the_same_for_all_trials(tmp_path: Path) -> None:
     first, second = (context(tmp_path / str(seed), task(), seed=seed) for seed in (1, 2))
     evaluate(LINEAR, first)
     evaluate(LINEAR, second)
     assert first.reports == second.reports
 
 
-def test_an_interrupted_trial_goes_on_at_its_next_fold(tmp_path):
+def test_an_interrupted_trial_goes_on_at_its_next_fold(tmp_path: Path) -> None:
     whole = context(tmp_path / "whole", task())
     expected = evaluate(LINEAR, whole)
     with pytest.raises(TrialStopped):
@@ -127,7 +128,7 @@ def test_an_interrupted_trial_goes_on_at_its_next_fold(tmp_path):
 
 
 @pytest.mark.parametrize("model", ["svm", "random_forest"])
-def test_several_metrics_and_probabilities(tmp_path, model):
+def test_several_metrics_and_probabilities(tmp_path: Path, model: str) -> None:
     metrics = [AUC, LOG_LOSS, ACCURACY]
     result = evaluate({"model": model, "forest_trees": 20}, context(tmp_path, task(2), metrics=metrics))
     assert result.values["roc_auc"] > 0.9
@@ -135,14 +136,14 @@ def test_several_metrics_and_probabilities(tmp_path, model):
     assert set(result.metrics) == {"roc_auc_fold_std", "log_loss_fold_std", "accuracy_fold_std"}
 
 
-def test_probabilities_sum_to_one():
+def test_probabilities_sum_to_one() -> None:
     given = task(3)
     for model in ("svm", "knn"):
         p = TableModel({"model": model}, 3, 0).fit(given.train.x, given.train.y).predict(given.validation.x)
         assert p.shape == (120, 3) and np.allclose(p.sum(axis=1), 1)
 
 
-def test_final_fits_all_training_rows_and_scores_the_same_later(tmp_path):
+def test_final_fits_all_training_rows_and_scores_the_same_later(tmp_path: Path) -> None:
     given = task(2)
     ctx = context(tmp_path, given, final=True, seed=7)
     config = {"model": "random_forest", "forest_trees": 10}
@@ -167,12 +168,12 @@ def test_final_fits_all_training_rows_and_scores_the_same_later(tmp_path):
         ({"scaling": "unit"}, "scaling must be one of none"),
     ],
 )
-def test_wrong_configurations(tmp_path, config, message):
+def test_wrong_configurations(tmp_path: Path, config: Config, message: str) -> None:
     with pytest.raises(UserError, match=message):
         evaluate(config, context(tmp_path, task()))
 
 
-def test_wrong_tasks(tmp_path):
+def test_wrong_tasks(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'stripes' is of kind image; use the evaluator network"):
         evaluate(LINEAR, context(tmp_path, image_task()))
     with pytest.raises(UserError, match="metrics parameters; remove"):
@@ -183,14 +184,14 @@ def test_wrong_tasks(tmp_path):
         evaluate(LINEAR, context(tmp_path, few))
 
 
-def test_the_space_and_the_pipeline_agree():
+def test_the_space_and_the_pipeline_agree() -> None:
     assert set(SPACE.parameters) == set(DEFAULTS)
     for name, parameter in SPACE.parameters.items():
         if hasattr(parameter, "options"):
             assert DEFAULTS[name] in parameter.options
 
 
-def test_tidy_keeps_numbers_and_names_what_is_missing():
+def test_tidy_keeps_numbers_and_names_what_is_missing() -> None:
     frame = pd.DataFrame(
         {"n": pd.array([1, None], dtype="Int64"), "b": [True, False], "s": ["x", None], "m": [1, "y"]}
     )
@@ -216,7 +217,7 @@ REAL = {
 @pytest.mark.skipif(not RAW, reason="AUTOML_DATA lists no folder with tabular_raw/ (real tables)")
 @pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("encoding", ["one_hot", "ordinal"])
-def test_real_tables_with_words_and_missing_values(tmp_path, name, encoding):
+def test_real_tables_with_words_and_missing_values(tmp_path: Path, name: str, encoding: str) -> None:
     target, metric, guess = REAL[name]
     spec = {
         "dataset": str(RAW[0] / name),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import torch
 
 from automl.campaign import run_campaign
 from automl.config import load_study
-from automl.ledger import Store, resolve_store
+from automl.ledger import Ledger, Store, resolve_store
 from automl.progress import QuietProgress
 from automl.storage import open_ledger, prepare
 
@@ -58,6 +59,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.fixture
-def finished_ledger(finished: Finished):
+def finished_ledger(finished: Finished) -> Iterator[Ledger]:
     with open_ledger(finished.store) as ledger:
         yield ledger
