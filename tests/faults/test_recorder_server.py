@@ -48,7 +48,7 @@ class Server:
         self._process = subprocess.Popen(
             self._argv, env=self._environ, start_new_session=True, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 90
+        end = time.monotonic() + 250
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=5):

@@ -55,7 +55,7 @@ def test_serves_the_store(filled: Filled) -> None:
     server = subprocess.Popen(argv, env=environ, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=demo"
-        end = time.monotonic() + 90
+        end = time.monotonic() + 250
         while True:
             try:
                 with urllib.request.urlopen(url, timeout=5) as answer:
