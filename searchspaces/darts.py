@@ -6,7 +6,8 @@ which `reference: darts` trains, is the cell that the paper found on CIFAR-10 wi
 
 from functools import partial
 
-from automl.searchspaces.darts_cells import DARTS_OPERATIONS, EDGE_NAMES, Description, from_genotype
+from automl.searchspaces.darts_cells import EDGE_NAMES, Description
+from automl.searchspaces.darts_genotypes import DARTS_OPERATIONS, from_genotype
 from automl.searchspaces.darts_network import DartsNetwork
 from automl.searchspaces.darts_supernet import Supernet
 

@@ -15,7 +15,8 @@ from automl.contracts import Config
 from automl.layers.darts_operations import Conv, FactorizedReduce, operation
 from automl.layers.operations import check_image, image_memory
 from automl.layers.regularised import Droppable, ImageNetwork
-from automl.searchspaces.darts_cells import NODES, Edge, wiring
+from automl.searchspaces.darts_cells import Edge
+from automl.searchspaces.darts_genotypes import NODES, wiring
 
 STEM = 3  # the stem's channels as a multiple of C
 SIDE = 32  # images up to less than twice this side enter the first cell in full size

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from automl.contracts import Config
 from automl.layers.mixed_cell import MixedNodes, Plan, Row, make_plans
 from automl.layers.operations import check_image, image_memory
-from automl.searchspaces.darts_cells import CELL_EDGES, KINDS, Description
+from automl.searchspaces.darts_cells import CELL_EDGES, Description
+from automl.searchspaces.darts_genotypes import KINDS
 from automl.searchspaces.darts_network import STEM, CellPlace, DartsStem, Preprocess
 from automl.space import Space
 

@@ -23,12 +23,6 @@ FILES = sorted([*ROOT.glob("automl/**/*.py"), *ROOT.glob("searchspaces/**/*.py")
 MAX_LINES = 350
 MAX_FUNCTION = 40
 
-# Modules that make up one room together.
-ROOMS = {
-    "space": {"parameters"},
-}
-ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
-
 # Each room and the rooms it may import, besides itself. Nothing points upwards.
 BASE = {"contracts"}
 SPACE = BASE | {"space"}
@@ -169,7 +163,7 @@ def module_name(path: Path) -> str:
 def room(module: str) -> str | None:
     """The room of a module of ours, None for the package itself and for what is not ours."""
     parts = module.split(".")
-    return ROOM_OF.get(parts[1], parts[1]) if parts[0] == "automl" and len(parts) > 1 else None
+    return parts[1] if parts[0] == "automl" and len(parts) > 1 else None
 
 
 def imports(path: Path) -> Iterator[Import]:

@@ -11,8 +11,8 @@ import numpy as np
 from automl.benchmarks.files import array_names, array_shape, find_file, read_array
 from automl.benchmarks.layouts import read_layout
 from automl.contracts import Config, Scalar, UserError
-from automl.parameters import same
 from automl.space import Choice, Float, Int, Parameter, Space
+from automl.space.basics import same
 
 MOST_VALUES = 10_000  # of one integer parameter, to be looked up in a table
 

@@ -9,13 +9,14 @@ one's gradients are the other two. On other devices, and under autocast, torch's
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
 
+from automl.layers.gradients import Convolution, GradientContext, wanted
 from automl.layers.operations import image_memory
 
 SMALL: Final = 16  # channels below which a grouped convolution is faster than products of matrices
@@ -43,31 +44,17 @@ def _convolve(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
     return functional.conv2d(x, weight, None, stride, padding, dilation, len(weight))
 
 
-def wanted(ctx: Any, place: int) -> bool:
-    """Whether this backward pass needs the gradient of an input; `needs_input_grad` says if any pass may.
-
-    So a step that differentiates for strengths alone forms no gradients of weights.
-    """
-    if not ctx.needs_input_grad[place]:
-        return False
-    node = ctx.next_functions[place][0]
-    if node.name() == "torch::autograd::AccumulateGrad":
-        return True
-    found: bool = torch._C._will_engine_execute_node(node)
-    return found
-
-
 class _Depthwise(Function):
     """y(x, w)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
+    def forward(ctx: Convolution, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry = stride, dilation
         return _convolve(x, weight, stride, dilation)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: Convolution, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         g = image_memory(gradients[0])
         slope_x = _input_slope(g, weight, x, *ctx.geometry) if wanted(ctx, 0) else None
@@ -79,7 +66,9 @@ class _DepthwiseInput(Function):
     """x(g, w) of a strided convolution; that of any other is a convolution with the mirrored kernel."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, weight: Tensor, like: Tensor, stride: int, dilation: int) -> Tensor:
+    def forward(
+        ctx: Convolution, g: Tensor, weight: Tensor, like: Tensor, stride: int, dilation: int
+    ) -> Tensor:
         ctx.save_for_backward(g, weight)
         ctx.geometry = stride, dilation
         padding = [dilation * (size // 2) for size in weight.shape[2:]]
@@ -90,7 +79,7 @@ class _DepthwiseInput(Function):
         return slope
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: Convolution, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         g, weight = ctx.saved_tensors
         x = image_memory(gradients[0])
         slope_g = depthwise(x, weight, *ctx.geometry) if wanted(ctx, 0) else None
@@ -102,7 +91,7 @@ class _DepthwiseWeight(Function):
     """w(x, g)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, g: Tensor, like: Tensor, stride: int, dilation: int) -> Tensor:
+    def forward(ctx: Convolution, x: Tensor, g: Tensor, like: Tensor, stride: int, dilation: int) -> Tensor:
         ctx.save_for_backward(x, g)
         ctx.geometry = stride, dilation
         if dilation > 1:  # within each of its phases a dilated convolution is a plain one
@@ -117,7 +106,7 @@ class _DepthwiseWeight(Function):
         return torch.cat([first[..., :shift], last], 3)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: Convolution, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, g = ctx.saved_tensors
         (weight,) = gradients
         slope_x = _input_slope(g, weight, x, *ctx.geometry) if wanted(ctx, 0) else None
@@ -194,7 +183,7 @@ class _Pointwise(Function):
     """y(x, w); x(g, w) is y(g, wᵀ)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: GradientContext, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         (count, _, height, width), (parts, outputs, _) = x.shape, weight.shape
         value = x.new_empty(count, height, width, parts * outputs)
@@ -205,7 +194,7 @@ class _Pointwise(Function):
         return value.permute(0, 3, 1, 2)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: GradientContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         g = image_memory(gradients[0])
         slope_x = pointwise(g, weight.transpose(1, 2)) if wanted(ctx, 0) else None
@@ -218,7 +207,7 @@ class _PointwiseWeight(Function):
     """w(x, g)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, g: Tensor, parts: int) -> Tensor:
+    def forward(ctx: GradientContext, x: Tensor, g: Tensor, parts: int) -> Tensor:
         ctx.save_for_backward(x, g)
         sources, targets = _rows(x).chunk(parts, 1), _rows(g).chunk(parts, 1)
         weight = x.new_empty(parts, targets[0].shape[1], sources[0].shape[1])
@@ -227,7 +216,7 @@ class _PointwiseWeight(Function):
         return weight
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: GradientContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, g = ctx.saved_tensors
         (weight,) = gradients
         slope_x = pointwise(g, weight.transpose(1, 2)) if wanted(ctx, 0) else None

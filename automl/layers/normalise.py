@@ -7,13 +7,12 @@ With x̂ = (x - mean) r, r = 1/√(var + ε), over n values per channel, and Pr(
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
 
+from automl.layers.gradients import GradientContext
 from automl.layers.kernels import by_hand
 from automl.layers.operations import image_memory
 
@@ -77,7 +76,11 @@ class _Normalise(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, scale: Tensor | None, eps: float, running: tuple[Tensor, Tensor, float] | None
+        ctx: GradientContext,
+        x: Tensor,
+        scale: Tensor | None,
+        eps: float,
+        running: tuple[Tensor, Tensor, float] | None,
     ) -> Tensor:
         mean, var, share = running or (None, None, 0.0)
         weight = None if scale is None else _per_channel(scale, x.shape[1])
@@ -87,7 +90,7 @@ class _Normalise(Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: GradientContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, scale, mean, deviation = ctx.saved_tensors
         slopes = _NormaliseSlopes.apply(  # type: ignore[no-untyped-call]
             image_memory(gradients[0]), x, scale, mean, deviation
@@ -99,7 +102,9 @@ class _NormaliseSlopes(Function):
     """∂L/∂x and ∂L/∂s as functions of g, x and s."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, scale: Tensor | None, mean: Tensor, r: Tensor) -> Any:
+    def forward(
+        ctx: GradientContext, g: Tensor, x: Tensor, scale: Tensor | None, mean: Tensor, r: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         ctx.save_for_backward(g, x, scale, mean, r)
         ctx.set_materialize_grads(False)
         scaled = scale is not None
@@ -110,7 +115,7 @@ class _NormaliseSlopes(Function):
         return slope_x, slope_w.view(len(scale), -1).sum(1) if scale is not None else None
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
+    def backward(ctx: GradientContext, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Gradients of ⟨u, ∂L/∂x⟩ + ⟨v, ∂L/∂s⟩, where u and v are the gradients of the two outputs."""
         g, x, scale, mean, r = ctx.saved_tensors
         u, v = gradients

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from automl.layers.gradients import GradientContext
 from automl.layers.operations import image_memory
 
 
@@ -37,11 +38,15 @@ def _targets(layout: Layout) -> list[int]:
     return sorted({target for targets, _ in layout for target in targets})
 
 
+class _SumContext(GradientContext, Protocol):
+    layout: Layout
+
+
 class _Combine(Function):
     """The sums as one node of the graph: the slope of a wide image is the nodes' slopes side by side."""
 
     @staticmethod
-    def forward(ctx: Any, layout: Layout, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: _SumContext, layout: Layout, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.layout = layout
         left = iter(tensors)
         wide: dict[tuple[int, ...], Tensor] = {}
@@ -70,20 +75,20 @@ class _Combine(Function):
         return tuple(sums[target] for target in _targets(layout))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
+    def backward(ctx: _SumContext, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         slopes = {target: image_memory(g) for target, g in zip(_targets(ctx.layout), gradients, strict=True)}
         saved, wide = iter(ctx.saved_tensors), dict[tuple[int, ...], Tensor]()
-        found: list[Tensor | None] = [None]
+        inputs: list[Tensor | None] = [None]
         for targets, scaled in ctx.layout:
             if not scaled:
                 if targets not in wide:
                     wide[targets] = torch.cat([slopes[target] for target in targets], 1)
-                found.append(wide[targets])
+                inputs.append(wide[targets])
                 continue
-            value, scale, place = next(saved), next(saved), len(found)
-            found.append(_weighted(slopes, targets, scale) if ctx.needs_input_grad[place] else None)
-            found.append(_products(slopes, targets, value) if ctx.needs_input_grad[place + 1] else None)
-        return tuple(found)
+            value, scale, place = next(saved), next(saved), len(inputs)
+            inputs.append(_weighted(slopes, targets, scale) if ctx.needs_input_grad[place] else None)
+            inputs.append(_products(slopes, targets, value) if ctx.needs_input_grad[place + 1] else None)
+        return tuple(inputs)
 
 
 def _add(sums: dict[int, Tensor], target: int, piece: Tensor) -> None:

@@ -9,8 +9,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from automl.parameters import Choice, Float, Parameter
 from automl.space import Space
+from automl.space.parameters import Choice, Float, Parameter
 
 TOLD = "automl:told"  # trial attribute: its place among the tells of its search
 FALLBACK = "automl:fallback"  # trial attribute: drawn at random, every proposal broke a constraint

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from automl.contracts import Config, UserError
+from automl.tables.families import FAMILIES, Values, choice, unknown
 
 # what a configuration leaves out has these values
 DEFAULTS: Config = {
@@ -53,7 +54,7 @@ class TableModel:
                 f"a space for pipelines must have parameters among {', '.join(DEFAULTS)}, but got "
                 f"{', '.join(unknown)}; rename or remove them"
             )
-        self.config: dict[str, Any] = {**DEFAULTS, **config}
+        self.config: Values = {**DEFAULTS, **config}
         self.classes = classes
         self.seed = seed
         self.calibrate = calibrate
@@ -88,7 +89,7 @@ class TableModel:
         from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
         from sklearn.preprocessing import StandardScaler  # scikit-learn takes a second to import
 
-        make = _choice("model", self.config, _FAMILIES)
+        make = choice("model", self.config, FAMILIES)
         model = make(self.config, bool(self.classes), self.seed, rows)
         if not self.classes:
             return TransformedTargetRegressor(model, transformer=StandardScaler())
@@ -124,13 +125,13 @@ def controlled() -> Iterator[None]:
         yield
 
 
-def _columns(table: Any, config: dict[str, Any]) -> Any:
+def _columns(table: Any, config: Values) -> Any:
     from sklearn.compose import ColumnTransformer  # scikit-learn takes a second to import
     from sklearn.impute import SimpleImputer  # scikit-learn takes a second to import
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder  # scikit-learn takes a second to import
 
     if config["imputation"] not in ("mean", "median", "most_frequent"):
-        raise _unknown("imputation", config, ["mean", "median", "most_frequent"])
+        raise unknown("imputation", config, ["mean", "median", "most_frequent"])
     encoders: dict[str, Callable[[], Any]] = {
         "one_hot": lambda: OneHotEncoder(
             handle_unknown="infrequent_if_exist", max_categories=CATEGORIES, sparse_output=False
@@ -141,7 +142,7 @@ def _columns(table: Any, config: dict[str, Any]) -> Any:
     return ColumnTransformer(
         [
             ("numbers", SimpleImputer(strategy=config["imputation"], keep_empty_features=True), numbers),
-            ("words", _choice("encoding", config, encoders)(), [c for c in table if c not in numbers]),
+            ("words", choice("encoding", config, encoders)(), [c for c in table if c not in numbers]),
         ]
     )
 
@@ -158,96 +159,4 @@ def _scaler(name: str, rows: int) -> Any:
             n_quantiles=min(1000, rows), subsample=rows, output_distribution="normal"
         ),
     }
-    return _choice("scaling", {"scaling": name}, scalers)()
-
-
-def _linear(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn.linear_model import LogisticRegression, Ridge  # scikit-learn takes a second to import
-
-    if classify:
-        return LogisticRegression(C=c["linear_c"], max_iter=500, random_state=seed)
-    return Ridge(alpha=1 / c["linear_c"], random_state=seed)
-
-
-def _knn(c: dict[str, Any], classify: bool, _seed: int, rows: int) -> Any:
-    # scikit-learn takes a second to import
-    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-
-    family = KNeighborsClassifier if classify else KNeighborsRegressor
-    return family(min(c["knn_neighbors"], rows), weights=c["knn_weights"], p=c["knn_power"])
-
-
-def _svm(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn.svm import SVC, SVR  # scikit-learn takes a second to import
-
-    if classify:
-        return SVC(C=c["svm_c"], gamma=c["svm_gamma"], random_state=seed)
-    return SVR(C=c["svm_c"], gamma=c["svm_gamma"])
-
-
-def _forest(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn import ensemble  # scikit-learn takes a second to import
-
-    if c["model"] == "random_forest":
-        family = ensemble.RandomForestClassifier if classify else ensemble.RandomForestRegressor
-    else:
-        family = ensemble.ExtraTreesClassifier if classify else ensemble.ExtraTreesRegressor
-    return family(
-        n_estimators=c["forest_trees"],
-        max_features=c["forest_features"],
-        min_samples_leaf=c["forest_leaf"],
-        n_jobs=1,
-        random_state=seed,
-    )
-
-
-def _boosting(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    # scikit-learn takes a second to import
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    family = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
-    return family(
-        learning_rate=c["boosting_rate"],
-        max_iter=c["boosting_rounds"],
-        max_leaf_nodes=c["boosting_leaves"],
-        min_samples_leaf=c["boosting_leaf"],
-        l2_regularization=c["boosting_l2"],
-        early_stopping=False,
-        random_state=seed,
-    )
-
-
-def _mlp(c: dict[str, Any], classify: bool, seed: int, _rows: int) -> Any:
-    from sklearn.neural_network import MLPClassifier, MLPRegressor  # scikit-learn takes a second to import
-
-    family = MLPClassifier if classify else MLPRegressor
-    return family(
-        hidden_layer_sizes=(c["mlp_width"],) * c["mlp_depth"],
-        alpha=c["mlp_alpha"],
-        learning_rate_init=c["mlp_rate"],
-        max_iter=100,
-        random_state=seed,
-    )
-
-
-_FAMILIES: dict[str, Callable[[dict[str, Any], bool, int, int], Any]] = {
-    "linear": _linear,
-    "knn": _knn,
-    "svm": _svm,
-    "random_forest": _forest,
-    "extra_trees": _forest,
-    "gradient_boosting": _boosting,
-    "mlp": _mlp,
-}
-
-
-def _choice(name: str, config: dict[str, Any], known: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    if config[name] not in known:
-        raise _unknown(name, config, list(known))
-    return known[config[name]]
-
-
-def _unknown(name: str, config: dict[str, Any], known: list[str]) -> UserError:
-    return UserError(
-        f"{name} must be one of {', '.join(known)}, but got {config[name]!r}; change the search space"
-    )
+    return choice("scaling", {"scaling": name}, scalers)()

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from automl.layers.darts_operations import FactorizedReduce, Noise, operation
-from automl.searchspaces.darts_cells import FAMILY
+from automl.searchspaces.darts_genotypes import FAMILY
 
 torch.set_num_threads(1)
 OPERATIONS = FAMILY[1:]

@@ -13,16 +13,8 @@ import torch
 from automl import plugins
 from automl.contracts import UserError
 from automl.searchspaces.darts import DARTS_V2, DESCRIPTION, PLUGIN
-from automl.searchspaces.darts_cells import (
-    CELL_EDGES,
-    DARTS_OPERATIONS,
-    EDGE_NAMES,
-    KINDS,
-    NODES,
-    Description,
-    from_genotype,
-    wiring,
-)
+from automl.searchspaces.darts_cells import CELL_EDGES, EDGE_NAMES, Description
+from automl.searchspaces.darts_genotypes import DARTS_OPERATIONS, KINDS, NODES, from_genotype, wiring
 from automl.space import Space
 
 FAMILY = ["darts", *(f"robustdarts_s{number}" for number in (1, 2, 3, 4))]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from automl.contracts import UserError
 from automl.searchspaces.darts import DARTS_V2, PLUGIN
-from automl.searchspaces.darts_cells import wiring
+from automl.searchspaces.darts_genotypes import wiring
 from automl.searchspaces.darts_network import CellPlace, DartsNetwork
 
 torch.set_num_threads(1)

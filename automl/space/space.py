@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import random
-import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from automl.contracts import Builder, Config, Scalar, UserError, digest
-from automl.parameters import Choice, Float, Int, Parameter, parameter_from_json, same
-
-__all__ = ["Choice", "Constraint", "Float", "Int", "Parameter", "Space"]
+from automl.space.basics import is_active, same
+from automl.space.counting import number_of_configurations
+from automl.space.declaration import Constraint, check_parameters
+from automl.space.parameters import Float, Parameter, parameter_from_json
 
 TRIES = 10_000
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A rule between parameters: `check` is true where it is kept, `reason` says it in words."""
-
-    check: Callable[[Config], bool]
-    reason: str
 
 
 class Space:
@@ -42,7 +32,7 @@ class Space:
         *,
         constraints: Iterable[Constraint] = (),
         default: Config | None = None,
-        canonical: Callable[[Config], Any] | None = None,
+        canonical: Callable[[Config], object] | None = None,
         network: Callable[..., Any] | None = None,
         supernet: Callable[..., Any] | None = None,
     ) -> None:
@@ -52,45 +42,16 @@ class Space:
         self.network = network
         self.supernet = supernet
         self._default = None if default is None else dict(default)
-        self._check_parameters()
+        check_parameters(self.parameters)
         if self._default is not None:
             self.check(self._default)
 
     def __repr__(self) -> str:
         return f"Space({self.parameters!r}, constraints={[rule.reason for rule in self.constraints]!r})"
 
-    def _check_parameters(self) -> None:
-        if not self.parameters:
-            raise UserError("a space must have at least one parameter, but got none")
-        for number, (name, parameter) in enumerate(self.parameters.items()):
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise UserError(f"a parameter's name must match {_NAME.pattern}, but got {name!r}")
-            if not isinstance(parameter, (Float, Int, Choice)):
-                raise UserError(
-                    f"a parameter must be a Float, an Int or a Choice, but got {name}={parameter!r}"
-                )
-            before = list(self.parameters)[:number]
-            for parent, values in parameter.when.items():
-                if parent not in before:
-                    raise UserError(
-                        f"when of {name!r} must name parameters before it ({before}), but got {parent!r}"
-                    )
-                owner = self.parameters[parent]
-                if isinstance(owner, Float):
-                    raise UserError(
-                        f"when of {name!r} must name Int or Choice parameters, but {parent!r} is a Float"
-                    )
-                for value in values:
-                    problem = owner.problem(value)
-                    if problem:
-                        raise UserError(f"when of {name!r}: {parent!r} {problem}")
-
     def active(self, parameter: Parameter, config: Mapping[str, Scalar]) -> bool:
         """Whether `config` gives all parents of `parameter` the values it needs."""
-        return all(
-            parent in config and any(same(config[parent], value) for value in values)
-            for parent, values in parameter.when.items()
-        )
+        return is_active(parameter, config)
 
     def fill(self, value: Callable[[str, Parameter], Scalar]) -> Config:
         """The configuration whose active parameters have the values that `value(name, parameter)` gives."""
@@ -102,18 +63,16 @@ class Space:
 
     def broken(self, config: Config) -> list[str]:
         """Reasons of the constraints that a configuration with valid values breaks."""
-        found = []
+        reasons = []
         for rule in self.constraints:
             try:
                 kept = rule.check(dict(config))
             except Exception as error:
-                message = (
-                    f"a constraint must return a truth value for every configuration, but {rule.reason!r}"
-                )
-                raise UserError(f"{message} raised {error!r} for {config!r}") from error
+                duty = "a constraint must return a truth value for every configuration"
+                raise UserError(f"{duty}, but {rule.reason!r} raised {error!r} for {config!r}") from error
             if not kept:
-                found.append(rule.reason)
-        return found
+                reasons.append(rule.reason)
+        return reasons
 
     def sample(self, rng: random.Random) -> Config:
         """A random configuration. Raises `UserError` when the constraints leave (almost) nothing."""
@@ -172,12 +131,12 @@ class Space:
         self.check(config)
         for name, value in config.items():
             for other in self.parameters[name].around(value):
-                found = self._changed(config, name, other, lambda parameter: parameter.middle())
-                if not self.broken(found):
-                    yield found
+                neighbour = self._changed(config, name, other, lambda parameter: parameter.middle())
+                if not self.broken(neighbour):
+                    yield neighbour
 
     def mutate(self, config: Config, rng: random.Random) -> Config:
-        """A valid configuration with one parameter of `config` drawn anew.
+        """A valid configuration with a new random value of one parameter of `config`.
 
         Parameters that become active are drawn too. Raises `UserError` for an invalid `config`
         or when no other configuration is in reach.
@@ -189,9 +148,9 @@ class Space:
             value = self.parameters[name].sample(rng)
             if same(value, config[name]):
                 continue
-            found = self._changed(config, name, value, lambda parameter: parameter.sample(rng))
-            if not self.broken(found):
-                return found
+            mutant = self._changed(config, name, value, lambda parameter: parameter.sample(rng))
+            if not self.broken(mutant):
+                return mutant
         near = list(self.neighbours(config))
         if not near:
             raise UserError(f"a configuration must have valid neighbours to be mutated, but got {config!r}")
@@ -206,61 +165,29 @@ class Space:
 
     def size(self) -> float:
         """Number of configurations: conditions respected, constraints not, `inf` when continuous."""
-        order: dict[str, Parameter] = {}
-        for name, parameter in self.parameters.items():
-            if parameter.when:
-                self._place(name, order)
-        order |= {name: parameter for name, parameter in self.parameters.items() if name not in order}
-        states: dict[tuple[tuple[str, Scalar], ...], float] = {(): 1.0}
-        for number, (name, parameter) in enumerate(order.items()):
-            needed = {parent for later in list(order.values())[number + 1 :] for parent in later.when}
-            after: defaultdict[tuple[tuple[str, Scalar], ...], float] = defaultdict(float)
-            for state, count in states.items():
-                kept = tuple(item for item in state if item[0] in needed)
-                groups = self._groups(name) if self.active(parameter, dict(state)) else []
-                for value, weight in groups if name in needed else []:
-                    after[(*kept, (name, value))] += count * weight
-                if name not in needed:
-                    after[kept] += count * sum(weight for _, weight in groups) if groups else count
-                elif not groups:
-                    after[kept] += count
-            states = after
-        return sum(states.values())
-
-    def _place(self, name: str, order: dict[str, Parameter]) -> None:
-        for parent in self.parameters[name].when:
-            self._place(parent, order)
-        order.setdefault(name, self.parameters[name])
-
-    def _groups(self, name: str) -> list[tuple[Scalar, float]]:
-        """Values of a parameter that conditions tell apart, each with its number of values."""
-        named: dict[Scalar, float] = {}
-        for parameter in self.parameters.values():
-            named |= dict.fromkeys(parameter.when.get(name, ()), 1.0)
-        rest = self.parameters[name].size() - len(named)
-        return [*named.items(), (f"not {list(named)}", rest)] if rest else list(named.items())
+        return number_of_configurations(self.parameters)
 
     def default_config(self) -> Config:
         """The default given to the space, else middle values and first options, else a fixed sample."""
-        config = (
-            self.fill(lambda _name, parameter: parameter.middle()) if self._default is None else self._default
-        )
+        config = self._default
+        if config is None:
+            config = self.fill(lambda _name, parameter: parameter.middle())
         return self.sample(random.Random(0)) if self.broken(config) else dict(config)
 
     def builds(self, builder: Builder) -> bool:
         """Whether it has the builder `network` or `supernet`."""
         return (self.network if builder == "network" else self.supernet) is not None
 
-    def fix(self, values: Mapping[str, Any]) -> Space:
-        """The space with parameters held at one value. Raises `UserError` naming all that cannot be."""
+    def fix(self, values: Mapping[str, object]) -> Space:
+        """The space with parameters fixed at one value. Raises `UserError` that names all wrong values."""
         return self._restricted("fix", lambda parameter, value: parameter.fix(value), values)
 
-    def narrow(self, values: Mapping[str, Any]) -> Space:
+    def narrow(self, values: Mapping[str, object]) -> Space:
         """The space with numbers in [low, high], choices among [options]; `UserError` when outside."""
         return self._restricted("narrow", lambda parameter, value: parameter.narrow(value), values)
 
     def _restricted(
-        self, what: str, change: Callable[[Parameter, Any], Parameter], values: Mapping[str, Any]
+        self, what: str, change: Callable[[Parameter, object], Parameter], values: Mapping[str, object]
     ) -> Space:
         mistakes, changed = [], dict(self.parameters)
         for name, value in values.items():
@@ -283,27 +210,22 @@ class Space:
             }
             if all(when.values()):  # else a parent can no longer have the value it needs
                 kept[name] = replace(parameter, when=when)
-        space = Space(
-            kept,
-            constraints=self.constraints,
-            canonical=self.canonical,
-            network=self.network,
-            supernet=self.supernet,
-        )
+        space = Space(kept, constraints=self.constraints, canonical=self.canonical)
+        space.network, space.supernet = self.network, self.supernet
         if self._default is not None:
             space._default = space._near(self._default)
         return space
 
     def _near(self, config: Config) -> Config | None:
         """`config` with middle values where it does not fit this space; None when constraints forbid that."""
-        found = self.fill(
+        nearest = self.fill(
             lambda name, parameter: (
                 config[name] if name in config and not parameter.problem(config[name]) else parameter.middle()
             )
         )
-        return None if self.broken(found) else found
+        return None if self.broken(nearest) else nearest
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Parameters and conditions as plain JSON; constraints as their reasons only."""
         return {
             "parameters": [

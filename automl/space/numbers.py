@@ -1,63 +1,21 @@
-"""Parameters of a search space: `Float`, `Int`, `Choice`. `automl.space` re-exports them."""
+"""Numeric parameters: `Float` and `Int`."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from automl.contracts import Scalar, UserError
+from automl.space.basics import ParameterBase, is_integer, is_number
 
 NEIGHBOUR = 0.05  # relative step of a continuous parameter, as a part of its (log) range
-LARGEST = 2**53  # integers up to here are exact as floats, which Optuna keeps
-
-
-def same(a: Scalar, b: Scalar) -> bool:
-    """Whether two values are the same option: `1` equals `1.0`, but neither equals `True`."""
-    return a == b and isinstance(a, bool) == isinstance(b, bool)
-
-
-def _is_scalar(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, (str, int))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 @dataclass(frozen=True)
-class _Parameter:
-    when: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
-
-    def __post_init__(self) -> None:
-        when = self.when or {}
-        if not isinstance(when, Mapping):
-            raise UserError(f"when must map parents to values, but got {when!r}")
-        found: dict[str, tuple[Scalar, ...]] = {}
-        for parent, values in when.items():
-            found[parent] = tuple(values) if isinstance(values, (list, tuple)) else (values,)
-            if not found[parent] or not all(_is_scalar(value) for value in found[parent]):
-                raise UserError(f"when must name one or more plain values, but got {parent}={values!r}")
-        object.__setattr__(self, "when", found)
-
-    def to_json(self) -> dict[str, Any]:
-        """The parameter as plain JSON values; `parameter_from_json` reads it."""
-        values = asdict(self)
-        values["when"] = {parent: list(options) for parent, options in self.when.items()}
-        return {"type": type(self).__name__.lower(), **values}
-
-
-@dataclass(frozen=True)
-class _Number(_Parameter):
+class _Number(ParameterBase):
     low: float
     high: float
     log: bool = field(default=False, kw_only=True)
@@ -68,7 +26,7 @@ class _Number(_Parameter):
         if self.log and self.low <= 0:
             raise UserError(f"low > 0 must hold with log=True, but got low={self.low}")
 
-    def narrow(self, values: Any) -> Self:
+    def narrow(self, values: object) -> Self:
         """The same parameter within `values` = [low, high]. Raises `UserError` when outside."""
         if not isinstance(values, (list, tuple)) or len(values) != 2:
             raise UserError(f"a number is narrowed to [low, high], but got {values!r}")
@@ -76,18 +34,18 @@ class _Number(_Parameter):
         problem = self.problem(low)
         if problem:
             raise UserError(problem)
-        if not _is_number(high) or high > self.high:
+        if not is_number(high) or high > self.high:
             raise UserError(f"high must be a number <= {self.high}, but got {high!r}")
         return replace(self, low=self.nearest(low), high=high)
 
-    def fix(self, value: Any) -> Self:
+    def fix(self, value: object) -> Self:
         """The same parameter at one value. Raises `UserError` when it cannot take it."""
         problem = self.problem(value)
-        if problem:
+        if problem or not is_number(value):
             raise UserError(problem)
         return replace(self, low=value, high=value)
 
-    def problem(self, value: Any) -> str | None:
+    def problem(self, value: object) -> str | None:
         """What is wrong with `value`, or None."""
         raise NotImplementedError
 
@@ -109,7 +67,7 @@ class Float(_Number):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (_is_number(self.low) and _is_number(self.high) and math.isfinite(self.high - self.low)):
+        if not (is_number(self.low) and is_number(self.high) and math.isfinite(self.high - self.low)):
             raise UserError(
                 f"low and high must be finite numbers, but got (low={self.low!r}, high={self.high!r})"
             )
@@ -118,7 +76,7 @@ class Float(_Number):
         self._check_order()
         if self.step is None:
             return
-        if not _is_number(self.step) or self.step <= 0 or self.log:
+        if not is_number(self.step) or self.step <= 0 or self.log:
             raise UserError(
                 f"step must be a number > 0 and log=False, but got (step={self.step!r}, log={self.log})"
             )
@@ -176,9 +134,9 @@ class Float(_Number):
             near = [self._clip(value - width), self._clip(value + width)]
         return [other for other in near if other != value]
 
-    def problem(self, value: Any) -> str | None:
+    def problem(self, value: object) -> str | None:
         """What is wrong with `value`, or None."""
-        if not _is_number(value) or not self.low <= value <= self.high:
+        if not is_number(value) or not self.low <= value <= self.high:
             return f"must be a number in [{self.low}, {self.high}], but got {value!r}"
         if self.step is not None:
             place = (value - self.low) / self.step
@@ -209,10 +167,10 @@ class Int(_Number):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (_is_int(self.low) and _is_int(self.high)):
+        if not (is_integer(self.low) and is_integer(self.high)):
             raise UserError(f"low and high must be integers, but got (low={self.low!r}, high={self.high!r})")
         self._check_order()
-        if not _is_int(self.step) or self.step < 1 or (self.log and self.step != 1):
+        if not is_integer(self.step) or self.step < 1 or (self.log and self.step != 1):
             raise UserError(
                 f"step must be an integer >= 1 (1 with log), but got (step={self.step!r}, log={self.log})"
             )
@@ -250,89 +208,10 @@ class Int(_Number):
         place = round((value - self.low) / self.step)
         return min(max(self.low + place * self.step, self.low), self.high)
 
-    def problem(self, value: Any) -> str | None:
+    def problem(self, value: object) -> str | None:
         """What is wrong with `value`, or None."""
-        if not _is_int(value) or not self.low <= value <= self.high:
+        if not is_integer(value) or not self.low <= value <= self.high:
             return f"must be an integer in [{self.low}, {self.high}], but got {value!r}"
         if (value - self.low) % self.step:
             return f"must be {self.low} plus a multiple of {self.step}, but got {value!r}"
         return None
-
-
-@dataclass(frozen=True)
-class Choice(_Parameter):
-    """One of several plain values, without an order. `when` as for `Float`.
-
-    Raises `UserError` for no options, options that are not plain, or two equal ones.
-    """
-
-    options: tuple[Scalar, ...]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.options, (list, tuple)) or not self.options:
-            raise UserError(f"options must be a list with at least one entry, but got {self.options!r}")
-        options = tuple(self.options)
-        bad = [option for option in options if not _is_scalar(option)]
-        if bad:
-            raise UserError(f"options must be strings, finite numbers, truth values or None, but got {bad!r}")
-        if len(set(options)) != len(options):
-            raise UserError(f"options must differ (1, 1.0 and True are equal), but got {list(options)!r}")
-        object.__setattr__(self, "options", options)
-
-    def size(self) -> float:
-        """Number of values."""
-        return len(self.options)
-
-    def sample(self, rng: random.Random) -> Scalar:
-        """A uniform option."""
-        return rng.choice(self.options)
-
-    def middle(self) -> Scalar:
-        """The first option."""
-        return self.options[0]
-
-    def around(self, value: Any) -> list[Scalar]:
-        """All other options."""
-        return [option for option in self.options if not same(option, value)]
-
-    def problem(self, value: Any) -> str | None:
-        """What is wrong with `value`, or None."""
-        if any(same(option, value) for option in self.options):
-            return None
-        return f"must be one of {list(self.options)!r}, but got {value!r}"
-
-    def narrow(self, values: Any) -> Choice:
-        """The same parameter with fewer options, in their old order. Raises `UserError` when outside."""
-        if not isinstance(values, (list, tuple)) or not values:
-            raise UserError(f"a choice is narrowed to a list of its options, but got {values!r}")
-        for value in values:
-            problem = self.problem(value)
-            if problem:
-                raise UserError(problem)
-        return replace(
-            self, options=tuple(o for o in self.options if any(same(o, value) for value in values))
-        )
-
-    def fix(self, value: Any) -> Choice:
-        """The same parameter with one option. Raises `UserError` when it is none of them."""
-        return self.narrow([value])
-
-    def to_json(self) -> dict[str, Any]:
-        """The parameter as plain JSON values; `parameter_from_json` reads it."""
-        return {**super().to_json(), "options": list(self.options)}
-
-
-Parameter: TypeAlias = Float | Int | Choice
-_TYPES: dict[str, type[Float | Int | Choice]] = {"float": Float, "int": Int, "choice": Choice}
-
-
-def parameter_from_json(data: Mapping[str, Any]) -> Parameter:
-    """The parameter that `to_json` wrote. Raises `UserError` for an unknown type or key."""
-    values = {key: value for key, value in data.items() if key not in ("type", "name")}
-    try:
-        return _TYPES[data["type"]](**values)
-    except (KeyError, TypeError) as error:
-        raise UserError(
-            f"a parameter must have type float, int or choice and its fields, but got {dict(data)!r}"
-        ) from error
