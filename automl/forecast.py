@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from automl.config import ResolvedArm, ResolvedStudy, Study
+from automl.contracts import Json
 from automl.spaces import load_space
 
 
@@ -31,7 +31,7 @@ class Forecast:
     retrainings: int
     simulated: bool
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The forecast as plain JSON values."""
         return asdict(self)
 

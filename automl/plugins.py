@@ -14,7 +14,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -216,24 +216,24 @@ def _import_file(kind: str, name: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"a plug-in must be a Python file, but got {path}")
-    module = importlib.util.module_from_spec(spec)
+    loader, module = spec.loader, importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        _guarded(lambda: spec.loader.exec_module(module), str(path))
+        _guarded(lambda: loader.exec_module(module), str(path))
     except UserError:
         del sys.modules[module_name]
         raise
     return module
 
 
-def _guarded(run: Any, what: str) -> Any:
+def _guarded(run: Callable[[], Any], what: str) -> Any:
     try:
         return run()
     except Exception as error:
         raise UserError(f"{what} must be importable, but importing it raised {error!r}") from error
 
 
-def _attribute(owner: Any, attribute: str, what: str) -> Any:
+def _attribute(owner: object, attribute: str, what: str) -> Any:
     try:
         return getattr(owner, attribute)
     except AttributeError as error:

@@ -7,12 +7,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
-from automl.contracts import Config, Job, Outcome, PluginSpec, Report, TrialState, derive_seed
+from automl.contracts import Config, Job, Json, Outcome, PluginSpec, Report, TrialState, derive_seed
 from automl.ledger import Ledger, NewTrial, ReportRow, SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts, stop_reason
@@ -168,7 +167,7 @@ class LiveSearch:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             _remove_checkpoints(row.workdir)
             return
-        attributes: dict[str, Any] = {}
+        attributes: Json = {}
         if self.searcher is not None:
             attributes = self.searcher.tell(row.number, outcome.state, outcome.values, outcome.metrics)
         self.ledger.finish_trial(trial, token, outcome, told=self.counts.ended, attributes=attributes)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from automl.config.checks import evaluator_class
 from automl.config.defaults import BASELINE_ARM
 from automl.config.document import KeyPath, Mistake
 from automl.config.shorthands import Draft, Use
-from automl.contracts import Direction, Evaluator, Metric, PluginSpec, TaskOutline, UserError
+from automl.contracts import Direction, Evaluator, Json, Metric, PluginSpec, TaskOutline, UserError
 from automl.space import Parameter, Space
 from automl.spaces import find_space
 
@@ -41,7 +40,7 @@ def complete(draft: Draft) -> None:
             evaluator["options"] = dict(plugin.completed_options(evaluator["options"], task))
 
 
-def _add_baselines(draft: Draft, arms: dict[str, Any], evaluator: Any, task: TaskOutline) -> None:
+def _add_baselines(draft: Draft, arms: Json, evaluator: object, task: TaskOutline) -> None:
     plugin = _plugin(evaluator)
     spaces = [arm.get("space") for arm in arms.values()]
     used = {space.get("name") for space in spaces if isinstance(space, dict)}
@@ -55,9 +54,7 @@ def _add_baselines(draft: Draft, arms: dict[str, Any], evaluator: Any, task: Tas
         draft.plugins.append(Use("strategies", name, options, path))
 
 
-def _fix(
-    draft: Draft, owner: dict[str, Any], evaluator: Any, where: KeyPath, *, shared: bool = False
-) -> None:
+def _fix(draft: Draft, owner: Json, evaluator: object, where: KeyPath, *, shared: bool = False) -> None:
     """Fix what the options of the evaluator, which stands at `where`, say in the space of `owner`.
 
     `shared`: the evaluator is the study's and the space an arm's.
@@ -65,6 +62,7 @@ def _fix(
     plugin, spec = _plugin(evaluator), owner.get("space")
     if (
         plugin is None
+        or not isinstance(evaluator, dict)
         or not plugin.options_fix_parameters
         or not isinstance(spec, dict)
         or not isinstance(spec.get("name"), str)
@@ -87,7 +85,7 @@ def _fix(
         spec["fix"] = {**fixed, **held}
 
 
-def _allowed(draft: Draft, parameter: Parameter, value: Any, path: KeyPath) -> bool:
+def _allowed(draft: Draft, parameter: Parameter, value: object, path: KeyPath) -> bool:
     problem = parameter.problem(value)
     if problem:
         text = f"{problem}; the option fixes the parameter of its name, which takes no other values"
@@ -104,7 +102,7 @@ def _space(name: str) -> Space | None:
         return None
 
 
-def _plugin(evaluator: Any) -> type[Evaluator] | None:
+def _plugin(evaluator: object) -> type[Evaluator] | None:
     """The evaluator of a written-out key, if it is known and its options can be looked at."""
     if not isinstance(evaluator, dict) or not isinstance(evaluator.get("options"), dict):
         return None
@@ -112,7 +110,7 @@ def _plugin(evaluator: Any) -> type[Evaluator] | None:
     return evaluator_class(PluginSpec(name)) if isinstance(name, str) else None
 
 
-def _outline(task: Any) -> TaskOutline:
+def _outline(task: object) -> TaskOutline:
     """What the task's metrics say of it; the rest is checked later."""
     metrics = task.get("metrics") if isinstance(task, dict) else None
     listed = [metric for metric in metrics if isinstance(metric, dict)] if isinstance(metrics, list) else []

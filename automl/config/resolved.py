@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from automl import plugins
 from automl.config.study import Arm, Study
-from automl.contracts import Config, Evaluator, Executor, PluginSpec, Pruner, Strategy
+from automl.contracts import Config, Evaluator, Executor, Json, PluginSpec, Pruner, Strategy
 from automl.space import Space
 from automl.spaces import find_space, load_space
 
@@ -23,7 +22,7 @@ class ResolvedArm:
 
     name: str
     space: Space | None
-    space_spec: dict[str, Any]
+    space_spec: Json
     fixed: Config | None
     evaluator: Evaluator
     evaluator_spec: PluginSpec
@@ -82,7 +81,7 @@ def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
     )
 
 
-def _space(study: Study, arm: Arm) -> tuple[Space | None, dict[str, Any], Config | None]:
+def _space(study: Study, arm: Arm) -> tuple[Space | None, Json, Config | None]:
     """The space of an arm, the same as plain JSON, and its one configuration when it has no strategy."""
     if arm.reference is not None:
         space = find_space(arm.reference)

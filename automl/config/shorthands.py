@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
+from automl.contracts import Json
 
 MAX_SEEDS = 1000
 
@@ -17,7 +18,7 @@ class Use(NamedTuple):
 
     kind: str
     name: str
-    options: dict[str, Any]
+    options: Json
     path: KeyPath
 
 
@@ -28,7 +29,7 @@ class Draft:
     `broken`: written-out paths whose shape is already among the `mistakes`.
     """
 
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Json = field(default_factory=dict)
     origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
     broken: set[KeyPath] = field(default_factory=set)
     mistakes: list[Mistake] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Draft:
         self.mistakes.append(Mistake(self.written(path), text))
 
 
-def expand(raw: dict[str, Any], metric_directions: Mapping[str, str]) -> Draft:
+def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     """The study of a file's plain data, written out. Keys without a value count as not written."""
     draft = Draft(data=_without_nulls(raw))
     data = draft.data
@@ -67,17 +68,17 @@ def expand(raw: dict[str, Any], metric_directions: Mapping[str, str]) -> Draft:
     return draft
 
 
-def _without_nulls(mapping: dict[str, Any]) -> dict[str, Any]:
+def _without_nulls(mapping: Json) -> Json:
     return {key: value for key, value in mapping.items() if value is not None}
 
 
-def _expand_nulls(data: dict[str, Any], *keys: str) -> None:
+def _expand_nulls(data: Json, *keys: str) -> None:
     for key in keys:
         if isinstance(data.get(key), dict):
             data[key] = _without_nulls(data[key])
 
 
-def _expand_metrics(draft: Draft, task: dict[str, Any], directions: Mapping[str, str]) -> None:
+def _expand_metrics(draft: Draft, task: Json, directions: Mapping[str, str]) -> None:
     metric, direction, metrics = (task.pop(key, None) for key in ("metric", "direction", "metrics"))
     path: KeyPath = ("task", "metrics")
     if metrics is not None and (metric is not None or direction is not None):
@@ -111,8 +112,8 @@ def _expand_metrics(draft: Draft, task: dict[str, Any], directions: Mapping[str,
 
 
 def _metric(
-    draft: Draft, path: KeyPath, name: Any, direction: Any, directions: Mapping[str, str]
-) -> dict[str, Any]:
+    draft: Draft, path: KeyPath, name: object, direction: object, directions: Mapping[str, str]
+) -> Json:
     known = directions.get(name) if isinstance(name, str) else None
     if not isinstance(name, str) or not name:
         draft.refuse(path, f"must be the name of a metric, but got {shown(name)}; such as accuracy")
@@ -124,7 +125,7 @@ def _metric(
     return {"name": name, "direction": direction if direction is not None else known}
 
 
-def _expand_space(draft: Draft, owner: dict[str, Any], path: KeyPath) -> None:
+def _expand_space(draft: Draft, owner: Json, path: KeyPath) -> None:
     space = owner.get("space")
     if isinstance(space, str):
         owner["space"] = {"name": space}
@@ -137,7 +138,7 @@ def _expand_space(draft: Draft, owner: dict[str, Any], path: KeyPath) -> None:
         )
 
 
-def _expand_plugin(draft: Draft, owner: dict[str, Any], path: KeyPath, kind: str) -> None:
+def _expand_plugin(draft: Draft, owner: Json, path: KeyPath, kind: str) -> None:
     """Write out the plug-in at `path`, whose last part is its key in `owner`."""
     key = str(path[-1])
     value = owner.get(key)

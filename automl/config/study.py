@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
-from automl.contracts import EpisodeSpec, Metric, PluginSpec, TaskOutline, digest
+from automl.contracts import EpisodeSpec, Json, Metric, PluginSpec, TaskOutline, digest
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
@@ -80,8 +80,8 @@ class SpaceSpec(Part):
     """A search space and how it is restricted; `automl.spaces.load_space` reads its JSON."""
 
     name: str = Field(description="write a search space's name")
-    fix: dict[str, Any] = Field(default={}, description="write {parameter: value}")
-    narrow: dict[str, Any] = Field(default={}, description="write {parameter: [low, high] or [options]}")
+    fix: Json = Field(default={}, description="write {parameter: value}")
+    narrow: Json = Field(default={}, description="write {parameter: [low, high] or [options]}")
 
 
 class Budget(Part):
@@ -136,7 +136,7 @@ class Study(Part):
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)  # not a key of the file
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The study as plain JSON values."""
         return self.model_dump(mode="json")
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from automl.benchmarks import load_table
 from automl.config.checks import evaluator_class
 from automl.config.shorthands import Draft
-from automl.contracts import PluginSpec, UserError
+from automl.contracts import Json, PluginSpec, UserError
 from automl.spaces import is_table
 
 RETRAINED = 3  # fresh-seed values of each winner
 
 
-def complete(draft: Draft, folder: Path, written: dict[str, Any]) -> None:
+def complete(draft: Draft, folder: Path, written: Json) -> None:
     """Fill in what a study of a benchmark file leaves out: space, `record` and `final`.
 
     A file beside the study becomes absolute; one below AUTOML_DATA keeps its name, which other
@@ -49,6 +48,6 @@ def _located(name: str, folder: Path) -> str:
     return name
 
 
-def _simulated(name: Any) -> bool:
+def _simulated(name: object) -> bool:
     plugin = evaluator_class(PluginSpec(name)) if isinstance(name, str) else None
     return plugin is not None and plugin.simulated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -28,7 +28,7 @@ _RULES = {
 }
 
 
-def check(model: type[BaseModel], data: Any) -> list[Mistake]:
+def check(model: type[BaseModel], data: object) -> list[Mistake]:
     """Everything wrong with plain `data` as a `model`, nothing converted; paths start at `data`."""
     try:
         model.model_validate_json(json.dumps(data), strict=True)
@@ -87,7 +87,7 @@ def _field(model: type[BaseModel], path: KeyPath) -> tuple[type[BaseModel], Fiel
     return owner, item
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_model_in, get_args(annotation))), None)

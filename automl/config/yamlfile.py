@@ -189,7 +189,7 @@ class _Builder:
         self.document.lines[path] = line
         self._keys[-1] = str(path[-1])
 
-    def _add(self, value: Any, line: int) -> KeyPath:
+    def _add(self, value: object, line: int) -> KeyPath:
         """Put `value` at the next free place and give its path."""
         if len(self.document.lines) == MAX_VALUES:
             raise self._refused(

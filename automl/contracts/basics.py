@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 Scalar: TypeAlias = str | int | float | bool | None
 Config: TypeAlias = dict[str, Scalar]
+Json: TypeAlias = dict[str, Any]  # a JSON object at an edge: values are JSON, checked by whoever reads them
 PROXY = "proxy_"  # begins the name of a metric that is a zero-cost proxy's score
 
 
@@ -73,7 +74,7 @@ class PluginSpec:
     """A plug-in by name with its options, as a study file writes it: `{name: {option: value}}`."""
 
     name: str
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Json = field(default_factory=dict)
 
 
 def derive_seed(*parts: str | int) -> int:
@@ -82,7 +83,7 @@ def derive_seed(*parts: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") >> 1
 
 
-def digest(data: Any) -> str:
+def digest(data: object) -> str:
     """Sha256 (hex) of plain JSON data, independent of key order."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from automl.contracts.basics import Config, PluginSpec, TrialState
+from automl.contracts.basics import Config, Json, PluginSpec, TrialState
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Job:
     trial: str
     token: str
     attempt: int
-    space: dict[str, Any]
-    task: dict[str, Any]
+    space: Json
+    task: Json
     metrics: list[dict[str, str]]
     evaluator: PluginSpec
     protocol: PluginSpec
@@ -63,7 +63,7 @@ class Job:
     import_path: list[str] = field(default_factory=list)
     replay: Replay | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The job as plain JSON values."""
         return asdict(self)
 
@@ -110,7 +110,7 @@ class Outcome:
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """The outcome as plain JSON values."""
         return asdict(self)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from automl import plugins
+from automl.contracts import Json
 from automl.export.source import Flattened
 from automl.metatraining.description import LearnerDescription
 
@@ -58,7 +59,7 @@ NAMES = ("learner", "options", "backbone", "ways")  # of the description, in con
 _IMPORTS = [("json", None), ("pathlib", "Path"), ("torch", None), ("torch", "Tensor")]
 
 
-def contents(winner: Winner, described: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def contents(winner: Winner, described: Mapping[str, Any]) -> tuple[Json, str]:
     """What `config.json` says of the learner, and its module.
 
     Raises `UserError` when the learner needs more than torch and plain code.

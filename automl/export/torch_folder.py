@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl import plugins
 from automl.checkpoints import write_atomically
-from automl.contracts import Direction, TrialState, UserError
+from automl.contracts import Direction, Json, TrialState, UserError
 from automl.data.inputs import class_names, normalisation
 from automl.export import learner_folder
 from automl.export.certificate import find_winner
@@ -112,7 +112,7 @@ def write_torch(model: Path, output: Path, winner: Winner, *, trial: str) -> Non
     _write(output, model / "weights.pt", config, module)
 
 
-def _network(winner: Winner, described: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def _network(winner: Winner, described: Mapping[str, Any]) -> tuple[Json, str]:
     """What `config.json` says of a network, and its module."""
     config = {
         "shape": described["shape"],

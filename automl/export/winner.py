@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import Field
@@ -18,7 +18,7 @@ from automl.checkpoints import write_atomically
 from automl.config import Budget, SpaceSpec, TaskSpec, validation, yamlfile
 from automl.config.document import Mistake, shown
 from automl.config.study import Part
-from automl.contracts import Config, PluginSpec, UserError, digest
+from automl.contracts import Config, Json, PluginSpec, UserError, digest
 
 VERSION = 1
 _AGAIN = "export it again (automl export)"
@@ -91,7 +91,7 @@ class Winner(Part):
     training: PluginSpec
     import_path: list[str]
     certificate: Certificate
-    provenance: dict[str, Any]
+    provenance: Json
     checksum: str = Field(default="", description=_AGAIN)
 
     @property
@@ -153,7 +153,7 @@ def read_winner(path: Path) -> Winner:
 class _Dumper(yaml.SafeDumper):
     """Writes text that our reader (YAML 1.2) takes for the same: no aliases, numbers in texts quoted."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 

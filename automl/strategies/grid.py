@@ -70,7 +70,7 @@ class FixedSampler(BaseSampler):
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Nothing is sampled jointly."""
         return {}
 

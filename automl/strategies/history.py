@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from automl.contracts import Config, Direction, Metric, PluginSpec, TrialState
+from automl.contracts import Config, Direction, Json, Metric, PluginSpec, TrialState
 from automl.space import Space
 
 SCREEN = "automl:screen"  # trial attribute: the proxy by which it is only scored
@@ -30,7 +30,7 @@ class Entry:
 
     number: int
     config: Config
-    attributes: dict[str, Any]
+    attributes: Json
     state: TrialState = TrialState.RUNNING
     losses: tuple[float, ...] = ()
 
@@ -40,7 +40,7 @@ class Proposal:
     """A configuration, the plain JSON to keep with its trial, and an evaluator other than the arm's own."""
 
     config: Config
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: Json = field(default_factory=dict)
     evaluator: PluginSpec | None = None
 
 
@@ -60,7 +60,7 @@ class History:
         self._by_digest: dict[str, list[Entry]] = {}
         self._digested = 0
 
-    def open(self, number: int, config: Config, attributes: dict[str, Any]) -> None:
+    def open(self, number: int, config: Config, attributes: Json) -> None:
         """Note that `config` is being evaluated as trial `number`."""
         self.trials[number] = Entry(number, config, attributes)
 
@@ -102,7 +102,7 @@ class WholeSampler(BaseSampler):
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> Json:
         """Nothing is sampled by Optuna."""
         return {}
 

@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler
 from pydantic import Field, field_validator, model_validator
 
 from automl import plugins
-from automl.contracts import Metric, Options, PluginSpec, Strategy, UserError
+from automl.contracts import Json, Metric, Options, PluginSpec, Strategy, UserError
 from automl.space import Space
 from automl.strategies.history import SCORE, SCREEN, Entry, History, Proposal, StagedSampler
 
@@ -28,7 +28,7 @@ class ProxyScreenOptions(Options):
     proxy: str = Field(default="synflow", min_length=1)
     draw: int = Field(default=100, ge=1, le=100_000)
     keep: int = Field(default=10, ge=1, le=100_000)
-    then: dict[str, dict[str, Any]] = Field(default={"regularized_evolution": {}}, min_length=1, max_length=1)
+    then: dict[str, Json] = Field(default={"regularized_evolution": {}}, min_length=1, max_length=1)
 
     @field_validator("then", mode="before", json_schema_input_type=str | dict[str, dict[str, Any] | None])
     @classmethod
