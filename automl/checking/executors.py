@@ -1,4 +1,4 @@
-"""Checks of executors: every job is run to its end, alone, and the campaign hears of it."""
+"""Checks of executors: every job runs to its end, alone, and its reports and outcome reach the campaign."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checks(plugin: object) -> Iterator[Check]:
 
 
 class QueueSource:
-    """Hands out jobs in order and notes what it is told; `stop_at[trial]` ends a trial at that step."""
+    """Hands out jobs in order and keeps what happens to them; `stop_at[trial]` ends a trial at that step."""
 
     def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:
         self.waiting = list(jobs)
@@ -63,18 +63,18 @@ class QueueSource:
         return not self.waiting and not self.open
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
-        """Note a report."""
+        """Keep a report."""
         self.reports.setdefault(trial, []).append(report)
         return "pruned" if report.step >= self.stop_at.get(trial, LARGEST_STEP) else None
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
-        """Note the end of a job."""
+        """Keep the end of a job."""
         assert trial not in self.outcomes, f"a trial must end once, but {trial} ended twice"
         assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
         self.outcomes[trial] = outcome
 
     def lost(self, trial: str, token: str, reason: str) -> None:
-        """Note a lost job."""
+        """Keep the loss of a job."""
         self.open.pop(trial)
         self.lost_jobs[trial] = reason
 
@@ -183,18 +183,26 @@ def _check_deadline(plugin: type[Executor]) -> None:
     assert source.outcomes["good-0"].state is TrialState.COMPLETE, "the next job must run, but does not"
 
 
-class _Broken(QueueSource):
-    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+class _BrokenReport(QueueSource):
+    def report(self, trial: str, token: str, report: Report) -> str | None:
         raise ArithmeticError("the ledger is gone")
 
 
+class _Interrupted(QueueSource):
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+
 def _check_source_errors(plugin: type[Executor]) -> None:
-    with _started(plugin) as (executor, folder):
-        try:
-            executor.run(_Broken([job(objectives.good, folder)]))
-        except ArithmeticError:
-            return
-    raise AssertionError("an error that the campaign raises must leave run(), but it does not")
+    for source, error in ((_BrokenReport, ArithmeticError), (_Interrupted, KeyboardInterrupt)):
+        with _started(plugin) as (executor, folder):
+            campaign = source([job(objectives.good, folder)])
+            try:
+                executor.run(campaign)
+            except error:
+                assert not campaign.outcomes, "a trial must not fail by an error of the campaign, but does"
+                continue
+        raise AssertionError(f"{error.__name__} of the campaign must leave run(), but does not; raise it")
 
 
 def _check_closing(plugin: type[Executor]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from automl.contracts import Config, Direction, Metric, TrialState
+from automl.contracts import PROXY, Config, Direction, Metric, TrialState
 from automl.ledger.rows import ReportRow, TrialRow
 from automl.space import Choice, Constraint, Float, Int, Space
 from automl.strategies.searcher import Searcher
@@ -108,7 +108,7 @@ def advance(
 ) -> None:
     """Play events: a trial that its pruner ends stops reporting; every seventh trial fails.
 
-    A screening ends at its first report, with a score.
+    A proposal that names an evaluator ends as pruned at its first report, with scores.
     """
     for event, number in events:
         row = history.trials.get(number)
@@ -119,9 +119,8 @@ def advance(
                 history.trials[number] = trial_row(number, config, history.told)
         elif row is None or ended(history, number):
             continue
-        elif (evaluator := searcher.evaluator(number)) and number % 7 != 5:
-            score = {f"proxy_{evaluator.options['proxy']}": loss(row.config, STEPS)}
-            close(searcher, history, number, TrialState.PRUNED, None, score)
+        elif searcher.evaluator(number) and number % 7 != 5:
+            close(searcher, history, number, TrialState.PRUNED, None, scores(searcher, row))
         elif event == "report":
             step = len(history.reports.get(row.id, ())) + 1
             value = loss(row.config, step)
@@ -135,6 +134,13 @@ def advance(
         else:
             values = [loss(row.config, STEPS), float(row.config["width"])]  # type: ignore[arg-type]
             close(searcher, history, number, TrialState.COMPLETE, values[: len(metrics)])
+
+
+def scores(searcher: Searcher, row: TrialRow) -> dict[str, float]:
+    """Metrics of a trial that another evaluator scores: of any proxy that its options may name."""
+    evaluator = searcher.evaluator(row.number)
+    names = [name for name in evaluator.options.values() if isinstance(name, str)] if evaluator else []
+    return {PROXY + name: loss(row.config, STEPS) for name in names}
 
 
 def ended(history: Rows, number: int) -> bool:

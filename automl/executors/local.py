@@ -65,30 +65,7 @@ class Local(Executor):
             source.finish(job.trial, job.token, _run(job, source))
 
     def close(self) -> None:
-        """Nothing to let go of."""
-
-
-class _Direct:
-    """Reports straight to the campaign."""
-
-    def __init__(self, job: Job, source: JobSource) -> None:
-        self.job, self.source = job, source
-
-    def report(self, report: Report) -> str | None:
-        return self.source.report(self.job.trial, self.job.token, report)
-
-
-def _run(job: Job, source: JobSource) -> Outcome:
-    try:
-        with _deadline(job.deadline):
-            outcome = run_job(job, _Direct(job, source))
-    except _DeadlinePassed:
-        outcome = None
-    if outcome is None or outcome.reason == _LATE:
-        late = f"deadline: the trial took longer than {job.deadline:g} s"
-        cost = outcome.device_seconds if outcome else job.deadline * job.devices
-        return Outcome(TrialState.FAILED, cost, reason=late)
-    return outcome
+        """Nothing to release."""
 
 
 class _DeadlinePassed(TrialStopped):
@@ -98,16 +75,55 @@ class _DeadlinePassed(TrialStopped):
 _LATE = "deadline"
 
 
+class _Direct:
+    """Reports straight to the campaign. `failure`: an error of the campaign: no fault of the trial."""
+
+    def __init__(self, job: Job, source: JobSource) -> None:
+        self.job, self.source = job, source
+        self.failure: BaseException | None = None
+        self._reporting = False
+        self._late = False
+
+    def report(self, report: Report) -> str | None:
+        self._reporting = True
+        try:
+            reason = self.source.report(self.job.trial, self.job.token, report)
+        except BaseException as error:
+            self.failure = error
+            return "the campaign failed"
+        finally:
+            self._reporting = False
+        return reason or (_LATE if self._late else None)
+
+    def interrupt(self, _signal: int, _frame: object) -> None:
+        """End the trial at its deadline, but only between the transactions of its reports."""
+        if not self._reporting:
+            raise _DeadlinePassed(_LATE)
+        self._late = True
+
+
+def _run(job: Job, source: JobSource) -> Outcome:
+    channel = _Direct(job, source)
+    try:
+        with _deadline(job.deadline, channel):
+            outcome = run_job(job, channel)
+    except _DeadlinePassed:
+        outcome = None
+    if channel.failure is not None:
+        raise channel.failure
+    if outcome is None or outcome.reason == _LATE:
+        late = f"deadline: the trial took longer than {job.deadline:g} s"
+        cost = outcome.device_seconds if outcome else job.deadline * job.devices
+        return Outcome(TrialState.FAILED, cost, reason=late)
+    return outcome
+
+
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
+def _deadline(seconds: float, channel: _Direct) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise _DeadlinePassed(_LATE)
-
-    before = signal.signal(signal.SIGALRM, interrupt)
+    before = signal.signal(signal.SIGALRM, channel.interrupt)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -1,75 +1,37 @@
-"""A `JobSource` over a list of jobs that notes all that executors tell it."""
+"""Jobs of the objectives beside this file, and a `JobSource` that retries a lost job once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from automl.contracts import Job, Outcome, PluginSpec, Report
+import objectives
+
+from automl.checking import executors
+from automl.contracts import Job
 
 HERE = str(Path(__file__).parent)
 
 
-def job(name: str, workdir: Path, *, x: float = 1.0, deadline: float = 60.0, attempt: int = 1) -> Job:
-    function = PluginSpec("function", {"call": f"objectives:{name}"})
-    return Job(
-        trial=name,
-        token=f"token-{attempt}",
-        attempt=attempt,
-        space={"name": "objectives:SPACE"},
-        task={"dataset": None},
-        metrics=[{"name": "loss", "direction": "minimize"}],
-        evaluator=function,
-        protocol=function,
-        config={"x": x},
-        seed=3,
-        workdir=str(workdir / name),
-        devices=1.0,
-        cpus=1.0,
-        gpus=0.0,
-        remaining=None,
-        deadline=deadline,
-        import_path=[HERE],
-    )
+def job(name: str, workdir: Path, *, x: float = 1.0, deadline: float = 60.0) -> Job:
+    """A job of the objective `name`, which is its trial's name too."""
+    plain = executors.job(getattr(objectives, name), str(workdir), deadline=deadline)
+    token, folder = "token-1", str(workdir / name)
+    given = replace(plain, trial=name, token=token, config={"x": x}, seed=3, workdir=folder)
+    return replace(given, space={"name": "objectives:SPACE"}, import_path=[HERE])
 
 
-class QueueSource:
-    """Hands out jobs in order; `stop_at[trial]` ends a trial at that step; a lost job is retried once."""
+class QueueSource(executors.QueueSource):
+    """`losses`: the reasons for which attempts of a trial were lost."""
 
     def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:
-        self.waiting = list(jobs)
-        self.open: dict[str, Job] = {}
-        self.stop_at = stop_at or {}
-        self.reports: dict[str, list[Report]] = {}
-        self.outcomes: dict[str, Outcome] = {}
+        super().__init__(jobs, stop_at)
         self.losses: dict[str, list[str]] = {}
-        self.most_open = 0
-
-    def next_job(self) -> Job | None:
-        if not self.waiting:
-            return None
-        given = self.waiting.pop(0)
-        self.open[given.trial] = given
-        self.most_open = max(self.most_open, len(self.open))
-        return given
-
-    @property
-    def finished(self) -> bool:
-        return not self.waiting and not self.open
-
-    def report(self, trial: str, token: str, report: Report) -> str | None:
-        assert token == self.open[trial].token
-        self.reports.setdefault(trial, []).append(report)
-        return "pruned" if report.step >= self.stop_at.get(trial, 1000) else None
-
-    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
-        assert token == self.open.pop(trial).token
-        assert trial not in self.outcomes, "a trial must end once"
-        self.outcomes[trial] = outcome
 
     def lost(self, trial: str, token: str, reason: str) -> None:
-        lost = self.open.pop(trial)
-        assert token == lost.token
+        given = self.open[trial]
+        assert token == given.token
+        super().lost(trial, token, reason)
         self.losses.setdefault(trial, []).append(reason)
-        if lost.attempt == 1:
-            again = Job.from_json({**lost.to_json(), "attempt": 2, "token": "token-2"})
-            self.waiting.append(again)
+        if given.attempt == 1:
+            self.waiting.append(replace(given, attempt=2, token="token-2"))

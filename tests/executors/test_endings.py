@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,29 +96,9 @@ def test_a_dead_or_stopped_worker_loses_only_its_trial(tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-def test_an_error_of_the_campaign_ends_the_run(tmp_path: Path) -> None:
-    class Broken(QueueSource):
-        def finish(self, trial: str, token: str, outcome: object) -> None:
-            raise RuntimeError("the ledger is gone")
-
-    executor = make("ray", trials_at_once=1)
-    executor.check()
-    try:
-        with pytest.raises(RuntimeError, match="the ledger is gone"):
-            executor.run(Broken([job("good", tmp_path)]))
-    finally:
-        executor.close()
-
-
-@pytest.mark.ray
 def test_resources_that_no_node_has_are_refused_at_once() -> None:
     with pytest.raises(UserError, match=r"must fit on one node, but it asks for cpus=1 gpus=0\.25"):
         make("ray", gpus=0.25).check()
-
-
-def test_local_refuses_what_this_machine_lacks() -> None:
-    with pytest.raises(UserError, match="must be at most this machine's"):
-        make("local", cpus=(os.cpu_count() or 1) + 1).check()
 
 
 def test_a_job_survives_json(tmp_path: Path) -> None:
