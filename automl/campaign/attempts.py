@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from automl.ledger import TrialRow
 
@@ -13,7 +13,7 @@ class OpenTrial:
     """One attempt that a worker runs. `elapsed`: its device-seconds, as last reported."""
 
     row: TrialRow
-    handed_out: float = field(default_factory=time.monotonic)
+    handed_out: float  # monotonic seconds
     elapsed: float = 0.0
 
     @property
@@ -38,7 +38,7 @@ class OpenTrials:
 
     def add(self, row: TrialRow) -> None:
         """Note that an attempt is handed out now."""
-        self._by_id[row.id] = OpenTrial(row)
+        self._by_id[row.id] = OpenTrial(row, time.monotonic())
 
     def get(self, trial: str) -> OpenTrial | None:
         """The open attempt of `trial`."""
