@@ -1,4 +1,4 @@
-"""When a search ends: what is counted of it, and the rules that live and replayed searches share."""
+"""When a search ends: the counts of its trials, and the rules that live and replayed searches share."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ HEARTBEAT = 2.0  # seconds
 
 
 class Lease:
-    """Keeps our claim on a campaign alive from a thread of its own."""
+    """Renews the claim of this process on a campaign, in a separate thread."""
 
     def __init__(self, ledger: Ledger, campaign: str) -> None:
         self.ledger, self.campaign = ledger, campaign
@@ -28,11 +28,11 @@ class Lease:
         if self._lost.is_set():
             raise RunError(
                 f"another process has taken over {self.campaign}; finished trials are safe, "
-                "nothing was written twice; let that process go on"
+                "nothing was written twice; let that process continue"
             )
 
     def release(self) -> None:
-        """End the thread and give the campaign up: unfinished, it can be continued at once."""
+        """End the thread and release the campaign; an unfinished one can be continued at once."""
         self._done.set()
         self._thread.join()
         self.ledger.release(self.campaign, self.token)
@@ -44,7 +44,7 @@ class Lease:
                     self._lost.set()
                     return
             except RunError:
-                continue  # the store is away: the trials will meet that too, or it comes back
+                continue  # the store cannot be reached: the trials will fail by that too, or it comes back
 
 
 @contextmanager

@@ -18,13 +18,13 @@ from automl.stopping import Counts, stop_reason
 from automl.strategies.searcher import Searcher
 
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
-DRIVER_ATTEMPTS = 5  # a killed driver is seldom the trial's fault
+DRIVER_ATTEMPTS = 5  # a killed driver is rarely the trial's fault
 FIRST_VALUE_OVERRUN = 1.1  # times its budget may a search use that has no value yet
 
 
 @dataclass
 class LiveSearch:
-    """The life of one search in this driver; everything it knows it can rebuild from the ledger."""
+    """One search while its campaign runs; its whole state can be rebuilt from the ledger."""
 
     row: SearchRow
     settings: SearchSettings
@@ -75,7 +75,7 @@ class LiveSearch:
 
     @property
     def idle(self) -> bool:
-        """Nothing of it is open or waiting, and nothing will come."""
+        """No trial is open or waiting, and none will come."""
         waiting = bool(self._open or self._retries or self._final_retries)
         return self.ended and not waiting and self._next_final >= self._finals()
 
@@ -237,12 +237,12 @@ class LiveSearch:
         return self.settings.finals if self.best is not None else 0
 
     def status(self) -> SearchStatus:
-        """What a person sees of it while it runs."""
+        """Its line in the live progress."""
         state = "finished" if self.idle else "retraining" if self.ended else "searching"
         return status_of(self, state, running=len(self._open), open_cost=self._open.used())
 
 
 def _remove_checkpoints(workdir: str | Path | None) -> None:
-    """Of ended trials only the best one's checkpoint is kept: it goes to MLflow."""
+    """Only the best trial keeps its checkpoints, which go to MLflow."""
     if workdir:
         shutil.rmtree(Path(workdir) / "checkpoints", ignore_errors=True)

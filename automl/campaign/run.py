@@ -1,4 +1,4 @@
-"""Runs a study from its first trial to the report in MLflow, or goes on where it was interrupted."""
+"""Runs a study from its first trial to the report in MLflow, or continues an interrupted campaign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every search is to its campaign, live or replayed: it proposes jobs, takes results, names its best."""
+"""The protocol of live and replayed searches: they propose jobs, take results, name their best trial."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Search(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Nothing of it is open or waiting, and nothing will come."""
+        """No trial is open or waiting, and none will come."""
 
     @property
     def final_evaluator(self) -> PluginSpec:
-        """What retrains its winner, or has the winner's fresh-seed values."""
+        """The evaluator that retrains its winner, or looks up the winner's fresh-seed values."""
 
     def propose(self) -> Job | None:
         """The next job, or None when there is none now."""
@@ -72,7 +72,7 @@ class Search(Protocol):
         """The attempt's worker died."""
 
     def status(self) -> SearchStatus:
-        """What a person sees of it while it runs."""
+        """Its line in the live progress."""
 
 
 def status_of(search: Search, state: str, *, running: int, open_cost: float = 0.0) -> SearchStatus:

@@ -1,4 +1,4 @@
-"""A search of a tabular benchmark: one job that a worker replays, one transaction that writes it down."""
+"""A search of a tabular benchmark: one job for a worker, one transaction in the ledger."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from automl.stopping import Counts
 
 @dataclass
 class ReplaySearch:
-    """The life of one replayed search in this driver: it has run to its end, or nothing of it is kept."""
+    """One replayed search while its campaign runs: it is kept as a whole, or not at all."""
 
     row: SearchRow
     settings: SearchSettings
@@ -51,7 +51,7 @@ class ReplaySearch:
 
     @property
     def final_evaluator(self) -> PluginSpec:
-        """What has the fresh-seed and test values of its winner."""
+        """The evaluator that looks up fresh-seed and test values of its winner."""
         return self.settings.evaluator
 
     def propose(self) -> Job | None:
@@ -75,21 +75,21 @@ class ReplaySearch:
         return None
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
-        """A whole search reports nothing on its way."""
+        """None: a whole search sends no reports."""
         return None
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
-        """Write the search down; one that failed as a whole ends without trials."""
+        """Write the whole search; one that failed ends without trials."""
         if token != self._token:
             return
-        played, reason = outcome.trials, outcome.reason
+        trials, reason = outcome.trials, outcome.reason
         if outcome.state is not TrialState.COMPLETE:
-            played, reason = [], f"failures: its replay ended: {outcome.reason}"
+            trials, reason = [], f"failures: its replay ended: {outcome.reason}"
         self.counts = Counts()
-        for one in played:
-            if one.kind == "trial":
-                self._count(one)
-        self.ledger.finish_replay(self.row, played, reason, self.best.trial if self.best else None)
+        for replayed in trials:
+            if replayed.kind == "trial":
+                self._count(replayed)
+        self.ledger.finish_replay(self.row, trials, reason, self.best.trial if self.best else None)
         self.ended, self._token = True, ""
 
     def _count(self, ended: Replayed) -> None:
@@ -111,6 +111,6 @@ class ReplaySearch:
             self.ended = True
 
     def status(self) -> SearchStatus:
-        """What a person sees of it while it runs."""
+        """Its line in the live progress."""
         state = "finished" if self.ended else "replaying" if self._token else "waiting"
         return status_of(self, state, running=int(bool(self._token)))

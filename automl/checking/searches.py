@@ -185,6 +185,6 @@ def check_restored(
         advance(rebuilt, rows, events[place:], metrics)
         differing = [pair for pair in zip(rows.answers, whole.answers, strict=True) if pair[0] != pair[1]]
         assert not differing and rows.trials == whole.trials, (
-            f"a search cut after {place} of {len(events)} events must go on as the uninterrupted one, but "
+            f"a search cut after {place} of {len(events)} events must continue as the uninterrupted one, but "
             f"answers {differing[:1]}; keep what must be remembered in the attributes of Optuna's trials"
         )

@@ -26,7 +26,9 @@ def checks(plugin: object) -> Iterator[Check]:
     yield Check("options are described, frozen, and unknown ones refused", partial(check_options, plugin))
     yield Check("proposals are valid configurations and plain JSON", partial(_check_proposals, plugin))
     yield Check("the same seed gives the same search, another seed another", partial(_check_seeds, plugin))
-    yield Check("a restored search goes on as the uninterrupted one", partial(check_restore, plugin, (LOSS,)))
+    yield Check(
+        "a restored search continues as the uninterrupted one", partial(check_restore, plugin, (LOSS,))
+    )
     yield Check("what it keeps with a trial is small plain JSON", partial(_check_attributes, plugin))
     yield Check("values that are not finite count as failures", partial(_check_not_finite, plugin))
     if plugin.max_objectives != 1:
@@ -86,6 +88,6 @@ def _check_attributes(plugin: type[Strategy]) -> None:
 def _check_not_finite(plugin: type[Strategy]) -> None:
     searcher = new_searcher(plugin)
     for number, value in enumerate([math.nan, math.inf, -math.inf]):
-        assert searcher.ask(number) is not None, "a strategy must go on after failures, but has ended"
+        assert searcher.ask(number) is not None, "a strategy must continue after failures, but has ended"
         searcher.tell(number, TrialState.COMPLETE, [value])
-    assert searcher.ask(3) is not None, "a strategy must go on after failures, but has ended"
+    assert searcher.ask(3) is not None, "a strategy must continue after failures, but has ended"

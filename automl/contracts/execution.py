@@ -1,4 +1,4 @@
-"""The contract of executors: plug-ins that say where trials run; and the campaign as they see it."""
+"""The contract of executors, plug-ins that say where trials run, and the campaign as they see it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class JobSource(Protocol):
         """No job is open and none will come."""
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
-        """Take a report; a reason ends the trial, None lets it go on."""
+        """Take a report; a reason ends the trial, None lets it continue."""
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
@@ -68,4 +68,4 @@ class Executor(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of all workers; may be called twice, and before `check`."""
+        """Release all workers; may be called twice, and before `check`."""

@@ -1,4 +1,4 @@
-"""What driver and workers tell each other, as plain JSON. Use it from `automl.contracts`."""
+"""Messages between driver and workers, as plain JSON. Use it from `automl.contracts`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is told: plain JSON, enough to evaluate one configuration anywhere.
+    """What a worker has to do: plain JSON, enough to evaluate one configuration anywhere.
 
     `remaining` and all other costs are device-seconds (wall seconds times `devices`);
     `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
@@ -95,7 +95,7 @@ class Outcome:
     """How an attempt ended. `values` has one entry per metric of the study, all finite, when complete.
 
     `derived` is the configuration a one-shot search found; `artifacts` are file names
-    under `<workdir>/artifacts`. `trials`: those of a replayed search, whose end `reason` says.
+    under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
     """
 
     state: TrialState
@@ -123,7 +123,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Replayed:
-    """One trial of a replayed search, ended; the order of a search's trials is that of their tells.
+    """One trial of a replayed search, ended; a search lists its trials in the order in which they ended.
 
     `kind` is `trial`, or `final` for a fresh-seed value of the winner. Times are POSIX seconds of the
     replay itself; costs are those of the simulated clock.

@@ -81,7 +81,7 @@ class Strategy(ABC):
 
 
 class Pruner(ABC):
-    """Says when a trial is not worth going on. A plug-in is a subclass that takes its validated `Options`.
+    """Says when a trial is not worth continuing. A plug-in is a subclass that takes its validated `Options`.
 
     Class attributes, each with its default:
 

@@ -1,4 +1,4 @@
-"""Trials one after the other in this process: real tracebacks, for debugging and tests."""
+"""Trials one after the other in this process, with full tracebacks; for debugging and tests."""
 
 from __future__ import annotations
 

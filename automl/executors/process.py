@@ -1,4 +1,4 @@
-"""The worker's process: seeds, threads, memory, where code is found, what machine it is."""
+"""The worker's process: seeds, threads, memory, import path, names of host and device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOST = socket.gethostname()
 
 
 def use_cpus(cpus: float) -> None:
-    """As many intra-op threads as CPUs held: more fight with other trials for cores. And freed memory stays.
+    """Use as many threads as CPUs are held, because more compete with other trials, and keep freed memory.
 
     glibc hands memory back to the system when tens of megabytes are free, as after each step of a training
     on large activations, and the next step faults every page in again: a third of the time of a Conv4 step.
@@ -45,7 +45,7 @@ def prepare(job: Job) -> None:
 
 
 def add_import_path(folders: list[str]) -> None:
-    """Let the code of the study be imported."""
+    """Make the study's own code importable."""
     for folder in folders:
         if folder not in sys.path:
             sys.path.insert(0, folder)

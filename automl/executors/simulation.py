@@ -1,4 +1,4 @@
-"""A whole search in memory, trial after trial on a simulated clock: what a live search does, without it.
+"""A whole search in memory, trial after trial on a simulated clock, with the results of a live search.
 
 The same searcher, pruner and rules of ending as live; only the clock is the benchmark's.
 """
@@ -26,7 +26,7 @@ from automl.spaces import load_space
 from automl.stopping import Counts, stop_reason
 from automl.strategies.searcher import Searcher
 
-TICK = 1e-6  # seconds at least between the ends of two trials, whatever the clock says
+TICK = 1e-6  # seconds at least between the ends of two trials
 
 
 def replay_search(job: Job, replay: Replay, evaluator: Tabular) -> Outcome:

@@ -31,10 +31,10 @@ from automl.space import Space
 
 
 class Channel(Protocol):
-    """The way from a running trial to its driver."""
+    """The connection of a running trial to its driver."""
 
     def report(self, report: Report) -> str | None:
-        """Hand over a report; a reason means that the trial ends here."""
+        """Send a report; a reason ends the trial."""
 
 
 @dataclass
@@ -92,14 +92,14 @@ class TrialContext:
         return CheckpointFolder(self.workdir / "checkpoints")
 
     def report(self, step: int, value: float, **metrics: float) -> None:
-        """Tell the primary metric after `step`. Raises `TrialStopped` when the trial must end here."""
+        """Report the primary metric after `step`. Raises `TrialStopped` when the trial must end."""
         value = float(value)
         if not math.isfinite(value):
             raise ValueError(f"a reported value must be finite, but got {value} at step {step}")
         self._send(step, value, metrics)
 
     def log(self, step: int, **metrics: float) -> None:
-        """Tell metrics of `step` without a value. Raises `TrialStopped` when the budget is spent."""
+        """Log metrics of `step` without a value. Raises `TrialStopped` when the budget is spent."""
         self._send(step, None, metrics)
 
     def _send(self, step: int, value: float | None, metrics: Mapping[str, float]) -> None:
@@ -134,7 +134,7 @@ class TrialContext:
 
 
 def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
-    """Evaluate the configuration of `job`. Only `KeyboardInterrupt` passes through."""
+    """Evaluate the configuration of `job`. Re-raises errors that are not the trial's fault."""
     try:
         result = evaluator.evaluate(dict(job.config), context)
         if isinstance(result, Result) and result.stopped:
@@ -146,7 +146,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
 
 
 def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outcome:
-    """The outcome of an attempt that `error` ended. Raises what is no matter of the trial's."""
+    """The outcome of an attempt that `error` ended. Re-raises errors that are not the trial's fault."""
     if isinstance(error, TrialStopped):
         return _outcome(job, context, TrialState.PRUNED, reason=error.reason)
     if isinstance(error, SystemExit):

@@ -1,4 +1,4 @@
-"""What happens on a worker: one job in, reports on the way, one outcome back. Holds no state between jobs."""
+"""Runs one job on a worker: reports while it runs, one outcome at its end. Keeps no state between jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from automl.spaces import load_space
 def run_job(job: Job, channel: Channel) -> Outcome:
     """Evaluate one configuration, or replay a whole search.
 
-    What the evaluator raises fails this trial alone. Only `KeyboardInterrupt` passes through.
+    An error of the evaluator fails this trial alone; `KeyboardInterrupt` is re-raised.
     """
     try:
         process.add_import_path(job.import_path)

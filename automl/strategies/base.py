@@ -12,8 +12,8 @@ from optuna.distributions import (
 from automl.space import Space
 from automl.space.parameters import Choice, Float, Parameter
 
-TOLD = "automl:told"  # trial attribute: its place among the tells of its search
-FALLBACK = "automl:fallback"  # trial attribute: drawn at random, every proposal broke a constraint
+TOLD = "automl:told"  # trial attribute: its place in the order in which trials of its search ended
+FALLBACK = "automl:fallback"  # trial attribute: drawn at random, because every proposal broke a constraint
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:

@@ -36,7 +36,7 @@ class ReplayedSampler(CmaEsSampler):
 
     Generation g is learnt from the first `population_size` of its trials to complete, so the
     optimizer depends on the order of tells alone. `replayed` holds the optimizer of an earlier
-    trial of the same search, from which the replay goes on.
+    trial of the same search, from which the replay continues.
     """
 
     def __init__(self, common: dict[str, BaseDistribution], replayed: list[Any], **options: Any) -> None:
@@ -82,11 +82,11 @@ class ReplayedSampler(CmaEsSampler):
                 generations.setdefault(attributes[GENERATION], []).append(trial)
         size = optimizer.population_size
         while len(generations.get(optimizer.generation, ())) >= size:
-            told = sorted(
+            earliest = sorted(
                 generations[optimizer.generation], key=lambda trial: trial.system_attrs.get(TOLD, 0)
             )
             optimizer.tell(
-                [(transform.transform(trial.params), sign * trial.values[0]) for trial in told[:size]]
+                [(transform.transform(trial.params), sign * trial.values[0]) for trial in earliest[:size]]
             )
 
 

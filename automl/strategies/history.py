@@ -1,7 +1,7 @@
-"""What a search knows of its trials, and samplers that propose whole configurations from it.
+"""The history of a search, and samplers that propose whole configurations from it.
 
 Optuna's samplers draw one parameter after the other from a study; a strategy that needs only earlier
-configurations and their values is plainer, and several times faster, as a `WholeSampler`.
+configurations and their values is simpler, and several times faster, as a `WholeSampler`.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Proposal:
 
 
 class History:
-    """The trials of one search: `trials` by number as they were asked, others in the order of their tells.
+    """The trials of one search: `trials` by number, the others in the order in which they ended.
 
     Screenings are neither `complete` nor `finished`.
     """
 
     def __init__(self, space: Space, metrics: Sequence[Metric]) -> None:
         self.trials: dict[int, Entry] = {}
-        self.told: list[Entry] = []
+        self.ended: list[Entry] = []
         self.complete: list[Entry] = []
         self.finished = 0  # complete or pruned
         self._space = space
@@ -68,7 +68,7 @@ class History:
         """Note how trial `number` ended; `values` when complete."""
         entry = self.trials[number]
         entry.state = state
-        self.told.append(entry)
+        self.ended.append(entry)
         if SCREEN in entry.attributes:
             return
         self.finished += state is not TrialState.FAILED
@@ -114,7 +114,7 @@ class WholeSampler(BaseSampler):
 
 
 class StagedSampler(WholeSampler):
-    """A sampler that hands over to another one as the search goes on."""
+    """A sampler that hands over to another one as the search continues."""
 
     @abstractmethod
     def stage(self, number: int, history: History) -> BaseSampler:

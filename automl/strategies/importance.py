@@ -12,7 +12,7 @@ import optuna
 
 from automl.contracts import Config, Direction, Scalar
 
-FEWEST: Final = 30  # trials below which no importance is told
+FEWEST: Final = 30  # trials below which no importance is reported
 _MOST: Final = 2000  # trials looked at, evenly picked: more cost seconds and change little
 _BEST: Final = 0.1  # the share of trials that counts as the best, at least 5 trials
 

@@ -1,4 +1,4 @@
-"""Local search: looks at the neighbours of the best configuration, and starts anew where none is better."""
+"""Local search: evaluates the neighbours of the best configuration, and restarts where none is better."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class LocalSampler(WholeSampler):
     def _neighbours(self, centre: Entry) -> Neighbours:
         """The neighbours in an order shuffled by the search's seed, each digest once."""
         if centre.number not in self.near:
-            own = self.space.digest(centre.config)
-            found = {self.space.digest(config): config for config in self.space.neighbours(centre.config)}
-            found.pop(own, None)
-            shuffled = list(found.items())
+            neighbours = self.space.neighbours(centre.config)
+            by_digest = {self.space.digest(config): config for config in neighbours}
+            by_digest.pop(self.space.digest(centre.config), None)
+            shuffled = list(by_digest.items())
             random.Random(derive_seed(self.search_seed, "neighbours", centre.number)).shuffle(shuffled)
             self.near.clear()
             self.near[centre.number] = shuffled
@@ -100,14 +100,14 @@ def _centres(history: History) -> Iterator[int]:
 
 
 def _is_start(entry: Entry) -> bool:
-    """Random, or another strategy's; what was a neighbour was looked at by its climb."""
+    """Random, or another strategy's; a neighbour belongs to the climb that evaluated it."""
     return START in entry.attributes or CENTRE not in entry.attributes
 
 
 class LocalSearch(Strategy):
     """Hill climbing with restarts (White et al., UAI 2021): a strong baseline where little noise is left.
 
-    A restart is a random configuration that is new; so is what a worker gets while the last
+    A restart is a random configuration that is new; so is the proposal for a worker while the last
     neighbours are still running. With several metrics a neighbour is better when it dominates.
     """
 

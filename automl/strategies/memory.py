@@ -107,7 +107,7 @@ class MemoryStudy:
 
     def close(self, number: int, state: optuna.trial.TrialState, values: list[float] | None) -> None:
         """End an open trial."""
-        # what study.tell calls; that copies the whole trial besides, at half the cost of a proposal
+        # what study.tell calls, without its copy of the whole trial, which costs half as much as a proposal
         _tell_with_warning(self.study, number, values, state)
 
     def attributes(self, number: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ class NSGA2Options(Options):
 
     `population`: trials per generation; `crossover`: probability of mixing two parents;
     `swap`: probability of taking a parameter from the second one; `mutation`: probability of
-    drawing a parameter anew (by default one parameter per child).
+    drawing a new value of a parameter (by default one parameter per child).
     """
 
     population: int = Field(default=50, ge=2, le=100_000)

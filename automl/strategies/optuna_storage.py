@@ -81,28 +81,29 @@ def _export_search(
     study = optuna.create_study(
         storage=storage,
         study_name=search.id,
-        directions=[metric["direction"] for metric in campaign.spec["task"]["metrics"]],
+        directions=[metric.direction.value for metric in campaign.summary.metrics],
         load_if_exists=True,
     )
-    names = [metric["name"] for metric in campaign.spec["task"]["metrics"]]
+    names = [metric.name for metric in campaign.summary.metrics]
     described = {"campaign": campaign.id, "arm": search.arm, "seed": search.seed, "metrics": names}
     for key, value in described.items():
         study.set_user_attr(f"automl:{key}", value)
-    known = {trial.user_attrs.get(IDENTITY) for trial in study.get_trials(deepcopy=False)}
+    exported = {trial.user_attrs.get(IDENTITY) for trial in study.get_trials(deepcopy=False)}
     space = _space(campaign.spec, search.arm)
     ordered = sorted(trials, key=lambda trial: (trial.told is None, trial.told or 0, trial.number))
     study.add_trials(
         [
             _frozen(trial, reports.get(trial.id, ()), space)
             for trial in ordered
-            if trial.kind == "trial" and trial.state is not TrialState.RUNNING and trial.id not in known
+            if trial.kind == "trial" and trial.state is not TrialState.RUNNING and trial.id not in exported
         ]
     )
 
 
 def _space(spec: Mapping[str, Any], arm: str) -> Space:
-    own = spec["arms"][arm]
-    return load_space({"name": own["reference"]} if own["reference"] else own["space"] or spec["space"])
+    arm_spec = spec["arms"][arm]
+    reference = arm_spec["reference"]
+    return load_space({"name": reference} if reference else arm_spec["space"] or spec["space"])
 
 
 def _frozen(trial: TrialRow, reports: Sequence[ReportRow], space: Space) -> optuna.trial.FrozenTrial:

@@ -14,14 +14,14 @@ from automl.contracts import Json, Metric, Options, PluginSpec, Strategy, UserEr
 from automl.space import Space
 from automl.strategies.history import SCORE, SCREEN, Entry, History, Proposal, StagedSampler
 
-TRIES = 100  # random configurations among which a new one is looked for
+TRIES = 100  # random draws at most to find a configuration that was not proposed before
 
 
 class ProxyScreenOptions(Options):
-    """What is scored, and who goes on.
+    """What is scored, and which strategy continues.
 
     The first `draw` trials are random configurations that are only scored by `proxy`; the `keep` best
-    are evaluated; `then` (a strategy, or {strategy: options}) goes on with them as its history. A
+    are evaluated; `then` (a strategy, or {strategy: options}) continues with them as its history. A
     screening counts as a trial, and costs the device-seconds it takes.
     """
 
@@ -58,24 +58,24 @@ class ProxyScreenOptions(Options):
 
     @property
     def strategy(self) -> PluginSpec:
-        """The strategy that goes on."""
+        """The strategy that continues."""
         return next(PluginSpec(name, options) for name, options in self.then.items())
 
 
 class ScreenSampler(StagedSampler):
-    """The proposal of one trial: a screening, one of the best, or that of the strategy that goes on."""
+    """The proposal of one trial: a screening, one of the best, or that of the strategy that continues."""
 
     def __init__(self, space: Space, options: ProxyScreenOptions, then: BaseSampler, seed: int) -> None:
         self.space, self.options, self.then, self.seed = space, options, then, seed
 
     def stage(self, number: int, history: History) -> BaseSampler:
-        """Itself while there is something to screen or to keep, then the other strategy's."""
+        """The present sampler while configurations are screened or kept, then the other strategy's."""
         if number < self.options.draw or self._kept(number, history):
             return self
         return self.then
 
     def propose(self, number: int, history: History) -> Proposal:
-        """A configuration that was not screened yet, or the best of the screened ones that is left."""
+        """A configuration that was not screened yet, or the best screened one that was not evaluated."""
         kept = self._kept(number, history)
         if kept:
             return Proposal(dict(kept[0].config))
@@ -91,7 +91,7 @@ class ScreenSampler(StagedSampler):
         draw, keep = self.options.draw, self.options.keep
         if not draw <= number < draw + keep:
             return []
-        scored = [entry for entry in history.told if SCORE in entry.attributes]
+        scored = [entry for entry in history.ended if SCORE in entry.attributes]
         best = sorted(scored, key=lambda entry: (-entry.attributes[SCORE], entry.number))[:keep]
         return [entry for entry in best if not history.evaluated(self.space.digest(entry.config))]
 
@@ -99,7 +99,8 @@ class ScreenSampler(StagedSampler):
 class ProxyScreen(Strategy):
     """Zero-cost warm-up (Abdelfattah et al., ICLR 2021, https://arxiv.org/abs/2101.08134).
 
-    Screenings end as pruned, with their score. In parallel, the best are taken among those known by then.
+    Screenings end as pruned, with their score. With several workers, the best
+    are chosen from the screenings that have ended.
     """
 
     Options = ProxyScreenOptions

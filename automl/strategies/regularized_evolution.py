@@ -1,4 +1,4 @@
-"""Regularised evolution: mutates the best of a random sample of a population from which the oldest dies."""
+"""Regularised (ageing) evolution: mutates the best of a random sample of the youngest trials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EvolutionOptions(Options):
 
 
 class EvolutionSampler(WholeSampler):
-    """The proposal of one trial. The population is the last `population` trials told complete.
+    """The proposal of one trial. The population is the last `population` complete trials.
 
     It is filled with random configurations. Failed trials leave no trace; a pruned one counts
     towards the filling, but is no parent.
@@ -52,7 +52,7 @@ class EvolutionSampler(WholeSampler):
 
 
 class RegularizedEvolution(Strategy):
-    """Ageing evolution (Real et al., AAAI 2019), asynchronous: whoever is told joins, the oldest leaves.
+    """Regularised evolution (Real et al., AAAI 2019), asynchronous: a complete trial replaces the oldest.
 
     With several metrics the parent is drawn from those of the sample that no other dominates.
     """

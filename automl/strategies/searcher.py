@@ -1,6 +1,6 @@
 """One search's ask, report and tell: an Optuna sampler and pruner on a study in memory.
 
-A search is a pure function of its seed and its history, so one rebuilt from the ledger goes on
+A search is a pure function of its seed and its history, so one rebuilt from the ledger continues
 exactly as the uninterrupted one. Everything that samplers keep is in the attributes of trials.
 """
 
@@ -50,9 +50,9 @@ class Searcher:
     Calls and what follows, for a search with one metric:
 
         ask(0) -> {"lr": 0.1}           trial 0 is open
-        report(0, 1, 0.6) -> False      it may go on
-        tell(0, COMPLETE, [0.7]) -> {}  closed; what to keep of it in the ledger besides its row
-        ask(1) -> {"lr": 0.3}           depends on the seed, the number and all tells so far
+        report(0, 1, 0.6) -> False      it may continue
+        tell(0, COMPLETE, [0.7]) -> {}  closed; what to keep with its row in the ledger
+        ask(1) -> {"lr": 0.3}           depends on the seed, the number and all trials that have ended
 
     `ask` takes the next number each time. `strategy` and `pruner` belong to this search alone. Raises
     `UserError` for a strategy that cannot search this space or these metrics.
@@ -76,7 +76,7 @@ class Searcher:
         self._strategy = strategy
         self._history = History(space, metrics)
         self._memory = MemoryStudy(space, metrics, seed, self._sampler(0, 0), pruner.pruner(metrics[0]))
-        self._told = 0  # trials that have ended
+        self._ended = 0  # trials that have ended
         self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
@@ -153,15 +153,16 @@ class Searcher:
         valid = values is not None and len(values) == len(self._metrics) and all(map(math.isfinite, values))
         if state is TrialState.COMPLETE and not valid:
             state = TrialState.FAILED
-        known = STATES[state]
+        optuna_state = STATES[state]
         self._evaluators.pop(number, None)
         if proxy := self._memory.attributes(number).get(SCREEN):
-            known = optuna.trial.TrialState.FAIL  # a screening says nothing of the metrics to any sampler
+            optuna_state = optuna.trial.TrialState.FAIL  # to samplers, which learn nothing of it
             if metrics and PROXY + proxy in metrics:
                 self._memory.set_attributes(number, {SCORE: metrics[PROXY + proxy]})
-        self._memory.set_attributes(number, {TOLD: self._told})
-        self._told += 1
-        self._memory.close(number, known, values if known is optuna.trial.TrialState.COMPLETE else None)
+        self._memory.set_attributes(number, {TOLD: self._ended})
+        self._ended += 1
+        complete = optuna_state is optuna.trial.TrialState.COMPLETE
+        self._memory.close(number, optuna_state, values if complete else None)
         kept = {key: value for key, value in self._memory.attributes(number).items() if key != TOLD}
         self._history.trials[number].attributes = kept
         self._history.close(number, state, values)
@@ -179,7 +180,7 @@ class Searcher:
         finished.sort(key=lambda row: (row.told is None, row.told or 0, row.number))
         waiting = deque(rows)
         for row in finished:
-            while waiting and (waiting[0].asked_after <= self._told or waiting[0].number <= row.number):
+            while waiting and (waiting[0].asked_after <= self._ended or waiting[0].number <= row.number):
                 self._reopen(waiting.popleft())
             self._memory.add_reports(row.number, {item.step: item.value for item in reports.get(row.id, ())})
             self.tell(row.number, row.state, row.values)

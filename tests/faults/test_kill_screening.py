@@ -44,7 +44,7 @@ def _trials(store: Store, campaign: str) -> list[TrialRow]:
     return sorted(found, key=lambda trial: trial.number)
 
 
-def _told(trial: TrialRow) -> tuple[Any, ...]:
+def _outcome(trial: TrialRow) -> tuple[Any, ...]:
     return trial.number, trial.config, trial.state, trial.values, (trial.attributes or {}).get(SCORE)
 
 
@@ -67,7 +67,7 @@ def test_a_killed_screening_equals_one_left_alone(store: Store, tmp_path: Path) 
         done = subprocess.run([*command, *more], env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    killed, alone = (list(map(_told, _trials(store, f"screened-{number}"))) for number in (1, 2))
+    killed, alone = (list(map(_outcome, _trials(store, f"screened-{number}"))) for number in (1, 2))
     assert killed == alone
     assert [told[2] for told in alone] == [TrialState.PRUNED] * DRAW + [TrialState.COMPLETE] * (TRIALS - DRAW)
     assert [told[4] is not None for told in alone] == [number < DRAW for number in range(TRIALS)]

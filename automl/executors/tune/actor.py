@@ -14,7 +14,7 @@ from automl.executors.worker import run_job
 
 
 class Actor(tune.Trainable):
-    """A reused actor: each `step` lets the trial go on to its next report or to its outcome.
+    """A reused actor: each `step` runs the trial up to its next report or its outcome.
 
     A class of our own rather than a function, which Tune charges one more round trip per trial.
     """
@@ -48,7 +48,7 @@ class Conversation:
         self._thread = threading.Thread(target=self._run, name=job.trial, daemon=True)
 
     def next(self) -> dict[str, Any]:
-        """Let the trial go on to its next message. Raises the error that broke the worker itself."""
+        """Run the trial up to its next message. Raises an error of the worker itself."""
         if self._thread.ident is None:
             self._thread.start()
         else:

@@ -102,7 +102,7 @@ class Gate(FIFOScheduler):
         self.bridge = bridge
 
     def on_trial_add(self, controller: Any, trial: Any) -> None:
-        """Keep the way to the actors, for the watchdog."""
+        """Keep the controller, by which the watchdog finds actors."""
         self.bridge.controller = controller
 
     def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
@@ -111,13 +111,13 @@ class Gate(FIFOScheduler):
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
     def on_trial_error(self, controller: Any, trial: Any) -> None:
-        """Remember why, for `on_trial_complete`, which Tune calls next."""
+        """Keep the reason for `on_trial_complete`, which Tune calls next."""
         text = str(trial.get_error() or "").strip().splitlines()
         self.bridge.errors[trial.trial_id] = f"its worker died: {text[-1]}" if text else "its worker died"
 
 
 class Watchdog(tune.Callback):
-    """Kills the worker of a trial past its deadline: in Tune a trial that never reports lives for ever."""
+    """Kills the worker of a trial past its deadline: Tune never ends a trial that does not report."""
 
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge

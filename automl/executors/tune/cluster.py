@@ -42,7 +42,7 @@ def leave() -> None:
 
 
 def slots(cpus: float, gpus: float) -> int:
-    """How many trials fit on the cluster at once. Raises `UserError` when one fits on no node."""
+    """How many trials fit on the cluster at once. Raises `UserError` when no node has room for one."""
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     nodes: list[dict[str, float]] = [node["Resources"] for node in alive]
     count = sum(_slots_of(node, cpus, gpus) for node in nodes)

@@ -1,4 +1,4 @@
-"""Asynchronous successive halving: only the best part of the trials goes on beyond each rung of steps."""
+"""Asynchronous successive halving: at each rung of steps only the best part of the trials continues."""
 
 from __future__ import annotations
 

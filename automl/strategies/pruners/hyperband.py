@@ -1,4 +1,4 @@
-"""Hyperband: several successive halvings side by side, from brave to careful."""
+"""Hyperband: several successive halvings side by side, from aggressive to cautious."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HyperbandOptions(Options):
 
 
 class BracketPruner(HyperbandPruner):
-    """Optuna's pruner with brackets that depend on the order of tells alone."""
+    """Optuna's pruner with brackets that depend only on the order in which trials ended."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -64,8 +64,8 @@ class BracketPruner(HyperbandPruner):
         if not self._pruners:
             return False
         pruner: Any = self._pruners[bracket]
-        found: bool = pruner.ends(study, trial, lambda other: self._get_bracket_id(study, other) == bracket)
-        return found
+        ends: bool = pruner.ends(study, trial, lambda other: self._get_bracket_id(study, other) == bracket)
+        return ends
 
     def _get_bracket_id(self, study: Study, trial: FrozenTrial) -> int:
         if not self._pruners:

@@ -63,10 +63,10 @@ class RungPruner(BasePruner):
         running = self._running(study, sign, competes) if reached else []
         for rung in reached:
             others = [value_at(other, rung) for other in running if other.number != trial.number]
-            known = self._ended[rung] + [sign * other for other in others if other is not None]
-            known.sort()
-            kept = max((len(known) + 1) // self.reduction, 1)
-            if len(known) >= kept and value > known[kept - 1]:
+            competitors = self._ended[rung] + [sign * other for other in others if other is not None]
+            competitors.sort()
+            kept = max((len(competitors) + 1) // self.reduction, 1)
+            if len(competitors) >= kept and value > competitors[kept - 1]:
                 return True
         return False
 
