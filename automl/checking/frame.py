@@ -30,9 +30,13 @@ class Report:
     trace: str = ""
 
 
-def run_checks(checks: Iterable[Check]) -> list[Report]:
-    """Run every check; one that fails does not keep the others from running."""
-    return [_run(check) for check in checks]
+def run_checks(checks: Iterable[Check], ended: Callable[[Report], None] = lambda _: None) -> list[Report]:
+    """Run every check, also after one that fails; `ended` hears of each at once."""
+    reports = []
+    for check in checks:
+        reports.append(_run(check))
+        ended(reports[-1])
+    return reports
 
 
 def _run(check: Check) -> Report:

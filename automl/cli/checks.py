@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl.cli.common import Json, emit, only_json, say
+
+if TYPE_CHECKING:
+    from automl.checking import Report
 
 PANEL = "Plug-ins"
 
@@ -33,15 +37,19 @@ def check_plugin(
     from automl.checking.kinds import file_checks
 
     with only_json(as_json), file_checks(file, kind) as (known, checks):
-        reports = run_checks(checks)
+        reports = run_checks(checks, (lambda _: None) if as_json else _show)
     broken = [report for report in reports if report.problem]
     if as_json:
         emit({"file": str(file), "kind": known, "checks": [asdict(report) for report in reports]})
     else:
-        for report in reports:
-            say(f"{'FAILS' if report.problem else 'ok   '}  {report.name}")
-            for line in report.problem.splitlines():
-                say(f"       {line}")
         say(f"{file}: {len(reports) - len(broken)} of {len(reports)} checks of {known} hold")
     if broken:
         raise typer.Exit(1)
+
+
+def _show(report: Report) -> None:
+    """One check, as soon as it has ended."""
+    say(f"{'FAILS' if report.problem else 'ok   '}  {report.name}")
+    for line in report.problem.splitlines():
+        say(f"       {line}")
+    sys.stdout.flush()
