@@ -17,7 +17,7 @@ help:
 	@echo "make soak         property tests on new random examples for MINUTES=10"
 	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
 	@echo "make docs         build the documentation into build/site; broken links are errors"
-	@echo "make constraints  write constraints.txt anew: the newest versions that pyproject.toml allows (torch stays)"
+	@echo "make constraints  write constraints.txt again: the newest versions that pyproject.toml allows (torch stays)"
 	@echo "make clean        remove $(VENV) and all build output (never .automl, the records)"
 
 setup: $(VENV)/.setup
