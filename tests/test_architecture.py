@@ -20,7 +20,7 @@ from automl import plugins
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*ROOT.glob("automl/**/*.py"), *ROOT.glob("searchspaces/**/*.py")])
-MAX_LINES = 350
+MAX_LINES = 250
 MAX_FUNCTION = 40
 
 # Each room and the rooms it may import, besides itself. Nothing points upwards.
