@@ -141,7 +141,7 @@ def load_attribute(reference: str) -> Any:
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", reference):
         raise UserError(f"a reference must read package.module:attribute, but got {reference!r}")
     module = _guarded(lambda: importlib.import_module(module_name), reference)
-    value: Any = module
+    value: object = module
     for part in attribute.split("."):
         value = _attribute(value, part, reference)
     return value

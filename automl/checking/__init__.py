@@ -3,6 +3,6 @@
 Each module is named as the kind and has `checks(plugin)`, which yields the checks of its contract.
 """
 
-from automl.checking.frame import Check, Report, run_checks
+from automl.checking.frame import Check, CheckResult, run_checks
 
-__all__ = ["Check", "Report", "run_checks"]
+__all__ = ["Check", "CheckResult", "run_checks"]

@@ -17,7 +17,7 @@ import torch
 from automl import plugins
 from automl.checking.frame import Check
 from automl.checking.tasks import episodic_task, image_task, table_task
-from automl.checking.trial_context import TrialContext
+from automl.checking.trial_context import FakeTrial
 from automl.contracts import Config, Direction, Evaluator, Metric, Result, Task, TrialStopped, UserError
 from automl.space import Space
 from automl.spaces import find_space
@@ -177,15 +177,15 @@ class _Trials:
     def _evaluator(self) -> Evaluator:
         return self.plugin(self.plugin.Options.model_validate(dict(self.example.options)))
 
-    def _context(self, folder: Path, **fields: Any) -> TrialContext:
+    def _context(self, folder: Path, **fields: Any) -> FakeTrial:
         metrics = [Metric("accuracy", Direction.MAXIMIZE)]
-        return TrialContext(folder, self.example.space, self.protocol, metrics, self.example.task, **fields)
+        return FakeTrial(folder, self.example.space, self.protocol, metrics, self.example.task, **fields)
 
-    def _run(self, folder: Path, **fields: Any) -> tuple[Result, TrialContext]:
+    def _run(self, folder: Path, **fields: Any) -> tuple[Result, FakeTrial]:
         context = self._context(folder, **fields)
         return self._evaluate(context), context
 
-    def _evaluate(self, context: TrialContext) -> Result:
+    def _evaluate(self, context: FakeTrial) -> Result:
         context.workdir.mkdir(parents=True, exist_ok=True)
         return self._evaluator().evaluate(dict(self.config), context)
 
@@ -199,7 +199,7 @@ class _Summary:
     derived: Config | None
 
 
-def _summary(result: Result, context: TrialContext) -> _Summary:
+def _summary(result: Result, context: FakeTrial) -> _Summary:
     return _Summary(result.values, context.reports, result.derived)
 
 

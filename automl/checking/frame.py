@@ -22,7 +22,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckResult:
     """How one check ended: `problem` is empty when the rule holds; `trace` is that of an unexpected error."""
 
     name: str
@@ -30,7 +30,9 @@ class Report:
     trace: str = ""
 
 
-def run_checks(checks: Iterable[Check], ended: Callable[[Report], None] = lambda _: None) -> list[Report]:
+def run_checks(
+    checks: Iterable[Check], ended: Callable[[CheckResult], None] = lambda _: None
+) -> list[CheckResult]:
     """Run every check, also after one that fails; `ended` hears of each at once."""
     reports = []
     for check in checks:
@@ -39,11 +41,11 @@ def run_checks(checks: Iterable[Check], ended: Callable[[Report], None] = lambda
     return reports
 
 
-def _run(check: Check) -> Report:
+def _run(check: Check) -> CheckResult:
     try:
         check.run()
     except (AssertionError, UserError) as error:
-        return Report(check.name, str(error) or "the rule does not hold")
+        return CheckResult(check.name, str(error) or "the rule does not hold")
     except Exception as error:
-        return Report(check.name, f"{type(error).__name__}: {error}", traceback.format_exc())
-    return Report(check.name)
+        return CheckResult(check.name, f"{type(error).__name__}: {error}", traceback.format_exc())
+    return CheckResult(check.name)

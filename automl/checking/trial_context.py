@@ -12,7 +12,7 @@ from automl.space import Space
 
 
 @dataclass
-class TrialContext:
+class FakeTrial:
     """Keeps what is reported; after `stop_at` reports (None: never) the trial must end."""
 
     workdir: Path

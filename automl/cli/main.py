@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli import checks, results, runs, schedules, stores
+from automl.cli import plugin_checks, results, runs, schedules, stores
 from automl.contracts import RunError, UserError
 
 HELP = """
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (runs, results, checks, stores):
+for room in (runs, results, plugin_checks, stores):
     room.register(app)
 app.add_typer(schedules.app, name="schedule")
 

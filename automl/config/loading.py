@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from automl.config import checks, completion, fitting, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
-from automl.config.rungs import with_rungs
+from automl.config.pruner_steps import with_rungs
 from automl.config.shorthands import Draft, expand
 from automl.config.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
 from automl.contracts import PluginSpec, TaskOutline

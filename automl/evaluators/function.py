@@ -50,7 +50,7 @@ def example_objective(config: Config, context: Context) -> float:
     return largest
 
 
-def as_result(returned: Any, names: list[str]) -> Result:
+def as_result(returned: object, names: list[str]) -> Result:
     """`returned` by an objective, checked: every metric of `names` has a finite number."""
     if isinstance(returned, Result):
         return Result(metrics.finite(returned.values, names), returned.metrics, returned.derived)

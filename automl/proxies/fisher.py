@@ -9,8 +9,6 @@ https://arxiv.org/abs/1906.04113.
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from automl.contracts import Proxy
@@ -22,7 +20,7 @@ def score(network: nn.Module, batch: Batch) -> float:
     duplicate = working_copy(network)
     outputs: list[Tensor] = []
 
-    def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
+    def keep(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
         outputs.append(output)
         return output.clone()  # an activation may overwrite it in place
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
@@ -12,6 +12,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from automl.contracts import Job, JobSource, Outcome, Report, TrialState
+
+if TYPE_CHECKING:
+    from ray.tune.execution.tune_controller import TuneController
+    from ray.tune.experiment import Trial
 
 
 class Bridge(Searcher):
@@ -24,7 +28,7 @@ class Bridge(Searcher):
         self.late: set[str] = set()
         self.errors: dict[str, str] = {}
         self.failure: BaseException | None = None
-        self.controller: Any = None
+        self.controller: TuneController | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher for a restore that we never do."""
@@ -101,16 +105,16 @@ class Gate(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self.bridge = bridge
 
-    def on_trial_add(self, controller: Any, trial: Any) -> None:
+    def on_trial_add(self, controller: TuneController, trial: Trial) -> None:
         """Keep the controller, by which the watchdog finds actors."""
         self.bridge.controller = controller
 
-    def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+    def on_trial_result(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """STOP when the campaign ends the trial."""
         stop = self.bridge.report(trial.trial_id, result)
         return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
 
-    def on_trial_error(self, controller: Any, trial: Any) -> None:
+    def on_trial_error(self, controller: TuneController, trial: Trial) -> None:
         """Keep the reason for `on_trial_complete`, which Tune calls next."""
         text = str(trial.get_error() or "").strip().splitlines()
         self.bridge.errors[trial.trial_id] = f"its worker died: {text[-1]}" if text else "its worker died"
@@ -123,11 +127,11 @@ class Watchdog(tune.Callback):
         self.bridge = bridge
         self.started: dict[str, float] = {}
 
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         """The trial's worker is up."""
         self.started[trial.trial_id] = time.monotonic()
 
-    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
         """About ten times a second."""
         now = time.monotonic()
         for trial_id, job in list(self.bridge.open.items()):
@@ -138,7 +142,9 @@ class Watchdog(tune.Callback):
 
     def _kill(self, trial_id: str) -> None:
         controller = self.bridge.controller
-        trial = controller.get_trial(trial_id)
+        if controller is None:  # no trial was added yet
+            return
+        trial = controller.get_trial(trial_id)  # type: ignore[no-untyped-call]
         actor = controller._trial_to_actor[trial]  # no public way leads from a trial to its actor
         handle, _ = controller._actor_manager._live_actors_to_ray_actors_resources[actor]
         ray.kill(handle)

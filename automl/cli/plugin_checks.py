@@ -12,7 +12,7 @@ import typer
 from automl.cli.common import Json, emit, only_json, say
 
 if TYPE_CHECKING:
-    from automl.checking import Report
+    from automl.checking import CheckResult
 
 PANEL = "Plug-ins"
 
@@ -47,7 +47,7 @@ def check_plugin(
         raise typer.Exit(1)
 
 
-def _show(report: Report) -> None:
+def _show(report: CheckResult) -> None:
     """One check, as soon as it has ended."""
     say(f"{'FAILS' if report.problem else 'ok   '}  {report.name}")
     for line in report.problem.splitlines():
