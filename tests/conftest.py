@@ -44,7 +44,7 @@ settings.register_profile("test", derandomize=True, deadline=None, database=None
 settings.register_profile("soak", derandomize=False, deadline=None, database=None, print_blob=True)
 settings.load_profile("test")
 LONG = {"slow", "ray", "postgres", "browser", "gpu"}  # marks of tests that may take longer than a second
-NAMED, TOO_LONG = 1.0, 20.0  # seconds of the process's own CPU
+NAMED, TOO_LONG = 1.0, 30.0  # seconds of the process's own CPU
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from automl.contracts import Config, Metric, PluginSpec, Strategy, TrialState
 from automl.plugins import build
 from automl.strategies.searcher import Searcher
 
-TRIALS = 24  # of a simulated search
+TRIALS, CUTS = 12, 2  # of a simulated search; events after which its driver dies
 LARGEST = 1000  # characters of the attributes of a trial
 
 
@@ -51,7 +51,7 @@ def new_searcher(plugin: type[Strategy], metrics: tuple[Metric, ...] = (LOSS,), 
 
 def check_restore(plugin: type[Strategy], metrics: tuple[Metric, ...], trials: int = TRIALS) -> None:
     """Whatever event the driver dies after, the rebuilt search proposes as the uninterrupted one."""
-    check_restored(lambda: new_searcher(plugin, metrics), trials, metrics)
+    check_restored(lambda: new_searcher(plugin, metrics), trials, metrics, CUTS)
 
 
 def _proposals(plugin: type[Strategy], seed: int, trials: int = 8) -> list[Config]:
