@@ -15,11 +15,10 @@ import torch
 from fake_context import FakeContext, image_task
 
 from automl import plugins
-from automl.contracts import Config, RunError, derive_seed
+from automl.contracts import Config, derive_seed
 from automl.evaluators.network import Network
 from automl.evaluators.supernet import Supernet
 from automl.oneshot import monitor, rank, search
-from automl.oneshot import plan as planning
 from automl.oneshot.monitor import Monitor, cadence, count_skips
 from automl.oneshot.options import MonitorOptions, SupernetOptions
 from automl.oneshot.result import EpochRecord, RankedNetwork
@@ -27,7 +26,7 @@ from automl.oneshot.scoring import Scorer, Selecting, interleaved
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
 from automl.supernets.alarms import kendall_tau
 from automl.supernets.base import Mixture
-from automl.training import images, procedure
+from automl.training import images
 from automl.training.procedure import train_network
 from automl.training.recipe import NetworkOptions
 
@@ -338,134 +337,6 @@ def test_a_method_that_chooses_by_the_supernet_goes_on(tmp_path: Path, skips: li
     assert (result.metrics["search_epochs"], result.metrics["search_collapsed"]) == (3, 1)
     assert artifact(ctx, "health.json")["verdict"]["action"] == "warn"
     assert result.metrics["search_operations_by_perturbation"] == 6
-
-
-# --- the plan -----------------------------------------------------------------------------------
-
-
-class Fixed:
-    """A context whose clock stands still."""
-
-    devices = 1.0
-
-    def __init__(self, remaining: float) -> None:
-        self.remaining, self.space = remaining, NASBENCH201
-
-
-@pytest.mark.parametrize(
-    ("selection", "trainings", "epochs"),
-    [(0.0, 1, 37), (0.25, 1, 28), (0.0, 3, 32)],
-)
-def test_the_plan_keeps_time_for_choice_and_rank_check(
-    monkeypatch: pytest.MonkeyPatch, selection: float, trainings: int, epochs: int
-) -> None:
-    """Of 100 s, 10 stay unused; a training takes 5.5 s, an epoch 2.25 s; a quarter is for choosing."""
-    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(procedure, "seconds_per_epoch", lambda *_, **__: 5.0)
-    plan = planning.EpochPlan(Fixed(100.0), Network(PROTOCOL), limit=None, deadline=3600.0)  # type: ignore[arg-type]
-    plan.selection, plan.trainings = selection, trainings
-    plan.observe(2.25)
-    plan.searched = 0.0
-    assert plan.epochs(0, [CONVOLUTIONS]) == epochs
-    left = 90.0 - trainings * 5.5
-    assert plan.selection_seconds([CONVOLUTIONS]) == pytest.approx(selection * left)
-
-
-def test_the_plan_reserves_for_the_dearest_genotype(monkeypatch: pytest.MonkeyPatch) -> None:
-    cheap = dict.fromkeys(NASBENCH201.parameters, "skip_connect")
-    cost = {NASBENCH201.digest(cheap): 1.0, NASBENCH201.digest(CONVOLUTIONS): 9.0}
-    monkeypatch.setattr(
-        procedure, "seconds_per_epoch", lambda config, *_, **__: cost[NASBENCH201.digest(config)]
-    )
-    plan = planning.EpochPlan(Fixed(100.0), Network(PROTOCOL), limit=None, deadline=3600.0)  # type: ignore[arg-type]
-    plan.observe(1.0)
-    assert plan.training_seconds([cheap, CONVOLUTIONS], again=False) == 9.0
-
-
-class Slowing:
-    """A context with so much left of its budget."""
-
-    devices, needs_value = 1.0, False
-
-    def __init__(self, budget: float) -> None:
-        self.left, self.space = budget, NASBENCH201
-
-    @property
-    def remaining(self) -> float:
-        return self.left
-
-
-def test_a_slow_machine_searches_one_epoch_when_a_short_training_fits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """An epoch of the search takes 9 s and one of 4 epochs of training 3 s: of 25 s not all of it fits."""
-    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
-    monkeypatch.setattr(procedure, "seconds_per_epoch", lambda *_, **__: 5.0)
-    recipe = PROTOCOL.model_copy(update={"epochs": 4})
-    for budget, expected in ((25.0, 1), (14.0, 1), (60.0, 3)):
-        plan = planning.EpochPlan(Slowing(budget), Network(recipe), limit=None, deadline=3600.0)  # type: ignore[arg-type]
-        plan.observe(9.0)
-        assert plan.epochs(0, [CONVOLUTIONS]) == expected
-        assert plan.epoch_seconds(CONVOLUTIONS) == pytest.approx(5.0)
-    plan = planning.EpochPlan(Slowing(13.0), Network(recipe), limit=None, deadline=3600.0)  # type: ignore[arg-type]
-    plan.observe(9.0)
-    with pytest.raises(RunError, match="for one epoch"):
-        plan.epochs(0, [CONVOLUTIONS])
-
-
-@pytest.mark.parametrize(("seconds", "trained"), [(0.5, 4), (4.0, 2), (100.0, 1)])
-def test_a_training_that_must_end_in_the_budget_has_fewer_epochs(
-    tmp_path: Path, seconds: float, trained: int
-) -> None:
-    """Of 10 device-seconds: all epochs, as many as fit, or at least one; its value is that of the last."""
-    recipe = PROTOCOL.model_copy(update={"epochs": 4})
-    ctx = FakeContext(tmp_path, given_task=image_task(), space=NASBENCH201, remaining=10.0)
-    result = train_network(CONVOLUTIONS, ctx, recipe, epoch_seconds=seconds)  # type: ignore[arg-type]
-    assert [step for step, _, _ in ctx.reports] == list(range(1, trained + 1))
-    assert result.values["accuracy"] == ctx.reports[-1][1]
-    assert result.note == (
-        "" if trained == 4 else f"the budget left time for {trained} of 4 epochs of training"
-    )
-
-
-def test_a_training_ends_when_the_machine_becomes_slower(tmp_path: Path) -> None:
-    """After the second epoch nothing is left of the budget: the value is that of this epoch."""
-
-    class Drained(FakeContext):
-        def report(self, step: int, value: float, **metrics: float) -> None:
-            super().report(step, value, **metrics)
-            self.remaining = 1000.0 if step < 2 else -0.1
-
-    recipe = PROTOCOL.model_copy(update={"epochs": 4})
-    ctx = Drained(tmp_path, given_task=image_task(), space=NASBENCH201, remaining=1000.0)
-    result = train_network(CONVOLUTIONS, ctx, recipe, epoch_seconds=0.1)  # type: ignore[arg-type]
-    assert len(ctx.reports) == 2
-    assert result.values["accuracy"] == ctx.reports[-1][1]
-    assert "2 of 4 epochs" in result.note
-
-
-def test_the_first_training_of_a_search_returns_what_it_has_when_the_budget_is_used_up(
-    tmp_path: Path,
-) -> None:
-    """Also where nobody timed it before: no report after the budget, which would end it without a value."""
-
-    class Spent(FakeContext):
-        @property
-        def remaining(self) -> float:  # type: ignore[override]
-            return 1000.0 if not self.reports else -1.0
-
-        @remaining.setter
-        def remaining(self, value: float) -> None:
-            """The field of the base class."""
-
-    recipe = PROTOCOL.model_copy(update={"epochs": 4})
-    for needs_value, steps in ((True, [1]), (False, [1, 2, 3, 4])):
-        ctx = Spent(tmp_path / str(needs_value), given_task=image_task(), space=NASBENCH201)
-        ctx.needs_value = needs_value
-        result = train_network(CONVOLUTIONS, ctx, recipe)  # type: ignore[arg-type]
-        assert [step for step, _, _ in ctx.reports] == steps
-        assert math.isfinite(result.values["accuracy"])
-        assert bool(result.note) is needs_value
 
 
 # --- the rank check -----------------------------------------------------------------------------
