@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
@@ -19,7 +20,6 @@ from automl.strategies.searcher import Searcher
 
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is rarely the trial's fault
-FIRST_VALUE_OVERRUN = 1.1  # times its budget may a search use that has no value yet
 
 
 @dataclass
@@ -36,6 +36,7 @@ class LiveSearch:
 
     def __post_init__(self) -> None:
         self._open = OpenTrials(self.settings.devices)
+        self._allowance = Allowance(self.settings, self.counts, self._open)
         self._retries: deque[TrialRow] = deque()
         self._final_retries: deque[TrialRow] = deque()
         self._next_final = 0
@@ -129,21 +130,24 @@ class LiveSearch:
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
         budget = self.settings.budget
         remaining = None if budget is None else budget - self.pressure
-        self._open.add(row)
         if row.kind == "final":
-            return self.settings.final_job(attempt, derived=self._derived)
-        named = None if self.searcher is None else self.searcher.evaluator(row.number)
-        job = self.settings.trial_job(attempt, remaining, named)
-        return job if named is not None else replace(job, needs_value=self.best is None)
+            job = self.settings.final_job(attempt, derived=self._derived)
+        else:
+            named = None if self.searcher is None else self.searcher.evaluator(row.number)
+            job = self.settings.trial_job(attempt, remaining, named)
+            job = job if named is not None else replace(job, needs_value=self.best is None)
+        left = self._allowance.time_left(self._open.add(row, job.deadline), 0.0)
+        return replace(job, deadline=max(left, 0.0))
 
     # --- taking results -------------------------------------------------------------------------
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; the reason when the trial must end here."""
-        attempt = self._open.get(trial)
+        attempt = self._open.get(trial, token)
         if attempt is None or not self.ledger.report(trial, token, report):
             return "superseded by another attempt"
         attempt.elapsed = report.device_seconds
+        attempt.valued |= report.value is not None
         if attempt.is_final:
             return None
         pruned = (
@@ -151,17 +155,20 @@ class LiveSearch:
             and report.value is not None
             and self.searcher.report(attempt.row.number, report.step, report.value)
         )
-        if self.settings.budget is not None:
-            used = self.counts.spent + self._open.reported()
-            if used >= self.settings.budget * (FIRST_VALUE_OVERRUN if self.best is None else 1.0):
-                return "budget: the search has used its device-seconds"
-        return "pruned" if pruned else None
+        return self._allowance.at_report(attempt) or ("pruned" if pruned else None)
+
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+        attempt = self._open.get(trial, token)
+        return 0.0 if attempt is None else self._allowance.time_left(attempt, elapsed)
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
-        attempt = self._open.remove(trial, token)
+        attempt = self._open.get(trial, token)
         if attempt is None:
             return
+        outcome = self._allowance.ended(attempt, outcome)
+        self._open.remove(trial, token)
         row = attempt.row
         if attempt.is_final:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
@@ -195,7 +202,7 @@ class LiveSearch:
 
     def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
         if row.attempt >= attempts:
-            self._open.add(row)
+            self._open.add(row, self.settings.deadline)
             why = f"{reason} in attempt {row.attempt}, the last one"
             self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
             return
@@ -212,6 +219,7 @@ class LiveSearch:
             trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir)
             if trial.beats(self.best, self.settings.metrics[0].direction):
                 self.best = trial
+                self._allowance.has_value = True
 
     # --- ending ---------------------------------------------------------------------------------
 

@@ -87,6 +87,8 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         budget=min((limit for limit in limits if limit), default=None),
         trials=budget.trials,
         fixed=arm.fixed,
+        simulated=arm.evaluator.simulated,
+        returns_early=arm.evaluator.returns_early,
     )
 
 

@@ -48,6 +48,10 @@ class Pool:
         self._show()
         return self._owner[trial].report(trial, token, report)
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+        return self._owner[trial].time_left(trial, token, elapsed)
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
         self._owner.pop(trial).finish(trial, token, outcome)

@@ -65,6 +65,9 @@ class Search(Protocol):
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; a reason when the trial must end here."""
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 

@@ -27,6 +27,7 @@ class SearchSettings:
 
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
+    `simulated`, `returns_early`: what the arm's evaluator says of itself.
     """
 
     metrics: list[Metric]
@@ -44,6 +45,8 @@ class SearchSettings:
     budget: float | None = None
     trials: int | None = None
     fixed: Config | None = None
+    simulated: bool = False
+    returns_early: bool = False
 
     @property
     def devices(self) -> float:

@@ -78,6 +78,10 @@ class ReplaySearch:
         """None: a whole search sends no reports."""
         return None
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """What is left of its evaluator's deadline, which holds for the whole search."""
+        return self.settings.deadline - elapsed / self.settings.devices if token == self._token else 0.0
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Write the whole search; one that failed ends without trials."""
         if token != self._token:

@@ -67,6 +67,11 @@ class QueueSource:
         self.reports.setdefault(trial, []).append(report)
         return "pruned" if report.step >= self.stop_at.get(trial, LARGEST_STEP) else None
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """What is left of the job's deadline."""
+        job = self.open[trial]
+        return job.deadline - elapsed / job.devices
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Keep the end of a job."""
         assert trial not in self.outcomes, f"a trial must end once, but {trial} ended twice"

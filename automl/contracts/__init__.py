@@ -29,13 +29,14 @@ from automl.contracts.evaluators import (
 )
 from automl.contracts.execution import Executor, JobSource
 from automl.contracts.learners import LearnerTraits, TaskKind
-from automl.contracts.messages import Job, Outcome, Replay, Replayed, Report
+from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report
 from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Strategy
 from automl.contracts.supernets import MethodTraits
 
 __all__ = [
     "ADAPTATION_STEPS",
+    "LATE",
     "PROXY",
     "BaselineArm",
     "Builder",

@@ -23,6 +23,13 @@ class JobSource(Protocol):
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial, None lets it continue."""
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds; at 0 it must be ended.
+
+        Follows what is left of the budget, so it also changes by what other trials use. An executor that
+        ends an attempt by it says so to `finish` as for `Job.deadline`.
+        """
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 

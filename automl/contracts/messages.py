@@ -8,6 +8,8 @@ from typing import Any
 
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState
 
+LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -35,9 +37,10 @@ class Replay:
 class Job:
     """What a worker has to do: plain JSON, enough to evaluate one configuration anywhere.
 
-    `remaining` and all other costs are device-seconds (wall seconds times `devices`);
-    `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
-    genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
+    `remaining` and all other costs are device-seconds (wall seconds times `devices`).
+    `deadline`: wall seconds after which the attempt is ended, also when it reports nothing: those of its
+    evaluator, or fewer where less is left of the budget. `protocol` is the study's evaluator, by which a
+    supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     With `replay` the job is a whole search, which `trial` names.
     """
@@ -62,6 +65,11 @@ class Job:
     needs_value: bool = False
     import_path: list[str] = field(default_factory=list)
     replay: Replay | None = None
+
+    def late(self, device_seconds: float) -> Outcome:
+        """The outcome of an attempt that was ended because no time was left."""
+        reason = f"{LATE}: the trial took longer than {self.deadline:g} s"
+        return Outcome(TrialState.FAILED, device_seconds, reason=reason)
 
     def to_json(self) -> Json:
         """The job as plain JSON values."""
@@ -109,6 +117,11 @@ class Outcome:
     host: str = ""
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
+
+    @property
+    def late(self) -> bool:
+        """Whether its executor ended it because no time was left."""
+        return self.state is TrialState.FAILED and self.reason.startswith(LATE)
 
     def to_json(self) -> Json:
         """The outcome as plain JSON values."""

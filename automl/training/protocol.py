@@ -39,6 +39,7 @@ class NetworkTrainer(Evaluator):
     needs_data: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner"] | None] = "network"
     builder: ClassVar[Builder | None] = "network"
+    returns_early: ClassVar[bool] = True
 
     options: NetworkOptions
 

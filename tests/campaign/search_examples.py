@@ -72,6 +72,10 @@ class ListSearch:
         self.calls.append(f"report {trial}")
         return "pruned"
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        self.calls.append(f"time left {trial} {elapsed:g}")
+        return 1.0
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         self.calls.append(f"finish {trial}")
 

@@ -45,9 +45,10 @@ def test_messages_reach_the_search_of_their_trial() -> None:
     for _ in range(2):
         jobs.next_job()
     assert jobs.report("s-1/other/0/0", "token", Report(1, 0.5, 0.1)) == "pruned"
+    assert jobs.time_left("s-1/one/0/0", "token", 2.0) == 1.0
     jobs.lost("s-1/other/0/0", "token", "its worker died")
     jobs.finish("s-1/one/0/0", "token", Outcome(TrialState.PRUNED, 0.1))
-    assert one.calls == ["finish s-1/one/0/0"]
+    assert one.calls == ["time left s-1/one/0/0 2", "finish s-1/one/0/0"]
     assert other.calls == ["report s-1/other/0/0", "lost s-1/other/0/0"]
 
 
