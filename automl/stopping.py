@@ -11,8 +11,8 @@ FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as wel
 WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
 
 
-class Limits(Protocol):
-    """What ends a search, None where there is no such limit; `budget` in device-seconds."""
+class Budget(Protocol):
+    """What a search may use, None for any; `budget` in device-seconds, `wall_seconds` by the clock."""
 
     @property
     def budget(self) -> float | None:
@@ -21,6 +21,25 @@ class Limits(Protocol):
     @property
     def trials(self) -> int | None:
         """Trials it may start."""
+
+    @property
+    def wall_seconds(self) -> float | None:
+        """Seconds from the start of its first trial to the end of its last."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a search stands. `pressure`: device-seconds spent, or expected of open trials.
+
+    `single`: it has one configuration only. `exhausted`: its strategy has nothing left. `wall`: seconds
+    since its first trial started.
+    """
+
+    started: int
+    pressure: float
+    single: bool = False
+    exhausted: bool = False
+    wall: float = 0.0
 
 
 @dataclass
@@ -64,24 +83,20 @@ class Counts:
         self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
 
 
-def stop_reason(
-    limits: Limits, counts: Counts, *, started: int, pressure: float, single: bool, exhausted: bool
-) -> str | None:
-    """Why a search starts no further trial, or None.
-
-    `pressure`: device-seconds spent, or expected of open trials. `single`: it has one configuration only.
-    `exhausted`: its strategy has nothing left.
-    """
+def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | None:
+    """Why a search starts no further trial, or None."""
     if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
         return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {counts.last_stop}"
-    if single and started >= 1:
+    if standing.single and standing.started >= 1:
         return f"complete: its one trial has ended{counts.last_stop and ': ' + counts.last_stop}"
-    if exhausted:
+    if standing.exhausted:
         return "complete: the strategy has nothing left to propose"
-    if limits.trials is not None and started >= limits.trials:
-        return f"budget: {limits.trials} trials"
-    if limits.budget is not None:
+    if allowed.trials is not None and standing.started >= allowed.trials:
+        return f"budget: {allowed.trials} trials"
+    if allowed.wall_seconds is not None and standing.wall >= allowed.wall_seconds:
+        return f"budget: {standing.wall:.1f} of {allowed.wall_seconds:g} wall seconds"
+    if allowed.budget is not None:
         least = WORTH_STARTING * counts.cheapest if counts.cheapest else 0.0
-        if limits.budget - pressure <= least:
-            return f"budget: {counts.spent:.1f} of {limits.budget:g} device-seconds; no trial fits the rest"
+        if allowed.budget - standing.pressure <= least:
+            return f"budget: {counts.spent:.1f} of {allowed.budget:g} device-seconds; no trial fits the rest"
     return None

@@ -1,12 +1,13 @@
-"""How long an attempt may go on: its own deadline, or what is left of its search's budget."""
+"""What a search has used and may still use, and how long an attempt may therefore go on."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from automl.campaign.attempts import OpenTrial, OpenTrials
+from automl.campaign.clock import CampaignClock
 from automl.campaign.settings import SearchSettings
 from automl.contracts import Outcome, TrialState
 from automl.stopping import Counts
@@ -26,13 +27,39 @@ class Left(NamedTuple):
 class Allowance:
     """What the trials of one search may use. A simulated clock charges itself, so no deadline follows it.
 
-    `has_value`: whether a trial is complete.
+    `has_value`: whether a trial is complete. `begun`: the campaign's clock when its first trial started.
     """
 
     settings: SearchSettings
     counts: Counts
     open: OpenTrials
+    clock: CampaignClock = field(default_factory=CampaignClock)
     has_value: bool = False
+    begun: float | None = None
+
+    @property
+    def pressure(self) -> float:
+        """Device-seconds spent, open trials at their expected cost."""
+        counts = self.counts
+        return counts.spent + self.open.expected(counts.spent / counts.ended if counts.ended else 0.0)
+
+    @property
+    def remaining(self) -> float | None:
+        """Device-seconds that are left for a further trial; None for any."""
+        budget, wall = self.settings.budget, self.settings.wall_seconds
+        left = [] if budget is None else [budget - self.pressure]
+        left += [] if wall is None else [(wall - self.wall_used) * self.settings.devices]
+        return min(left, default=None)
+
+    @property
+    def wall_used(self) -> float:
+        """Wall seconds since the search's first trial started."""
+        return 0.0 if self.begun is None else self.clock.now() - self.begun
+
+    def begin(self) -> None:
+        """The search's first trial starts, if none has started yet."""
+        if self.begun is None:
+            self.begun = self.clock.now()
 
     def time_left(self, attempt: OpenTrial, elapsed: float) -> float:
         """Wall seconds that an attempt may go on after `elapsed` device-seconds, reports or none."""
@@ -49,7 +76,7 @@ class Allowance:
         return left.reason if left.seconds <= 0 else None
 
     def ended(self, attempt: OpenTrial, outcome: Outcome) -> Outcome:
-        """The outcome of an attempt. One that was cut off by the budget is no failure of its trial."""
+        """The outcome of an attempt. One that was cut off is no failure of its trial."""
         if not outcome.late:
             return outcome
         attempt.elapsed = max(attempt.elapsed, outcome.device_seconds)
@@ -64,10 +91,13 @@ class Allowance:
         return min(own, self._of_budget(1.0 if self.has_value else early))
 
     def _of_budget(self, overrun: float) -> Left:
-        """The rest of the budget, which all open trials use at once."""
-        budget = self.settings.budget
-        if budget is None:
-            return Left(math.inf)
-        rest = overrun * budget - self.counts.spent - self.open.reported()
-        at_once = self.settings.devices * max(1, len(self.open.paid()))
-        return Left(rest / at_once, "budget: the search has used its device-seconds")
+        """The rest of the budget. All open trials use its device-seconds at once."""
+        budget, wall, left = self.settings.budget, self.settings.wall_seconds, [Left(math.inf)]
+        if budget is not None:
+            rest = overrun * budget - self.counts.spent - self.open.reported()
+            at_once = self.settings.devices * max(1, len(self.open.paid()))
+            left.append(Left(rest / at_once, "budget: the search has used its device-seconds"))
+        if wall is not None:
+            rest = overrun * wall - self.wall_used
+            left.append(Left(rest, "budget: the search has used its wall seconds"))
+        return min(left)

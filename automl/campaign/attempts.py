@@ -69,6 +69,10 @@ class OpenTrials:
         """Device-seconds of open trials so far, as they were told."""
         return sum(attempt.elapsed for attempt in self.paid())
 
+    def cost(self) -> float:
+        """Device-seconds of all open attempts so far, retrainings included, as they were told."""
+        return sum(attempt.elapsed for attempt in self._by_id.values())
+
     def paid(self) -> list[OpenTrial]:
         """The open trials that the search pays for: all but retrainings."""
         return [attempt for attempt in self._by_id.values() if not attempt.is_final]

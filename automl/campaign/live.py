@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from automl.campaign.allowance import Allowance
-from automl.campaign.attempts import OpenTrials
 from automl.campaign.search import Incumbent, status_of
-from automl.campaign.settings import Attempt, SearchSettings
-from automl.contracts import Config, Job, Json, Outcome, PluginSpec, Report, TrialState, derive_seed
-from automl.ledger import Ledger, NewTrial, ReportRow, SearchRow, TrialRow
+from automl.campaign.settings import Attempt
+from automl.campaign.state import SearchState
+from automl.contracts import Config, Job, Json, Outcome, Report, TrialState, derive_seed
+from automl.ledger import NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.stopping import Counts, stop_reason
-from automl.strategies.searcher import Searcher
+from automl.stopping import Standing, stop_reason
 
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is rarely the trial's fault
 
 
 @dataclass
-class LiveSearch:
+class LiveSearch(SearchState):
     """One search while its campaign runs; its whole state can be rebuilt from the ledger."""
-
-    row: SearchRow
-    settings: SearchSettings
-    ledger: Ledger
-    searcher: Searcher | None  # None when there is one fixed configuration
-    counts: Counts = field(default_factory=Counts)
-    best: Incumbent | None = None
-    ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
-
-    def __post_init__(self) -> None:
-        self._open = OpenTrials(self.settings.devices)
-        self._allowance = Allowance(self.settings, self.counts, self._open)
-        self._retries: deque[TrialRow] = deque()
-        self._final_retries: deque[TrialRow] = deque()
-        self._next_final = 0
-        self._started = 0
-        self._exhausted = False
 
     # --- continuing -----------------------------------------------------------------------------
 
@@ -52,6 +32,10 @@ class LiveSearch:
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
         self._next_final = len(trials) - len(ordinary)
+        self._final_cost = sum(row.device_seconds for row in trials if row.kind == "final")
+        self.attempts = sum(row.attempt for row in trials)
+        if ordinary:
+            self._allowance.begun = self.clock.at(min(row.started_at for row in ordinary))
         self.ended = self.row.state == "finished"
         if self.searcher is not None:
             self.searcher.restore(ordinary, reports)
@@ -68,31 +52,10 @@ class LiveSearch:
 
     # --- proposing ------------------------------------------------------------------------------
 
-    @property
-    def pressure(self) -> float:
-        """What it has spent, open trials at their expected cost: the least goes first."""
-        counts = self.counts
-        return counts.spent + self._open.expected(counts.spent / counts.ended if counts.ended else 0.0)
-
-    @property
-    def idle(self) -> bool:
-        """No trial is open or waiting, and none will come."""
-        waiting = bool(self._open or self._retries or self._final_retries)
-        return self.ended and not waiting and self._next_final >= self._finals()
-
-    @property
-    def final_evaluator(self) -> PluginSpec:
-        """What retrains the winner: a genotype is trained by the study's protocol."""
-        return self.settings.final_evaluator(derived=self._derived)
-
-    @property
-    def _derived(self) -> bool:
-        return self.best is not None and self.best.derived is not None
-
     def propose(self) -> Job | None:
         """The next trial, or None when there is none now."""
-        if self._retries:
-            return self._hand_out(self._retries.popleft())
+        if (row := self._retries.next("trial")) is not None:
+            return self._hand_out(row)
         if self.ended or self._stop_reason() is not None:
             self._conclude_if_done()
             return None
@@ -107,8 +70,8 @@ class LiveSearch:
 
     def propose_final(self) -> Job | None:
         """The next fresh-seed retraining of the winner, or None."""
-        if self._final_retries:
-            return self._hand_out(self._final_retries.popleft())
+        if (row := self._retries.next("final")) is not None:
+            return self._hand_out(row)
         if not self.ended or self._next_final >= self._finals() or self.best is None:
             return None
         number = self._next_final
@@ -128,11 +91,12 @@ class LiveSearch:
 
     def _hand_out(self, row: TrialRow) -> Job:
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
-        budget = self.settings.budget
-        remaining = None if budget is None else budget - self.pressure
+        remaining = self._allowance.remaining
+        self.attempts += 1
         if row.kind == "final":
             job = self.settings.final_job(attempt, derived=self._derived)
         else:
+            self._allowance.begin()
             named = None if self.searcher is None else self.searcher.evaluator(row.number)
             job = self.settings.trial_job(attempt, remaining, named)
             job = job if named is not None else replace(job, needs_value=self.best is None)
@@ -157,11 +121,6 @@ class LiveSearch:
         )
         return self._allowance.at_report(attempt) or ("pruned" if pruned else None)
 
-    def time_left(self, trial: str, token: str, elapsed: float) -> float:
-        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
-        attempt = self._open.get(trial, token)
-        return 0.0 if attempt is None else self._allowance.time_left(attempt, elapsed)
-
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
         attempt = self._open.get(trial, token)
@@ -172,6 +131,7 @@ class LiveSearch:
         row = attempt.row
         if attempt.is_final:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
+            self._final_cost += outcome.device_seconds
             _remove_checkpoints(row.workdir)
             return
         attributes: Json = {}
@@ -206,10 +166,11 @@ class LiveSearch:
             why = f"{reason} in attempt {row.attempt}, the last one"
             self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
             return
-        queue = self._final_retries if row.kind == "final" else self._retries
         if row.kind == "trial":
             self.counts.charge(cost)
-        queue.append(self.ledger.restart_trial(row.id, row.token, row.device_seconds + cost))
+        else:
+            self._final_cost += cost
+        self._retries.add(self.ledger.restart_trial(row.id, row.token, row.device_seconds + cost))
 
     def _count(self, row: TrialRow, *, charged: float) -> None:
         """Count a trial that ended, of whose cost `charged` is already paid."""
@@ -224,14 +185,19 @@ class LiveSearch:
     # --- ending ---------------------------------------------------------------------------------
 
     def _stop_reason(self) -> str | None:
-        return stop_reason(
-            self.settings,
-            self.counts,
-            started=self._started,
-            pressure=self.pressure,
-            single=self.settings.fixed is not None,
-            exhausted=self._exhausted,
-        )
+        single, wall = self.settings.fixed is not None, self._allowance.wall_used
+        standing = Standing(self._started, self.pressure, single=single, exhausted=self._exhausted, wall=wall)
+        return self._stopped or stop_reason(self.settings, self.counts, standing)
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more, no retraining either: a limit of the campaign is reached."""
+        self._stopped = reason
+        for kind in ("trial", "final"):
+            while (row := self._retries.next(kind)) is not None:
+                self._open.add(row, 0.0)
+                why = f"not tried again: {reason}"
+                self.finish(row.id, row.token, Outcome(TrialState.FAILED, 0.0, reason=why))
+        self._conclude_if_done()
 
     def _conclude_if_done(self) -> None:
         if self.ended or self._open or self._retries:
@@ -240,9 +206,6 @@ class LiveSearch:
         if reason is not None:
             self.ended = True
             self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
-
-    def _finals(self) -> int:
-        return self.settings.finals if self.best is not None else 0
 
     def status(self) -> SearchStatus:
         """Its line in the live progress."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from automl import provenance
 from automl.benchmarks import file_digest
+from automl.campaign.clock import CampaignClock
 from automl.campaign.lease import Lease, held
+from automl.campaign.limits import CampaignLimits
 from automl.campaign.openings import open_data, open_tables
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
@@ -29,6 +32,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the tracking server stays away.
     """
+    began = time.monotonic()
     resolved = resolve(study)
     executor = resolved.executor
     try:
@@ -38,15 +42,17 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
         with open_ledger(store) as ledger:
             row, continued = _campaign_row(ledger, resolved, fresh, task)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
-            with held(ledger, row.id) as lease:
+            with held(ledger, row.id, began) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.summary.record)
                 recorder.start()
                 try:
                     folder = store.folder / "work" / row.id
-                    searches = plan_searches(resolved, row, ledger, folder)
+                    clock = CampaignClock(ledger.drives(row.id)[:-1], began)
+                    searches = plan_searches(resolved, row, ledger, folder, clock)
+                    limits = CampaignLimits(study.limits, clock, searches)
                     with progress:
-                        executor.run(Pool(searches, lease, progress))
-                    _finish(study, row, ledger, searches, lease)
+                        executor.run(Pool(searches, lease, progress, limits, executor.trials_at_once))
+                    _finish(study, row, ledger, lease, limits)
                     _attach(recorder, ledger, row.id, searches, folder)
                     recorder.drain()
                 finally:
@@ -78,18 +84,19 @@ def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
     return None
 
 
-def _finish(study: Study, row: CampaignRow, ledger: Ledger, searches: list[Search], lease: Lease) -> None:
-    """Open the test set for each winner, then end the campaign."""
+def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
+    """Open the test set for each winner, then end the campaign. Without time it stays sealed."""
     opened = {opening.search for opening in ledger.openings(row.id) if opening.values is not None}
-    waiting = [search for search in searches if search.row.id not in opened and study.final.seeds]
+    waiting = [search for search in limits.searches if search.row.id not in opened and study.final.seeds]
     lease.check()
-    open_tables(waiting, study.final.seeds, ledger)
+    if waiting and not limits.out_of_time():
+        open_tables(waiting, study.final.seeds, ledger)
     for search in waiting:
-        if study.task.dataset:
+        if study.task.dataset and not limits.out_of_time():
             lease.check()
             open_data(search, ledger)
     if row.state != "finished":
-        ledger.finish_campaign(row.id, lease.token)
+        ledger.finish_campaign(row.id, lease.token, limits.met)
 
 
 def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:

@@ -45,6 +45,22 @@ class Search(Protocol):
     best: Incumbent | None
 
     @property
+    def cost(self) -> float:
+        """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
+
+    @property
+    def attempts(self) -> int:
+        """Trials, retrainings and retries that it has started."""
+
+    @property
+    def devices_held(self) -> float:
+        """Devices that its open trials and retrainings hold."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether its first trial has started and it has not ended."""
+
+    @property
     def pressure(self) -> float:
         """Device-seconds spent, open trials at their expected cost: the search with the least goes first."""
 
@@ -67,6 +83,12 @@ class Search(Protocol):
 
     def time_left(self, trial: str, token: str, elapsed: float) -> float:
         """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+
+    def cut(self, trial: str, token: str, reason: str) -> None:
+        """Note that an attempt is ended by a limit of the campaign."""
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more, no retraining either: a limit of the campaign is reached."""
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""

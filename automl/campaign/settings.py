@@ -43,6 +43,7 @@ class SearchSettings:
     deadline: float
     final_deadline: float
     budget: float | None = None
+    wall_seconds: float | None = None
     trials: int | None = None
     fixed: Config | None = None
     simulated: bool = False

@@ -2,12 +2,13 @@
 
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
-from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
+from automl.config.study import Arm, Budget, Final, Limits, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
 
 __all__ = [
     "Arm",
     "Budget",
     "Final",
+    "Limits",
     "ResolvedArm",
     "ResolvedStudy",
     "Schedule",

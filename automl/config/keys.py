@@ -9,6 +9,7 @@ from automl.config.study import (
     Budget,
     EpisodesSpec,
     Final,
+    Limits,
     Part,
     Schedule,
     SpaceSpec,
@@ -35,8 +36,13 @@ KEYS: dict[type[Part], dict[str, Key]] = {
             {"network": {"epochs": 8}},
         ),
         "budget": Key(
-            "What each search may use, by at least one limit; the first limit reached ends the search.",
+            "What each search may use, at least one of the keys; the first that is used up ends the search.",
             {"device_seconds": 120},
+        ),
+        "limits": Key(
+            "What the whole campaign may use, queueing, retrainings and retries included. The first limit "
+            "that is reached ends the campaign, with its report; by default there is none.",
+            {"wall_seconds": 3600},
         ),
         "seeds": Key(
             "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
@@ -99,7 +105,20 @@ KEYS: dict[type[Part], dict[str, Key]] = {
     Budget: {
         "device_seconds": Key("Wall seconds × devices held, summed over the trials of the search.", 120),
         "trials": Key("Number of trials.", 60),
-        "wall_seconds": Key("Seconds since the search began.", 600),
+        "wall_seconds": Key(
+            "Seconds on the clock, from the first trial of the search to its last. At most as many searches "
+            "run at a time as there are workers.",
+            600,
+        ),
+    },
+    Limits: {
+        "wall_seconds": Key(
+            "Seconds on the clock while the campaign is run, the start of its workers included.", 3600
+        ),
+        "device_seconds": Key(
+            "Wall seconds × devices held, summed over all trials, retrainings and retries.", 7200
+        ),
+        "trials": Key("Number of trials, retrainings and retries that are started.", 500),
     },
     Arm: {
         "strategy": Key("What proposes configurations.", "tpe"),

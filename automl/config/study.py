@@ -85,11 +85,19 @@ class SpaceSpec(Part):
 
 
 class Budget(Part):
-    """What each search may use; the first limit reached ends it."""
+    """What each search may use; the first part of it that is used up ends the search."""
 
     device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 120")
     trials: int | None = Field(default=None, ge=1, description="write an integer such as 60")
     wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 600")
+
+
+class Limits(Part):
+    """What the whole campaign may use: queueing, retrainings and retries included. The first one ends it."""
+
+    wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 3600")
+    device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 7200")
+    trials: int | None = Field(default=None, ge=1, description="write an integer such as 500")
 
 
 class Arm(Part):
@@ -128,6 +136,7 @@ class Study(Part):
     space: SpaceSpec | None = None
     evaluator: PluginSpec
     budget: Budget
+    limits: Limits = Limits()
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
     executor: PluginSpec = EXECUTOR
@@ -154,6 +163,8 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
+        if self.limits == Limits():  # as before there were any
+            del data["limits"]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]

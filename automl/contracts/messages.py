@@ -26,6 +26,11 @@ class Replay:
     trials: int | None
     finals: int
 
+    @property
+    def wall_seconds(self) -> None:
+        """None: on a simulated clock they are device-seconds."""
+        return None
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Replay:
         """The replay that `dataclasses.asdict` wrote."""

@@ -23,7 +23,7 @@ from automl.contracts import (
 )
 from automl.executors.trial import TrialContext, evaluate
 from automl.spaces import load_space
-from automl.stopping import Counts, stop_reason
+from automl.stopping import Counts, Standing, stop_reason
 from automl.strategies.searcher import Searcher
 
 TICK = 1e-6  # seconds at least between the ends of two trials
@@ -80,14 +80,9 @@ class _Simulation:
         return "pruned" if self.searcher.report(len(self.trials), report.step, report.value) else None
 
     def _stop_reason(self, exhausted: bool) -> str | None:
-        return stop_reason(
-            self.replay,
-            self.counts,
-            started=len(self.trials),
-            pressure=self.counts.spent,
-            single=self.searcher is None,
-            exhausted=exhausted,
-        )
+        single, spent = self.searcher is None, self.counts.spent
+        standing = Standing(len(self.trials), spent, single=single, exhausted=exhausted)
+        return stop_reason(self.replay, self.counts, standing)
 
     def _ask(self, number: int) -> Config | None:
         return dict(self.job.config) if self.searcher is None else self.searcher.ask(number)

@@ -5,6 +5,7 @@ from automl.ledger.ledger import Ledger
 from automl.ledger.owner import owner_identity
 from automl.ledger.rows import (
     CampaignRow,
+    DriveRow,
     FiringRow,
     NewTrial,
     OpeningRow,
@@ -17,6 +18,7 @@ from automl.ledger.store import Store, resolve_store
 
 __all__ = [
     "CampaignRow",
+    "DriveRow",
     "FiringRow",
     "Ledger",
     "NewTrial",

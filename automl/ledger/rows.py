@@ -16,7 +16,7 @@ from automl.ledger.study_summary import StudySummary
 class CampaignRow:
     """One dated execution of a study. `spec` is the resolved study, `provenance` its origin, both as JSON.
 
-    `owner` is `host:pid:start` of the driver that holds it, if any.
+    `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit that ended it early.
     """
 
     id: str
@@ -32,11 +32,22 @@ class CampaignRow:
     token: int
     heartbeat_at: float | None
     recorded: int
+    reason: str | None = None
 
     @cached_property
     def summary(self) -> StudySummary:
         """The resolved study by names, read from `spec`."""
         return StudySummary.from_json(self.spec)
+
+
+@dataclass(frozen=True)
+class DriveRow:
+    """A time at which a campaign had a driver: from its start to its last sign of life, in POSIX seconds."""
+
+    campaign: str
+    token: int
+    started_at: float
+    until: float
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
+    `reason`: the limit of the campaign that ended it early.
     """
 
     study: str
@@ -49,6 +50,7 @@ class CampaignReport:
     proxies: tuple[ProxyRank, ...]
     importance: Mapping[str, float]
     warnings: tuple[str, ...]
+    reason: str | None = None
 
     @property
     def metric(self) -> Metric:
@@ -99,6 +101,7 @@ class CampaignReport:
             "space": plain(settings.space),
             "created_at": self.created_at,
             "finished_at": self.finished_at,
+            "reason": self.reason,
             "provenance": plain(self.provenance),
             "arms": {name: plain(arm.searches) for name, arm in self.arms.items()},
             "compared": comparison.compared,

@@ -18,10 +18,17 @@ _OVERRUN: Final = 1.15  # of the budget
 
 
 def warnings(
-    study: StudySettings, status: str, arms: Mapping[str, ArmReport], pruned: Sequence[PrunedArm]
+    study: StudySettings,
+    status: str,
+    arms: Mapping[str, ArmReport],
+    pruned: Sequence[PrunedArm],
+    limit: str | None = None,
 ) -> tuple[str, ...]:
-    """One line for each reason; at most 30."""
+    """One line for each reason; at most 30. `limit`: the one that ended the campaign early."""
     lines = []
+    if limit is not None:
+        text = "searches and retrainings that were open or missing then are cut short or left out"
+        lines.append(f"the campaign ended early at one of its {limit}; {text}")
     if status != "finished":
         lines.append(f"the campaign is {status}: all numbers and verdicts are interim")
     if len(study.metrics) > 1:

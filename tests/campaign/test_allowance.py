@@ -16,7 +16,7 @@ BUDGET = "budget: the search has used its device-seconds"
 def allowance(spent: float = 0.0, *, has_value: bool = True, **changes: object) -> Allowance:
     """Of a search with 100 device-seconds whose trials hold two devices."""
     given = settings(deadline=1000.0, **changes)
-    return Allowance(given, Counts(spent=spent), OpenTrials(given.devices), has_value)
+    return Allowance(given, Counts(spent=spent), OpenTrials(given.devices), has_value=has_value)
 
 
 def opened(of: Allowance, number: int = 0, kind: str = "trial", deadline: float = 1000.0) -> OpenTrial:
@@ -75,3 +75,19 @@ def test_a_search_without_a_budget_has_the_evaluators_deadline() -> None:
     attempt = opened(search, deadline=80.0)
     assert search.time_left(attempt, 20.0) == pytest.approx(70.0)
     assert search.at_report(attempt) is None
+
+
+def test_seconds_on_the_clock_run_from_the_first_trial_whatever_the_trials_cost() -> None:
+    search = allowance(spent=999.0, budget=None, wall_seconds=100.0)
+    now = [7.0]
+    search.clock.now = lambda: now[0]  # type: ignore[method-assign]
+    assert search.wall_used == 0.0
+    assert search.remaining == 200.0
+    search.begin()
+    now[0] = 67.0
+    search.begin()
+    attempt = opened(search)
+    assert (search.wall_used, search.time_left(attempt, 50.0)) == (60.0, 40.0)
+    now[0] = 107.5
+    assert search.time_left(attempt, 50.0) <= 0
+    assert attempt.cut == search.at_report(attempt) == "budget: the search has used its wall seconds"

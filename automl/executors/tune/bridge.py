@@ -199,7 +199,9 @@ class Watchdog(tune.Callback):
             return
         trial = controller.get_trial(trial_id)  # type: ignore[no-untyped-call]
         if trial_id not in self.bridge.running:
-            controller.stop_trial(trial)  # type: ignore[no-untyped-call]
+            controller._schedule_trial_stop(trial)
+            controller._live_trials.discard(trial)  # as its public way does, which also prints
+            self.bridge.on_trial_complete(trial_id)
             return
         actor = controller._trial_to_actor[trial]  # no public way leads from a trial to its actor
         handle, _ = controller._actor_manager._live_actors_to_ray_actors_resources[actor]
