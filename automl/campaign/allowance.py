@@ -88,7 +88,21 @@ class Allowance:
         if attempt.is_final or self.settings.simulated:
             return own
         early = RETURNS_EARLY_OVERRUN if self.settings.returns_early else FIRST_VALUE_OVERRUN
-        return min(own, self._of_budget(1.0 if self.has_value else early))
+        return min(own, self._share(attempt), self._of_budget(1.0 if self.has_value else early))
+
+    def _share(self, attempt: OpenTrial) -> Left:
+        """What is left of the part of the budget that one trial may use before its first value."""
+        settings, seconds = self.settings, [math.inf]
+        if attempt.valued or settings.share == 1.0:
+            return Left(math.inf)
+        if settings.budget is not None:
+            spent = attempt.row.device_seconds + attempt.elapsed
+            seconds.append((settings.share * settings.budget - spent) / settings.devices)
+        if settings.wall_seconds is not None:
+            seconds.append(settings.share * settings.wall_seconds - attempt.elapsed / settings.devices)
+        return Left(
+            min(seconds), f"budget: the trial reported no value within {settings.share:g} of it (trial.share)"
+        )
 
     def _of_budget(self, overrun: float) -> Left:
         """The rest of the budget. All open trials use its device-seconds at once."""

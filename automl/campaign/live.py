@@ -13,7 +13,7 @@ from automl.campaign.state import SearchState
 from automl.contracts import Config, Job, Json, Outcome, Report, TrialState, derive_seed
 from automl.ledger import NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.stopping import Standing, stop_reason
+from automl.stopping import PRUNED, Standing, stop_reason
 
 WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
 DRIVER_ATTEMPTS = 5  # a killed driver is rarely the trial's fault
@@ -119,7 +119,7 @@ class LiveSearch(SearchState):
             and report.value is not None
             and self.searcher.report(attempt.row.number, report.step, report.value)
         )
-        return self._allowance.at_report(attempt) or ("pruned" if pruned else None)
+        return self._allowance.at_report(attempt) or (PRUNED if pruned else None)
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""

@@ -68,7 +68,13 @@ def plan_searches(
 
 def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Replay:
     return Replay(
-        arm.strategy_spec, arm.pruner_spec, row.seed, settings.budget, settings.trials, settings.finals
+        strategy=arm.strategy_spec,
+        pruner=arm.pruner_spec,
+        seed=row.seed,
+        budget=settings.budget,
+        trials=settings.trials,
+        finals=settings.finals,
+        least=settings.least,
     )
 
 
@@ -94,6 +100,8 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         budget=device_seconds,
         wall_seconds=wall_seconds,
         trials=study.budget.trials,
+        least=arm.evaluator.least_cost(),
+        share=study.trial.share if arm.strategy else 1.0,
         fixed=arm.fixed,
         simulated=arm.evaluator.simulated,
         returns_early=arm.evaluator.returns_early,
@@ -103,4 +111,5 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
 def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
     if arm.strategy_spec is None or arm.space is None:
         return None
-    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, resolved.study.task.metrics, seed)
+    metrics = resolved.study.task.metrics
+    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed).with_default()

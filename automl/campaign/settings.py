@@ -27,7 +27,8 @@ class SearchSettings:
 
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
-    `simulated`, `returns_early`: what the arm's evaluator says of itself.
+    `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
+    itself. `share`: the part of the budget that a trial without a value may use.
     """
 
     metrics: list[Metric]
@@ -45,6 +46,8 @@ class SearchSettings:
     budget: float | None = None
     wall_seconds: float | None = None
     trials: int | None = None
+    least: float | None = None
+    share: float = 1.0
     fixed: Config | None = None
     simulated: bool = False
     returns_early: bool = False

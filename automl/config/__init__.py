@@ -2,7 +2,18 @@
 
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
-from automl.config.study import Arm, Budget, Final, Limits, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
+from automl.config.study import (
+    Arm,
+    Budget,
+    Final,
+    Limits,
+    Schedule,
+    SpaceSpec,
+    SplitSpec,
+    Study,
+    TaskSpec,
+    Trial,
+)
 
 __all__ = [
     "Arm",
@@ -16,6 +27,7 @@ __all__ = [
     "SplitSpec",
     "Study",
     "TaskSpec",
+    "Trial",
     "importable",
     "load_study",
     "resolve",

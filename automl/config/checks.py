@@ -91,7 +91,7 @@ def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str,
 def check_budget(budget: Budget) -> Iterator[Mistake]:
     """At least one limit."""
     if budget.device_seconds is None and budget.trials is None and budget.wall_seconds is None:
-        text = "must say what a search may use, but says nothing; write device_seconds: 120, for instance"
+        text = "at least one limit must be given, but got none; write device_seconds: 120, for instance"
         yield Mistake(("budget",), text)
 
 

@@ -16,6 +16,7 @@ from automl.config.study import (
     SplitSpec,
     Study,
     TaskSpec,
+    Trial,
 )
 
 
@@ -44,6 +45,7 @@ KEYS: dict[type[Part], dict[str, Key]] = {
             "that is reached ends the campaign, with its report; by default there is none.",
             {"wall_seconds": 3600},
         ),
+        "trial": Key("What one trial may use.", {"share": 0.7}),
         "seeds": Key(
             "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
         ),
@@ -119,6 +121,14 @@ KEYS: dict[type[Part], dict[str, Key]] = {
             "Wall seconds × devices held, summed over all trials, retrainings and retries.", 7200
         ),
         "trials": Key("Number of trials, retrainings and retries that are started.", 500),
+    },
+    Trial: {
+        "share": Key(
+            "The part of the budget of its search that a trial may use before it reports a value, so that a "
+            "costly one does not leave the search without a result. 1 for all of it. It does not hold for "
+            "arms of one trial.",
+            0.7,
+        ),
     },
     Arm: {
         "strategy": Key("What proposes configurations.", "tpe"),

@@ -57,7 +57,7 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
         data["task"] = _without_nulls(data["task"])
         _expand_metrics(draft, data["task"], metric_directions)
         _expand_nulls(data["task"], "split", "episodes")
-    _expand_nulls(data, "budget", "limits", "final", "schedule")
+    _expand_nulls(data, "budget", "limits", "trial", "final", "schedule")
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
         _expand_plugin(draft, data, (key,), kind)

@@ -100,6 +100,12 @@ class Limits(Part):
     trials: int | None = Field(default=None, ge=1, description="write an integer such as 500")
 
 
+class Trial(Part):
+    """What one trial may use. `share`: the part of its search's budget before it reports a value."""
+
+    share: float = Field(default=0.7, gt=0, le=1, description="write a part of the budget, such as 0.7")
+
+
 class Arm(Part):
     """One method: a strategy, an evaluator that searches by itself, or a reference.
 
@@ -137,6 +143,7 @@ class Study(Part):
     evaluator: PluginSpec
     budget: Budget
     limits: Limits = Limits()
+    trial: Trial = Trial()
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
     executor: PluginSpec = EXECUTOR
@@ -163,8 +170,9 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
-        if self.limits == Limits():  # as before there were any
-            del data["limits"]
+        for key, default in (("limits", Limits()), ("trial", Trial())):  # as before there were any
+            if data[key] == default.model_dump(mode="json"):
+                del data[key]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]

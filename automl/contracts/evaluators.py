@@ -106,6 +106,10 @@ class Evaluator(ABC):
         """
         return
 
+    def least_cost(self) -> float | None:
+        """Device-seconds that a trial costs at least, where it knows them; the default does not."""
+        return None
+
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
         """What keeps these options from serving `space` and `task`, before any data are read.
 

@@ -17,6 +17,7 @@ class Replay:
 
     `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
     `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
+    `least`: device-seconds of the cheapest trial, where they are known.
     """
 
     strategy: PluginSpec | None
@@ -25,6 +26,7 @@ class Replay:
     budget: float | None
     trials: int | None
     finals: int
+    least: float | None = None
 
     @property
     def wall_seconds(self) -> None:

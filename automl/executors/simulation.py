@@ -23,7 +23,7 @@ from automl.contracts import (
 )
 from automl.executors.trial import TrialContext, evaluate
 from automl.spaces import load_space
-from automl.stopping import Counts, Standing, stop_reason
+from automl.stopping import PRUNED, Counts, Standing, stop_reason
 from automl.strategies.searcher import Searcher
 
 TICK = 1e-6  # seconds at least between the ends of two trials
@@ -47,7 +47,9 @@ class _Simulation:
         context = TrialContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
-            Searcher.build(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
+            Searcher.build(
+                self.space, replay.strategy, replay.pruner, self.metrics, replay.seed
+            ).with_default()
             if replay.strategy is not None
             else None
         )
@@ -77,7 +79,7 @@ class _Simulation:
         self._reports.append(report)
         if self.searcher is None or report.value is None:
             return None
-        return "pruned" if self.searcher.report(len(self.trials), report.step, report.value) else None
+        return PRUNED if self.searcher.report(len(self.trials), report.step, report.value) else None
 
     def _stop_reason(self, exhausted: bool) -> str | None:
         single, spent = self.searcher is None, self.counts.spent

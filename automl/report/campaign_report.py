@@ -101,7 +101,6 @@ class CampaignReport:
             "space": plain(settings.space),
             "created_at": self.created_at,
             "finished_at": self.finished_at,
-            "reason": self.reason,
             "provenance": plain(self.provenance),
             "arms": {name: plain(arm.searches) for name, arm in self.arms.items()},
             "compared": comparison.compared,
@@ -119,4 +118,5 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
+            **({"reason": self.reason} if self.reason else {}),
         }

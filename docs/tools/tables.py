@@ -26,6 +26,8 @@ SECTIONS = {
     "EpisodesSpec": "task.episodes",
     "SpaceSpec": "space",
     "Budget": "budget",
+    "Limits": "limits",
+    "Trial": "trial",
     "Arm": "arms.NAME",
     "Final": "final",
     "Schedule": "schedule",

@@ -91,3 +91,22 @@ def test_seconds_on_the_clock_run_from_the_first_trial_whatever_the_trials_cost(
     now[0] = 107.5
     assert search.time_left(attempt, 50.0) <= 0
     assert attempt.cut == search.at_report(attempt) == "budget: the search has used its wall seconds"
+
+
+def test_a_trial_without_a_value_may_use_its_share_of_the_budget() -> None:
+    search = allowance(has_value=False, share=0.4)
+    attempt = opened(search)
+    assert search.time_left(attempt, 10.0) == pytest.approx((40.0 - 10.0) / 2)
+    assert search.time_left(attempt, 40.0) <= 0
+    assert attempt.cut == "budget: the trial reported no value within 0.4 of it (trial.share)"
+    attempt.valued = True
+    assert search.time_left(attempt, 40.0) == pytest.approx((110.0 - 40.0) / 2)
+    late = Outcome(TrialState.FAILED, 40.0, reason="deadline: …")
+    attempt.valued = False
+    assert search.ended(attempt, late).state is TrialState.PRUNED
+
+
+def test_earlier_attempts_count_in_a_share_and_the_clock_has_one_too() -> None:
+    search = allowance(budget=None, wall_seconds=50.0, share=0.4)
+    assert search.time_left(opened(search), 10.0) == pytest.approx(20.0 - 5.0)
+    assert allowance(share=1.0).time_left(opened(allowance(share=1.0)), 0.0) > 0
