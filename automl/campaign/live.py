@@ -6,17 +6,15 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
 from automl.campaign.state import SearchState
-from automl.contracts import Config, Job, Json, Outcome, Report, TrialState, derive_seed
-from automl.ledger import NewTrial, ReportRow, TrialRow
+from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
+from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import PRUNED, Standing, stop_reason
-
-WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
-DRIVER_ATTEMPTS = 5  # a killed driver is rarely the trial's fault
 
 
 @dataclass
@@ -26,7 +24,11 @@ class LiveSearch(SearchState):
     # --- continuing -----------------------------------------------------------------------------
 
     def restore(
-        self, trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]], heartbeat: float | None
+        self,
+        trials: Sequence[TrialRow],
+        reports: Mapping[str, Sequence[ReportRow]],
+        heartbeat: float | None,
+        attempts: Mapping[str, Sequence[AttemptRow]] = MappingProxyType({}),
     ) -> None:
         """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used."""
         ordinary = [row for row in trials if row.kind == "trial"]
@@ -35,7 +37,9 @@ class LiveSearch(SearchState):
         self._final_cost = sum(row.device_seconds for row in trials if row.kind == "final")
         self.attempts = sum(row.attempt for row in trials)
         if ordinary:
-            self._allowance.begun = self.clock.at(min(row.started_at for row in ordinary))
+            starts = [row.started_at for row in ordinary]
+            starts += [attempt.started_at for row in ordinary for attempt in attempts.get(row.id, ())]
+            self._allowance.begun = self.clock.at(min(starts))
         self.ended = self.row.state == "finished"
         if self.searcher is not None:
             self.searcher.restore(ordinary, reports)
@@ -43,12 +47,13 @@ class LiveSearch(SearchState):
             if row.state is not TrialState.RUNNING:
                 self._count(row, charged=0.0)
         for row in trials:
+            self._retries.restore(row, attempts.get(row.id, ()))
             if row.state is TrialState.RUNNING:
                 if row.kind == "trial":
                     self.counts.charge(row.device_seconds)
                 reported = max((r.device_seconds for r in reports.get(row.id, ())), default=0.0)
                 alive = ((heartbeat or 0.0) - row.started_at) * self.settings.devices
-                self._retry(row, max(reported, alive, 0.0), DRIVER_ATTEMPTS, "its driver was killed")
+                self._lost(row, max(reported, alive, 0.0), "its driver was killed", Ending.PREEMPTED)
 
     # --- proposing ------------------------------------------------------------------------------
 
@@ -128,8 +133,45 @@ class LiveSearch(SearchState):
             return
         outcome = self._allowance.ended(attempt, outcome)
         self._open.remove(trial, token)
-        row = attempt.row
-        if attempt.is_final:
+        if self._may_be_tried_again(attempt.row, outcome):
+            self._restart(attempt.row, outcome)
+        else:
+            self._end(attempt.row, outcome)
+
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+        """The attempt's worker died."""
+        attempt = self._open.remove(trial, token)
+        if attempt is not None:
+            self._lost(attempt.row, attempt.used(self.settings.devices), reason, ending)
+
+    def _lost(self, row: TrialRow, cost: float, reason: str, ending: Ending) -> None:
+        outcome = Outcome(TrialState.FAILED, cost, reason=reason, error=ending)
+        if self._may_be_tried_again(row, outcome):
+            self._restart(row, outcome)
+        else:
+            self._end(row, replace(outcome, reason=f"{reason} in attempt {row.attempt}, the last one"))
+
+    def _may_be_tried_again(self, row: TrialRow, outcome: Outcome) -> bool:
+        """Whether what ended the attempt may pass, and something is left for another one."""
+        if self._stopped or not self._retries.allows(row.id, outcome.ending):
+            return False
+        left = self._allowance.remaining
+        return row.kind == "final" or left is None or left > outcome.device_seconds
+
+    def _restart(self, row: TrialRow, outcome: Outcome) -> None:
+        cost = outcome.device_seconds
+        if row.kind == "trial":
+            self.counts.charge(cost)
+        else:
+            self._final_cost += cost
+        spent = row.device_seconds + cost
+        again = self.ledger.restart_trial(row.id, row.token, spent, cost=cost, ended=outcome)
+        self._retries.add(again, outcome.ending)
+
+    def _end(self, row: TrialRow, outcome: Outcome) -> None:
+        """Take the end of a trial."""
+        trial, token = row.id, row.token
+        if row.kind == "final":
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             self._final_cost += outcome.device_seconds
             _remove_checkpoints(row.workdir)
@@ -154,24 +196,6 @@ class LiveSearch(SearchState):
             _remove_checkpoints(before.workdir)
         self._conclude_if_done()
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
-        """The attempt's worker died."""
-        attempt = self._open.remove(trial, token)
-        if attempt is not None:
-            self._retry(attempt.row, attempt.used(self.settings.devices), WORKER_ATTEMPTS, reason)
-
-    def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
-        if row.attempt >= attempts:
-            self._open.add(row, self.settings.deadline)
-            why = f"{reason} in attempt {row.attempt}, the last one"
-            self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
-            return
-        if row.kind == "trial":
-            self.counts.charge(cost)
-        else:
-            self._final_cost += cost
-        self._retries.add(self.ledger.restart_trial(row.id, row.token, row.device_seconds + cost))
-
     def _count(self, row: TrialRow, *, charged: float) -> None:
         """Count a trial that ended, of whose cost `charged` is already paid."""
         self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged)
@@ -193,10 +217,9 @@ class LiveSearch(SearchState):
         """Start nothing more, no retraining either: a limit of the campaign is reached."""
         self._stopped = reason
         for kind in ("trial", "final"):
-            while (row := self._retries.next(kind)) is not None:
-                self._open.add(row, 0.0)
+            while (row := self._retries.next(kind, due_only=False)) is not None:
                 why = f"not tried again: {reason}"
-                self.finish(row.id, row.token, Outcome(TrialState.FAILED, 0.0, reason=why))
+                self._end(row, Outcome(TrialState.FAILED, 0.0, reason=why))
         self._conclude_if_done()
 
     def _conclude_if_done(self) -> None:

@@ -61,8 +61,9 @@ def plan_searches(
             live.append(search)
             searches.append(search)
     reports = ledger.reports(campaign=row.id) if live and trials else {}
+    ended = ledger.attempts(row.id) if live and trials else {}
     for search in live:
-        search.restore(trials[search.row.id], reports, row.heartbeat_at)
+        search.restore(trials[search.row.id], reports, row.heartbeat_at, ended)
     return searches
 
 
@@ -102,6 +103,8 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         trials=study.budget.trials,
         least=arm.evaluator.least_cost(),
         share=study.trial.share if arm.strategy else 1.0,
+        memory=study.trial.memory,
+        retry=study.retry,
         fixed=arm.fixed,
         simulated=arm.evaluator.simulated,
         returns_early=arm.evaluator.returns_early,

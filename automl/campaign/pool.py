@@ -10,7 +10,7 @@ from dataclasses import replace
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.search import Search
-from automl.contracts import Job, Outcome, Report
+from automl.contracts import Ending, Job, Outcome, Report
 from automl.progress import Progress
 
 SOON = 1e-3  # seconds
@@ -83,9 +83,9 @@ class Pool:
             self.time_left(trial, token, outcome.device_seconds)  # notes what it was ended by
         self._owner.pop(trial).finish(trial, token, outcome)
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The attempt's worker died."""
-        self._owner.pop(trial).lost(trial, token, reason)
+        self._owner.pop(trial).lost(trial, token, reason, ending)
 
     def _note(self, job: Job, search: Search) -> Job:
         self._owner[job.trial] = search

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from automl.campaign.settings import SearchSettings
-from automl.contracts import Config, Direction, Job, Outcome, PluginSpec, Report
+from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report
 from automl.ledger import SearchRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -93,7 +93,7 @@ class Search(Protocol):
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The attempt's worker died."""
 
     def status(self) -> SearchStatus:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from automl.config import Retry
 from automl.contracts import Config, Job, Metric, PluginSpec, Replay
 
 
@@ -48,6 +49,8 @@ class SearchSettings:
     trials: int | None = None
     least: float | None = None
     share: float = 1.0
+    memory: int | None = None
+    retry: Retry = field(default_factory=lambda: Retry(lost=1))
     fixed: Config | None = None
     simulated: bool = False
     returns_early: bool = False
@@ -98,4 +101,5 @@ class SearchSettings:
             remaining=remaining,
             deadline=self.deadline,
             import_path=self.import_path,
+            memory=self.memory,
         )

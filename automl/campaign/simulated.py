@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from automl.campaign.live import WORKER_ATTEMPTS
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
-from automl.contracts import Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
+from automl.contracts import Ending, Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
+
+WORKER_ATTEMPTS = 2  # a replay whose worker died is run once more
 
 
 @dataclass
@@ -137,7 +138,7 @@ class ReplaySearch:
             if trial.beats(self.best, self.settings.metrics[0].direction):
                 self.best = trial
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The worker died: the search runs again from its beginning, or ends."""
         if token != self._token:
             return

@@ -32,7 +32,7 @@ class SearchState:
     def __post_init__(self) -> None:
         self._open = OpenTrials(self.settings.devices)
         self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
-        self._retries = Retries()
+        self._retries = Retries(self.settings.retry)
         self._next_final = 0
         self._started = 0
         self._exhausted = False

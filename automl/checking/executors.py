@@ -11,7 +11,7 @@ from pathlib import Path
 from automl.checking import objectives
 from automl.checking.frame import Check
 from automl.checking.options import check_options
-from automl.contracts import Executor, Job, Outcome, PluginSpec, Report, TrialState
+from automl.contracts import Ending, Executor, Job, Outcome, PluginSpec, Report, TrialState
 
 DEADLINE = 0.5  # seconds of a trial that hangs
 LARGEST_STEP = 1000
@@ -78,7 +78,7 @@ class QueueSource:
         assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
         self.outcomes[trial] = outcome
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """Keep the loss of a job."""
         self.open.pop(trial)
         self.lost_jobs[trial] = reason

@@ -11,6 +11,7 @@ from automl.config.study import (
     Final,
     Limits,
     Part,
+    Retry,
     Schedule,
     SpaceSpec,
     SplitSpec,
@@ -45,7 +46,12 @@ KEYS: dict[type[Part], dict[str, Key]] = {
             "that is reached ends the campaign, with its report; by default there is none.",
             {"wall_seconds": 3600},
         ),
-        "trial": Key("What one trial may use.", {"share": 0.7}),
+        "trial": Key("What one trial may use.", {"memory": "4GiB", "share": 0.7}),
+        "retry": Key(
+            "How often a trial is tried again, from its checkpoint, by the class of its end. Other ends, "
+            "such as a bug or a deadline, are final.",
+            {"transient": 2, "lost": 3},
+        ),
         "seeds": Key(
             "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
         ),
@@ -123,11 +129,29 @@ KEYS: dict[type[Part], dict[str, Key]] = {
         "trials": Key("Number of trials, retrainings and retries that are started.", 500),
     },
     Trial: {
+        "memory": Key(
+            "What a trial may take beyond what its worker holds when it starts; a larger allocation fails, "
+            "and the trial ends as out of memory. Memory of GPUs is not counted.",
+            "4GiB",
+        ),
         "share": Key(
             "The part of the budget of its search that a trial may use before it reports a value, so that a "
             "costly one does not leave the search without a result. 1 for all of it. It does not hold for "
             "arms of one trial.",
             0.7,
+        ),
+    },
+    Retry: {
+        "transient": Key(
+            "After an error that may pass: of a connection or a file system, a timeout, `TransientError`.", 2
+        ),
+        "lost": Key("After the death of its worker.", 3),
+        "oom": Key("After it ran out of memory.", 0),
+        "preempted": Key("After its machine, or the driver of its campaign, was taken away.", 4),
+        "backoff": Key(
+            "Seconds before the first retry of what may pass; each further one waits twice as long, at most "
+            "a minute.",
+            1.0,
         ),
     },
     Arm: {

@@ -18,6 +18,7 @@ from automl.contracts.basics import (
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
+from automl.contracts.endings import Ending, TransientError
 from automl.contracts.evaluators import (
     BaselineArm,
     Builder,
@@ -45,6 +46,7 @@ __all__ = [
     "Config",
     "Context",
     "Direction",
+    "Ending",
     "EpisodeSpec",
     "Episodes",
     "Evaluator",
@@ -76,6 +78,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskOutline",
+    "TransientError",
     "TrialState",
     "TrialStopped",
     "UserError",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from automl.contracts.basics import Options as BaseOptions
+from automl.contracts.endings import Ending
 from automl.contracts.messages import Job, Outcome, Report
 
 
@@ -33,8 +34,11 @@ class JobSource(Protocol):
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
-        """The attempt's worker died: retry it from its checkpoint or fail it."""
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+        """The attempt's worker died: retry it from its checkpoint or fail it.
+
+        `ending`: PREEMPTED when its machine was taken away, OOM when it was killed for its memory.
+        """
 
 
 class Executor(ABC):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState
+from automl.contracts.endings import Ending
 
 LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
 
@@ -49,7 +50,8 @@ class Job:
     evaluator, or fewer where less is left of the budget. `protocol` is the study's evaluator, by which a
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
-    With `replay` the job is a whole search, which `trial` names.
+    `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
+    whole search, which `trial` names.
     """
 
     trial: str
@@ -71,6 +73,7 @@ class Job:
     final: bool = False
     needs_value: bool = False
     import_path: list[str] = field(default_factory=list)
+    memory: int | None = None
     replay: Replay | None = None
 
     def late(self, device_seconds: float) -> Outcome:
@@ -111,6 +114,7 @@ class Outcome:
 
     `derived` is the configuration a one-shot search found; `artifacts` are file names
     under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
+    `error`: the class of what it failed by, an `Ending`.
     """
 
     state: TrialState
@@ -124,6 +128,14 @@ class Outcome:
     host: str = ""
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def ending(self) -> Ending:
+        """The class of its end."""
+        if self.state is not TrialState.FAILED:
+            return Ending.COMPLETE if self.state is TrialState.COMPLETE else Ending.PRUNED
+        return Ending.DEADLINE if self.late else Ending(self.error or Ending.EXCEPTION)
 
     @property
     def late(self) -> bool:

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from automl.contracts import Job, JobSource, Outcome, Report
+from automl.contracts import Ending, Job, JobSource, Outcome, Report
 from automl.executors.worker import LOADING
 
 POLL = 1.0  # seconds at most between two looks at the time that is left
@@ -36,7 +36,7 @@ class Isolated:
         if isinstance(ended, Outcome):
             source.finish(job.trial, job.token, ended)
         else:
-            source.lost(job.trial, job.token, ended)
+            source.lost(job.trial, job.token, *ended)
 
     def close(self) -> None:
         """Kill the worker, with all processes that it has started."""
@@ -51,7 +51,7 @@ class Isolated:
                 with suppress(BrokenPipeError):
                     pipe.close()
 
-    def _converse(self, job: Job, source: JobSource) -> Outcome | str:
+    def _converse(self, job: Job, source: JobSource) -> Outcome | tuple[str, Ending]:
         """The outcome of `job`, or how its worker died."""
         if not self._send({"job": job.to_json()}):
             self.close()  # it died between two jobs
@@ -110,9 +110,10 @@ class Isolated:
         message: dict[str, Any] = json.loads(line)
         return message
 
-    def _death(self) -> str:
+    def _death(self) -> tuple[str, Ending]:
+        """How the worker died. SIGTERM is what a machine that is taken away sends."""
         assert self._process is not None
         code = self._process.wait()
         self.close()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return f"its worker died {how}"
+        return f"its worker died {how}", Ending.PREEMPTED if code == -signal.SIGTERM else Ending.LOST

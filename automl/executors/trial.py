@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -26,6 +26,7 @@ from automl.contracts import (
     TrialStopped,
     UserError,
 )
+from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
 from automl.space import Space
 
@@ -158,7 +159,8 @@ def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outco
     else:
         raise error
     trace = "".join(traceback.format_exception(error))
-    return _outcome(job, context, TrialState.FAILED, reason=reason, trace=trace)
+    outcome = _outcome(job, context, TrialState.FAILED, reason=reason, trace=trace)
+    return replace(outcome, error=classify(error))
 
 
 def _values(result: object, metrics: list[Metric]) -> list[float]:

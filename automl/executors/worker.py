@@ -9,6 +9,7 @@ from automl import plugins
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
 from automl.executors import process
+from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.spaces import load_space
 
@@ -32,7 +33,8 @@ def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None 
             started(lambda: context.device_seconds)
     except BaseException as error:
         return ended(job, None, error)
-    return evaluate(job, evaluator, context)
+    with at_most(job.memory):
+        return evaluate(job, evaluator, context)
 
 
 def _replay(job: Job, evaluator: Evaluator) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from automl.contracts import Config, TrialState
+from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
 
 
@@ -103,6 +103,26 @@ class TrialRow:
     def from_row(cls, row: sa.Row[Any]) -> TrialRow:
         """The trial of a row of `tables.trials`."""
         return cls(**{**row._mapping, "state": TrialState(row.state)})
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One attempt of a trial, ended. `device_seconds`: of this attempt alone; times in POSIX seconds."""
+
+    trial: str
+    attempt: int
+    token: str
+    ending: Ending
+    reason: str | None
+    device_seconds: float
+    host: str | None
+    started_at: float
+    finished_at: float
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> AttemptRow:
+        """The attempt of a row of `tables.attempts`."""
+        return cls(**{**row._mapping, "ending": Ending(row.ending)})
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,20 @@ trials = sa.Table(
     sa.Index("ix_trials_recorded", "recorded", "state"),
 )
 
+attempts = sa.Table(
+    "attempts",  # that have ended
+    metadata,
+    sa.Column("trial", sa.Text, sa.ForeignKey("trials.id"), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("ending", sa.Text, nullable=False),  # an Ending
+    sa.Column("reason", sa.Text),
+    sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt
+    sa.Column("host", sa.Text),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float, nullable=False),
+)
+
 reports = sa.Table(
     "reports",
     metadata,

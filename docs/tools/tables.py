@@ -28,6 +28,7 @@ SECTIONS = {
     "Budget": "budget",
     "Limits": "limits",
     "Trial": "trial",
+    "Retry": "retry",
     "Arm": "arms.NAME",
     "Final": "final",
     "Schedule": "schedule",

@@ -7,7 +7,7 @@ from pathlib import Path
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.checking.searches import LOSS, trial_row
-from automl.contracts import Job, Outcome, PluginSpec, Report
+from automl.contracts import Ending, Job, Outcome, PluginSpec, Report
 from automl.ledger import SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -95,7 +95,7 @@ class ListSearch:
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         self.calls.append(f"finish {trial}")
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         self.calls.append(f"lost {trial}")
 
     def status(self) -> SearchStatus:

@@ -140,3 +140,7 @@ def prints(config: dict[str, Any], context: Any) -> float:
     os.system("echo from C")
     context.report(1, 1.0)
     return 1.0
+
+
+def takes_memory(config: dict[str, Any], context: Any) -> float:
+    return float(len(bytearray(512 * 2**20)))

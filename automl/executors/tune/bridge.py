@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from automl.contracts import Job, JobSource, Outcome, Report, TrialState
+from automl.contracts import Ending, Job, JobSource, Outcome, Report, TrialState
 from automl.executors.tune.actor import BEAT
 from automl.executors.worker import LOADING
 
+NODE_GONE = re.compile(r"\bnode\b.*\b(died|dead|terminated|preempted|drained)\b", re.IGNORECASE)
 LOOK = 0.1  # seconds between two looks at the time that is left
 LOADS_IN_SILENCE = 2.0 * BEAT
 
@@ -59,7 +61,7 @@ class Bridge(Searcher):
         self.open: dict[str, Job] = {}
         self.running: dict[str, Running] = {}
         self.late: dict[str, float] = {}  # trials without time left: their device-seconds
-        self.errors: dict[str, str] = {}
+        self.errors: dict[str, tuple[str, Ending]] = {}
         self.failure: BaseException | None = None
         self.controller: TuneController | None = None
 
@@ -117,7 +119,8 @@ class Bridge(Searcher):
             elif trial_id in self.late:
                 self.source.finish(job.trial, job.token, job.late(self.late[trial_id]))
             else:
-                self.source.lost(job.trial, job.token, self.errors.pop(trial_id, "its worker died"))
+                reason, ending = self.errors.pop(trial_id, ("its worker died", Ending.LOST))
+                self.source.lost(job.trial, job.token, reason, ending)
         except BaseException as failure:
             self._fail(failure)
 
@@ -168,7 +171,18 @@ class Gate(FIFOScheduler):
     def on_trial_error(self, controller: TuneController, trial: Trial) -> None:
         """Keep the reason for `on_trial_complete`, which Tune calls next."""
         text = str(trial.get_error() or "").strip().splitlines()
-        self.bridge.errors[trial.trial_id] = f"its worker died: {text[-1]}" if text else "its worker died"
+        reason = f"its worker died: {text[-1]}" if text else "its worker died"
+        self.bridge.errors[trial.trial_id] = (reason, how_lost(trial.get_pickled_error(), reason))
+
+
+def how_lost(error: BaseException | None, text: str) -> Ending:
+    """Why a worker died: by itself, for its memory, or with its machine."""
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return Ending.OOM
+    gone = isinstance(error, ray.exceptions.RayActorError) and error.preempted
+    if gone or isinstance(error, ray.exceptions.NodeDiedError) or NODE_GONE.search(text):
+        return Ending.PREEMPTED
+    return Ending.LOST
 
 
 class Watchdog(tune.Callback):
