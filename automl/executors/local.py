@@ -16,9 +16,10 @@ WAIT = 0.05  # seconds, when no job can start yet
 
 
 class Local(Executor):
-    """Runs each job in the calling thread, or with `isolate` in a process of its own.
+    """Runs each job in the calling thread; with `isolate`, or a memory limit, in a process of its own.
 
     In the thread, a deadline interrupts Python code only: a C call goes on to its end. A process is killed.
+    A memory limit in the thread would hold for the campaign too.
     """
 
     class Options(contracts.Options):
@@ -38,7 +39,8 @@ class Local(Executor):
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
-        self._worker = Isolated() if options.isolate else None
+        self.isolate = options.isolate
+        self._worker = Isolated()
 
     def check(self) -> None:
         """Raise `UserError` when this machine lacks the resources."""
@@ -62,15 +64,14 @@ class Local(Executor):
             job = source.next_job()
             if job is None:
                 time.sleep(WAIT)
-            elif self._worker is None:
-                source.finish(job.trial, job.token, run_inline(job, source))
-            else:
+            elif self.isolate or job.memory is not None:
                 self._worker.run(job, source)
+            else:
+                source.finish(job.trial, job.token, run_inline(job, source))
 
     def close(self) -> None:
         """End the process of the trials, if there is one."""
-        if self._worker is not None:
-            self._worker.close()
+        self._worker.close()
 
 
 PLUGIN = Local

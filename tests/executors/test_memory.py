@@ -37,7 +37,8 @@ def test_none_is_no_limit() -> None:
         assert len(bytearray(256 * MEGABYTE)) == 256 * MEGABYTE
 
 
-@pytest.mark.parametrize("isolate", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("isolate", [False, True])
 def test_a_trial_that_takes_too_much_fails_alone(tmp_path: Path, isolate: bool) -> None:
     greedy, good = (job(name, tmp_path) for name in ("takes_memory", "good"))
     source = QueueSource([replace(greedy, memory=64 * MEGABYTE), good])
