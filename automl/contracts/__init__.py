@@ -18,6 +18,7 @@ from automl.contracts.basics import (
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
+from automl.contracts.data_spec import ColumnsSpec, EpisodesSpec, ReadSpec, SplitSpec, TaskSpec
 from automl.contracts.evaluators import (
     BaselineArm,
     Builder,
@@ -41,11 +42,13 @@ __all__ = [
     "Builder",
     "Checkpoint",
     "Checkpoints",
+    "ColumnsSpec",
     "Config",
     "Context",
     "Direction",
     "EpisodeSpec",
     "Episodes",
+    "EpisodesSpec",
     "Evaluator",
     "EvaluatorOptions",
     "Executor",
@@ -61,6 +64,7 @@ __all__ = [
     "PluginSpec",
     "Proxy",
     "Pruner",
+    "ReadSpec",
     "Replay",
     "Replayed",
     "Report",
@@ -68,6 +72,7 @@ __all__ = [
     "RunError",
     "Scalar",
     "Split",
+    "SplitSpec",
     "State",
     "Strategy",
     "Tabular",
@@ -75,6 +80,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskOutline",
+    "TaskSpec",
     "TrialState",
     "TrialStopped",
     "UserError",
