@@ -12,7 +12,7 @@ import numpy as np
 from automl import metrics
 from automl.contracts import EpisodeSpec, Split, TaskSpec, UserError
 from automl.data import few_shot, sources, targets
-from automl.data.dataset import Dataset
+from automl.data.dataset import Dataset, check_test_classes
 from automl.data.splits import Indices, split_rows
 
 
@@ -111,6 +111,8 @@ def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, in
     count = len(raw.y)
     together = raw.y if raw.test is None else np.concatenate([raw.y, raw.test.y])
     y, classes = targets.encode(together, raw.classes, names, name)
+    if classes:
+        check_test_classes(raw, name)
     test = None if raw.test is None else Split(raw.test.x, y[count:])
     return Dataset(raw.x, y[:count], raw.kind, classes, test, raw.parts), classes
 

@@ -79,6 +79,7 @@ def test_a_class_may_be_called_train(tmp_path: Path, names: tuple[str, ...]) -> 
         (("val/a/1.png", "test/b/1.png"), "there must be a folder train"),
         (("train/a/1.png", "test/b/1.png"), r"at least two classes, but .* has 1 \(a\)"),
         (("a/1.png", "x.png"), r"has 1 \(a\), and 1 image in no folder"),
+        ((), "has 0; arrange it as"),
         (("x.png", "y.png"), "has 0, and 2 images in no folder of a class"),
         ((*BASE, "c/readme.txt"), r"/c holds only 1 file of other kinds \(.txt\).*\.png"),
         ((*BASE, "c/1.heic", "c/2.HEIC", "c/deep/3.raw"), r"/c holds only 3 files .*\(.heic, .raw\)"),
