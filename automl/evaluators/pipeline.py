@@ -55,7 +55,8 @@ class Pipeline(Evaluator):
         A final evaluation fits on all training rows instead, and its value is that on validation.
         """
         task, names = context.task, [metric.name for metric in context.metrics]
-        _require_table(task, names)
+        _require_table(task)
+        _require_predictions(names)
         if context.final:
             return self._fit_final(config, context, names)
         found = context.checkpoint.load()
@@ -82,6 +83,11 @@ class Pipeline(Evaluator):
         note = f"the budget left time for {len(scores)} of {folds} folds" if len(scores) < folds else ""
         return Result(metrics.finite(means, names), spread, note=note)
 
+    def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
+        """Raise `UserError` unless `task` is a table with a row of each class for every fold."""
+        _require_table(task)
+        self._require_folds(task)
+
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the pipeline described in the folder `model`.
 
@@ -101,7 +107,8 @@ class Pipeline(Evaluator):
                 f"{described['task']} and {task.digest}; train it again"
             )
         names = [metric.name for metric in metrics]
-        _require_table(task, names)
+        _require_table(task)
+        _require_predictions(names)
         return _score(_model(described["config"], task, names, described["seed"]), task.train, data, names)
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
@@ -118,6 +125,14 @@ class Pipeline(Evaluator):
         """Rows to fit on and rows held out, by a seed of the data: paired across trials."""
         from sklearn.model_selection import KFold, StratifiedKFold  # scikit-learn takes a second to import
 
+        self._require_folds(task)
+        kind = StratifiedKFold if task.classes else KFold
+        found: Iterator[tuple[np.ndarray, np.ndarray]] = kind(
+            self.options.folds, shuffle=True, random_state=derive_seed(task.digest, "folds")
+        ).split(np.zeros(len(task.train)), task.train.y)
+        return found
+
+    def _require_folds(self, task: Task) -> None:
         rows, folds = len(task.train), self.options.folds
         smallest = int(np.bincount(task.train.y).min()) if task.classes else rows
         if smallest < folds:
@@ -126,11 +141,6 @@ class Pipeline(Evaluator):
                 f"every fold must get a row of each class, but there are {smallest} {what} for {folds} "
                 "folds; lower evaluator.pipeline.folds or merge rare classes"
             )
-        kind = StratifiedKFold if task.classes else KFold
-        found: Iterator[tuple[np.ndarray, np.ndarray]] = kind(
-            folds, shuffle=True, random_state=derive_seed(task.digest, "folds")
-        ).split(np.zeros(rows), task.train.y)
-        return found
 
 
 def _model(config: Config, task: Task, names: list[str], seed: int) -> TableModel:
@@ -141,11 +151,14 @@ def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict
     return metrics.score(names, data.y, model.fit(fit.x, fit.y).predict(data.x))
 
 
-def _require_table(task: Task, names: list[str]) -> None:
+def _require_table(task: Task) -> None:
     if task.kind != "table":
-        raise UserError(
-            f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; use the evaluator network"
-        )
+        classified = task.kind == "image" and task.classes > 0
+        advice = "use the evaluator network" if classified else "save what describes each row as a table"
+        raise UserError(f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; {advice}")
+
+
+def _require_predictions(names: list[str]) -> None:
     resources = [name for name in names if name in metrics.RESOURCES]
     if resources:
         raise UserError(
