@@ -15,6 +15,8 @@ import numpy as np
 from automl.contracts import Split, UserError
 from automl.data.pixels import pixel_notes
 
+LARGEST = 1e30  # of a pixel
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -148,8 +150,15 @@ def _check_images(x: Any, where: str) -> None:
         )
     if x.size == 0:
         raise UserError(f"images must have pixels, but {where} are of shape {x.shape}; check the file")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
+    low, high = float(x.min()), float(x.max())
+    if not np.isfinite([low, high]).all():
         raise UserError(f"pixels must be finite, but {where} has nan or infinite ones; correct the data")
+    largest = max(abs(low), abs(high))
+    if largest and not 1 / LARGEST < largest < LARGEST:
+        raise UserError(
+            f"the largest pixel must lie between {1 / LARGEST:g} and {LARGEST:g}, to be computed with in 32 "
+            f"bits, but {where} range from {low:g} to {high:g}; scale them or correct the data"
+        )
 
 
 def _check_table(x: Any, where: str) -> None:

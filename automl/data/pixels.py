@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FEW = 5
+FINE = 2**18  # levels that numbers of 32 bits surely tell apart between 0 and the largest one
 RATIO = 10  # of the largest absolute values, from which two parts look scaled differently
 
 
@@ -21,6 +22,10 @@ class _Extent:
     def largest(self) -> float:
         return float(max(abs(float(self.low.min())), abs(float(self.high.max()))))
 
+    @property
+    def range(self) -> float:
+        return float(self.high.max()) - float(self.low.min())
+
 
 def pixel_notes(x: np.ndarray, test: np.ndarray | None) -> list[str]:
     """Images and channels that hold one number only, and a test part of another range; a sentence each.
@@ -29,6 +34,11 @@ def pixel_notes(x: np.ndarray, test: np.ndarray | None) -> list[str]:
     """
     extent = _extent(x)
     notes = _constant(extent, "images")
+    if 0 < extent.range < extent.largest / FINE:
+        notes.append(
+            f"pixels differ by {extent.range:g} at most, but are as large as {extent.largest:g}: numbers of "
+            "32 bits keep few of these levels; subtract what all have in common"
+        )
     if test is not None:
         other = _extent(test)
         notes += _constant(other, "test images")

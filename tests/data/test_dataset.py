@@ -45,6 +45,25 @@ def test_a_test_part_of_another_scale_is_told() -> None:
         assert "are both scaled alike?" in pixel_notes(first, second)[0]
 
 
+@pytest.mark.parametrize(
+    ("x", "told"),
+    [
+        (noise(12, 1, 4, 4).astype(np.int64) + 10**9, True),
+        (noise(12, 1, 4, 4) / 1e6 - 1e3, True),
+        (noise(12, 1, 4, 4) / 1e6, False),
+        (noise(12, 1, 4, 4).astype(np.int64) * 10**9, False),
+    ],
+)
+def test_levels_that_32_bits_do_not_keep_are_told(x: np.ndarray, told: bool) -> None:
+    assert any("numbers of 32 bits keep few" in note for note in pixel_notes(x, None)) == told
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e37, -1e300, 1e-300, 1e-40])
+def test_pixels_beyond_32_bits_are_refused(scale: float) -> None:
+    with pytest.raises(UserError, match=r"to be computed with in 32 bits, but 'mine' .all rows. range from"):
+        check_dataset(Dataset(noise(12, 1, 4, 4) * scale, LABELS, "image"), "mine")
+
+
 def test_the_notes_of_images_follow_those_of_their_reader() -> None:
     dataset = check_dataset(Dataset(np.zeros((12, 1, 4, 4)), LABELS, "image", notes=("read",)), "mine")
     assert dataset.notes[0] == "read" and "nothing can be learnt" in dataset.notes[1]
