@@ -139,14 +139,18 @@ def _without_images(root: Path, levels: Levels, listing: Listing) -> list[str]:
 
 
 def _check(root: Path, images: list[Labelled], loose: list[str]) -> None:
-    """Raise `UserError` unless there are two classes to learn, and none is of the test part alone."""
+    """Raise `UserError` unless there are two classes to learn, with names that are text."""
     labels = sorted({one.label for one in images if one.part != "test"})
     if len(labels) < 2:
         has = f"{len(labels)}{f' ({shown(labels[0])})' if labels else ''}"
+        inside = {one.file.folders[1] for one in images if len(one.file.folders) > 1}
+        advice = f"arrange it as {shown(root.name)}/<class>/<image>.png"
+        if len(labels) == 1 and len(inside) > 1:
+            advice = f"name the folder inside, {shown(root / labels[0])}, if its folders are the classes"
         lying = f", and {count(len(loose), 'image')} in no folder of a class" if loose else ""
         raise UserError(
             f"a folder of images must have a subfolder of images for each of at least two classes, but "
-            f"{shown(root)} has {has}{lying}; arrange it as {shown(root.name)}/<class>/<image>.png"
+            f"{shown(root)} has {has}{lying}; {advice}"
         )
     wrong = [label for label in labels if label != label.encode("utf-8", "replace").decode()]
     if wrong:

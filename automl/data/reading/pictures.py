@@ -101,7 +101,7 @@ def _reason(path: Path, error: Exception) -> str:
     if path.is_file() and path.stat().st_size == 0:
         return "the file is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "no image of a known format"
+        return "no image of a known format, or of a kind of it that is not read"
     if isinstance(error, FileNotFoundError):
         return "a link to a file that does not exist"
     text = str(error).replace(str(path), "the file").splitlines()
@@ -110,9 +110,7 @@ def _reason(path: Path, error: Exception) -> str:
 
 def _picture(image: Image.Image, keep_alpha: bool, size: tuple[int, int] | None) -> Picture:
     changes: set[Change] = set()
-    halved = (
-        any(";16" in str(tile[3]) for tile in image.tile) if isinstance(image, ImageFile.ImageFile) else False
-    )
+    halved = isinstance(image, ImageFile.ImageFile) and any(map(_of_16_bits, image.tile))
     upright = _upright(image, changes)
     if halved and not _deep(upright):
         changes.add(Change.HALVED)
@@ -131,6 +129,13 @@ def _picture(image: Image.Image, keep_alpha: bool, size: tuple[int, int] | None)
     if _has_more(image):
         changes.add(Change.FIRST)
     return Picture(pixels if pixels.ndim == 3 else pixels[:, :, None], frozenset(changes), stored)
+
+
+def _of_16_bits(tile: ImageFile._Tile) -> bool:
+    """Whether `tile` is stored with more than 8 bits, by what Pillow's decoder is told of it."""
+    told = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+    portable = tile.codec_name == "ppm" and isinstance(told[-1], int) and told[-1] > 255
+    return portable or any(isinstance(part, str) and ";16" in part for part in told)
 
 
 def _upright(image: Image.Image, changes: set[Change]) -> Image.Image:

@@ -79,6 +79,8 @@ def test_a_class_may_be_called_train(tmp_path: Path, names: tuple[str, ...]) -> 
         (("test/a/1.png", "test/b/1.png"), "there must be a folder train"),
         (("val/a/1.png", "test/b/1.png"), "there must be a folder train"),
         (("train/a/1.png", "test/b/1.png"), r"at least two classes, but .* has 1 \(a\)"),
+        (("im/a/1.png", "im/b/1.png", "__MACOSX/x"), r"has 1 \(im\); name the folder inside, .*/im, if"),
+        (("im/train/a/1.png", "im/test/a/1.png"), r"has 1 \(im\); name the folder inside, .*/im, if"),
         (("a/1.png", "x.png"), r"has 1 \(a\), and 1 image in no folder"),
         ((), "has 0; arrange it as"),
         (("x.png", "y.png"), "has 0, and 2 images in no folder of a class"),

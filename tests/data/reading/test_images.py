@@ -135,6 +135,17 @@ def test_the_loss_of_deep_colours_is_told(tmp_path: Path, colour_type: int, plan
     assert "4 images have colours of 16 bits, of which the upper 8 are read" in told(dataset)
 
 
+def test_the_loss_of_deep_colours_in_portable_pixmaps_is_told(tmp_path: Path) -> None:
+    pixels = (np.arange(5 * 6 * 3) * 700).astype(">u2")
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.ppm").write_bytes(b"P6 6 5 65535\n" + pixels.tobytes())
+    dataset = read(tmp_path)
+    assert np.abs(dataset.x[0].transpose(1, 2, 0).ravel() - pixels / 257).max() <= 1
+    assert "2 images have colours of 16 bits" in told(dataset)
+    assert read(classes(tmp_path / "plain", colour(), "ppm")).notes == ()
+
+
 def test_levels_of_different_depths_are_refused(tmp_path: Path) -> None:
     classes(tmp_path, grey())
     save(tmp_path / "b" / "9.png", Image.fromarray(levels(high=65535).astype(np.uint16)))
