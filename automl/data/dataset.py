@@ -105,6 +105,10 @@ def require_alike(x: Any, other: Any, where: str) -> None:
             f"all parts must have one shape but for the first number, but {where} have {np.shape(x)} and "
             f"{np.shape(other)}; correct one of them"
         )
+    if (x.dtype.kind == "U") != (other.dtype.kind == "U"):
+        raise UserError(
+            f"all parts must hold numbers, or text, but {where} hold {x.dtype} and {other.dtype}; convert one"
+        )
     if x.ndim > 2 and (x.dtype.kind == "f") != (other.dtype.kind == "f") and x.size and other.size:
         found = [f"{part.dtype} from {part.min():g} to {part.max():g}" for part in (x, other)]
         raise UserError(
@@ -123,7 +127,11 @@ def _require_same_columns(x: Any, other: Any, where: str) -> None:
             f"({x.shape[1]} and {other.shape[1]} columns); correct one of them"
         )
     numeric = pd.api.types.is_numeric_dtype
-    odd = [str(name) for name in x.columns if numeric(x[name]) != numeric(other[name])]
+    odd = [
+        str(name)
+        for name in x.columns
+        if numeric(x[name]) != numeric(other[name]) and x[name].notna().any() and other[name].notna().any()
+    ]
     if odd:
         raise UserError(
             f"a column must hold numbers in all parts or in none, but {where} differ in "

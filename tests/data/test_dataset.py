@@ -86,6 +86,11 @@ def test_a_test_part_of_another_kind_is_refused(x: Any, test: Any, message: str)
         check_dataset(Dataset(x, LABELS, kind, test=Split(test, LABELS)), "mine")
 
 
+def test_a_column_without_values_fits_any() -> None:
+    x, test = pd.DataFrame({"a": LABELS}), pd.DataFrame({"a": [None] * 12})
+    assert check_dataset(Dataset(x, LABELS, "table", test=Split(test, LABELS)), "mine").test is not None
+
+
 def test_images_without_pixels_are_refused() -> None:
     with pytest.raises(UserError, match="must have pixels"):
         check_dataset(Dataset(np.zeros((12, 1, 0, 4)), LABELS, "image"), "mine")

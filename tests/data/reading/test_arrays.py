@@ -281,6 +281,7 @@ PARTS = {
     "dimensions": (images(8, 8), images(8, 8, 1), r"have \(12, 8, 8\) and"),
     "layout": (images(3, 8, 8), images(8, 8, 3), r"have \(12, 3, 8, 8\) and"),
     "columns": (images(5), images(6), r"have \(12, 5\) and"),
+    "text": (images(5), np.full((12, 5), "a"), "hold uint8 and <U1"),
     "numbers": (images(8, 8), images(8, 8) / 255, "uint8 from .* and float64 from 0"),
 }
 
