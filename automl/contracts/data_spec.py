@@ -11,6 +11,9 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from automl.contracts.basics import Metric, Options
 from automl.contracts.data import EpisodeSpec, TaskOutline
 
+Pixels = Annotated[
+    int, Field(ge=1, le=16384, description="write [height, width] in pixels, such as [32, 32]")
+]
 Shots = Annotated[int, Field(ge=1, description="write how many examples are given, such as 5")]
 
 
@@ -50,7 +53,7 @@ class ReadSpec(Options):
         default=None, description='write what stands for no value, such as ["?"]'
     )
     alpha: Literal["composite", "keep"] | None = Field(default=None, description="write composite or keep")
-    size: list[int] | None = Field(
+    size: list[Pixels] | None = Field(
         default=None, min_length=2, max_length=2, description="write [height, width] in pixels"
     )
     layout: Literal["channels_first", "channels_last"] | None = Field(

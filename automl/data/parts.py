@@ -12,7 +12,7 @@ import numpy as np
 from automl import metrics
 from automl.contracts import EpisodeSpec, Split, TaskSpec, UserError
 from automl.data import few_shot, sources, targets
-from automl.data.dataset import Dataset
+from automl.data.dataset import Dataset, check_test_classes
 from automl.data.rare import take, without_rare
 from automl.data.splits import Indices, Rows, split_rows
 
@@ -115,6 +115,8 @@ def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, tu
     count = len(raw.y)
     together = raw.y if raw.test is None else np.concatenate([raw.y, raw.test.y])
     y, labels = targets.encode(together, raw.classes, names, name)
+    if labels:
+        check_test_classes(raw, name)
     test = None if raw.test is None else Split(raw.test.x, y[count:])
     return replace(raw, y=y[:count], classes=len(labels), test=test), labels
 
