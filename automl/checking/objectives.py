@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import random
 import sys
 import time
+
+import numpy as np
 
 from automl.contracts import Config, Context
 from automl.space import Float, Space
@@ -43,6 +47,26 @@ def swallows(config: Config, context: Context) -> float:
         with contextlib.suppress(Exception):
             context.report(step, 1.0)
     return 1.0
+
+
+def draws(config: Config, context: Context) -> float:
+    """Draws from the generators that every trial finds seeded, slowly enough for others to run beside it."""
+    drawn = 0.0
+    for _ in range(5):
+        time.sleep(0.02)
+        drawn += random.random() + float(np.random.random())
+    return drawn
+
+
+def tells_process(config: Config, context: Context) -> float:
+    """Returns the id of its process."""
+    return float(os.getpid())
+
+
+def dies(config: Config, context: Context) -> float:
+    """Kills its process, as a node that is lost does; only for executors with workers of their own."""
+    context.report(1, 1.0)
+    os._exit(9)
 
 
 def hangs(config: Config, context: Context) -> float:

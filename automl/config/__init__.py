@@ -2,19 +2,7 @@
 
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
-from automl.config.study import (
-    Arm,
-    Budget,
-    Final,
-    Limits,
-    Retry,
-    Schedule,
-    SpaceSpec,
-    SplitSpec,
-    Study,
-    TaskSpec,
-    Trial,
-)
+from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
 
 __all__ = [
     "Arm",
@@ -26,9 +14,7 @@ __all__ = [
     "Retry",
     "Schedule",
     "SpaceSpec",
-    "SplitSpec",
     "Study",
-    "TaskSpec",
     "Trial",
     "importable",
     "load_study",

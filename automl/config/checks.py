@@ -12,8 +12,8 @@ from cronsim import CronSim, CronSimError
 
 from automl import plugins
 from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
-from automl.config.study import Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
-from automl.contracts import Evaluator, PluginSpec, UserError
+from automl.config.study import Budget, Final, Schedule, SpaceSpec
+from automl.contracts import Evaluator, PluginSpec, SplitSpec, TaskSpec, UserError
 from automl.space import Space
 from automl.spaces import find_space
 

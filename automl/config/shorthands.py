@@ -57,7 +57,8 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     if isinstance(data.get("task"), dict):
         data["task"] = _without_nulls(data["task"])
         _expand_metrics(draft, data["task"], metric_directions)
-        _expand_nulls(data["task"], "split", "episodes")
+        _expand_nulls(data["task"], "read", "columns", "split", "episodes")
+        _expand_columns(draft, data["task"])
     _expand_nulls(data, "budget", "limits", "trial", "retry", "final", "schedule")
     _expand_memory(draft)
     _expand_space(draft, data, ())
@@ -88,6 +89,18 @@ def _expand_memory(draft: Draft) -> None:
             trial["memory"] = in_bytes(memory)
         except ValueError as error:
             draft.refuse(("trial", "memory"), str(error))
+
+
+def _expand_columns(draft: Draft, task: Json) -> None:
+    """Columns that say how rows belong together may stand with the other columns."""
+    columns = task.get("columns")
+    for key in ("group", "time"):
+        if isinstance(columns, dict) and key in columns:
+            split = task.setdefault("split", {})
+            if not isinstance(split, dict):
+                continue
+            draft.origins["task", "split", key] = ("task", "columns", key)
+            split.setdefault(key, columns.pop(key))
 
 
 def _expand_metrics(draft: Draft, task: Json, directions: Mapping[str, str]) -> None:

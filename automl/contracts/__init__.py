@@ -18,6 +18,7 @@ from automl.contracts.basics import (
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
+from automl.contracts.data_spec import ColumnsSpec, EpisodesSpec, ReadSpec, SplitSpec, TaskSpec
 from automl.contracts.endings import Ending, TransientError
 from automl.contracts.evaluators import (
     BaselineArm,
@@ -43,12 +44,14 @@ __all__ = [
     "Builder",
     "Checkpoint",
     "Checkpoints",
+    "ColumnsSpec",
     "Config",
     "Context",
     "Direction",
     "Ending",
     "EpisodeSpec",
     "Episodes",
+    "EpisodesSpec",
     "Evaluator",
     "EvaluatorOptions",
     "Executor",
@@ -64,6 +67,7 @@ __all__ = [
     "PluginSpec",
     "Proxy",
     "Pruner",
+    "ReadSpec",
     "Replay",
     "Replayed",
     "Report",
@@ -71,6 +75,7 @@ __all__ = [
     "RunError",
     "Scalar",
     "Split",
+    "SplitSpec",
     "State",
     "Strategy",
     "Tabular",
@@ -78,6 +83,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskOutline",
+    "TaskSpec",
     "TransientError",
     "TrialState",
     "TrialStopped",

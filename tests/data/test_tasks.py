@@ -19,7 +19,8 @@ from automl.data.sealed import open_test
 
 
 def spec(dataset: str, metric: str = "accuracy", **extra: Any) -> dict[str, Any]:
-    return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **extra}
+    keep = {"columns": {"keep": ["word"]}} if str(dataset).endswith(".csv") else {}
+    return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **keep, **extra}
 
 
 def save_images(
@@ -181,4 +182,4 @@ def test_an_opening_must_be_recorded_first(table: Path) -> None:
 
 def test_a_study_without_data() -> None:
     with pytest.raises(UserError, match="needs a dataset"):
-        load_task({"dataset": None, "metrics": []})
+        load_task({"dataset": None, "metrics": [{"name": "loss", "direction": "minimize"}]})
