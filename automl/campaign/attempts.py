@@ -12,7 +12,8 @@ from automl.ledger import TrialRow
 class OpenTrial:
     """One attempt that a worker runs. `deadline`: its own, in wall seconds.
 
-    `elapsed`: its device-seconds, as last told. `valued`: whether it has reported a value. `cut`: why it is
+    `elapsed`: its device-seconds, as last told. `valued`: whether it or an earlier attempt has reported a
+    value. `cut`: why it is
     ended before its own deadline, once it is.
     """
 
@@ -39,14 +40,21 @@ class OpenTrials:
     def __init__(self, devices: float) -> None:
         self.devices = devices
         self._by_id: dict[str, OpenTrial] = {}
+        self._valued: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def add(self, row: TrialRow, deadline: float) -> OpenTrial:
         """Note that an attempt is handed out now."""
-        self._by_id[row.id] = OpenTrial(row, time.monotonic(), deadline)
+        self._by_id[row.id] = OpenTrial(row, time.monotonic(), deadline, valued=row.id in self._valued)
         return self._by_id[row.id]
+
+    def note_value(self, trial: str) -> None:
+        """Note that a trial has reported a value, in this attempt or in an earlier one."""
+        self._valued.add(trial)
+        if trial in self._by_id:
+            self._by_id[trial].valued = True
 
     def get(self, trial: str, token: str) -> OpenTrial | None:
         """The open attempt of `trial` with that token; None when it is not open (any more)."""

@@ -49,6 +49,8 @@ class LiveSearch(SearchState):
         for row in trials:
             self._retries.restore(row, attempts.get(row.id, ()))
             if row.state is TrialState.RUNNING:
+                if any(report.value is not None for report in reports.get(row.id, ())):
+                    self._open.note_value(row.id)
                 if row.kind == "trial":
                     self.counts.charge(row.device_seconds)
                 reported = max((r.device_seconds for r in reports.get(row.id, ())), default=0.0)
@@ -116,7 +118,8 @@ class LiveSearch(SearchState):
         if attempt is None or not self.ledger.report(trial, token, report):
             return "superseded by another attempt"
         attempt.elapsed = report.device_seconds
-        attempt.valued |= report.value is not None
+        if report.value is not None:
+            self._open.note_value(trial)
         if attempt.is_final:
             return None
         pruned = (

@@ -46,3 +46,14 @@ def test_a_message_of_an_earlier_attempt_leaves_the_open_one_alone(clock: list[f
     assert attempt is not None and attempt.row.token == "second"
     assert trials.remove("s/0", "second") is None
     assert not trials
+
+
+def test_a_value_of_an_earlier_attempt_counts_for_the_next(clock: list[float]) -> None:
+    trials = OpenTrials(devices=1.0)
+    first = trials.add(attempt_row(0), 60.0)
+    assert not first.valued
+    trials.note_value("s/0")
+    assert first.valued
+    trials.remove("s/0", "token")
+    assert trials.add(attempt_row(0, token="second"), 60.0).valued
+    assert not trials.add(attempt_row(1), 60.0).valued
