@@ -25,14 +25,17 @@ from automl.report import cell_picture, collect, course_pictures, html
 from automl.storage import open_ledger
 
 
-def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: Progress) -> str:
+def run_campaign(
+    study: Study, *, store: Store, fresh: bool = False, progress: Progress, began: float | None = None
+) -> str:
     """Run `study` to its end and return the campaign's id.
 
     Continues the latest campaign of the same study when that was interrupted, unless `fresh`.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
-    when another process runs this campaign or the tracking server stays away.
+    when another process runs this campaign or the tracking server stays away. `began`: the monotonic time
+    from which its limits count, by default now.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     resolved = resolve(study)
     executor = resolved.executor
     try:

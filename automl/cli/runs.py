@@ -5,6 +5,7 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,6 +119,7 @@ def run(
 
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
+    began = time.monotonic()
     from automl.config import load_study, resolve
     from automl.forecast import forecast
     from automl.ledger import resolve_store
@@ -131,7 +133,7 @@ def run(
     with only_json(as_json):
         from automl.campaign import run_campaign
 
-        campaign = run_campaign(study, store=resolve_store(), fresh=fresh, progress=shown)
+        campaign = run_campaign(study, store=resolve_store(), fresh=fresh, progress=shown, began=began)
     _show_report(campaign, as_json)
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html")
