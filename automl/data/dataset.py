@@ -19,6 +19,16 @@ LARGEST = 1e30  # of a pixel
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a table as it was found. `missing`: share of its cells; `unused`: why it is no feature."""
+
+    name: str
+    kind: Literal["number", "category", "date", "text"]
+    missing: float = 0.0
+    unused: str = ""
+
+
+@dataclass(frozen=True)
 class Dataset:
     """All rows of a dataset.
 
@@ -31,6 +41,7 @@ class Dataset:
     - `notes`: what was found out, left out or converted, a sentence each; it is told.
     - `groups` (n,): rows of one value stay in one part of a split; `order` (n,): numbers by which a split in
       time sorts rows.
+    - `columns`: of a table as they were found, before dates became numbers; `target`: the target's name.
     """
 
     x: Any
@@ -42,6 +53,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     groups: np.ndarray | None = None
     order: np.ndarray | None = None
+    columns: tuple[Column, ...] = ()
+    target: str = ""
 
 
 def check_dataset(dataset: object, name: str) -> Dataset:

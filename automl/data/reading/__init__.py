@@ -47,6 +47,7 @@ def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str) -> 
     if known is not tables.KEYS:
         wrong += ["task.target"] if task.target is not None else []
         wrong += [f"task.columns.{key}" for key, value in task.columns if value]
-        wrong += [f"task.split.{key}" for key in ("group", "time") if task.split.model_dump()[key]]
+        wrong += ["task.split.group"] if task.split.group is not None else []
+        wrong += ["task.split.time"] if task.split.time is not None else []
     if wrong:
         raise UserError(f"{', '.join(wrong)} must fit the data, but {name!r} is {kind}; remove {wrong[0]}")
