@@ -84,7 +84,7 @@ class Pipeline(Evaluator):
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless the task is a table that can be folded."""
-        _require_table(task, [])
+        _require_table(task)
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
