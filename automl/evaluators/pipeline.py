@@ -55,7 +55,8 @@ class Pipeline(Evaluator):
         A final evaluation fits on all training rows instead, and its value is that on validation.
         """
         task, names = context.task, [metric.name for metric in context.metrics]
-        _require_table(task, names)
+        _require_table(task)
+        _require_predictions(names)
         if context.final:
             return self._fit_final(config, context, names)
         found = context.checkpoint.load()
@@ -106,7 +107,8 @@ class Pipeline(Evaluator):
                 f"{described['task']} and {task.digest}; train it again"
             )
         names = [metric.name for metric in metrics]
-        _require_table(task, names)
+        _require_table(task)
+        _require_predictions(names)
         return _score(_model(described["config"], task, names, described["seed"]), task.train, data, names)
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
@@ -128,11 +130,14 @@ def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict
     return metrics.score(names, data.y, model.fit(fit.x, fit.y).predict(data.x))
 
 
-def _require_table(task: Task, names: list[str]) -> None:
+def _require_table(task: Task) -> None:
     if task.kind != "table":
         classified = task.kind == "image" and task.classes > 0
         advice = "use the evaluator network" if classified else "save what describes each row as a table"
         raise UserError(f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; {advice}")
+
+
+def _require_predictions(names: list[str]) -> None:
     resources = [name for name in names if name in metrics.RESOURCES]
     if resources:
         raise UserError(
