@@ -2,6 +2,7 @@
 
 from automl.contracts.basics import (
     PROXY,
+    RESERVED_METRICS,
     Config,
     Direction,
     Json,
@@ -15,6 +16,7 @@ from automl.contracts.basics import (
     UserError,
     derive_seed,
     digest,
+    storable,
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
@@ -37,6 +39,7 @@ from automl.contracts.supernets import MethodTraits
 __all__ = [
     "ADAPTATION_STEPS",
     "PROXY",
+    "RESERVED_METRICS",
     "BaselineArm",
     "Builder",
     "Checkpoint",
@@ -80,4 +83,5 @@ __all__ = [
     "UserError",
     "derive_seed",
     "digest",
+    "storable",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from automl.contracts.basics import Config, Json, PluginSpec, TrialState
+from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
+
+LONGEST_REASON = 10_000  # characters
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Report:
 class Outcome:
     """How an attempt ended. `values` has one entry per metric of the study, all finite, when complete.
 
+    Texts are kept in a form that every store holds (`storable`).
     `derived` is the configuration a one-shot search found; `artifacts` are file names
     under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
     """
@@ -109,6 +112,10 @@ class Outcome:
     host: str = ""
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", storable(str(self.reason), LONGEST_REASON))
+        object.__setattr__(self, "traceback", storable(str(self.traceback)))
 
     def to_json(self) -> Json:
         """The outcome as plain JSON values."""
