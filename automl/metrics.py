@@ -14,10 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from automl.contracts import Direction, RunError, UserError
+from automl.contracts import LARGEST_VALUE, Direction, RunError, UserError
 
 _Score = Callable[[np.ndarray, np.ndarray], float]
-LARGEST = 1e100  # of a value: sums of squares of many such values are finite too
 
 
 @runtime_checkable
@@ -158,10 +157,10 @@ def number(name: str, value: object) -> float:
     if isinstance(value, _ZeroDimensional) and value.shape == ():
         value = value.item()
     real: Any = math.nan if isinstance(value, bool) or not isinstance(value, Real) else value
-    if abs(real) <= LARGEST:
+    if abs(real) <= LARGEST_VALUE:
         return float(real)
-    finite = LARGEST < abs(real) < math.inf
-    rule = f"must be between -{LARGEST:g} and {LARGEST:g}" if finite else "must be a finite number"
+    finite = LARGEST_VALUE < abs(real) < math.inf
+    rule = f"must be at most {LARGEST_VALUE:g} in size" if finite else "must be a finite number"
     raise RunError(f"a metric {rule}, but got {name}={_shown(value)}; check the evaluation")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from automl.cli import plugin_checks, results, runs, schedules, stores
+from automl.cli.common import to_stderr
 from automl.contracts import RunError, UserError
 
 HELP = """
@@ -59,6 +61,8 @@ def options(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 success, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has the characters of every name
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except SystemExit as end:
@@ -74,6 +78,9 @@ def main() -> None:
     except Exception as error:
         _unexpected(error)
         sys.exit(1)
+    finally:
+        if "--json" in sys.argv:
+            to_stderr()  # what a library of the study prints at the exit
 
 
 def _unexpected(error: Exception) -> None:

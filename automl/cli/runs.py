@@ -27,6 +27,7 @@ from automl.cli.common import study_path as path_of
 if TYPE_CHECKING:
     from automl.config import Study
     from automl.forecast import Forecast
+    from automl.ledger import Store
 
 PANEL = "Campaigns"
 
@@ -75,15 +76,16 @@ def run(
     from automl.progress import progress_for
 
     shown = progress_for(progress)
-    study = load_study(path_of(file), overrides or [])
-    if progress != "quiet":
-        for line in _forecast(study, forecast(resolve(study))):
-            note(line)
+    store = resolve_store()  # once: an objective may change the working folder
     with only_json(as_json):
+        study = load_study(path_of(file), overrides or [])
+        if progress != "quiet":
+            for line in _forecast(study, forecast(resolve(study))):
+                note(line)
         from automl.campaign import run_campaign
 
-        campaign = run_campaign(study, store=resolve_store(), fresh=fresh, progress=shown)
-    _show_report(campaign, as_json)
+        campaign = run_campaign(study, store=store, fresh=fresh, progress=shown)
+    _show_report(campaign, as_json, store)
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html")
         say("       automl ui")
@@ -143,11 +145,11 @@ def audit(
         raise typer.Exit(1)
 
 
-def _show_report(name: str, as_json: bool) -> None:
+def _show_report(name: str, as_json: bool, store: Store | None = None) -> None:
     # the report's libraries take a while to import
     from automl.report import collect, terminal
 
-    with only_json(as_json), open_ledger() as (_, ledger):
+    with only_json(as_json), open_ledger(store) as (_, ledger):
         collected = collect(ledger, find_campaign(ledger, name).id)
     if as_json:
         emit(collected.to_json())

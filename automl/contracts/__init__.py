@@ -1,6 +1,7 @@
 """The plain data and the contract of every kind of plug-in that all rooms share. Imports nothing of ours."""
 
 from automl.contracts.basics import (
+    LARGEST_VALUE,
     PROXY,
     RESERVED_METRICS,
     Config,
@@ -38,6 +39,7 @@ from automl.contracts.supernets import MethodTraits
 
 __all__ = [
     "ADAPTATION_STEPS",
+    "LARGEST_VALUE",
     "PROXY",
     "RESERVED_METRICS",
     "BaselineArm",

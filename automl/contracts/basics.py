@@ -15,6 +15,7 @@ Config: TypeAlias = dict[str, Scalar]
 Json: TypeAlias = dict[str, Any]  # a JSON object at an edge: values are JSON, checked by whoever reads them
 PROXY = "proxy_"  # begins the name of a metric that is a zero-cost proxy's score
 RESERVED_METRICS = ("device_seconds", "trials_complete", "trials_pruned", "trials_failed")  # recorded by us
+LARGEST_VALUE = 1e100  # of a metric: sums of squares of many such values are finite too
 LONGEST_TEXT = 100_000  # characters
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 

@@ -177,7 +177,9 @@ def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outco
     if isinstance(error, TrialStopped):
         return _outcome(job, context, TrialState.PRUNED, reason=error.reason)
     if is_pruned(error):
-        return _outcome(job, context, TrialState.PRUNED, reason=described(error))
+        return _outcome(
+            job, context, TrialState.PRUNED, reason=f"by the evaluation itself: {described(error)}"
+        )
     trace = "".join(traceback.format_exception(error))
     return _outcome(job, context, TrialState.FAILED, reason=described(error), trace=trace)
 
