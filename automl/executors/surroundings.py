@@ -58,8 +58,8 @@ def kept() -> Iterator[None]:
 
 
 def interrupted() -> bool:
-    """Whether a `KeyboardInterrupt` is the user's, rather than one that the trial has raised itself."""
-    return bool(_arrived) or not _watched
+    """Whether a `KeyboardInterrupt` may be the user's: those reach the main thread only."""
+    return current_thread() is main_thread()
 
 
 def is_copy() -> bool:
