@@ -7,6 +7,7 @@ from pathlib import Path
 from automl import provenance
 from automl.benchmarks import file_digest
 from automl.campaign.lease import Lease, held
+from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
@@ -45,7 +46,7 @@ def run_campaign(study: Study, *, store: Store, fresh: bool = False, progress: P
                     folder = store.folder / "work" / row.id
                     searches = plan_searches(resolved, row, ledger, folder)
                     with progress:
-                        executor.run(Pool(searches, lease, progress))
+                        executor.run(LoggedJobs(Pool(searches, lease, progress), recorder))
                     _finish(study, row, ledger, searches, lease)
                     _attach(recorder, ledger, row.id, searches, folder)
                     recorder.drain()

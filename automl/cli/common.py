@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from automl.ledger import CampaignRow, Ledger, Store
 
 OUT, ERR = 1, 2  # descriptors
+_reserved: TextIO | None = None  # standard output, where nothing but one JSON object is to be
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A study, a campaign such as quickstart-3, or a file.")
 ]
@@ -95,7 +96,9 @@ def study_name(name: str) -> str:
 
 def emit(data: object) -> None:
     """Write one JSON object to standard output."""
-    sys.stdout.write(f"{json.dumps(data)}\n")
+    output = _reserved or sys.stdout
+    output.write(f"{json.dumps(data)}\n")
+    output.flush()
 
 
 def say(text: str = "") -> None:
@@ -127,7 +130,7 @@ def _descriptor_redirected() -> Iterator[None]:
         yield
         return
     try:
-        to_stderr()
+        _to_stderr()
         yield
     finally:
         _flush_c()
@@ -135,11 +138,19 @@ def _descriptor_redirected() -> Iterator[None]:
         os.close(kept)
 
 
-def to_stderr() -> None:
-    """From now on, what is written to descriptor 1 goes to standard error."""
-    for stream in (sys.stdout, sys.__stdout__):
-        if stream is not None and not stream.closed:
-            stream.flush()
+def reserve_output() -> None:
+    """Keep this process's standard output for `emit`: threads, children and exit handlers print too."""
+    global _reserved
+    with contextlib.suppress(AttributeError, OSError):  # another object takes its place
+        if sys.stdout.fileno() == OUT:
+            _reserved = os.fdopen(os.dup(OUT), "w", encoding="utf-8")
+            _to_stderr()
+            sys.stdout = sys.stderr
+
+
+def _to_stderr() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
     _flush_c()
     with contextlib.suppress(OSError):  # there is no standard error: both stay as they are
         os.dup2(ERR, OUT)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from automl.cli import plugin_checks, results, runs, schedules, stores
-from automl.cli.common import to_stderr
+from automl.cli.common import reserve_output
 from automl.contracts import RunError, UserError
 
 HELP = """
@@ -63,6 +63,8 @@ def main() -> None:
     """Run the command line. Exit codes: 0 success, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has the characters of every name
         sys.stdout.reconfigure(errors="backslashreplace")
+    if "--json" in sys.argv:
+        reserve_output()
     try:
         app()
     except SystemExit as end:
@@ -78,9 +80,6 @@ def main() -> None:
     except Exception as error:
         _unexpected(error)
         sys.exit(1)
-    finally:
-        if "--json" in sys.argv:
-            to_stderr()  # what a library of the study prints at the exit
 
 
 def _unexpected(error: Exception) -> None:

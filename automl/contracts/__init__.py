@@ -32,7 +32,7 @@ from automl.contracts.evaluators import (
 )
 from automl.contracts.execution import Executor, JobSource
 from automl.contracts.learners import LearnerTraits, TaskKind
-from automl.contracts.messages import Job, Outcome, Replay, Replayed, Report
+from automl.contracts.messages import Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Strategy
 from automl.contracts.supernets import MethodTraits
@@ -70,6 +70,7 @@ __all__ = [
     "Replayed",
     "Report",
     "Result",
+    "RunAddress",
     "RunError",
     "Scalar",
     "Split",

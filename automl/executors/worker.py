@@ -5,7 +5,7 @@ from __future__ import annotations
 from automl import plugins
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
-from automl.executors import process, surroundings
+from automl.executors import mlflow_run, process, surroundings
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.spaces import load_space
 
@@ -15,7 +15,7 @@ def run_job(job: Job, channel: Channel) -> Outcome:
 
     An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
-    with surroundings.kept():
+    with surroundings.kept(), mlflow_run.active(job.run):
         return _outcome(job, channel)
 
 

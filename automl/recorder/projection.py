@@ -186,6 +186,10 @@ class Projection:
         )
         return self._named(run)
 
+    def knows(self, search: str) -> bool:
+        """Whether that search was there when this projection was made."""
+        return search in self._search_tags
+
     def uid(self, identity: str) -> str:
         """The uid of an identity of this campaign."""
         return run_uid(self.campaign, identity)
