@@ -43,12 +43,14 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
-    from automl.config import load_study, resolve
+    from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
 
     with only_json(as_json):
         study = load_study(path_of(file), overrides or [])
         cost = forecast(resolve(study))
+        for line in warnings(Path(study.source)):
+            note(line)
     if as_json:
         emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json()})
         return
@@ -70,7 +72,7 @@ def run(
 
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
-    from automl.config import load_study, resolve
+    from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
     from automl.progress import progress_for
@@ -79,6 +81,8 @@ def run(
     store = resolve_store()  # once: an objective may change the working folder
     with only_json(as_json):
         study = load_study(path_of(file), overrides or [])
+        for line in warnings(Path(study.source)):
+            note(line)
         if progress != "quiet":
             for line in _forecast(study, forecast(resolve(study))):
                 note(line)

@@ -40,6 +40,11 @@ def moves(config, context):
     os.environ["AUTOML_STORE"] = "elsewhere"
     return config["x"]
 
+def imports_a_library(config, context):
+    import cProfile, numpy, code
+    assert "noisy" not in str(code.__file__)
+    return config["x"]
+
 def fails(config, context):
     os.system("echo from a child")
     raise ValueError("no")
@@ -62,7 +67,7 @@ def automl(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "noisy_code.py").write_text(CODE)
     (folder / "noisy.yaml").write_text(STUDY)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("AUTOML_")}
-    command = [sys.executable, "-m", "automl.cli", *arguments]
+    command = [str(Path(sys.executable).parent / "automl"), *arguments]
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
@@ -96,3 +101,14 @@ def test_names_are_shown_on_a_terminal_without_their_characters(
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     done = automl(tmp_path, "run", "noisy.yaml")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("executor", ["executor=local", pytest.param(RAY, marks=pytest.mark.ray)])
+def test_files_with_names_of_libraries_hide_none_and_are_told(executor: str, tmp_path: Path) -> None:
+    for name in ("profile", "numpy", "code", "optuna"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('this is not the library')")
+    call = "evaluator.function.call=noisy_code:imports_a_library"
+    done = automl(tmp_path, "run", "noisy.yaml", "--json", "--set", call, "--set", executor)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["arms"]["random"][0]["trials"]["complete"] == 3
+    assert "profile.py" in done.stderr and "optuna.py" in done.stderr
