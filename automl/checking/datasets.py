@@ -6,13 +6,13 @@ import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from automl.checking.frame import Check
-from automl.contracts import Split
+from automl.contracts import Direction, EpisodesSpec, Metric, Split, SplitSpec, TaskSpec
 from automl.data.dataset import Dataset, check_dataset
 from automl.data.parts import Parts, split_dataset
 from automl.data.tasks import task_of
@@ -54,7 +54,7 @@ def _check_rules(plugin: Maker) -> None:
 
 
 def _check_repeatable(plugin: Maker) -> None:
-    again = split_dataset(check_dataset(plugin(), _name(plugin)), _name(plugin), _spec(plugin))
+    again = split_dataset(check_dataset(plugin(), _name(plugin)), _name(plugin), _task(plugin))
     assert again.digest == _parts(plugin).digest, (
         "each call must return the same rows in the same order, but two calls differ; give random draws a "
         "fixed seed, and sort what is listed from a folder"
@@ -67,7 +67,7 @@ def _check_parts(plugin: Maker) -> None:
     assert sorted(every.tolist()) == list(range(len(dataset.y))), (
         "each row must be in exactly one part, but some are in none or in two"
     )
-    other = split_dataset(dataset, _name(plugin), {**_spec(plugin), "split": {"seed": 1}})
+    other = split_dataset(dataset, _name(plugin), _task(plugin, seed=1))
     if len(dataset.y) <= MANY and dataset.parts is None:
         assert other.digest != parts.digest, "another seed of the split must give other parts, but does not"
 
@@ -114,19 +114,21 @@ def _dataset(plugin: Maker) -> Dataset:
 
 @lru_cache(maxsize=1)
 def _parts(plugin: Maker) -> Parts:
-    return split_dataset(_dataset(plugin), _name(plugin), _spec(plugin))
+    return split_dataset(_dataset(plugin), _name(plugin), _task(plugin))
 
 
-def _spec(plugin: Maker) -> dict[str, Any]:
-    """The task of a study, as plain JSON: episodes of the smallest size for functions and official parts."""
+def _task(plugin: Maker, seed: int = 0) -> TaskSpec:
+    """The task of a study: episodes of the smallest size for functions and official parts."""
     dataset = _dataset(plugin)
-    metrics = {None: [], 0: ["r2"]}.get(dataset.classes, ["accuracy"])
-    smallest = {"shots": 1, "queries": 1, **({} if dataset.kind == "functions" else {"ways": 2})}
+    metric = {None: "one's own", 0: "r2"}.get(dataset.classes, "accuracy")
     episodic = dataset.kind == "functions" or dataset.parts is not None
-    return {
-        "metrics": [{"name": name, "direction": "maximize"} for name in metrics],
-        "episodes": smallest if episodic else None,
-    }
+    ways = None if dataset.kind == "functions" else 2
+    return TaskSpec(
+        dataset=_name(plugin),
+        metrics=[Metric(metric, Direction.MAXIMIZE)],
+        split=SplitSpec(seed=seed),
+        episodes=EpisodesSpec(ways=ways, shots=1, queries=1) if episodic else None,
+    )
 
 
 def _name(plugin: Maker) -> str:

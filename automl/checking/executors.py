@@ -26,6 +26,7 @@ def checks(plugin: object) -> Iterator[Check]:
     rules: dict[str, Callable[[type[Executor]], None]] = {
         "it says what a trial holds, and how many run at once": _check_resources,
         "every job is run to its end and its reports arrive": _check_all_run,
+        "jobs that run at once do not change each other": _check_independence,
         "a job that fails fails alone, with its reason": _check_failures,
         "a reason given to a report ends the trial": _check_pruning,
         "a trial ends at its deadline": _check_deadline,
@@ -147,6 +148,20 @@ def _check_all_run(plugin: type[Executor]) -> None:
     assert source.most_open <= executor.trials_at_once, (
         f"at most trials_at_once={executor.trials_at_once} may be open, but {source.most_open} were"
     )
+
+
+def _check_independence(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        together = QueueSource([job(objectives.draws, folder, number) for number in range(4)])
+        executor.run(together)
+        for number in range(4):
+            alone = QueueSource([job(objectives.draws, f"{folder}/alone", number)])
+            executor.run(alone)
+            found, value = (source.outcomes[f"draws-{number}"].values for source in (together, alone))
+            assert found == value, (
+                f"a job must give {value} alone and beside others, but gives {found} beside others; run one "
+                "job at a time in a process, which run_job seeds"
+            )
 
 
 def _check_failures(plugin: type[Executor]) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
 import sys
 import time
+
+import numpy as np
 
 from automl.contracts import Config, Context
 from automl.space import Float, Space
@@ -43,6 +46,15 @@ def swallows(config: Config, context: Context) -> float:
         with contextlib.suppress(Exception):
             context.report(step, 1.0)
     return 1.0
+
+
+def draws(config: Config, context: Context) -> float:
+    """Draws from the generators that every trial finds seeded, slowly enough for others to run beside it."""
+    drawn = 0.0
+    for _ in range(5):
+        time.sleep(0.02)
+        drawn += random.random() + float(np.random.random())
+    return drawn
 
 
 def hangs(config: Config, context: Context) -> float:

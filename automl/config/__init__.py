@@ -3,7 +3,7 @@
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.shadows import warnings
-from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
+from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, Study
 
 __all__ = [
     "Arm",
@@ -13,9 +13,7 @@ __all__ = [
     "ResolvedStudy",
     "Schedule",
     "SpaceSpec",
-    "SplitSpec",
     "Study",
-    "TaskSpec",
     "importable",
     "load_study",
     "resolve",

@@ -12,8 +12,15 @@ from cronsim import CronSim, CronSimError
 
 from automl import plugins
 from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
-from automl.config.study import Budget, Final, Schedule, SpaceSpec, SplitSpec, TaskSpec
-from automl.contracts import RESERVED_METRICS, Evaluator, PluginSpec, UserError
+from automl.config.study import Budget, Final, Schedule, SpaceSpec
+from automl.contracts import (
+    RESERVED_METRICS,
+    Evaluator,
+    PluginSpec,
+    SplitSpec,
+    TaskSpec,
+    UserError,
+)
 from automl.space import Space
 from automl.spaces import find_space
 

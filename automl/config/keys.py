@@ -7,15 +7,12 @@ from typing import Any, NamedTuple
 from automl.config.study import (
     Arm,
     Budget,
-    EpisodesSpec,
     Final,
-    Part,
     Schedule,
     SpaceSpec,
-    SplitSpec,
     Study,
-    TaskSpec,
 )
+from automl.contracts import ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
 
 
 class Key(NamedTuple):
@@ -25,7 +22,7 @@ class Key(NamedTuple):
     example: Any
 
 
-KEYS: dict[type[Part], dict[str, Key]] = {
+KEYS: dict[type[Options], dict[str, Key]] = {
     Study: {
         "name": Key("Name of the study; its campaigns are called NAME-1, NAME-2, ….", "nas-digits"),
         "task": Key("What is to be learned: data and metric.", {"dataset": "digits", "metric": "accuracy"}),
@@ -63,7 +60,15 @@ KEYS: dict[type[Part], dict[str, Key]] = {
             "An objective of your own needs none.",
             "digits",
         ),
-        "target": Key("The column of a table to predict; by default the last one.", "price"),
+        "target": Key(
+            "The column of a table to predict. It may be left out when exactly one column is called target, "
+            "label, class or y.",
+            "price",
+        ),
+        "read": Key("How files are read, where what is found out is not right.", {"separator": ";"}),
+        "columns": Key(
+            "What columns of a table are, where what is found out is not right.", {"drop": ["id"]}
+        ),
         "metric": Key("The metric to search by.", "accuracy"),
         "direction": Key(
             "Whether larger values of `metric` are better; needed for your own metrics.", "minimize"
@@ -80,6 +85,41 @@ KEYS: dict[type[Part], dict[str, Key]] = {
         "validation": Key("Part of the data that selects configurations.", 0.2),
         "test": Key("Part of the data that stays sealed until the search has ended; 0 for none.", 0.2),
         "seed": Key("Seed of the random split.", 0),
+        "group": Key(
+            "Column of a table, no feature: rows with one value of it stay in one part, and in one fold.",
+            "patient",
+        ),
+        "time": Key(
+            "Column of a table, no feature: the last rows by it are the test part, those before them select.",
+            "date",
+        ),
+        "rare": Key(
+            "What happens to classes with too few rows for every part: `refuse`, `drop` their rows, or "
+            "`merge` them into one class.",
+            "merge",
+        ),
+    },
+    ReadSpec: {
+        "separator": Key("Table: the character between fields; `whitespace` for any number of blanks.", ";"),
+        "decimal": Key("Table: the decimal sign of numbers.", ","),
+        "thousands": Key("Table: the sign between groups of three digits; empty for none.", "."),
+        "encoding": Key("Table: the encoding of the text.", "cp1252"),
+        "quote": Key("Table: the character around fields; empty for none.", "'"),
+        "header": Key("Table: whether the first row holds the names of the columns.", False),
+        "missing": Key("Table: texts that stand for no value, besides empty cells.", ["?", "-999"]),
+        "alpha": Key(
+            "Images: transparency is blended with white (`composite`) or kept as a channel (`keep`).", "keep"
+        ),
+        "size": Key("Images: all are resized to this height and width.", [32, 32]),
+        "layout": Key(
+            "Arrays: where the channels are: `channels_first` or `channels_last`.", "channels_last"
+        ),
+    },
+    ColumnsSpec: {
+        "drop": Key("Columns that are no features.", ["id"]),
+        "keep": Key("Columns that are features, although a rule would drop or refuse them.", ["day"]),
+        "categorical": Key("Columns of categories, also where they look like numbers.", ["zip"]),
+        "date": Key("Columns of dates, with the format where it is not found out.", {"when": "%d.%m.%Y"}),
     },
     EpisodesSpec: {
         "ways": Key("Classes of an episode; leave it out for regression.", 5),

@@ -12,12 +12,12 @@ from automl.config import checks, completion, fitting, shadows, tabular, validat
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.pruner_steps import with_rungs
 from automl.config.shorthands import Draft, expand
-from automl.config.study import Arm, Budget, Final, Part, Schedule, SpaceSpec, SplitSpec, Study, TaskSpec
-from automl.contracts import PluginSpec, TaskOutline
+from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, Study
+from automl.contracts import Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec
 from automl.metrics import DIRECTIONS
 from automl.space import Space
 
-_P = TypeVar("_P", bound=Part)
+_P = TypeVar("_P", bound=Options)
 _NAMES = {name: direction.value for name, direction in DIRECTIONS.items()}
 
 

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 from automl import plugins
 from automl.config.keys import KEYS, Key
 from automl.config.shorthands import MAX_SEEDS
-from automl.config.study import Arm, Budget, Part, SpaceSpec, Study, TaskSpec
-from automl.contracts import UserError
+from automl.config.study import Arm, Budget, SpaceSpec, Study
+from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
 Schema: TypeAlias = dict[str, Any]
@@ -16,7 +16,7 @@ Schema: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"  # package.module:attribute
 OPTIONS_KINDS = ("evaluators", "strategies", "pruners", "executors")  # written as {name: options}
-PLUGIN_KEYS: dict[type[Part], dict[str, str]] = {
+PLUGIN_KEYS: dict[type[Options], dict[str, str]] = {
     Study: {"evaluator": "evaluators", "executor": "executors"},
     Arm: {"strategy": "strategies", "pruner": "pruners", "evaluator": "evaluators"},
 }
@@ -38,7 +38,7 @@ def study_schema() -> Schema:
     return {"$schema": DIALECT, "title": "A study of automl-orchestrator", **schema}
 
 
-def _part(part: type[Part], found: Schema) -> Schema:
+def _part(part: type[Options], found: Schema) -> Schema:
     """The schema of one part of a study: pydantic's, with the meaning and an example of each key."""
     properties = {}
     for name, key in KEYS[part].items():

@@ -7,73 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
-from automl.contracts import EpisodeSpec, Json, Metric, PluginSpec, TaskOutline, digest
+from automl.contracts import Json, Options, PluginSpec, TaskSpec, digest
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
 
 
-class Part(BaseModel):
-    """Base of all parts of a study: unknown keys are errors, values frozen and not converted.
+class Part(Options):
+    """Base of the parts of a study: values are not converted.
 
     A field's description says what to write there; messages about mistakes end with it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-Shots = Annotated[int, Field(ge=1, description="write how many examples are given, such as 5")]
-
-
-class SplitSpec(Part):
-    """Which parts of the data select and which are sealed."""
-
-    validation: float = Field(default=0.2, gt=0, lt=1, description="write a part of the data, such as 0.2")
-    test: float = Field(default=0.2, ge=0, lt=1, description="write a part of the data, such as 0.2")
-    seed: Seed = 0
-
-
-class EpisodesSpec(Part):
-    """Few-shot tasks: `ways` classes (none for functions), `shots` and `queries` examples of each.
-
-    Selection and test use `count` fixed episodes; `rotations` makes four classes of each. The test is taken
-    with `more_shots` as well.
-    """
-
-    ways: int | None = Field(
-        default=None, ge=2, description="write how many classes an episode has, such as 5"
-    )
-    shots: int = Field(default=1, ge=1, description="write how many examples are given, such as 1")
-    queries: int = Field(default=15, ge=1, description="write how many examples are asked for, such as 15")
-    count: int = Field(default=600, ge=2, description="write how many fixed episodes judge, such as 600")
-    rotations: bool = False
-    more_shots: list[Shots] = Field(default=[], description="write numbers of shots, such as [5]")
-
-
-class TaskSpec(Part):
-    """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`.
-
-    `target`: the column of a table to predict, by default its last. With `episodes` the parts of the
-    split share no class, and are drawn from as few-shot tasks.
-    """
-
-    dataset: str | None = Field(None, description="write a dataset's name or a file")
-    target: str | None = Field(None, description="write the name of the table's target column")
-    metrics: list[Metric] = Field(min_length=1, description="write a metric's name, such as accuracy")
-    split: SplitSpec = SplitSpec()
-    episodes: EpisodesSpec | None = None
-
-    def outline(self) -> TaskOutline:
-        """What is known of the task before its data are read."""
-        spec: EpisodeSpec | None = None
-        if self.episodes is not None:
-            given = self.episodes.model_dump(exclude_none=True)
-            spec = EpisodeSpec(**{**given, "more_shots": tuple(self.episodes.more_shots)})
-        return TaskOutline(tuple(self.metrics), self.dataset is not None, spec)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class SpaceSpec(Part):
@@ -154,6 +104,7 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
+        data["task"] = _task_identity(self.task)
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
@@ -163,3 +114,16 @@ class Study(Part):
             if isinstance(owner.get(key), str) and Path(owner[key]).is_absolute():
                 owner[key] = Path(owner[key]).name
         return digest(data)
+
+
+def _task_identity(task: TaskSpec) -> Json:
+    """The task without what is at its default: keys that later versions add change no identity."""
+    data = task.model_dump(mode="json")
+    given = task.model_dump(mode="json", exclude_defaults=True)
+    for key in ("read", "columns"):
+        if not given.get(key):
+            del data[key]
+    added = ("group", "time", "rare")
+    kept = given.get("split", {})
+    data["split"] = {key: value for key, value in data["split"].items() if key not in added or key in kept}
+    return data

@@ -21,6 +21,7 @@ from automl.contracts.basics import (
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
+from automl.contracts.data_spec import ColumnsSpec, EpisodesSpec, ReadSpec, SplitSpec, TaskSpec
 from automl.contracts.evaluators import (
     BaselineArm,
     Builder,
@@ -46,11 +47,13 @@ __all__ = [
     "Builder",
     "Checkpoint",
     "Checkpoints",
+    "ColumnsSpec",
     "Config",
     "Context",
     "Direction",
     "EpisodeSpec",
     "Episodes",
+    "EpisodesSpec",
     "Evaluator",
     "EvaluatorOptions",
     "Executor",
@@ -66,6 +69,7 @@ __all__ = [
     "PluginSpec",
     "Proxy",
     "Pruner",
+    "ReadSpec",
     "Replay",
     "Replayed",
     "Report",
@@ -74,6 +78,7 @@ __all__ = [
     "RunError",
     "Scalar",
     "Split",
+    "SplitSpec",
     "State",
     "Strategy",
     "Tabular",
@@ -81,6 +86,7 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskOutline",
+    "TaskSpec",
     "TrialState",
     "TrialStopped",
     "UserError",

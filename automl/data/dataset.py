@@ -25,6 +25,9 @@ class Dataset:
       let the study's metrics decide.
     - `test`: the official test part, if there is one.
     - `parts` (classes,): for few-shot tasks, the official part of each class: 0 train, 1 validation, 2 test.
+    - `notes`: what was found out, left out or converted, a sentence each; it is told.
+    - `groups` (n,): rows of one value stay in one part of a split; `order` (n,): numbers by which a split in
+      time sorts rows.
     """
 
     x: Any
@@ -33,6 +36,9 @@ class Dataset:
     classes: int | None = None
     test: Split | None = None
     parts: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
+    order: np.ndarray | None = None
 
 
 def check_dataset(dataset: object, name: str) -> Dataset:

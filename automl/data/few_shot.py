@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from automl.contracts import EpisodeSpec, UserError
+from automl.contracts import EpisodeSpec, EpisodesSpec, UserError
 from automl.data.splits import Indices
 
 TRAIN, VALIDATION, TEST = range(3)
 TURNS = 4  # a class turned by 0, 90, 180 and 270 degrees
 
 
-def episode_spec(drawn: Mapping[str, Any], kind: str) -> EpisodeSpec:
-    """What the plain data of `task.episodes` mean for data of this kind: functions have no ways."""
-    given = {name: value for name, value in drawn.items() if value is not None}
-    given["more_shots"] = tuple(given.get("more_shots", ()))
+def episode_spec(drawn: EpisodesSpec, kind: str) -> EpisodeSpec:
+    """What `task.episodes` means for data of this kind: functions have no ways."""
+    given = {**drawn.model_dump(exclude_none=True), "more_shots": tuple(drawn.more_shots)}
     return EpisodeSpec(**({"ways": 0} if kind == "functions" else {}) | given)
 
 
@@ -26,11 +22,6 @@ def check(y: np.ndarray, shape: tuple[int, ...], spec: EpisodeSpec, kind: str) -
 
     `y`: its targets, (n,) or (n, points); `shape`: that of one example.
     """
-    if spec.shots < 1 or spec.queries < 1:
-        raise UserError(
-            f"an episode must have at least 1 shot and 1 query, but got shots={spec.shots}, "
-            f"queries={spec.queries}; correct task.episodes"
-        )
     need = max((spec.shots, *spec.more_shots)) + spec.queries
     if kind == "functions":
         _check_functions(y.shape[1], spec, need)
@@ -51,10 +42,6 @@ def _check_functions(points: int, spec: EpisodeSpec, need: int) -> None:
 
 
 def _check_images(counts: np.ndarray, shape: tuple[int, ...], spec: EpisodeSpec, need: int) -> None:
-    if spec.ways < 2:
-        raise UserError(
-            f"an episode must have at least 2 ways, but got ways={spec.ways}; correct task.episodes"
-        )
     if spec.rotations and shape[-1] != shape[-2]:
         raise UserError(
             f"images must be square to be turned, but have {shape[-2]}×{shape[-1]} pixels; "

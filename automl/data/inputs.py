@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from automl.contracts import TaskSpec
 from automl.data import sources
 from automl.data.parts import load_parts
 
@@ -21,7 +22,7 @@ def class_names(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> lis
     """What stands for class 0, 1, … in the dataset of `spec`: its own labels where it has any."""
     import numpy as np  # NumPy is needed for data alone
 
-    dataset = sources.read(spec["dataset"], spec.get("target"), import_path)
+    dataset = sources.read(TaskSpec.from_json(spec), import_path)
     if dataset.classes is not None:
         return [str(number) for number in range(dataset.classes)]
     parts = [dataset.y, *([dataset.test.y] if dataset.test else [])]

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from automl import metrics
-from automl.contracts import EpisodeSpec, Split, UserError
+from automl.contracts import EpisodeSpec, Split, TaskSpec, UserError
 from automl.data import few_shot, sources, targets
 from automl.data.dataset import Dataset
 from automl.data.splits import Indices, split_rows
-
-SPLIT = {"validation": 0.2, "test": 0.2, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -50,33 +48,27 @@ class Parts:
 
 def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
     """The parts of the task `spec` (a study's `task` as plain JSON). Raises `UserError` for unusable data."""
-    reference = spec.get("dataset")
-    if not reference:
-        raise UserError(
-            "this needs a dataset, but the study has none; name one in task.dataset (automl list)"
-        )
-    raw = sources.read(reference, spec.get("target"), import_path)
-    return split_dataset(raw, sources.short_name(reference), spec)
+    task = TaskSpec.from_json(spec)
+    raw = sources.read(task, import_path)
+    return split_dataset(raw, sources.short_name(str(task.dataset)), task)
 
 
-def split_dataset(raw: Dataset, name: str, spec: Mapping[str, Any]) -> Parts:
-    """The parts of a dataset by `metrics`, `split` and `episodes` of `spec`.
+def split_dataset(raw: Dataset, name: str, task: TaskSpec) -> Parts:
+    """The parts of a dataset by `metrics`, `split` and `episodes` of `task`.
 
     Raises `UserError` for unusable data.
     """
-    names = [metric["name"] for metric in spec.get("metrics") or []]
+    names = [metric.name for metric in task.metrics]
     dataset, classes = _encoded(raw, names, name)
-    split = {**SPLIT, **(spec.get("split") or {})}
-    drawn = spec.get("episodes")
-    episodes = None if drawn is None else few_shot.episode_spec(drawn, dataset.kind)
+    split = task.split
+    episodes = None if task.episodes is None else few_shot.episode_spec(task.episodes, dataset.kind)
     _check_kind(dataset, episodes is not None, name)
     if episodes is not None and dataset.kind == "image":
-        fractions = (split["validation"], split["test"], split["seed"])
-        rows = few_shot.split_classes(dataset.y, dataset.parts, *fractions)
+        rows = few_shot.split_classes(dataset.y, dataset.parts, split.validation, split.test, split.seed)
         classes = len(np.unique(dataset.y[rows.train]))
     else:
-        held = 0.0 if dataset.test is not None else split["test"]
-        rows = split_rows(dataset.y, classes, split["validation"], held, split["seed"])
+        held = 0.0 if dataset.test is not None else split.test
+        rows = split_rows(dataset.y, classes, split.validation, held, split.seed)
     mean, std = _statistics(dataset.x, rows.train) if dataset.kind == "image" else (None, None)
     parts = Parts(name, dataset, classes, rows, _digest(dataset, rows), mean, std, episodes)
     _check_episodes(parts)

@@ -8,30 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from automl import plugins
-from automl.contracts import UserError
-from automl.data import files
+from automl.contracts import TaskSpec, UserError
+from automl.data import reading
 from automl.data.dataset import Dataset, check_dataset
 
 _BUNDLED = "automl.data.datasets."
 
 
-def read(reference: str, target: str | None, import_path: Sequence[str]) -> Dataset:
-    """The dataset that a study calls `reference`. `target` names the target column of a table file.
+def read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
+    """The dataset of `task`.
 
-    Raises `UserError` when there is none of that name or its data breaks a rule.
+    Raises `UserError` when there is none of that name, its data break a rule, or `task` does not fit them.
     """
+    reference = task.dataset
+    if not reference:
+        raise UserError(
+            "this needs a dataset, but the study has none; name one in task.dataset (automl list)"
+        )
     if is_file(reference):
-        return check_dataset(files.read(find(reference, import_path), target), reference)
+        return check_dataset(reading.read(find(reference, import_path), task), reference)
     make: Callable[[], Any] = plugins.load("datasets", reference)
     if not callable(make):
         raise UserError(
             f"a dataset must be a function, but {reference!r} is a {type(make).__name__}; define one"
         )
     dataset = check_dataset(make(), reference)
-    if target is not None:
-        raise UserError(
-            f"task.target names a column of a table file, but {reference!r} is not one; remove task.target"
-        )
+    reading.check_keys(reference, task, (), "not a file")
     return dataset
 
 

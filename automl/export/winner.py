@@ -15,10 +15,10 @@ from pydantic import Field
 
 from automl import plugins
 from automl.checkpoints import write_atomically
-from automl.config import Budget, SpaceSpec, TaskSpec, validation, yamlfile
+from automl.config import Budget, SpaceSpec, validation, yamlfile
 from automl.config.document import Mistake, shown
 from automl.config.study import Part
-from automl.contracts import Config, Json, PluginSpec, UserError, digest
+from automl.contracts import Config, Json, PluginSpec, TaskSpec, UserError, digest
 
 VERSION = 1
 _AGAIN = "export it again (automl export)"

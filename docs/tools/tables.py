@@ -22,6 +22,8 @@ from automl.config.study import SpaceSpec, Study
 ROOT = Path(__file__).parents[2]
 SECTIONS = {
     "TaskSpec": "task",
+    "ReadSpec": "task.read",
+    "ColumnsSpec": "task.columns",
     "SplitSpec": "task.split",
     "EpisodesSpec": "task.episodes",
     "SpaceSpec": "space",

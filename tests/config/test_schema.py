@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from automl.config import study
 from automl.config.keys import KEYS
 from automl.config.schema import study_schema
-from automl.config.study import Part, Study, TaskSpec
+from automl.config.study import Part, Study
+from automl.contracts import Options, TaskSpec, data_spec
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
 GOOD = """
@@ -91,8 +92,13 @@ def test_every_key_has_a_meaning_and_a_valid_example(validator: Draft202012Valid
 
 
 def test_every_part_is_in_the_schema() -> None:
-    parts = [value for value in vars(study).values() if isinstance(value, type) and issubclass(value, Part)]
-    assert set(parts) - {Part} == set(KEYS)
+    parts = {
+        value
+        for module in (study, data_spec)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Options)
+    }
+    assert parts - {Options, Part} == set(KEYS)
     assert TaskSpec.__name__ in study_schema()["$defs"]
 
 

@@ -180,6 +180,9 @@ def test_without_a_space_no_trial_is_run_and_this_is_said() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
-def test_one_that_breaks_a_rule_is_found(plugin: object, rule: str) -> None:
+def test_one_that_breaks_a_rule_is_found(
+    plugin: object, rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # one of them writes where it stands
     found = problems(plugin)
     assert any(re.search(rule, problem) for problem in found), found

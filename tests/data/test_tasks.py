@@ -181,4 +181,4 @@ def test_an_opening_must_be_recorded_first(table: Path) -> None:
 
 def test_a_study_without_data() -> None:
     with pytest.raises(UserError, match="needs a dataset"):
-        load_task({"dataset": None, "metrics": []})
+        load_task({"dataset": None, "metrics": [{"name": "loss", "direction": "minimize"}]})

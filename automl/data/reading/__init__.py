@@ -1,0 +1,40 @@
+"""Datasets from files: tables (.csv, .tsv, also .gz), arrays (.npz) and folders of images.
+
+What a reader finds out, leaves out or converts is among the notes of its dataset.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from automl.contracts import TaskSpec, UserError
+from automl.data.dataset import Dataset
+from automl.data.reading import arrays, images, tables
+
+
+def read(path: Path, task: TaskSpec) -> Dataset:
+    """The dataset in the file or folder `path`. Raises `UserError` when it cannot be understood."""
+    if path.is_dir():
+        check_keys(path.name, task, images.KEYS, "a folder of images")
+        return images.read_images(path, task.read)
+    if path.suffix == ".npz":
+        check_keys(path.name, task, arrays.KEYS, "a file of arrays")
+        return arrays.read_arrays(path, task.read)
+    if tables.is_table(path):
+        check_keys(path.name, task, tables.KEYS, "a table")
+        return tables.read_table(path, task)
+    raise UserError(
+        f"a dataset file must end in {', '.join(tables.SEPARATORS)} or .npz, or be a folder of images, but "
+        f"got {path.name!r}; convert it"
+    )
+
+
+def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str) -> None:
+    """Raise `UserError` for keys of `task` that such data do not have. `known`: keys of `task.read`."""
+    wrong = [f"task.read.{key}" for key in task.read.given() if key not in known]
+    if known is not tables.KEYS:
+        wrong += ["task.target"] if task.target is not None else []
+        wrong += [f"task.columns.{key}" for key, value in task.columns if value]
+        wrong += [f"task.split.{key}" for key in ("group", "time") if task.split.model_dump()[key]]
+    if wrong:
+        raise UserError(f"{', '.join(wrong)} must fit the data, but {name!r} is {kind}; remove {wrong[0]}")
