@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from automl.config import ResolvedArm, ResolvedStudy, Study
+from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import Json
-from automl.space import Count
 from automl.spaces import load_space
 
 
@@ -44,9 +43,8 @@ class Forecast:
         trials = (
             "as many trials as the budget buys" if self.trials is None else f"at most {self.trials} trials"
         )
-        size = Count(math.inf if self.space_size is None else self.space_size, self.space_counted)
         if self.searches:
-            yield f"{trials}, from {size}"
+            yield f"{trials}, from {self._size()}"
         if self.device_seconds is not None:
             where = "on the simulated clock" if self.simulated else "on devices"
             yield f"at most {_duration(self.device_seconds)} {where} for the searches"
@@ -55,11 +53,18 @@ class Forecast:
         if self.retrainings:
             yield f"then {self.retrainings} retrainings with fresh seeds"
 
+    def _size(self) -> str:
+        if self.space_size is None:
+            return "a continuous space"
+        if not self.space_counted:
+            return f"more than 10^{math.floor(math.log10(self.space_size))} configurations"
+        return f"{self.space_size:,.0f} configurations"
+
 
 def forecast(resolved: ResolvedStudy) -> Forecast:
     """The cost of a study, from the study alone."""
     study, executor = resolved.study, resolved.executor
-    space = _space_count(study)
+    space = None if study.space is None else load_space(study.space.model_dump()).count()
     seeds, budget = len(study.seeds), study.budget
     arms = [arm for arm in resolved.arms.values() if not arm.is_reference]
     searches, devices = len(arms) * seeds, executor.devices
@@ -72,8 +77,8 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
         searches=searches,
         references=(len(resolved.arms) - len(arms)) * seeds,
         trials=sum(_trials(arm, budget.trials) for arm in arms) * seeds if budget.trials else None,
-        space_size=space.value if math.isfinite(space.value) else None,
-        space_counted=space.exact,
+        space_size=1 if space is None else space.value if math.isfinite(space.value) else None,
+        space_counted=space is None or space.exact,
         device_seconds=device_seconds,
         wall_seconds=device_seconds / (parallel * devices) if timed and device_seconds else None,
         trials_at_once=executor.trials_at_once,
@@ -84,10 +89,6 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
 
 def _trials(arm: ResolvedArm, limit: int) -> int:
     return 1 if arm.strategy is None else limit
-
-
-def _space_count(study: Study) -> Count:
-    return Count(1, True) if study.space is None else load_space(study.space.model_dump()).count()
 
 
 def _duration(seconds: float) -> str:

@@ -38,7 +38,6 @@ def test_a_large_graph_has_a_lower_bound() -> None:
     count = graph(18, lambda when: Choice(("a", "b", "c"), when=when)).count()
     truth = sum(math.comb(18, on) * 3 ** math.comb(on, 2) for on in range(19))
     assert 1e9 < count.value <= truth and not count.exact
-    assert str(count) == f"more than 10^{math.floor(math.log10(count.value))} configurations"
     weak = graph(30, lambda when: Choice(("a",), when=when)).count()
     assert 1000 < weak.value <= 2**30 and not weak.exact
 
@@ -51,9 +50,7 @@ def test_very_many_parameters_are_counted() -> None:
     chain: dict[str, Parameter] = {"p0": Choice((0, 1))}
     chain |= {f"p{i}": Choice((0, 1), when={f"p{i - 1}": 1}) for i in range(1, 2000)}
     assert Space(chain).count() == (2001, True)
-    count = Space({f"p{i}": Choice((0, 1)) for i in range(2000)}).count()
-    assert str(count) == "more than 10^300 configurations"
-    assert str(Space({"x": Int(1, 12)}).count()) == "12 configurations"
+    assert Space({f"p{i}": Choice((0, 1)) for i in range(2000)}).count() == (1e300, False)
 
 
 NEVER = [Constraint(lambda _: False, "never")]

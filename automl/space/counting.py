@@ -25,13 +25,6 @@ class Count(NamedTuple):
     value: float
     exact: bool
 
-    def __str__(self) -> str:
-        if math.isinf(self.value):
-            return "a continuous space"
-        if self.exact:
-            return f"{self.value:,.0f} configurations"
-        return f"more than 10^{math.floor(math.log10(self.value))} configurations"
-
 
 def number_of_configurations(parameters: Mapping[str, Parameter]) -> Count:
     """Number of configurations: conditions respected, constraints not, `inf` when continuous.

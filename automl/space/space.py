@@ -166,14 +166,11 @@ class Space:
         return digest({name: float(value) if name in floats else value for name, value in config.items()})  # type: ignore[arg-type]
 
     def size(self) -> float:
-        """Number of configurations: conditions respected, constraints not, `inf` when continuous.
-
-        At least so many where conditions join too many parameters to count all (see `count`).
-        """
+        """Number of configurations, constraints not respected, `inf` when continuous; see `count`."""
         return self.count().value
 
     def count(self) -> Count:
-        """The size, and whether it is exact. Takes a second at most."""
+        """The size, and whether it is exact rather than a lower bound. Takes a second or two at most."""
         return number_of_configurations(self.parameters)
 
     def default_config(self) -> Config:
