@@ -83,9 +83,8 @@ class Space:
             broken = self.broken(config)
             if not broken:
                 return config
-        raise UserError(
-            f"constraints must leave configurations, but none of {tries} random ones fits; last: {broken}"
-        )
+        text = f"constraints must leave configurations, but none of {tries} random ones fits; last: {broken}"
+        raise UserError(text)
 
     def check(self, config: Config) -> None:
         """Raise `UserError` naming all mistakes of `config`."""
