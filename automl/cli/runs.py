@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from automl.config import Study
     from automl.forecast import Forecast
     from automl.ledger import Store
+    from automl.report import CampaignReport
 
 PANEL = "Campaigns"
 
@@ -89,7 +90,8 @@ def run(
         from automl.campaign import run_campaign
 
         campaign = run_campaign(study, store=store, fresh=fresh, progress=shown)
-    _show_report(campaign, as_json, store)
+    collected = _show_report(campaign, as_json, store)
+    _check_found(collected)
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html")
         say("       automl ui")
@@ -149,7 +151,20 @@ def audit(
         raise typer.Exit(1)
 
 
-def _show_report(name: str, as_json: bool, store: Store | None = None) -> None:
+def _check_found(report: CampaignReport) -> None:
+    """Raise `RunError` for a campaign without a result: its program must not take it for a success."""
+    from automl.contracts import RunError
+    from automl.report import nothing_found
+
+    why = nothing_found(report)
+    if why is not None:
+        raise RunError(
+            f"{report.campaign} found nothing: {why}; correct the cause and run the study again "
+            f"(all tracebacks: automl report {report.campaign} --html report.html)"
+        )
+
+
+def _show_report(name: str, as_json: bool, store: Store | None = None) -> CampaignReport:
     # the report's libraries take a while to import
     from automl.report import collect, terminal
 
@@ -157,10 +172,11 @@ def _show_report(name: str, as_json: bool, store: Store | None = None) -> None:
         collected = collect(ledger, find_campaign(ledger, name).id)
     if as_json:
         emit(collected.to_json())
-        return
+        return collected
     from rich.console import Console
 
     Console().print(terminal(collected))
+    return collected
 
 
 def _forecast(study: Study, cost: Forecast) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from automl.config.document import KeyPath, Mistake
 
+_INSTALLED = {"site-packages", "dist-packages"}
 _REFERENCE = re.compile(r"([A-Za-z_]\w*)(\.\w+)*:[A-Za-z_][\w.]*")
 
 
@@ -19,7 +20,7 @@ def shadows(folder: Path) -> dict[str, str]:
     found = {}
     for file in sorted([*folder.glob("*.py"), *folder.glob("*/__init__.py")]):
         path = file.parent if file.name == "__init__.py" else file
-        library = _library(path.stem, folder)
+        library = _library(path.stem)
         if library is None:
             continue
         taken = PathFinder.find_spec(path.stem, sys.path)
@@ -53,10 +54,10 @@ def _references(data: Any, hidden: dict[str, str], path: KeyPath) -> Iterator[Mi
         yield Mistake(path, f"must name a module of your own, but {hidden[match[1]]}; rename the file")
 
 
-def _library(name: str, folder: Path) -> str | None:
-    """The module of that name that is no file of `folder`, in words."""
-    elsewhere = [entry for entry in sys.path if Path(entry or ".").resolve() != folder]
-    spec: ModuleSpec | None = PathFinder.find_spec(name, elsewhere)
+def _library(name: str) -> str | None:
+    """The module of that name in Python's library or an installed package, in words."""
+    installed = [entry for entry in sys.path if _INSTALLED & set(Path(entry).parts)]
+    spec: ModuleSpec | None = PathFinder.find_spec(name, installed)
     if name in sys.stdlib_module_names:
         return "the module of Python's library"
     if spec is None or spec.origin is None:  # nothing, or a folder without code
