@@ -46,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "proxies": BASE,
     "learners": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
+    "templates": BASE | {"data"},
     "strategies": SPACE | {"plugins", "spaces"},
     "training": WORKER | {"layers"},
     "oneshot": WORKER | {"supernets", "training"},

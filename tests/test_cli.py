@@ -24,6 +24,7 @@ evaluator: {function: {call: "code:objective"}}
 budget: {trials: 3}
 seeds: 2
 """
+NAMES = {"init", "check", "run", "report", "audit", "export", "train", "ui", "list", "schema", "check-plugin"}
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -218,15 +219,13 @@ def test_wrong_command_lines(cli: Call, arguments: tuple[str, ...]) -> None:
 
 def test_every_command_has_help_with_an_example_or_no_arguments(cli: Call) -> None:
     commands = [info for info in app.registered_commands if info.callback is not None]
-    assert {info.name or info.callback.__name__ for info in commands if info.callback} == {
-        *("check", "run", "report", "audit", "export", "train", "ui", "list", "schema", "check-plugin")
-    }
+    assert {info.name or info.callback.__name__ for info in commands if info.callback} == NAMES
     for info in commands:
         doc = info.callback.__doc__ if info.callback else ""
         assert "Example: automl " in (doc or "")
     code, out, _ = cli("--help")
     assert code == 0
-    for name in ("check", "run", "report", "audit", "ui", "export", "train", "schedule", "list", "db"):
+    for name in (*NAMES, "schedule", "db"):
         assert name in out
 
 

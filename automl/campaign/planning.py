@@ -20,7 +20,7 @@ def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
     """Raise `UserError` for arms whose evaluators, or those that their strategy may name, refuse the data."""
     if task is None:
         return
-    mistakes = []
+    mistakes: defaultdict[str, list[str]] = defaultdict(list)
     for name, arm in resolved.arms.items():
         if arm.space is None:
             continue
@@ -29,9 +29,9 @@ def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
             for spec in arm.named_evaluators:
                 plugins.build("evaluators", spec).check_data(task, arm.space, arm.evaluator)
         except UserError as error:
-            mistakes.append(f"arms.{name}: {error}")
+            mistakes[str(error)].append(f"arms.{name}")
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise UserError("\n".join(f"{', '.join(arms)}: {text}" for text, arms in mistakes.items()))
 
 
 def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path) -> list[Search]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 from automl.checking import objectives
 from automl.checking.frame import Check
+from automl.checking.jobs import QueueSource, job
 from automl.checking.options import check_options
-from automl.contracts import Executor, Job, Outcome, PluginSpec, Report, TrialState
+from automl.contracts import Executor, Outcome, Report, TrialState
 
 DEADLINE = 0.5  # seconds of a trial that hangs
-LARGEST_STEP = 1000
 
 
 def checks(plugin: object) -> Iterator[Check]:
@@ -29,79 +29,13 @@ def checks(plugin: object) -> Iterator[Check]:
         "jobs that run at once do not change each other": _check_independence,
         "a job that fails fails alone, with its reason": _check_failures,
         "a reason given to a report ends the trial": _check_pruning,
-        "a trial ends at its deadline": _check_deadline,
+        "a trial ends at its deadline and is charged": _check_deadline,
+        "a worker that dies is told and its job alone is lost": _check_lost,
         "an error of the campaign ends the run": _check_source_errors,
         "it can be closed twice, and another one started after it": _check_closing,
     }
     for name, rule in rules.items():
         yield Check(name, partial(rule, plugin))
-
-
-class QueueSource:
-    """Hands out jobs in order and keeps what happens to them; `stop_at[trial]` ends a trial at that step."""
-
-    def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:
-        self.waiting = list(jobs)
-        self.stop_at = stop_at or {}
-        self.open: dict[str, Job] = {}
-        self.reports: dict[str, list[Report]] = {}
-        self.outcomes: dict[str, Outcome] = {}
-        self.lost_jobs: dict[str, str] = {}
-        self.most_open = 0
-
-    def next_job(self) -> Job | None:
-        """The next job."""
-        if not self.waiting:
-            return None
-        job = self.waiting.pop(0)
-        self.open[job.trial] = job
-        self.most_open = max(self.most_open, len(self.open))
-        return job
-
-    @property
-    def finished(self) -> bool:
-        """No job is open and none will come."""
-        return not self.waiting and not self.open
-
-    def report(self, trial: str, token: str, report: Report) -> str | None:
-        """Keep a report."""
-        self.reports.setdefault(trial, []).append(report)
-        return "pruned" if report.step >= self.stop_at.get(trial, LARGEST_STEP) else None
-
-    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
-        """Keep the end of a job."""
-        assert trial not in self.outcomes, f"a trial must end once, but {trial} ended twice"
-        assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
-        self.outcomes[trial] = outcome
-
-    def lost(self, trial: str, token: str, reason: str) -> None:
-        """Keep the loss of a job."""
-        self.open.pop(trial)
-        self.lost_jobs[trial] = reason
-
-
-def job(objective: Callable[..., object], workdir: str, number: int = 0, deadline: float = 60.0) -> Job:
-    """A job that calls one of `automl.checking.objectives`."""
-    function = PluginSpec("function", {"call": f"{objective.__module__}:{objective.__name__}"})
-    name = f"{objective.__name__}-{number}"
-    return Job(
-        trial=name,
-        token=f"token-{name}",
-        attempt=1,
-        space={"name": f"{objectives.__name__}:SPACE"},
-        task={"dataset": None},
-        metrics=[{"name": "loss", "direction": "minimize"}],
-        evaluator=function,
-        protocol=function,
-        config={"x": float(number)},
-        seed=number,
-        workdir=str(Path(workdir) / name),
-        devices=1.0,
-        cpus=1.0,
-        gpus=0.0,
-        remaining=None,
-        deadline=deadline,
-    )
 
 
 @contextlib.contextmanager
@@ -117,13 +51,17 @@ def _started(plugin: type[Executor]) -> Iterator[tuple[Executor, str]]:
 
 
 def _check_class(plugin: object) -> None:
-    assert isinstance(plugin, type) and issubclass(plugin, Executor), (
-        f"PLUGIN of an executor must be a class that extends automl.contracts.Executor, but is {plugin!r}; "
-        "extend it"
+    extends = isinstance(plugin, type) and issubclass(plugin, Executor)
+    assert extends, (
+        f"PLUGIN must be a class that extends automl.contracts.Executor, but is {plugin!r}; extend it"
     )
 
 
 def _check_resources(plugin: type[Executor]) -> None:
+    named, known = plugin.place_options, set(plugin.Options.model_fields)
+    assert isinstance(named, frozenset) and named <= known, (
+        f"place_options must be in {known}, but is {named}"
+    )
     with _started(plugin) as (executor, _):
         at_once, held = executor.trials_at_once, (executor.cpus, executor.gpus)
         assert at_once >= 1, f"trials_at_once must be at least 1, but is {at_once}"
@@ -195,7 +133,25 @@ def _check_deadline(plugin: type[Executor]) -> None:
     assert outcome.state is TrialState.FAILED and outcome.reason.startswith("deadline"), (
         f"a job past its deadline must fail with `deadline: …`, but: {outcome.state}, {outcome.reason!r}"
     )
+    cost = DEADLINE * late.devices
+    assert outcome.device_seconds >= 0.9 * cost, (
+        f"a late trial must cost its wall seconds times job.devices, {cost}, but: {outcome.device_seconds}"
+    )
     assert source.outcomes["good-0"].state is TrialState.COMPLETE, "the next job must run, but does not"
+
+
+def _check_lost(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        where = QueueSource([job(objectives.tells_process, folder)])
+        executor.run(where)
+        if where.outcomes["tells_process-0"].values == [float(os.getpid())]:
+            return  # trials run in the campaign's own process, which cannot be lost alone
+        source = QueueSource([job(objectives.dies, folder), job(objectives.good, folder)])
+        executor.run(source)
+    assert set(source.lost_jobs) == {"dies-0"}, (
+        f"source.lost must be told of the job whose worker died, but it heard of {sorted(source.lost_jobs)}"
+    )
+    assert source.outcomes["good-0"].state is TrialState.COMPLETE, "the job beside it must run"
 
 
 class _BrokenReport(QueueSource):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import random
 import sys
 import time
@@ -55,6 +56,17 @@ def draws(config: Config, context: Context) -> float:
         time.sleep(0.02)
         drawn += random.random() + float(np.random.random())
     return drawn
+
+
+def tells_process(config: Config, context: Context) -> float:
+    """Returns the id of its process."""
+    return float(os.getpid())
+
+
+def dies(config: Config, context: Context) -> float:
+    """Kills its process, as a node that is lost does; only for executors with workers of their own."""
+    context.report(1, 1.0)
+    os._exit(9)
 
 
 def hangs(config: Config, context: Context) -> float:

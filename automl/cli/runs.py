@@ -26,6 +26,8 @@ from automl.cli.common import study_path as path_of
 
 if TYPE_CHECKING:
     from automl.config import Study
+    from automl.config.resolved import ResolvedStudy
+    from automl.data.summary import Summary
     from automl.forecast import Forecast
     from automl.ledger import Store
     from automl.report import CampaignReport
@@ -35,12 +37,41 @@ PANEL = "Campaigns"
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (check, run, report, audit):
+    for command in (init, check, run, report, audit):
         app.command(rich_help_panel=PANEL)(command)
 
 
+def init(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="A table, a folder of images, .npz or code.py.")
+    ],
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of a table to predict.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The study file.")
+    ] = None,
+) -> None:
+    """Write a study file for data or code of yours, with every guess in it as a comment.
+
+    Example: automl init houses.csv --target price
+    """
+    from automl import templates
+    from automl.contracts import UserError
+
+    text = templates.template(source, target)
+    file = output or Path(
+        f"{templates.slug(Path(source.partition('.py:')[0]).name.removesuffix('.py'))}.yaml"
+    )
+    if file.exists():
+        raise UserError(f"automl init must not write over {file}, which exists; name another file with -o")
+    _write("-o", file, text)
+    say(text.rstrip())
+    say(f"\nwrote {file}\nnext:  automl check {file}\n       automl run {file}")
+
+
 def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None:
-    """Check a study file: every mistake at once, and what it will cost. Runs and creates nothing.
+    """Check a study file and its data: every mistake at once, and what it will cost. Creates nothing.
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
@@ -49,15 +80,33 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
 
     with only_json(as_json):
         study = load_study(path_of(file), overrides or [])
-        cost = forecast(resolve(study))
+        resolved = resolve(study)
+        found = _data(resolved)
+        cost = forecast(resolved)
         for line in warnings(Path(study.source)):
             note(line)
     if as_json:
-        emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json()})
+        data = {} if found is None else {"data": found.to_json()}
+        emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json(), **data})
         return
     say(f"{file} is valid")
-    for line in _forecast(study, cost):
+    for line in [*_forecast(study, cost), *(found.lines() if found else [])]:
         say(line)
+
+
+def _data(resolved: ResolvedStudy) -> Summary | None:
+    """What the study's data are. Raises `UserError` when an evaluator could not work with them."""
+    if resolved.study.task.dataset is None:
+        return None
+    from automl.campaign.planning import check_data
+    from automl.data.parts import load_parts
+    from automl.data.summary import summarise
+    from automl.data.tasks import task_of
+
+    study = resolved.study
+    parts = load_parts(study.task.model_dump(mode="json"), [study.source])
+    check_data(resolved, task_of(parts))
+    return summarise(parts)
 
 
 def run(
@@ -116,7 +165,7 @@ def report(
 
     with only_json(as_json), open_ledger() as (_, ledger):
         collected = collect(ledger, find_campaign(ledger, name).id)
-        _write(html, page(collected))
+        _write("--html", html, page(collected))
     if as_json:
         emit(collected.to_json())
     else:
@@ -184,12 +233,12 @@ def _forecast(study: Study, cost: Forecast) -> list[str]:
     return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *cost.lines()]
 
 
-def _write(path: Path, text: str) -> None:
+def _write(option: str, path: Path, text: str) -> None:
     from automl.contracts import UserError
 
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"--html must name a writable file, but got {str(path)!r}: {error.strerror}"
+            f"{option} must name a writable file, but got {str(path)!r}: {error.strerror}"
         ) from error

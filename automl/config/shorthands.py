@@ -56,7 +56,8 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     if isinstance(data.get("task"), dict):
         data["task"] = _without_nulls(data["task"])
         _expand_metrics(draft, data["task"], metric_directions)
-        _expand_nulls(data["task"], "split", "episodes")
+        _expand_nulls(data["task"], "read", "columns", "split", "episodes")
+        _expand_columns(draft, data["task"])
     _expand_nulls(data, "budget", "final", "schedule")
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
@@ -76,6 +77,18 @@ def _expand_nulls(data: Json, *keys: str) -> None:
     for key in keys:
         if isinstance(data.get(key), dict):
             data[key] = _without_nulls(data[key])
+
+
+def _expand_columns(draft: Draft, task: Json) -> None:
+    """Columns that say how rows belong together may stand with the other columns."""
+    columns = task.get("columns")
+    for key in ("group", "time"):
+        if isinstance(columns, dict) and key in columns:
+            split = task.setdefault("split", {})
+            if not isinstance(split, dict):
+                continue
+            draft.origins["task", "split", key] = ("task", "columns", key)
+            split.setdefault(key, columns.pop(key))
 
 
 def _expand_metrics(draft: Draft, task: Json, directions: Mapping[str, str]) -> None:

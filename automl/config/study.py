@@ -104,7 +104,6 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
-        data["task"] = _task_identity(self.task)
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
@@ -114,16 +113,3 @@ class Study(Part):
             if isinstance(owner.get(key), str) and Path(owner[key]).is_absolute():
                 owner[key] = Path(owner[key]).name
         return digest(data)
-
-
-def _task_identity(task: TaskSpec) -> Json:
-    """The task without what is at its default: keys that later versions add change no identity."""
-    data = task.model_dump(mode="json")
-    given = task.model_dump(mode="json", exclude_defaults=True)
-    for key in ("read", "columns"):
-        if not given.get(key):
-            del data[key]
-    added = ("group", "time", "rare")
-    kept = given.get("split", {})
-    data["split"] = {key: value for key, value in data["split"].items() if key not in added or key in kept}
-    return data

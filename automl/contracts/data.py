@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a dataset. `x`: (n, ...) array or DataFrame; `y`: (n,) int64 labels or float targets."""
+    """One part of a dataset. `x`: (n, ...) array or DataFrame; `y`: (n,) int64 labels or float targets.
+
+    `groups` (n,): rows of one value belong together, also in folds; None when every row stands for itself.
+    """
 
     x: Any
     y: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -67,6 +71,8 @@ class Task:
     `kind`: `image`, `table`; `shape`: (channels, height, width) or (features,);
     `classes`: number of classes, 0 for regression; `digest`: sha256 of all data and the split.
     `episodes`: the parts hold different classes (or functions), from which few-shot tasks are drawn.
+    `labels`: the classes' names; `in_time`: rows are in the order of time, and folds must keep it;
+    `notes`: what was found out, left out or converted when the data were read.
     """
 
     name: str
@@ -77,6 +83,13 @@ class Task:
     validation: Split
     digest: str
     episodes: EpisodeSpec | None = None
+    labels: tuple[str, ...] = ()
+    in_time: bool = False
+    notes: tuple[str, ...] = ()
+
+    def label(self, number: int) -> str:
+        """The name of a class; its number where it has none."""
+        return self.labels[number] if self.labels else str(number)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from automl.contracts.basics import Metric, Options
 from automl.contracts.data import EpisodeSpec, TaskOutline
 
+Pixels = Annotated[
+    int, Field(ge=1, le=16384, description="write [height, width] in pixels, such as [32, 32]")
+]
 Shots = Annotated[int, Field(ge=1, description="write how many examples are given, such as 5")]
+
+
+class Grown(Options):
+    """A part of a study that later versions add keys to: these are written only where they are set.
+
+    What earlier versions wrote keeps its digest. `added`: the names of such keys.
+    """
+
+    added: ClassVar[frozenset[str]] = frozenset()
+
+    @model_serializer(mode="wrap")
+    def _without_unset(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        unset = {
+            key for key in self.added if dict(self)[key] == fields[key].get_default(call_default_factory=True)
+        }
+        return {key: value for key, value in write(self).items() if key not in unset}
 
 
 class ReadSpec(Options):
@@ -33,7 +53,7 @@ class ReadSpec(Options):
         default=None, description='write what stands for no value, such as ["?"]'
     )
     alpha: Literal["composite", "keep"] | None = Field(default=None, description="write composite or keep")
-    size: list[int] | None = Field(
+    size: list[Pixels] | None = Field(
         default=None, min_length=2, max_length=2, description="write [height, width] in pixels"
     )
     layout: Literal["channels_first", "channels_last"] | None = Field(
@@ -60,13 +80,15 @@ class ColumnsSpec(Options):
     )
 
 
-class SplitSpec(Options):
+class SplitSpec(Grown):
     """Which rows select and which are sealed.
 
     `group`: rows with one value of this column stay together. `time`: the part that is tested comes last in
     this column, the part that selects before it. `rare`: classes with too few rows for every part are
     refused, their rows dropped, or the classes merged into one.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"group", "time", "rare"})
 
     validation: float = Field(default=0.2, gt=0, lt=1, description="write a part of the data, such as 0.2")
     test: float = Field(default=0.2, ge=0, lt=1, description="write a part of the data, such as 0.2")
@@ -95,12 +117,14 @@ class EpisodesSpec(Options):
     more_shots: list[Shots] = Field(default=[], description="write numbers of shots, such as [5]")
 
 
-class TaskSpec(Options):
+class TaskSpec(Grown):
     """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`.
 
     `target`: the column of a table to predict. With `episodes` the parts of the split share no class, and
     are drawn from as few-shot tasks.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"read", "columns"})
 
     dataset: str | None = Field(default=None, description="write a dataset's name or a file")
     target: str | None = Field(default=None, description="write the name of the table's target column")

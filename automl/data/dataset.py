@@ -7,12 +7,25 @@ split: three, or two where the dataset has an official test part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from automl.contracts import Split, UserError
+from automl.data.pixels import pixel_notes
+
+LARGEST = 1e30  # of a pixel
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table as it was found. `missing`: share of its cells; `unused`: why it is no feature."""
+
+    name: str
+    kind: Literal["number", "category", "date", "text"]
+    missing: float = 0.0
+    unused: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class Dataset:
     - `notes`: what was found out, left out or converted, a sentence each; it is told.
     - `groups` (n,): rows of one value stay in one part of a split; `order` (n,): numbers by which a split in
       time sorts rows.
+    - `columns`: of a table as they were found, before dates became numbers; `target`: the target's name.
     """
 
     x: Any
@@ -39,10 +53,12 @@ class Dataset:
     notes: tuple[str, ...] = ()
     groups: np.ndarray | None = None
     order: np.ndarray | None = None
+    columns: tuple[Column, ...] = ()
+    target: str = ""
 
 
 def check_dataset(dataset: object, name: str) -> Dataset:
-    """`dataset` itself. Raises `UserError` when it breaks a rule, naming it."""
+    """`dataset`, with notes of what is odd. Raises `UserError` when it breaks a rule, naming it."""
     if not isinstance(dataset, Dataset):
         raise UserError(
             f"a dataset function must return automl.data.Dataset, but {name!r} returned "
@@ -67,7 +83,73 @@ def check_dataset(dataset: object, name: str) -> Dataset:
             _check_images(x, where)
         else:
             _check_table(x, where)
+    if dataset.test is not None and dataset.kind != "functions":
+        require_alike(dataset.x, dataset.test.x, f"the rows and the test rows of {name!r}")
+    if dataset.kind == "image":
+        held = None if dataset.test is None else dataset.test.x
+        return replace(dataset, notes=(*dataset.notes, *pixel_notes(dataset.x, held)))
     return dataset
+
+
+def check_test_classes(dataset: Dataset, name: str) -> None:
+    """Raise `UserError` when the test part has a class that no other row has: it cannot be learnt."""
+    if dataset.test is None:
+        return
+    learnt, tested = (
+        set(np.unique(y if y.dtype.kind in "buif" else y.astype(str)).tolist())
+        for y in (np.asarray(dataset.y), np.asarray(dataset.test.y))
+    )
+    strange = sorted(map(str, tested - learnt))
+    if strange:
+        raise UserError(
+            f"each class of the test part must have rows to learn from, but those of {name!r} lack "
+            f"{', '.join(strange[:5])}{' …' if len(strange) > 5 else ''} (of {len(tested)} classes tested, "
+            f"{len(learnt)} learnt); correct the labels or remove those rows"
+        )
+
+
+def require_alike(x: Any, other: Any, where: str) -> None:
+    """Raise `UserError` unless `other` has examples of the kind of those in `x`; `where` names both."""
+    if not isinstance(x, np.ndarray):
+        _require_same_columns(x, other, where)
+        return
+    if np.shape(x)[1:] != np.shape(other)[1:]:
+        raise UserError(
+            f"all parts must have one shape but for the first number, but {where} have {np.shape(x)} and "
+            f"{np.shape(other)}; correct one of them"
+        )
+    if (x.dtype.kind == "U") != (other.dtype.kind == "U"):
+        raise UserError(
+            f"all parts must hold numbers, or text, but {where} hold {x.dtype} and {other.dtype}; convert one"
+        )
+    if x.ndim > 2 and (x.dtype.kind == "f") != (other.dtype.kind == "f") and x.size and other.size:
+        found = [f"{part.dtype} from {part.min():g} to {part.max():g}" for part in (x, other)]
+        raise UserError(
+            f"pixels of all parts must be whole numbers, or real ones, but {where} are {found[0]} and "
+            f"{found[1]}; convert one of them"
+        )
+
+
+def _require_same_columns(x: Any, other: Any, where: str) -> None:
+    import pandas as pd  # pandas takes half a second to import
+
+    if list(x.columns) != list(other.columns):
+        odd = [str(name) for name in set(x.columns) ^ set(other.columns)] or ["their order"]
+        raise UserError(
+            f"all parts must have the same columns, but {where} differ in {', '.join(sorted(odd)[:5])} "
+            f"({x.shape[1]} and {other.shape[1]} columns); correct one of them"
+        )
+    numeric = pd.api.types.is_numeric_dtype
+    odd = [
+        str(name)
+        for name in x.columns
+        if numeric(x[name]) != numeric(other[name]) and x[name].notna().any() and other[name].notna().any()
+    ]
+    if odd:
+        raise UserError(
+            f"a column must hold numbers in all parts or in none, but {where} differ in "
+            f"{', '.join(odd[:5])}; correct one of them"
+        )
 
 
 def _check_functions(x: Any, y: Any, where: str) -> None:
@@ -87,8 +169,17 @@ def _check_images(x: Any, where: str) -> None:
             f"images must be a numeric array of shape (n, channels, height, width), but {where} is {what}; "
             "reshape it"
         )
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
+    if x.size == 0:
+        raise UserError(f"images must have pixels, but {where} are of shape {x.shape}; check the file")
+    low, high = float(x.min()), float(x.max())
+    if not np.isfinite([low, high]).all():
         raise UserError(f"pixels must be finite, but {where} has nan or infinite ones; correct the data")
+    largest = max(abs(low), abs(high))
+    if largest and not 1 / LARGEST < largest < LARGEST:
+        raise UserError(
+            f"the largest pixel must lie between {1 / LARGEST:g} and {LARGEST:g}, to be computed with in 32 "
+            f"bits, but {where} range from {low:g} to {high:g}; scale them or correct the data"
+        )
 
 
 def _check_table(x: Any, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ import numpy as np
 from automl import metrics
 from automl.contracts import EpisodeSpec, Split, TaskSpec, UserError
 from automl.data import few_shot, sources, targets
-from automl.data.dataset import Dataset
-from automl.data.splits import Indices, split_rows
+from automl.data.dataset import Dataset, check_test_classes
+from automl.data.rare import take, without_rare
+from automl.data.splits import Indices, Rows, split_rows
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Parts:
 
     name: str
     dataset: Dataset
-    classes: int
+    labels: tuple[str, ...]
     rows: Indices
     digest: str
     mean: np.ndarray | None
@@ -36,14 +37,15 @@ class Parts:
         """
         y = self.dataset.y[rows]
         labels = few_shot.relabelled(y) if self.episodes is not None and y.ndim == 1 else y
-        return self.prepared(Split(_take(self.dataset.x, rows), labels))
+        groups = None if self.dataset.groups is None else self.dataset.groups[rows]
+        return self.prepared(Split(take(self.dataset.x, rows), labels, groups))
 
     def prepared(self, data: Split) -> Split:
         """`data` with images standardised by the training rows, as float32; tables as they are."""
         if self.mean is None or self.std is None:
             return data
         x = (data.x.astype(np.float32) - self.mean) / self.std
-        return Split(x.astype(np.float32, copy=False), data.y)
+        return replace(data, x=x.astype(np.float32, copy=False))
 
 
 def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
@@ -59,18 +61,20 @@ def split_dataset(raw: Dataset, name: str, task: TaskSpec) -> Parts:
     Raises `UserError` for unusable data.
     """
     names = [metric.name for metric in task.metrics]
-    dataset, classes = _encoded(raw, names, name)
+    dataset, labels = _encoded(raw, names, name)
     split = task.split
     episodes = None if task.episodes is None else few_shot.episode_spec(task.episodes, dataset.kind)
     _check_kind(dataset, episodes is not None, name)
     if episodes is not None and dataset.kind == "image":
         rows = few_shot.split_classes(dataset.y, dataset.parts, split.validation, split.test, split.seed)
-        classes = len(np.unique(dataset.y[rows.train]))
+        labels = tuple(labels[label] for label in np.unique(dataset.y[rows.train]))
     else:
-        held = 0.0 if dataset.test is not None else split.test
-        rows = split_rows(dataset.y, classes, split.validation, held, split.seed)
+        if labels:
+            dataset, labels = without_rare(dataset, labels, split)
+        seen = Rows(dataset.y, labels, dataset.groups, dataset.order)
+        rows = split_rows(seen, split, official=dataset.test is not None)
     mean, std = _statistics(dataset.x, rows.train) if dataset.kind == "image" else (None, None)
-    parts = Parts(name, dataset, classes, rows, _digest(dataset, rows), mean, std, episodes)
+    parts = Parts(name, dataset, labels, rows, _digest(dataset, rows), mean, std, episodes)
     _check_episodes(parts)
     return parts
 
@@ -104,22 +108,17 @@ def _check_kind(dataset: Dataset, episodic: bool, name: str) -> None:
         )
 
 
-def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, int]:
+def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, tuple[str, ...]]:
     if raw.kind == "functions":
         metrics.check(names, 0)
-        return raw, 0
+        return raw, ()
     count = len(raw.y)
     together = raw.y if raw.test is None else np.concatenate([raw.y, raw.test.y])
-    y, classes = targets.encode(together, raw.classes, names, name)
+    y, labels = targets.encode(together, raw.classes, names, name)
+    if labels:
+        check_test_classes(raw, name)
     test = None if raw.test is None else Split(raw.test.x, y[count:])
-    return Dataset(raw.x, y[:count], raw.kind, classes, test, raw.parts), classes
-
-
-def _take(x: Any, rows: np.ndarray) -> Any:
-    """A copy of `rows` of an array or DataFrame that shares no memory with it."""
-    if isinstance(x, np.ndarray):
-        return x[rows]
-    return x.iloc[rows].reset_index(drop=True).copy(deep=True)
+    return replace(raw, y=y[:count], classes=len(labels), test=test), labels
 
 
 def _statistics(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

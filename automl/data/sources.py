@@ -44,10 +44,19 @@ def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None
     if is_file(reference):
         path = find(reference, import_path)
         inside: list[Path] = sorted(path.rglob("*")) if path.is_dir() else [path]
-        return [[str(file), file.stat().st_mtime_ns, file.stat().st_size] for file in inside]
+        return [[str(file), *_state(file)] for file in inside]
     if ":" in reference or not plugins.load("datasets", reference).__module__.startswith(_BUNDLED):
         return None
     return [os.environ.get("AUTOML_DATA")]
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """When `file` was changed, in nanoseconds, and its size; of a link that leads nowhere, the link's."""
+    try:
+        found = file.stat()
+    except OSError:
+        found = file.lstat()
+    return found.st_mtime_ns, found.st_size
 
 
 def is_file(reference: str) -> bool:

@@ -12,10 +12,13 @@ from automl.contracts import UserError
 
 # without a metric that tells, whole numbers with at most this many values are classes
 FEW_VALUES = 20
+MOST_CLASSES = 1 / 3  # numbers with more different values than this share of the rows are no classes
 
 
-def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> tuple[np.ndarray, int]:
-    """`y`, (n,), as int64 labels 0 … classes-1 or float64 numbers, and the number of classes (0: numbers).
+def encode(
+    y: Any, classes: int | None, names: Sequence[str], dataset: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """`y`, (n,), as int64 labels 0 … classes-1 or float64 numbers, and the classes' names (none for numbers).
 
     `classes` None lets the metrics `names` decide. Raises `UserError` for missing targets, a
     single class, or metrics that do not suit the targets.
@@ -31,11 +34,16 @@ def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> t
         )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise UserError(f"targets must be finite, but {dataset!r} has infinite ones; remove those rows")
+    labels = tuple(map(str, range(classes or 0)))
     if classes is None:
-        classes, values = _classes(values, names, dataset)
-    metrics.check(names, classes)
-    if classes == 0:
-        return np.asarray(values, dtype=np.float64), 0
+        labels, values = _classes(values, names, dataset)
+    metrics.check(names, len(labels))
+    if not labels:
+        return np.asarray(values, dtype=np.float64), ()
+    return _checked(values, len(labels), dataset), labels
+
+
+def _checked(values: Any, classes: int, dataset: str) -> np.ndarray:
     labels = np.asarray(values, dtype=np.int64)
     present = len(np.unique(labels))
     if present < 2:
@@ -47,17 +55,17 @@ def encode(y: Any, classes: int | None, names: Sequence[str], dataset: str) -> t
             f"labels must lie in 0 … {classes - 1}, but {dataset!r} has {labels.min()} … {labels.max()}; "
             "correct `classes`"
         )
-    return labels, classes
+    return labels
 
 
-def _classes(values: Any, names: Sequence[str], dataset: str) -> tuple[int, Any]:
-    """The number of classes (0: numbers) and the encoded values."""
+def _classes(values: Any, names: Sequence[str], dataset: str) -> tuple[tuple[str, ...], Any]:
+    """The classes' names (none for numbers) and the encoded values."""
     import pandas as pd  # pandas takes half a second to import
 
     numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     whole = numeric and bool((values == np.floor(values)).all())
     if numeric and not _wants_classes(values, whole, names):
-        return 0, values
+        return (), values
     if numeric and not whole:
         raise UserError(
             f"{', '.join(names)} needs classes, but the target of {dataset!r} holds numbers that are "
@@ -65,7 +73,14 @@ def _classes(values: Any, names: Sequence[str], dataset: str) -> tuple[int, Any]
             f"use {', '.join(metrics.REGRESSION)}"
         )
     codes, labels = pd.factorize(values if numeric else values.astype(str), sort=True)
-    return len(labels), pd.Series(codes)
+    if numeric and len(labels) > max(FEW_VALUES, len(values) * MOST_CLASSES):
+        raise UserError(
+            f"{', '.join(names)} needs classes, but the target of {dataset!r} has {len(labels)} different "
+            "numbers "
+            f"in {len(values)} rows, such as {labels[0]} and {labels[-1]}; use "
+            f"{', '.join(metrics.REGRESSION)}"
+        )
+    return tuple(map(str, labels)), pd.Series(codes)
 
 
 def _wants_classes(values: Any, whole: bool, names: Sequence[str]) -> bool:

@@ -42,11 +42,14 @@ def task_of(parts: Parts) -> Task:
         name=parts.name,
         kind=kind,
         shape=tuple(int(size) for size in shape),
-        classes=parts.classes,
+        classes=len(parts.labels),
         train=parts.split(parts.rows.train),
         validation=parts.split(parts.rows.validation),
         digest=parts.digest,
         episodes=parts.episodes,
+        labels=parts.labels,
+        in_time=parts.dataset.order is not None,
+        notes=parts.dataset.notes,
     )
 
 
@@ -56,4 +59,4 @@ def _guarded(split: Split) -> Split:
     if isinstance(split.x, np.ndarray):
         split.x.setflags(write=False)
         return split
-    return Split(split.x.copy(deep=True), split.y)
+    return replace(split, x=split.x.copy(deep=True))

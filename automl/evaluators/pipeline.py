@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,9 +22,9 @@ from automl.contracts import (
     Split,
     Task,
     UserError,
-    derive_seed,
 )
 from automl.space import Choice, Int, Space
+from automl.tables.folds import folds
 from automl.tables.model import TableModel
 
 FORMAT = 1
@@ -56,12 +56,13 @@ class Pipeline(Evaluator):
         A final evaluation fits on all training rows instead, and its value is that on validation.
         """
         task, names = context.task, [metric.name for metric in context.metrics]
-        _require_table(task, names)
+        _require_table(task)
+        _require_predictions(names)
         if context.final:
             return self._fit_final(config, context, names)
         found = context.checkpoint.load()
         scores: list[list[float]] = found[1]["scores"] if found else []
-        for fold, (fit, held) in enumerate(self._folds(task), start=1):
+        for fold, (fit, held) in enumerate(folds(task, self.options.folds), start=1):
             if fold <= len(scores):
                 continue
             data = Split(task.train.x.iloc[held], task.train.y[held])
@@ -79,9 +80,14 @@ class Pipeline(Evaluator):
         else:
             deviations = np.std(scores, axis=0, ddof=1).tolist()
             spread = {f"{name}_fold_std": value for name, value in zip(names, deviations, strict=True)}
-        folds = self.options.folds
-        note = f"the budget left time for {len(scores)} of {folds} folds" if len(scores) < folds else ""
+        wanted = self.options.folds
+        note = f"the budget left time for {len(scores)} of {wanted} folds" if len(scores) < wanted else ""
         return Result(metrics.finite(means, names), spread, note=note)
+
+    def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
+        """Raise `UserError` unless the task is a table that can be folded."""
+        _require_table(task)
+        list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the pipeline described in the folder `model`.
@@ -102,7 +108,8 @@ class Pipeline(Evaluator):
                 f"{described['task']} and {task.digest}; train it again"
             )
         names = [metric.name for metric in metrics]
-        _require_table(task, names)
+        _require_table(task)
+        _require_predictions(names)
         return _score(_model(described["config"], task, names, described["seed"]), task.train, data, names)
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
@@ -115,24 +122,6 @@ class Pipeline(Evaluator):
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
         return Result(metrics.finite(values, names))
 
-    def _folds(self, task: Task) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows to fit on and rows held out, by a seed of the data: paired across trials."""
-        from sklearn.model_selection import KFold, StratifiedKFold  # scikit-learn takes a second to import
-
-        rows, folds = len(task.train), self.options.folds
-        smallest = int(np.bincount(task.train.y).min()) if task.classes else rows
-        if smallest < folds:
-            what = "rows of the rarest class" if task.classes else "training rows"
-            raise UserError(
-                f"every fold must get a row of each class, but there are {smallest} {what} for {folds} "
-                "folds; lower evaluator.pipeline.folds or merge rare classes"
-            )
-        kind = StratifiedKFold if task.classes else KFold
-        found: Iterator[tuple[np.ndarray, np.ndarray]] = kind(
-            folds, shuffle=True, random_state=derive_seed(task.digest, "folds")
-        ).split(np.zeros(rows), task.train.y)
-        return found
-
 
 def _model(config: Config, task: Task, names: list[str], seed: int) -> TableModel:
     return TableModel(config, task.classes, seed, calibrate=not PROBABILISTIC.isdisjoint(names))
@@ -142,11 +131,14 @@ def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict
     return metrics.score(names, data.y, model.fit(fit.x, fit.y).predict(data.x))
 
 
-def _require_table(task: Task, names: list[str]) -> None:
+def _require_table(task: Task) -> None:
     if task.kind != "table":
-        raise UserError(
-            f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; use the evaluator network"
-        )
+        classified = task.kind == "image" and task.classes > 0
+        advice = "use the evaluator network" if classified else "save what describes each row as a table"
+        raise UserError(f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; {advice}")
+
+
+def _require_predictions(names: list[str]) -> None:
     resources = [name for name in names if name in metrics.RESOURCES]
     if resources:
         raise UserError(

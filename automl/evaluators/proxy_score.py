@@ -18,6 +18,7 @@ from automl.contracts import (
     Task,
 )
 from automl.space import Space
+from automl.training import images
 from automl.training.protocol import require_trainer
 from automl.training.recipe import NetworkOptions
 from automl.training.rehearsal import rehearse
@@ -51,7 +52,8 @@ class ProxyScore(Evaluator):
         return Result({}, metrics={PROXY + proxy: score}, stopped=f"screened by {proxy}")
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
-        """Raise `UserError` unless the proxy can score the networks of `space`."""
+        """Raise `UserError` unless `task` classifies images and the proxy can score networks of `space`."""
+        images.require_images(task)
         rehearse(_recipe(protocol), task, space, [self.options.proxy])
 
 

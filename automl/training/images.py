@@ -31,6 +31,12 @@ class Images:
 
 def require_images(task: Task) -> None:
     """Raise `UserError` unless `task` classifies images."""
+    if task.kind == "image" and task.classes == 0:
+        raise UserError(
+            f"networks learn classes of images, but the targets of {task.name!r} are numbers (regression on "
+            "images is not supported); make classes of them and use a metric such as accuracy, or save what "
+            "you measure in each image as a row of a table for an evaluator of tables"
+        )
     if task.kind != "image" or task.classes < 2:
         raise UserError(
             f"a network needs images with classes, but {task.name!r} is of kind {task.kind} with "

@@ -89,6 +89,42 @@ def test_data(workspace: Path, store: Store, x: Any, y: Any, message: str) -> No
 
 
 @pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("space=nasbench201", "arms={darts: {evaluator: {supernet: {method: darts}}}}"),
+        (f"arms={json.dumps(SCREEN)}",),
+    ],
+)
+@pytest.mark.parametrize("y", [np.linspace(0, 9, 60), LABELS[:, None] / 7])
+def test_regression_on_images(
+    workspace: Path, store: Store, y: np.ndarray, overrides: tuple[str, ...]
+) -> None:
+    text = refusal(workspace, store, "task.metric=rmse", *overrides, y=y)
+    assert "networks learn classes of images, but the targets of 'some.npz' are numbers" in text
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "metric", "message"),
+    [
+        (None, LABELS, "accuracy", "'some.npz' is of kind image; use the evaluator network"),
+        (None, LABELS / 7, "rmse", "'some.npz' is of kind image; save what describes each row as a table"),
+        (
+            np.zeros((60, 4)),
+            np.arange(60) % 15,
+            "accuracy",
+            "there are 2 rows of the rarest class for 5 folds",
+        ),
+    ],
+)
+def test_data_of_a_pipeline(
+    workspace: Path, store: Store, x: Any, y: np.ndarray, metric: str, message: str
+) -> None:
+    overrides = ("space=tabular", "evaluator=pipeline", f"task.metric={metric}")
+    assert message in refusal(workspace, store, *overrides, x=x, y=y)
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (["evaluator.network.proxies=[naswot]"], "arms.tpe: the proxy naswot needs a network with a ReLU"),

@@ -19,7 +19,8 @@ from automl.data.sealed import open_test
 
 
 def spec(dataset: str, metric: str = "accuracy", **extra: Any) -> dict[str, Any]:
-    return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **extra}
+    keep = {"columns": {"keep": ["word"]}} if str(dataset).endswith(".csv") else {}
+    return {"dataset": str(dataset), "metrics": [{"name": metric, "direction": "maximize"}], **keep, **extra}
 
 
 def save_images(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +181,22 @@ def test_wrong_tasks(tmp_path: Path) -> None:
         evaluate(LINEAR, context(tmp_path, task(), metrics=[Metric("parameters", Direction.MINIMIZE)]))
     few = task(2, 8)
     few.train.y[:] = [0, 0, 1, 1, 1, 1, 1, 1]
-    with pytest.raises(UserError, match="there are 2 rows of the rarest class for 3 folds; lower"):
+    with pytest.raises(UserError, match=r"there are fewer of '0' \(2\); lower"):
         evaluate(LINEAR, context(tmp_path, few))
+
+
+def test_wrong_tasks_are_refused_before_any_trial() -> None:
+    pipeline, space = Pipeline(PipelineOptions(folds=3)), SPACE
+    pipeline.check_data(task(), space, pipeline)
+    with pytest.raises(UserError, match="'stripes' is of kind image; use the evaluator network"):
+        pipeline.check_data(image_task(), space, pipeline)
+    numbers = replace(image_task(), classes=0)
+    with pytest.raises(UserError, match="save what describes each row as a table"):
+        pipeline.check_data(numbers, space, pipeline)
+    few = task(2, 8)
+    few.train.y[:] = [0, 0, 1, 1, 1, 1, 1, 1]
+    with pytest.raises(UserError, match=r"there are fewer of '0' \(2\); lower"):
+        pipeline.check_data(few, space, pipeline)
 
 
 def test_the_space_and_the_pipeline_agree() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import objectives
 
-from automl.checking import executors
+from automl.checking import jobs
 from automl.contracts import Job
 
 HERE = str(Path(__file__).parent)
@@ -15,13 +15,13 @@ HERE = str(Path(__file__).parent)
 
 def job(name: str, workdir: Path, *, x: float = 1.0, deadline: float = 60.0) -> Job:
     """A job of the objective `name`, which is its trial's name too."""
-    plain = executors.job(getattr(objectives, name), str(workdir), deadline=deadline)
+    plain = jobs.job(getattr(objectives, name), str(workdir), deadline=deadline)
     token, folder = "token-1", str(workdir / name)
     given = replace(plain, trial=name, token=token, config={"x": x}, seed=3, workdir=folder)
     return replace(given, space={"name": "objectives:SPACE"}, import_path=[HERE])
 
 
-class QueueSource(executors.QueueSource):
+class QueueSource(jobs.QueueSource):
     """`losses`: the reasons for which attempts of a trial were lost."""
 
     def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from automl.contracts import TaskSpec, UserError
 from automl.data.dataset import Dataset
 from automl.data.reading import arrays, images, tables
+from automl.data.reading.pictures import endings
 
 
 def read(path: Path, task: TaskSpec) -> Dataset:
@@ -17,7 +18,7 @@ def read(path: Path, task: TaskSpec) -> Dataset:
     if path.is_dir():
         check_keys(path.name, task, images.KEYS, "a folder of images")
         return images.read_images(path, task.read)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         check_keys(path.name, task, arrays.KEYS, "a file of arrays")
         return arrays.read_arrays(path, task.read)
     if tables.is_table(path):
@@ -25,8 +26,19 @@ def read(path: Path, task: TaskSpec) -> Dataset:
         return tables.read_table(path, task)
     raise UserError(
         f"a dataset file must end in {', '.join(tables.SEPARATORS)} or .npz, or be a folder of images, but "
-        f"got {path.name!r}; convert it"
+        f"got {path.name!r}; {_advice(path.suffix.lower())}"
     )
+
+
+def _advice(ending: str) -> str:
+    """What to do with a file that is none of those that are read."""
+    if ending == ".npy":
+        return "save inputs and targets together, by np.savez(path, x=…, y=…)"
+    if ending in (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"):
+        return "unpack it, and name the file or folder inside"
+    if ending in endings():
+        return "name the folder that holds a folder of images for each class"
+    return "convert it"
 
 
 def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str) -> None:
@@ -35,6 +47,7 @@ def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str) -> 
     if known is not tables.KEYS:
         wrong += ["task.target"] if task.target is not None else []
         wrong += [f"task.columns.{key}" for key, value in task.columns if value]
-        wrong += [f"task.split.{key}" for key in ("group", "time") if task.split.model_dump()[key]]
+        wrong += ["task.split.group"] if task.split.group is not None else []
+        wrong += ["task.split.time"] if task.split.time is not None else []
     if wrong:
         raise UserError(f"{', '.join(wrong)} must fit the data, but {name!r} is {kind}; remove {wrong[0]}")

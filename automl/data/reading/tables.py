@@ -1,15 +1,23 @@
-"""Tables from text files."""
+"""Tables from text files: the target, the features, and the rows' groups and order."""
 
 from __future__ import annotations
 
-import difflib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from automl.contracts import TaskSpec, UserError
-from automl.data.dataset import Dataset
+import numpy as np
+
+from automl.contracts import ReadSpec, TaskSpec, UserError
+from automl.data.dataset import Column, Dataset
+from automl.data.reading.columns import ENOUGH, Read, check_names, features, read_columns
+from automl.data.reading.dates import elapsed
+from automl.data.reading.grid import nearest_first, read_grid
+from automl.data.reading.text import FALLBACK, read_text
 
 KEYS = ("separator", "decimal", "thousands", "encoding", "quote", "header", "missing")  # of `task.read`
-SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t"}
+SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".txt": ",", ".txt.gz": ","}
+TARGETS = ("target", "label", "class", "y")  # names that need no task.target
 
 
 def is_table(path: Path) -> bool:
@@ -18,31 +26,161 @@ def is_table(path: Path) -> bool:
 
 
 def read_table(path: Path, task: TaskSpec) -> Dataset:
-    """A table with a header; the target is the column `target`, or the last one. Empty cells are missing."""
+    """A table with its target. What was found out is in the notes. Raises `UserError`.
+
+    Empty cells are missing. Numbers are float64, or int64 where all are whole; dates become numbers;
+    categories are texts.
+    """
+    text, encoding = read_text(path, task.read.encoding)
+    grid = read_grid(text, task.read, usual_separator(path), path.name)
+    names = list(grid.frame.columns)
+    if len(names) < 2:
+        raise UserError(
+            f"a table must have features and a target, but {path} has one column, {names[0][:80]!r}; check "
+            "its "
+            "separator (task.read.separator)"
+        )
+    notes = list(grid.notes)
+    if encoding in (FALLBACK, "latin-1") and task.read.encoding is None:
+        notes.append(f"the file is not UTF-8 and is read as {encoding}; task.read.encoding sets another one")
+    target, guess = find_target(task.target, names, path.name)
+    notes += guess
+    read, signs = read_columns(grid, task.read, task.columns)
+    notes += [signs] if signs else []
+    groups, order = _groups(read, task, names), _order(read, task, names)
+    y, told = _target(read.pop(target))
+    kept = {name: one for name, one in read.items() if name not in (task.split.group, task.split.time)}
+    frame, columns, left = features(kept, task.columns, grid.unnamed)
+    if frame.shape[1] == 0:
+        raise UserError(f"a table must have features, but none of {path.name} is left: {'; '.join(left)}")
+    _check_leaks(frame, kept, columns, y, target, task.columns.keep)
+    duplicates = int(frame.assign(**{"\0target": y}).duplicated().sum())
+    if duplicates:
+        left.append(f"{duplicates} of {len(y)} rows are copies of earlier ones")
+    columns += [replace(read[name].column, unused=f"task.split.{key}") for key, name in _split(task, read)]
+    return Dataset(
+        frame,
+        y,
+        "table",
+        notes=(*notes, *told, *left),
+        groups=groups,
+        order=order,
+        columns=tuple(columns),
+        target=target,
+    )
+
+
+def table_columns(path: Path) -> list[str]:
+    """The names of a table's columns. Raises `UserError`."""
+    text, _ = read_text(path, None)
+    return [str(name) for name in read_grid(text, ReadSpec(), usual_separator(path), path.name).frame.columns]
+
+
+def usual_separator(path: Path) -> str:
+    """The separator that the name of `path` promises."""
+    return next(mark for suffix, mark in SEPARATORS.items() if path.name.lower().endswith(suffix))
+
+
+def find_target(wanted: str | None, names: list[str], file: str) -> tuple[str, list[str]]:
+    """The column to predict, and a note where it was not named. Raises `UserError` when it is not clear."""
+    if wanted is not None:
+        check_names("task.target", [wanted], names)
+        return wanted, []
+    usual = [name for name in names if name.strip().lower() in TARGETS]
+    if len(usual) != 1:
+        found = (
+            f"has the columns {', '.join(usual)}" if usual else f"has no column called {', '.join(TARGETS)}"
+        )
+        raise UserError(
+            f"the column to predict must be named, but {file} {found}; write task.target: NAME with one of "
+            f"{nearest_first('target', names)}"
+        )
+    return usual[0], [f"the target is {usual[0]!r}, by its name"]
+
+
+def _target(read: Read) -> tuple[np.ndarray, list[str]]:
+    """The target (n,): numbers or texts; and what was done to it."""
+    if read.dates is not None:
+        raise UserError(
+            f"a target must be numbers or classes, but {read.column.name!r} holds dates; name another "
+            "column, or "
+            f"set task.columns.categorical: [{read.column.name}]"
+        )
+    values = np.asarray(read.values)
+    notes = [read.note] if read.note else []
+    if values.dtype.kind == "O":
+        texts = {str(text) for text in values if text is not None}
+        alike = sorted(
+            text for text in texts if text.casefold() in {other.casefold() for other in texts - {text}}
+        )
+        if alike:
+            notes.append(
+                f"the classes {', '.join(map(repr, alike[:6]))} differ in upper and lower case alone"
+            )
+    return values, notes
+
+
+def _groups(read: dict[str, Read], task: TaskSpec, names: list[str]) -> np.ndarray | None:
     import pandas as pd  # pandas takes half a second to import
 
-    target = task.target
-    separator = next(sep for suffix, sep in SEPARATORS.items() if path.name.lower().endswith(suffix))
-    try:
-        frame = pd.read_csv(path, sep=separator, low_memory=False)
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as error:
+    name = task.split.group
+    if name is None:
+        return None
+    check_names("task.split.group", [name], names)
+    if read[name].column.missing:
         raise UserError(
-            f"a table must be a readable {separator!r}-separated file, but {path}: {error}"
-        ) from error
-    columns = [str(column) for column in frame.columns]
-    frame.columns = columns
-    if len(columns) < 2 or len(frame) == 0:
-        raise UserError(
-            f"a table must have rows, features and a target, but {path} has {len(frame)} rows and "
-            f"{len(columns)} columns; check the file and its separator"
+            f"every row must have a group, but {read[name].column.missing:.1%} of {name!r} are empty; fill "
+            "them"
         )
-    chosen = columns[-1] if target is None else target
-    if chosen not in columns:
-        near = difflib.get_close_matches(chosen, columns, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+    codes: np.ndarray = pd.factorize(np.asarray(read[name].values))[0]
+    return codes
+
+
+def _order(read: dict[str, Read], task: TaskSpec, names: list[str]) -> np.ndarray | None:
+    name = task.split.time
+    if name is None:
+        return None
+    check_names("task.split.time", [name], names)
+    one = read[name]
+    if one.column.kind not in ("number", "date") or one.column.missing:
+        what = f"is {one.column.kind}" if one.column.kind not in ("number", "date") else "has empty cells"
         raise UserError(
-            f"task.target must be a column of {path.name}, but got {chosen!r}; {hint}"
-            f"columns: {', '.join(columns)}"
+            f"task.split.time must name a column of numbers or dates in every row, but {name!r} {what}; "
+            "correct "
+            "it, or name its format in task.columns.date"
         )
-    y = frame.pop(chosen).to_numpy()
-    return Dataset(frame, y, "table")
+    return np.asarray(one.values, np.float64) if one.dates is None else elapsed(one.dates)
+
+
+def _split(task: TaskSpec, read: dict[str, Read]) -> list[tuple[str, str]]:
+    named = (("group", task.split.group), ("time", task.split.time))
+    return [(key, name) for key, name in named if name is not None and name in read]
+
+
+def _check_leaks(
+    frame: Any, read: dict[str, Read], columns: list[Column], y: np.ndarray, target: str, keep: list[str]
+) -> None:
+    """Raise `UserError` for columns that say the target one to one."""
+    import pandas as pd  # pandas takes half a second to import
+
+    if len(y) < ENOUGH:
+        return
+    codes = pd.factorize(y)[0]
+    count = codes.max() + 1
+    leaks = []
+    for column in columns:
+        if column.unused or column.name in keep or column.kind == "date":
+            continue
+        values = np.asarray(read[column.name].values)
+        other = pd.factorize(values)[0]
+        same = values.dtype.kind in "if" and y.dtype.kind in "if" and np.array_equal(values, y)
+        pairs = len(np.unique(codes * (other.max() + 2) + other)) if 2 <= count <= len(y) / 2 else -1
+        if same or (other.min() >= 0 and pairs == count == other.max() + 1):
+            leaks.append(column.name)
+    if leaks:
+        raise UserError(
+            f"a feature must not be the target under another name, but {', '.join(map(repr, leaks))} "
+            f"{'has' if len(leaks) == 1 else 'have'} one value for each value of {target!r}; write "
+            f"task.columns.drop: [{', '.join(leaks)}], or keep: [{', '.join(leaks)}] if it is known "
+            "beforehand"
+        )

@@ -1,0 +1,78 @@
+"""Jobs for an executor that is checked, and what stands for the campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from automl.checking import objectives
+from automl.contracts import Job, Outcome, PluginSpec, Report
+
+LARGEST_STEP = 1000
+
+
+class QueueSource:
+    """Hands out jobs in order and keeps what happens to them; `stop_at[trial]` ends a trial at that step."""
+
+    def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:
+        self.waiting = list(jobs)
+        self.stop_at = stop_at or {}
+        self.open: dict[str, Job] = {}
+        self.reports: dict[str, list[Report]] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.lost_jobs: dict[str, str] = {}
+        self.most_open = 0
+
+    def next_job(self) -> Job | None:
+        """The next job."""
+        if not self.waiting:
+            return None
+        job = self.waiting.pop(0)
+        self.open[job.trial] = job
+        self.most_open = max(self.most_open, len(self.open))
+        return job
+
+    @property
+    def finished(self) -> bool:
+        """No job is open and none will come."""
+        return not self.waiting and not self.open
+
+    def report(self, trial: str, token: str, report: Report) -> str | None:
+        """Keep a report."""
+        self.reports.setdefault(trial, []).append(report)
+        return "pruned" if report.step >= self.stop_at.get(trial, LARGEST_STEP) else None
+
+    def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+        """Keep the end of a job."""
+        assert trial not in self.outcomes, f"a trial must end once, but {trial} ended twice"
+        assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
+        self.outcomes[trial] = outcome
+
+    def lost(self, trial: str, token: str, reason: str) -> None:
+        """Keep the loss of a job."""
+        self.open.pop(trial)
+        self.lost_jobs[trial] = reason
+
+
+def job(objective: Callable[..., object], workdir: str, number: int = 0, deadline: float = 60.0) -> Job:
+    """A job that calls one of `automl.checking.objectives`."""
+    function = PluginSpec("function", {"call": f"{objective.__module__}:{objective.__name__}"})
+    name = f"{objective.__name__}-{number}"
+    return Job(
+        trial=name,
+        token=f"token-{name}",
+        attempt=1,
+        space={"name": f"{objectives.__name__}:SPACE"},
+        task={"dataset": None},
+        metrics=[{"name": "loss", "direction": "minimize"}],
+        evaluator=function,
+        protocol=function,
+        config={"x": float(number)},
+        seed=number,
+        workdir=str(Path(workdir) / name),
+        devices=1.0,
+        cpus=1.0,
+        gpus=0.0,
+        remaining=None,
+        deadline=deadline,
+    )

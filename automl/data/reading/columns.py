@@ -1,0 +1,201 @@
+"""What the columns of a table are: numbers, categories, dates; and which of them are no features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from automl.contracts import ColumnsSpec, ReadSpec, UserError
+from automl.data.dataset import Column
+from automl.data.reading.dates import Dates, as_dates, given_dates, parts
+from automl.data.reading.grid import Grid, nearest_first
+from automl.data.reading.numbers import Marks, as_numbers, find_marks, other_texts
+
+ENOUGH = 20  # rows below which a pattern in a column may be chance
+MOSTLY = 0.8  # a column with this share of numbers was probably meant as numbers
+WORDS = 4  # a text of this many words on average is no category
+ID_NAMES = {
+    "id",
+    "index",
+    "idx",
+    "row",
+    "rownum",
+    "row_number",
+    "row_id",
+    "rowid",
+    "uuid",
+    "guid",
+    "key",
+    "nr",
+}
+
+
+@dataclass(frozen=True)
+class Read:
+    """One column: what it is, its values (n,) as numbers, times or texts, and its note."""
+
+    column: Column
+    values: Any
+    dates: Dates | None = None
+    note: str = ""
+
+
+def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[str, Read], str]:
+    """Every column of `grid` by its kind, and a note on the signs in numbers, where one is due.
+
+    Raises `UserError` for a name in `spec` that there is none of.
+    """
+    given = dates_of(spec)
+    for key, names in (
+        ("drop", spec.drop),
+        ("keep", spec.keep),
+        ("categorical", spec.categorical),
+        ("date", given),
+    ):
+        check_names(f"task.columns.{key}", names, list(grid.frame.columns))
+    texts = {name: values for name, values in grid.frame.items() if name not in given}
+    sample = [list(values.drop_duplicates().head(1000)) for values in texts.values()]
+    marks = find_marks(sample, read.decimal, read.thousands, grid.separator)
+    found = {}
+    for name, values in grid.frame.items():
+        if name in given:
+            dates = given_dates(name, values, given[name])
+            found[name] = _date(name, dates, told=False)
+        elif name in spec.categorical:
+            found[name] = _texts(name, values, read.missing)
+        else:
+            found[name] = _found_out(name, values, marks, read.missing)
+    return found, marks.note
+
+
+def dates_of(spec: ColumnsSpec) -> dict[str, str | None]:
+    """The columns of dates, each with its format where that is given."""
+    return spec.date if isinstance(spec.date, dict) else dict.fromkeys(spec.date)
+
+
+def check_names(key: str, wanted: Sequence[str] | dict[str, str | None], names: Sequence[str]) -> None:
+    """Raise `UserError` unless all `wanted` are columns."""
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        raise UserError(
+            f"{key} must name a column of the table, but there is no {absent[0]!r}; its columns, the most "
+            f"similar first: {nearest_first(absent[0], names)}"
+        )
+
+
+def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | None) -> Read:
+    numbers = as_numbers(texts, marks, missing)
+    if numbers is None and marks.decimal == ",":
+        numbers = as_numbers(texts, replace(marks, decimal=".", groups=("",)), missing)
+    if numbers is not None:
+        notes = []
+        if numbers.missing:
+            notes.append(f"{_some(numbers.missing)} of the column of numbers {name!r} stand for no value")
+        if numbers.units:
+            notes.append(
+                f"{name!r} is read as numbers, without units, brackets and blanks: {_some(numbers.units)}"
+            )
+        elif numbers.grouped:
+            notes.append(
+                f"{name!r} is read as numbers, without marks between thousands: {_some(numbers.grouped)}"
+            )
+        values = numbers.values
+        whole = numbers.whole and np.isfinite(values).all() and np.abs(values).max(initial=0) < 2**53
+        column = Column(name, "number", _share(np.isnan(values)))
+        return Read(column, values.astype(np.int64) if whole else values, note="; ".join(notes))
+    dates = as_dates(texts, missing)
+    if dates is not None:
+        return _date(name, dates, told=True)
+    share, wrong = other_texts(texts, marks, missing)
+    read = _texts(name, texts, missing)
+    if wrong and share >= MOSTLY:
+        note = (
+            f"{name!r} is read as categories, since {_some(wrong)} are no numbers (but {share:.0%} of its "
+            f"cells are); task.read.missing: [{wrong[0]!r}] makes such cells missing"
+        )
+        return replace(read, note=note)
+    codes = texts.str.match(r"[+-]?0\d+$")
+    if codes.any() and texts[texts != ""].str.match(r"[+-]?\d+$").all():
+        return replace(
+            read, note=f"{name!r} is read as categories, since it has codes such as {texts[codes].iloc[0]!r}"
+        )
+    return read
+
+
+def _date(name: str, dates: Dates, *, told: bool) -> Read:
+    note = ""
+    if told:
+        note = (
+            f"{name!r} is read as dates ({dates.format}): year, month, day, weekday and days since 1970 "
+            "are its "
+            "features"
+        )
+    if told and dates.other:
+        note += f"; {dates.other} fits as well, and task.columns.date: {{{name}: {dates.other!r}}} takes it"
+    return Read(Column(name, "date", _share(dates.values.isna())), dates.values, dates, note)
+
+
+def _texts(name: str, texts: Any, missing: Sequence[str] | None) -> Read:
+    empty = texts.isin(["", *(missing or ())])
+    filled = texts[~empty]
+    kind: Literal["category", "text"] = "category"
+    if len(filled) >= ENOUGH and filled.nunique() > len(filled) / 2:
+        kind = "text" if (filled.head(1000).str.count(r"\s+") + 1).mean() >= WORDS else "category"
+    return Read(Column(name, kind, _share(empty)), texts.where(~empty, None).astype(object))
+
+
+def features(
+    read: dict[str, Read], spec: ColumnsSpec, unnamed: Sequence[str]
+) -> tuple[Any, list[Column], list[str]]:
+    """The features as a DataFrame, all columns with what is not used, and notes of what was left out."""
+    import pandas as pd  # pandas takes half a second to import
+
+    data: dict[str, Any] = {}
+    columns, notes = [], []
+    for name, one in read.items():
+        why = "" if name in spec.keep else _unused(name, one, name in spec.drop, name in unnamed)
+        columns.append(replace(one.column, unused=why))
+        if why and name not in spec.drop:
+            notes.append(f"{name!r} is left out: {why}; task.columns.keep: [{name}] keeps it")
+        if why:
+            continue
+        notes += [one.note] if one.note else []
+        data |= {name: one.values} if one.dates is None else parts(name, one.dates)
+    return pd.DataFrame(data), columns, notes
+
+
+def _unused(name: str, one: Read, dropped: bool, unnamed: bool) -> str:
+    """Why a column is no feature; "" when it is one."""
+    if dropped:
+        return "task.columns.drop names it"
+    if one.column.missing == 1:
+        return "it is empty"
+    values = one.values
+    import pandas as pd  # pandas takes half a second to import
+
+    different = pd.Series(values).nunique(dropna=False)
+    if different == 1:
+        return "it has one value alone"
+    if one.column.kind == "text":
+        return "it is free text, and words are no features yet"
+    if len(values) < ENOUGH or different < len(values):
+        return ""
+    if one.column.kind == "number" and values.dtype.kind == "i":
+        steps = np.diff(values)
+        if np.abs(steps).max() == 1 and np.abs(steps.sum()) == len(steps):
+            return "it counts the rows"
+        if unnamed or name.strip().lower() in ID_NAMES or name.lower().endswith(("_id", "uuid")):
+            return "it names the rows"
+    return "it names the rows (every cell differs)" if one.column.kind == "category" else ""
+
+
+def _share(missing: Any) -> float:
+    return float(np.mean(np.asarray(missing, dtype=bool))) if len(missing) else 0.0
+
+
+def _some(texts: Sequence[str]) -> str:
+    shown = ", ".join(repr(text[:40]) for text in list(texts)[:3])
+    return f"{shown} …" if len(texts) > 3 else shown

@@ -1,0 +1,172 @@
+"""Numbers as people write them: thousands, decimal commas, units, and what stands for none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+MISSING = frozenset(  # texts that stand for no value in a column of numbers or dates, in lower case
+    [
+        "?",
+        "-",
+        "--",
+        ".",
+        "*",
+        "na",
+        "n/a",
+        "#n/a",
+        "nan",
+        "null",
+        "none",
+        "nil",
+        "missing",
+        "#div/0!",
+        "#value!",
+        "#ref!",
+        "#num!",
+        "unknown",
+        "<na>",
+    ]
+)
+GROUPS = (",", ".", "'", "’", " ", "_")  # what stands between groups of three digits
+_UNITS = re.compile(r"^(?:[$€£¥₹]|USD|EUR|GBP|CHF|JPY)\s*|\s*(?:[$€£¥₹%‰]|USD|EUR|GBP|CHF|JPY)$")
+_PLAIN = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$")
+_INFINITE = re.compile(r"[+-]?(?:inf|infinity)$", re.IGNORECASE)
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
+_COMMA_DECIMAL = re.compile(
+    r"[+-]?(?:\d{1,3}(?:[. '’]\d{3})+|\d+),(?:\d{1,2}|\d{4,})(?:[eE][+-]?\d+)?$|[+-]?0?,\d+$"
+)
+_COMMA_GROUPS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d*$|[+-]?\d{1,3}(?:,\d{3}){2,}$")
+_COMMA_EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}$")
+_POINT_DECIMAL = re.compile(r"[+-]?\d*\.(?:\d{1,2}|\d{4,})(?:[eE][+-]?\d+)?$|[+-]?0?\.\d+$")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The decimal sign of a file, and what may stand between groups of three digits."""
+
+    decimal: str = "."
+    groups: tuple[str, ...] = ("",)
+    note: str = ""
+
+
+@dataclass
+class Numbers:
+    """A column as float64 numbers. `missing`: texts that stand for none; `units`: what was taken off."""
+
+    values: np.ndarray
+    whole: bool
+    missing: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    grouped: list[str] = field(default_factory=list)
+
+
+def find_marks(
+    columns: Iterable[Sequence[str]], decimal: str | None, thousands: str | None, separator: str
+) -> Marks:
+    """The marks that the texts of a file agree with; given ones are kept. `separator`: of its fields."""
+    if decimal is None:
+        texts = [_bare(text) for column in columns for text in column]
+        comma = sum(_COMMA_DECIMAL.match(text) is not None for text in texts)
+        groups = sum(_COMMA_GROUPS.match(text) is not None for text in texts)
+        either = sum(_COMMA_EITHER.match(text) is not None for text in texts)
+        point = sum(_POINT_DECIMAL.match(text) is not None for text in texts)
+        guessed = not comma and not groups and bool(either)
+        is_comma = comma > groups if comma or groups else either > 0 and separator == ";" and not point
+        decimal = "," if is_comma else "."
+    else:
+        guessed = False
+    marks = (thousands,) if thousands is not None else tuple(mark for mark in GROUPS if mark != decimal)
+    note = "the decimal sign is a comma" if decimal == "," else ""
+    if guessed:
+        means = "decimal signs" if decimal == "," else "between thousands"
+        note = f"commas such as in 1,234 are taken as {means}; task.read.decimal decides otherwise"
+    return Marks(decimal, marks, note)
+
+
+def as_numbers(texts: Any, marks: Marks, missing: Sequence[str] | None) -> Numbers | None:
+    """The Series `texts` (n,) as numbers; None unless all of them, but for missing ones, are numbers.
+
+    `missing`: texts that stand for none besides empty cells; None takes those in common use. Numbers with
+    leading zeros, such as 007, are codes and no numbers.
+    """
+    import pandas as pd  # pandas takes half a second to import
+
+    different = pd.unique(texts)
+    known: dict[str, float] = {}
+    found = Numbers(np.empty(0), True)
+    for text in different:
+        if text == "" or _stands_for_none(text, missing):
+            known[text] = np.nan
+            found.missing += [text] if text else []
+            continue
+        value = _number(text, marks, found)
+        if value is None:
+            return None
+        known[text] = value
+    if len(found.missing) + ("" in known) == len(known):
+        return None
+    found.values = texts.map(known).to_numpy(np.float64)
+    finite = found.values[np.isfinite(found.values)]
+    found.whole = bool((finite == np.floor(finite)).all())
+    return found
+
+
+def other_texts(texts: Any, marks: Marks, missing: Sequence[str] | None) -> tuple[float, list[str]]:
+    """Of a column of texts: which share are numbers, and up to three that are not."""
+    import pandas as pd  # pandas takes half a second to import
+
+    counts = texts[texts != ""].value_counts()
+    scratch = Numbers(np.empty(0), True)
+    wrong = [
+        text
+        for text in pd.unique(texts[texts != ""])
+        if not _stands_for_none(text, missing) and _number(text, marks, scratch) is None
+    ]
+    total = int(counts.sum())
+    return (1 - int(counts[wrong].sum()) / total if total else 0.0), wrong[:3]
+
+
+def _stands_for_none(text: str, missing: Sequence[str] | None) -> bool:
+    return text.lower() in MISSING if missing is None else text in missing
+
+
+def _bare(text: str) -> str:
+    """`text` without units and unusual signs."""
+    plain = text.replace("\u2212", "-").replace("\u00a0", " ").replace("\u202f", " ").replace("\u2009", " ")
+    if plain.startswith("(") and plain.endswith(")"):  # how accountants write a loss
+        plain = f"-{plain[1:-1]}"
+    sign = plain[:1] if plain[:1] in "+-" else ""
+    return sign + _UNITS.sub("", _UNITS.sub("", plain[len(sign) :].strip())).strip()
+
+
+def _number(text: str, marks: Marks, found: Numbers) -> float | None:
+    """The number that `text` writes; what had to be taken off is noted in `found`."""
+    if _PLAIN.match(text) and marks.decimal == ".":
+        return None if _LEADING_ZERO.match(text) else float(text)
+    if _INFINITE.match(text):
+        return float(text)
+    bare = _bare(text)
+    plain = _ungrouped(bare, marks)
+    if plain is None or _LEADING_ZERO.match(plain):
+        return None
+    if bare != text:
+        found.units.append(text)
+    elif len(plain) < len(bare):
+        found.grouped.append(text)
+    return float(plain)
+
+
+def _ungrouped(text: str, marks: Marks) -> str | None:
+    """`text` with a decimal point and without marks between thousands; None when it is no number."""
+    whole, sign, rest = text.partition(marks.decimal)
+    for mark in marks.groups:
+        if mark and mark in whole and re.match(rf"[+-]?\d{{1,3}}(?:{re.escape(mark)}\d{{3}})+$", whole):
+            whole = whole.replace(mark, "")
+            break
+    plain = whole + ("." if sign else "") + rest
+    return plain if _PLAIN.match(plain) else None
