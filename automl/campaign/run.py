@@ -6,6 +6,7 @@ from pathlib import Path
 
 from automl.campaign.continuing import OnChange, choose_campaign
 from automl.campaign.lease import Lease, held
+from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
@@ -47,7 +48,7 @@ def run_campaign(
                     folder = store.folder / "work" / row.id
                     searches = plan_searches(resolved, row, ledger, folder)
                     with progress:
-                        executor.run(Pool(searches, lease, progress))
+                        executor.run(LoggedJobs(Pool(searches, lease, progress), recorder))
                     _finish(study, row, ledger, searches, lease)
                     _attach(recorder, ledger, row.id, searches, folder)
                     recorder.drain()

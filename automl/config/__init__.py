@@ -2,6 +2,7 @@
 
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.shadows import warnings
 from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, Study
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "importable",
     "load_study",
     "resolve",
+    "warnings",
 ]

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from automl.contracts.basics import Config, Json, PluginSpec, TrialState
+from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
+
+LONGEST_REASON = 10_000  # characters
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,15 @@ class Replay:
 
 
 @dataclass(frozen=True)
+class RunAddress:
+    """The MLflow run of a trial, for code of the trial that logs there itself. It may hold a password."""
+
+    tracking_uri: str = field(repr=False)
+    experiment_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
 class Job:
     """What a worker has to do: plain JSON, enough to evaluate one configuration anywhere.
 
@@ -39,7 +50,7 @@ class Job:
     `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
     genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
-    With `replay` the job is a whole search, which `trial` names.
+    With `replay` the job is a whole search, which `trial` names. `run`: where its code may log.
     """
 
     trial: str
@@ -62,6 +73,7 @@ class Job:
     needs_value: bool = False
     import_path: list[str] = field(default_factory=list)
     replay: Replay | None = None
+    run: RunAddress | None = None
 
     def to_json(self) -> Json:
         """The job as plain JSON values."""
@@ -74,6 +86,7 @@ class Job:
         fields["evaluator"] = PluginSpec(**fields["evaluator"])
         fields["protocol"] = PluginSpec(**fields["protocol"])
         fields["replay"] = fields.get("replay") and Replay.from_json(fields["replay"])
+        fields["run"] = fields.get("run") and RunAddress(**fields["run"])
         return cls(**fields)
 
 
@@ -94,6 +107,7 @@ class Report:
 class Outcome:
     """How an attempt ended. `values` has one entry per metric of the study, all finite, when complete.
 
+    Texts are kept in a form that every store holds (`storable`).
     `derived` is the configuration a one-shot search found; `artifacts` are file names
     under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
     """
@@ -109,6 +123,10 @@ class Outcome:
     host: str = ""
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", storable(str(self.reason), LONGEST_REASON))
+        object.__setattr__(self, "traceback", storable(str(self.traceback)))
 
     def to_json(self) -> Json:
         """The outcome as plain JSON values."""

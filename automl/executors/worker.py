@@ -5,7 +5,7 @@ from __future__ import annotations
 from automl import plugins
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
-from automl.executors import process
+from automl.executors import mlflow_run, process, surroundings
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.spaces import load_space
 
@@ -13,8 +13,13 @@ from automl.spaces import load_space
 def run_job(job: Job, channel: Channel) -> Outcome:
     """Evaluate one configuration, or replay a whole search.
 
-    An error of the evaluator fails this trial alone; `KeyboardInterrupt` is re-raised.
+    An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
+    with surroundings.kept(), mlflow_run.active(job.run):
+        return _outcome(job, channel)
+
+
+def _outcome(job: Job, channel: Channel) -> Outcome:
     try:
         process.add_import_path(job.import_path)
         evaluator = plugins.build("evaluators", job.evaluator)

@@ -9,12 +9,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from automl import plugins
-from automl.config import Study
+from automl.config import Study, importable
 from automl.contracts import Direction, PluginSpec, UserError
 from automl.data import load_task
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.provenance import mask
-from automl.report import CampaignReport, collect
+from automl.report import CampaignReport, collect, nothing_found
 from automl.report.searches import Best, SearchReport
 from automl.report.verdicts import BASELINE
 
@@ -56,6 +56,7 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
             "run its study again to continue it"
         )
     study = Study.from_json(row.spec)
+    importable(study.source)
     choice = _choose(report, arm)
     return Winner(
         version=1,
@@ -84,8 +85,8 @@ def _choose(report: CampaignReport, arm: str | None) -> _Choice:
     ]
     if not candidates:
         raise UserError(
-            f"a winner must have a complete trial, but {arm or report.campaign} has none; "
-            f"see why: automl report {report.study}"
+            f"a winner must have a complete trial, but {arm or report.campaign} has none: "
+            f"{nothing_found(report, arm)}; see more: automl report {report.study}"
         )
     sign = 1 if report.metric.direction is Direction.MAXIMIZE else -1
     retrained = [choice for choice in candidates if choice.search.fresh]

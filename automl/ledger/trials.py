@@ -181,8 +181,8 @@ class Trials(Queries):
             "new_metrics": outcome.metrics,
             "new_derived": outcome.derived,
             "new_attributes": attributes,
-            "new_reason": storable(outcome.reason),
-            "new_traceback": storable(outcome.traceback),
+            "new_reason": outcome.reason,
+            "new_traceback": outcome.traceback,
             "new_artifacts": outcome.artifacts,
             "new_host": outcome.host,
             "new_device": outcome.device,
@@ -200,8 +200,3 @@ class Trials(Queries):
             )  # committed after all
 
         return self._db.write(work)
-
-
-def storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which SQL text cannot hold."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

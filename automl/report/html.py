@@ -44,7 +44,7 @@ def html(report: CampaignReport) -> str:
         plotly = get_plotlyjs()
         policy = _POLICY.format(scripts=f"{_hash(plotly)} {_hash(SCRIPT)}")
     title = escape(f"{report.study}: report of {report.campaign}")
-    return f"""<!DOCTYPE html>
+    page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -68,6 +68,8 @@ def html(report: CampaignReport) -> str:
 </body>
 </html>
 """
+    # names of a user may hold what no file can: lone surrogates
+    return page.encode("utf-8", "backslashreplace").decode()
 
 
 def _header(report: CampaignReport) -> str:

@@ -93,3 +93,10 @@ def dies_once(config: dict[str, Any], context: Any) -> float:
 def always_dies(config: dict[str, Any], context: Any) -> float:
     os.kill(os.getpid(), signal.SIGKILL)
     return 1.0
+
+
+def swallows_interrupts(config: dict[str, Any], context: Any) -> float:
+    with contextlib.suppress(BaseException):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    return 1.0
