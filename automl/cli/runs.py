@@ -25,6 +25,7 @@ from automl.cli.common import (
 from automl.cli.common import study_path as path_of
 
 if TYPE_CHECKING:
+    from automl.campaign.continuing import OnChange
     from automl.config import Study
     from automl.config.resolved import ResolvedStudy
     from automl.data.summary import Summary
@@ -115,6 +116,10 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start a new campaign instead of continuing an interrupted one.")
     ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
+    ] = False,
+    fresh_if_changed: Annotated[bool, typer.Option("--fresh-if-changed", hidden=True)] = False,
     progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -138,7 +143,8 @@ def run(
                 note(line)
         from automl.campaign import run_campaign
 
-        campaign = run_campaign(study, store=store, fresh=fresh, progress=shown)
+        changed: OnChange = "accept" if accept else "fresh" if fresh_if_changed else "refuse"
+        campaign = run_campaign(study, store=store, fresh=fresh, changed=changed, progress=shown)
     collected = _show_report(campaign, as_json, store)
     _check_found(collected)
     if not as_json:

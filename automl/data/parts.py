@@ -50,9 +50,15 @@ class Parts:
 
 def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
     """The parts of the task `spec` (a study's `task` as plain JSON). Raises `UserError` for unusable data."""
-    task = TaskSpec.from_json(spec)
+    task = TaskSpec.from_json({**spec, "metrics": [_directed(metric) for metric in spec["metrics"]]})
     raw = sources.read(task, import_path)
     return split_dataset(raw, sources.short_name(str(task.dataset)), task)
+
+
+def _directed(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A metric with its direction, which a known one has by itself."""
+    known = metrics.DIRECTIONS.get(metric["name"])
+    return metric if "direction" in metric or known is None else {**metric, "direction": known}
 
 
 def split_dataset(raw: Dataset, name: str, task: TaskSpec) -> Parts:

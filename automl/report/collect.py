@@ -60,7 +60,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         few_shot=few_shot_arms(study, searches, trials, openings),
         proxies=proxies(searches, trials, arms, metric.direction),
         importance=importances(every_trial, arms, metric.direction),
-        warnings=warnings(study, status, arms, pruned),
+        warnings=warnings(study, status, arms, pruned, campaign.provenance.get("accepted", ())),
     )
 
 

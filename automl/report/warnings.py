@@ -20,10 +20,14 @@ _UNEQUAL: Final = 1.1  # times the cost of the cheapest arm
 
 
 def warnings(
-    study: StudySettings, status: str, arms: Mapping[str, ArmReport], pruned: Sequence[PrunedArm]
+    study: StudySettings,
+    status: str,
+    arms: Mapping[str, ArmReport],
+    pruned: Sequence[PrunedArm],
+    accepted: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """One line for each reason; at most 30."""
-    lines = []
+    """One line for each reason; at most 30. `accepted`: what changed while the campaign was interrupted."""
+    lines = [f"trials before and after a change are compared, which was accepted: {one}" for one in accepted]
     if status != "finished":
         lines.append(f"the campaign is {status}: all numbers and verdicts are interim")
     if len(study.metrics) > 1:
