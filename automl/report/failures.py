@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from automl.contracts import TrialState
+from automl.report.chosen import Chosen, marked
 from automl.report.evaluations import Trials
 from automl.report.markup import Column, table
 from automl.report.wording import plural
@@ -69,19 +70,19 @@ def short(reason: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"
 
 
-def section(failures: Sequence[Failure]) -> str:
+def section(failures: Sequence[Failure], chosen: Chosen | None = None) -> str:
     """The HTML table; empty when nothing failed."""
     if not failures:
         return ""
     columns = [Column("arm"), Column("trials"), Column("reason", "text")]
-    return f"<h2>Failures</h2>{table(columns, map(_cells, failures))}"
+    return f"<h2>Failures</h2>{table(columns, (_cells(failure, chosen) for failure in failures))}"
 
 
-def _cells(failure: Failure) -> list[str]:
+def _cells(failure: Failure, chosen: Chosen | None) -> list[str]:
     named = ", ".join(failure.trials) + (" …" if failure.count > len(failure.trials) else "")
     trace = f"<details><summary>traceback</summary><pre>{escape(failure.traceback)}</pre></details>"
     return [
-        escape(failure.arm),
+        escape(marked(failure.arm, chosen)),
         str(failure.count),
         f'{escape(failure.reason)}<br><span class="soft">{escape(named)}</span>'
         f"{trace if failure.traceback else ''}",

@@ -16,15 +16,17 @@ from automl.report.wording import budget_text
 def terminal(report: CampaignReport) -> RenderableType:
     """A report as something that rich can print."""
     units = report.units
+    chosen = report.chosen
     parts: list[RenderableType] = [
         _header(report),
         Text(),
-        comparison.terminal_table(report.ranked, report.comparison, report.metric, units),
+        comparison.terminal_table(report.ranked, report.comparison, report.metric, units, chosen),
+        *([Text(comparison.why_chosen(chosen, report.metric, units))] if chosen else []),
         Text(comparison.LEGEND, style="dim"),
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
-    parts += few_shot.terminal(report.ranked_few_shot, units)
+    parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))

@@ -12,9 +12,11 @@ from automl.report.rung_ranking import PrunedArm
 from automl.report.searches import SearchReport
 from automl.report.settings import Budget, StudySettings
 from automl.report.verdicts import BASELINE
+from automl.report.wording import seconds
 
 _MOST: Final = 30
 _OVERRUN: Final = 1.15  # of the budget
+_UNEQUAL: Final = 1.1  # times the cost of the cheapest arm
 
 
 def warnings(
@@ -35,6 +37,7 @@ def warnings(
     if BASELINE not in arms:
         lines.append(f"no arm is called {BASELINE!r}, so there is no baseline to compare with")
     lines += rung_ranking.warnings(pruned)
+    lines += _unequal_cost(study.budget, arms)
     for name, arm in arms.items():
         missing = sorted(set(study.seeds) - {search.seed for search in arm.searches})
         if missing:
@@ -44,6 +47,26 @@ def warnings(
     if len(lines) > _MOST:
         lines[_MOST:] = [f"and {len(lines) - _MOST} more warnings"]
     return tuple(lines)
+
+
+def _unequal_cost(budget: Budget, arms: Mapping[str, ArmReport]) -> list[str]:
+    """A line where arms ended by a number of trials, of which pruning has made some cheaper than others."""
+    ended = [arm for arm in arms.values() if any(_by_trials(search, budget) for search in arm.searches)]
+    costs = {arm.name: arm.device_seconds or 0.0 for arm in ended}
+    pruned = [arm.name for arm in ended if arm.counts[1]]
+    if len(ended) < 2 or not pruned or max(costs.values()) <= _UNEQUAL * min(costs.values()):
+        return []
+    shown = ", ".join(f"{name} {seconds(cost)}" for name, cost in costs.items())
+    return [
+        f"trial budgets are not equal cost: {', '.join(pruned)} ended trials early, and a search cost "
+        f"{shown}; set budget.device_seconds to compare at equal cost"
+    ]
+
+
+def _by_trials(search: SearchReport, budget: Budget) -> bool:
+    """Whether the number of trials ended it."""
+    trials = search.trials
+    return budget.trials is not None and trials.complete + trials.pruned + trials.failed >= budget.trials
 
 
 def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:
