@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from automl.config import ResolvedArm, ResolvedStudy, Study
+from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import Json
 from automl.spaces import load_space
 
@@ -21,18 +21,19 @@ WORDS: Mapping[str, Callable[[float], str]] = {
 class Forecast:
     """`searches`: arms × seeds, without references; `trials`: at most so many (None: no limit).
 
-    `space_size`: configurations, None when continuous. `device_seconds`: all searches together,
-    None when only trials bound them. `wall_seconds`: for the searches when `trials_at_once` trials
-    run at a time. `search_wall_seconds`: by the budget, for each search. `limits`: of the whole campaign,
-    those that are set; the numbers before are what the budget allows without them. `references`: trials
-    of hand-designed configurations, which come on top, as `retrainings` do.
-    `simulated`: the searches are replayed, on the clock of a benchmark file; `wall_seconds` is then None.
+    `space_size`: configurations (at least, when not `space_counted`), None when continuous.
+    `device_seconds`: all searches together, None when only trials bound them. `wall_seconds`: for the
+    searches when `trials_at_once` trials run at a time. `search_wall_seconds`: by the budget, for each one.
+    `limits`: of the whole campaign, those that are set; the numbers before are what the budget allows
+    without them. `references`: trials of hand-designed configurations, which come on top, as `retrainings`
+    do. `simulated`: the searches are replayed, on the clock of a benchmark file; `wall_seconds` is then None.
     """
 
     searches: int
     references: int
     trials: int | None
     space_size: float | None
+    space_counted: bool
     device_seconds: float | None
     wall_seconds: float | None
     trials_at_once: int
@@ -51,9 +52,8 @@ class Forecast:
         trials = (
             "as many trials as the budget buys" if self.trials is None else f"at most {self.trials} trials"
         )
-        size = "a continuous space" if self.space_size is None else f"{self.space_size:,.0f} configurations"
         if self.searches:
-            yield f"{trials}, from {size}"
+            yield f"{trials}, from {self._size()}"
         if self.device_seconds is not None:
             where = "on the simulated clock" if self.simulated else "on devices"
             yield f"at most {_duration(self.device_seconds)} {where} for the searches"
@@ -68,10 +68,18 @@ class Forecast:
             given = " or ".join(WORDS[name](value) for name, value in self.limits.items())
             yield f"the whole campaign ends after {given}, retrainings and retries included"
 
+    def _size(self) -> str:
+        if self.space_size is None:
+            return "a continuous space"
+        if not self.space_counted:
+            return f"more than 10^{math.floor(math.log10(self.space_size))} configurations"
+        return f"{self.space_size:,.0f} configurations"
+
 
 def forecast(resolved: ResolvedStudy) -> Forecast:
     """The cost of a study, from the study alone."""
     study, executor = resolved.study, resolved.executor
+    space = None if study.space is None else load_space(study.space.model_dump()).count()
     seeds, budget = len(study.seeds), study.budget
     arms = [arm for arm in resolved.arms.values() if not arm.is_reference]
     searches = len(arms) * seeds
@@ -81,7 +89,8 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
         searches=searches,
         references=(len(resolved.arms) - len(arms)) * seeds,
         trials=sum(_trials(arm, budget.trials) for arm in arms) * seeds if budget.trials else None,
-        space_size=_space_size(study),
+        space_size=1 if space is None else space.value if math.isfinite(space.value) else None,
+        space_counted=space is None or space.exact,
         device_seconds=device_seconds,
         wall_seconds=None if resolved.simulated else wall_seconds,
         trials_at_once=executor.trials_at_once,
@@ -107,13 +116,6 @@ def _cost(resolved: ResolvedStudy, searches: int, parallel: int) -> tuple[float 
 
 def _trials(arm: ResolvedArm, limit: int) -> int:
     return 1 if arm.strategy is None else limit
-
-
-def _space_size(study: Study) -> float | None:
-    if study.space is None:
-        return 1
-    size = load_space(study.space.model_dump()).size()
-    return size if math.isfinite(size) else None
 
 
 def _duration(seconds: float) -> str:

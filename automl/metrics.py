@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from automl.contracts import Direction, RunError, UserError
+from automl.contracts import LARGEST_VALUE, Direction, RunError, UserError
 
 _Score = Callable[[np.ndarray, np.ndarray], float]
 
@@ -145,12 +145,28 @@ def finite(values: Mapping[str, object], names: Sequence[str]) -> dict[str, floa
             f"an evaluation must give every metric, but {', '.join(missing)} is missing "
             f"among {', '.join(map(str, values)) or 'none'}; return it"
         )
-    return {name: _number(name, values[name]) for name in names}
+    return {name: number(name, values[name]) for name in names}
 
 
-def _number(name: str, value: object) -> float:
+def number(name: str, value: object) -> float:
+    """The value of a metric as a float; numbers of NumPy and torch are numbers, truth values are none.
+
+    Raises `RunError` for anything else, and for a number that is not finite or beyond ±1e100: strategies,
+    statistics and plots compute squares and sums of values.
+    """
     if isinstance(value, _ZeroDimensional) and value.shape == ():
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
-        raise RunError(f"a metric must be a finite number, but got {name}={value!r}; check the evaluation")
-    return float(value)
+    real: Any = math.nan if isinstance(value, bool) or not isinstance(value, Real) else value
+    if abs(real) <= LARGEST_VALUE:
+        return float(real)
+    finite = LARGEST_VALUE < abs(real) < math.inf
+    rule = f"must be at most {LARGEST_VALUE:g} in size" if finite else "must be a finite number"
+    raise RunError(f"a metric {rule}, but got {name}={_shown(value)}; check the evaluation")
+
+
+def _shown(value: object) -> str:
+    """A few characters of any value; those of an integer of thousands of digits cannot be had."""
+    try:
+        return f"{value!r:.100}"
+    except Exception:  # a value's own way to show itself may fail too
+        return f"a {type(value).__name__} that cannot be shown"

@@ -45,7 +45,11 @@ class DataIdentity:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Code, versions and machine of one moment, and the data of the campaign that began then."""
+    """Code, versions and machine of one moment, and the data of the campaign that began then.
+
+    `identity`: what the study's names stood for (`automl.identity`); `accepted`: what of it has changed since
+    and was accepted by the user, a sentence each.
+    """
 
     study: GitState | None = None
     project: GitState | None = None
@@ -56,6 +60,8 @@ class Provenance:
     cores: int | None = None
     devices: list[str] = field(default_factory=list)
     data: DataIdentity | None = None
+    identity: dict[str, Any] = field(default_factory=dict)
+    accepted: list[str] = field(default_factory=list)
 
     @property
     def code(self) -> GitState | None:
@@ -63,8 +69,9 @@ class Provenance:
         return self.study or self.project
 
     def to_json(self) -> dict[str, object]:
-        """Plain JSON; without `data` where a study has none."""
-        return {key: value for key, value in asdict(self).items() if key != "data" or value is not None}
+        """Plain JSON; without `data` where a study has none, and without what nobody noted."""
+        left_out = {key for key in ("data", "identity", "accepted") if not asdict(self)[key]}
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Provenance:
@@ -76,7 +83,9 @@ class Provenance:
         return cls(**fields)
 
 
-def collect(folder: Path, data: DataIdentity | None = None) -> Provenance:
+def collect(
+    folder: Path, data: DataIdentity | None = None, identity: dict[str, Any] | None = None
+) -> Provenance:
     """Code, versions and machine of this moment; `folder` is the study's."""
     return Provenance(
         study=git_state(folder),
@@ -88,6 +97,7 @@ def collect(folder: Path, data: DataIdentity | None = None) -> Provenance:
         cores=os.cpu_count(),
         devices=device_names(),
         data=data,
+        identity=identity or {},
     )
 
 

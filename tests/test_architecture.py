@@ -47,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "learners": BASE,
     "data": BASE | {"plugins", "checkpoints", "metrics", "benchmarks"},
     "templates": BASE | {"data"},
+    "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces"},
     "training": WORKER | {"layers"},
     "oneshot": WORKER | {"supernets", "training"},

@@ -5,32 +5,37 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from automl import provenance
-from automl.benchmarks import file_digest
 from automl.campaign.clock import CampaignClock
+from automl.campaign.continuing import OnChange, choose_campaign
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
+from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent, Search
-from automl.config import ResolvedStudy, Study, resolve
-from automl.contracts import Tabular, Task
+from automl.config import Study, resolve
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.progress import Progress
-from automl.provenance import DataIdentity
 from automl.recorder import Recorder
 from automl.report import cell_picture, collect, course_pictures, html
 from automl.storage import open_ledger
 
 
 def run_campaign(
-    study: Study, *, store: Store, fresh: bool = False, progress: Progress, began: float | None = None
+    study: Study,
+    *,
+    store: Store,
+    fresh: bool = False,
+    changed: OnChange = "refuse",
+    progress: Progress,
+    began: float | None = None,
 ) -> str:
     """Run `study` to its end and return the campaign's id.
 
-    Continues the latest campaign of the same study when that was interrupted, unless `fresh`.
+    Continues the latest campaign of the same study when that was interrupted, unless `fresh`. When its code,
+    spaces or data have changed since it began, `changed` decides.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the tracking server stays away. `began`: the monotonic time
     from which its limits count, by default now.
@@ -43,7 +48,9 @@ def run_campaign(
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
         with open_ledger(store) as ledger:
-            row, continued = _campaign_row(ledger, resolved, fresh, task)
+            for line in task.notes if task else ():
+                progress.message(f"data: {line}")
+            row, continued = choose_campaign(ledger, resolved, task, fresh, changed, progress)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             with held(ledger, row.id, began) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.summary.record)
@@ -54,7 +61,8 @@ def run_campaign(
                     searches = plan_searches(resolved, row, ledger, folder, clock)
                     limits = CampaignLimits(study.limits, clock, searches)
                     with progress:
-                        executor.run(Pool(searches, lease, progress, limits, executor.trials_at_once))
+                        pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
+                        executor.run(LoggedJobs(pool, recorder))
                     _finish(study, row, ledger, lease, limits)
                     _attach(recorder, ledger, row.id, searches, folder)
                     recorder.drain()
@@ -63,28 +71,6 @@ def run_campaign(
             return row.id
     finally:
         executor.close()
-
-
-def _campaign_row(
-    ledger: Ledger, resolved: ResolvedStudy, fresh: bool, task: Task | None
-) -> tuple[CampaignRow, bool]:
-    """The campaign to run, and whether it is an earlier one: interrupted, or not wholly recorded."""
-    study = resolved.study
-    latest = ledger.latest(study.name)
-    same = latest is not None and not fresh and latest.digest == study.digest()
-    if latest is not None and same and (latest.state != "finished" or latest.recorded < 2):
-        return latest, True
-    origin = provenance.collect(Path(study.source), _data(resolved, task)).to_json()
-    return ledger.create_campaign(study.name, study.to_json(), study.digest(), origin), False
-
-
-def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
-    if task is not None:
-        return DataIdentity(task.name, task.digest)
-    if isinstance(resolved.protocol, Tabular):
-        file = resolved.protocol.options.file
-        return DataIdentity(Path(file).name, file_digest(file))
-    return None
 
 
 def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:

@@ -78,6 +78,7 @@ def _check_traits(plugin: type[Evaluator]) -> None:
         "simulated": plugin.simulated,
         "reruns_without_data": plugin.reruns_without_data,
         "options_fix_parameters": plugin.options_fix_parameters,
+        "uses_mlflow": plugin.uses_mlflow,
     }
     wrong = {name: value for name, value in flags.items() if not isinstance(value, bool)}
     assert not wrong, f"these traits must be True or False, but are {wrong}"

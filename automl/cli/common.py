@@ -6,12 +6,14 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
+import os
 import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -21,6 +23,8 @@ from automl.contracts import UserError
 if TYPE_CHECKING:
     from automl.ledger import CampaignRow, Ledger, Store
 
+OUT, ERR = 1, 2  # descriptors
+_reserved: TextIO | None = None  # standard output, where nothing but one JSON object is to be
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A study, a campaign such as quickstart-3, or a file.")
 ]
@@ -49,12 +53,15 @@ def shipped_studies() -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def open_ledger() -> Iterator[tuple[Store, Ledger]]:
-    """The store and its ledger. Creates nothing; raises `UserError` when the store does not exist."""
+def open_ledger(store: Store | None = None) -> Iterator[tuple[Store, Ledger]]:
+    """The store (by default that of the environment) and its ledger.
+
+    Creates nothing; raises `UserError` when the store does not exist.
+    """
     from automl import storage
     from automl.ledger import resolve_store
 
-    store = resolve_store()
+    store = store or resolve_store()
     if store.url.startswith("sqlite") and not (store.folder / "ledger.db").exists():
         text = f"a store must hold a campaign to be read, but there is none in {store.folder}"
         raise UserError(f"{text}; start one with: automl run quickstart, or set AUTOML_STORE")
@@ -89,7 +96,9 @@ def study_name(name: str) -> str:
 
 def emit(data: object) -> None:
     """Write one JSON object to standard output."""
-    sys.stdout.write(f"{json.dumps(data)}\n")
+    output = _reserved or sys.stdout
+    output.write(f"{json.dumps(data)}\n")
+    output.flush()
 
 
 def say(text: str = "") -> None:
@@ -104,6 +113,49 @@ def note(text: str) -> None:
 
 @contextlib.contextmanager
 def only_json(wanted: bool) -> Iterator[None]:
-    """Redirect what libraries print to standard error, when `wanted`."""
-    with contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext():
+    """Redirect what libraries, C code and child processes print to standard error, when `wanted`."""
+    if not wanted:
         yield
+        return
+    with contextlib.redirect_stdout(sys.stderr), _descriptor_redirected():
+        yield
+
+
+@contextlib.contextmanager
+def _descriptor_redirected() -> Iterator[None]:
+    """Let descriptor 1 be that of standard error: child processes know nothing of `sys.stdout`."""
+    try:
+        kept = os.dup(OUT)
+    except OSError:  # closed: nothing can be written there
+        yield
+        return
+    try:
+        _to_stderr()
+        yield
+    finally:
+        _flush_c()
+        os.dup2(kept, OUT)
+        os.close(kept)
+
+
+def reserve_output() -> None:
+    """Keep this process's standard output for `emit`: threads, children and exit handlers print too."""
+    global _reserved
+    with contextlib.suppress(AttributeError, OSError):  # another object takes its place
+        if sys.stdout.fileno() == OUT:
+            _reserved = os.fdopen(os.dup(OUT), "w", encoding="utf-8")
+            _to_stderr()
+            sys.stdout = sys.stderr
+
+
+def _to_stderr() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    _flush_c()
+    with contextlib.suppress(OSError):  # there is no standard error: both stay as they are
+        os.dup2(ERR, OUT)
+
+
+def _flush_c() -> None:
+    """Write what C's own buffers hold."""
+    ctypes.CDLL(None).fflush(None)

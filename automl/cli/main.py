@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ from typing import Annotated
 import typer
 
 from automl.cli import plugin_checks, results, runs, schedules, stores
+from automl.cli.common import reserve_output
 from automl.contracts import RunError, UserError
 
 HELP = """
@@ -59,6 +61,10 @@ def options(
 
 def main() -> None:
     """Run the command line. Exit codes: 0 success, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has the characters of every name
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if "--json" in sys.argv:
+        reserve_output()
     try:
         app()
     except SystemExit as end:

@@ -26,10 +26,13 @@ from automl.cli.common import (
 from automl.cli.common import study_path as path_of
 
 if TYPE_CHECKING:
+    from automl.campaign.continuing import OnChange
     from automl.config import Study
     from automl.config.resolved import ResolvedStudy
     from automl.data.summary import Summary
     from automl.forecast import Forecast
+    from automl.ledger import Store
+    from automl.report import CampaignReport
 
 PANEL = "Campaigns"
 
@@ -74,7 +77,7 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
-    from automl.config import load_study, resolve
+    from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
 
     with only_json(as_json):
@@ -82,6 +85,8 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
         resolved = resolve(study)
         found = _data(resolved)
         cost = forecast(resolved)
+        for line in warnings(Path(study.source)):
+            note(line)
     if as_json:
         data = {} if found is None else {"data": found.to_json()}
         emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json(), **data})
@@ -112,6 +117,10 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start a new campaign instead of continuing an interrupted one.")
     ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
+    ] = False,
+    fresh_if_changed: Annotated[bool, typer.Option("--fresh-if-changed", hidden=True)] = False,
     progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -120,24 +129,28 @@ def run(
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
     began = time.monotonic()
-    from automl.config import load_study, resolve
+    from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
     from automl.progress import progress_for
 
     shown = progress_for(progress)
-    study = load_study(path_of(file), overrides or [])
-    if progress != "quiet":
-        for line in _forecast(study, forecast(resolve(study))):
-            note(line)
+    store = resolve_store()  # once: an objective may change the working folder
     with only_json(as_json):
+        study = load_study(path_of(file), overrides or [])
+        for line in warnings(Path(study.source)):
+            note(line)
+        if progress != "quiet":
+            for line in _forecast(study, forecast(resolve(study))):
+                note(line)
         from automl.campaign import run_campaign
 
-        campaign = run_campaign(study, store=resolve_store(), fresh=fresh, progress=shown, began=began)
-    _show_report(campaign, as_json)
+        changed: OnChange = "accept" if accept else "fresh" if fresh_if_changed else "refuse"
+        campaign = run_campaign(study, store=store, fresh=fresh, changed=changed, progress=shown, began=began)
+    collected = _show_report(campaign, as_json, store)
+    _check_found(collected)
     if not as_json:
-        say(f"\nnext:  automl report {campaign} --html report.html")
-        say("       automl ui")
+        say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
         say(f"       automl export {campaign} -o best.yaml")
 
 
@@ -194,18 +207,32 @@ def audit(
         raise typer.Exit(1)
 
 
-def _show_report(name: str, as_json: bool) -> None:
+def _check_found(report: CampaignReport) -> None:
+    """Raise `RunError` for a campaign without a result: its program must not take it for a success."""
+    from automl.contracts import RunError
+    from automl.report import nothing_found
+
+    why = nothing_found(report)
+    if why is not None:
+        raise RunError(
+            f"{report.campaign} found nothing: {why}; correct the cause and run the study again "
+            f"(all tracebacks: automl report {report.campaign} --html report.html)"
+        )
+
+
+def _show_report(name: str, as_json: bool, store: Store | None = None) -> CampaignReport:
     # the report's libraries take a while to import
     from automl.report import collect, terminal
 
-    with only_json(as_json), open_ledger() as (_, ledger):
+    with only_json(as_json), open_ledger(store) as (_, ledger):
         collected = collect(ledger, find_campaign(ledger, name).id)
     if as_json:
         emit(collected.to_json())
-        return
+        return collected
     from rich.console import Console
 
     Console().print(terminal(collected))
+    return collected
 
 
 def _forecast(study: Study, cost: Forecast) -> list[str]:

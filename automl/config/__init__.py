@@ -2,6 +2,7 @@
 
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.shadows import warnings
 from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "importable",
     "load_study",
     "resolve",
+    "warnings",
 ]

@@ -13,7 +13,14 @@ from cronsim import CronSim, CronSimError
 from automl import plugins
 from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
 from automl.config.study import Budget, Final, Schedule, SpaceSpec
-from automl.contracts import Evaluator, PluginSpec, SplitSpec, TaskSpec, UserError
+from automl.contracts import (
+    RESERVED_METRICS,
+    Evaluator,
+    PluginSpec,
+    SplitSpec,
+    TaskSpec,
+    UserError,
+)
 from automl.space import Space
 from automl.spaces import find_space
 
@@ -76,6 +83,11 @@ def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str,
     names = [metric.name for metric in task.metrics]
     if len(set(names)) < len(names):
         yield Mistake(("task", "metrics"), f"metrics must differ, but got {names}; write each once")
+    for number, name in enumerate(names):
+        if name in RESERVED_METRICS:
+            text = f"must not be one that is recorded for every trial ({', '.join(RESERVED_METRICS)})"
+            text = f"{text}, but got {shown(name)}; give the metric another name"
+            yield Mistake(("task", "metrics", number, "name"), text)
     plugin = evaluator and evaluator_class(evaluator)
     if not evaluator or not plugin or not plugin.needs_data:
         return

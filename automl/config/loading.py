@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from automl.config import checks, completion, fitting, tabular, validation, yamlfile
+from automl.config import checks, completion, fitting, shadows, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.pruner_steps import with_rungs
 from automl.config.shorthands import Draft, expand
@@ -70,6 +70,8 @@ class _Check:
             if not any(found.path[: len(broken)] == broken for broken in draft.broken):
                 yield Mistake(draft.written(found.path), found.text)
             self.wrong.add(found.path)
+        for path, text in shadows.check(draft.data, self.folder):
+            yield Mistake(draft.written(path), text)
         for path, text in self._plugins():
             yield Mistake(draft.written(path), text)
         for path, text in self._rules():

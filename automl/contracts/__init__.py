@@ -1,7 +1,9 @@
 """The plain data and the contract of every kind of plug-in that all rooms share. Imports nothing of ours."""
 
 from automl.contracts.basics import (
+    LARGEST_VALUE,
     PROXY,
+    RESERVED_METRICS,
     Config,
     Direction,
     Json,
@@ -15,6 +17,7 @@ from automl.contracts.basics import (
     UserError,
     derive_seed,
     digest,
+    storable,
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
@@ -31,15 +34,17 @@ from automl.contracts.evaluators import (
 )
 from automl.contracts.execution import Executor, JobSource
 from automl.contracts.learners import LearnerTraits, TaskKind
-from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report
+from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Strategy
 from automl.contracts.supernets import MethodTraits
 
 __all__ = [
     "ADAPTATION_STEPS",
+    "LARGEST_VALUE",
     "LATE",
     "PROXY",
+    "RESERVED_METRICS",
     "BaselineArm",
     "Builder",
     "Checkpoint",
@@ -72,6 +77,7 @@ __all__ = [
     "Replayed",
     "Report",
     "Result",
+    "RunAddress",
     "RunError",
     "Scalar",
     "Split",
@@ -90,4 +96,5 @@ __all__ = [
     "UserError",
     "derive_seed",
     "digest",
+    "storable",
 ]

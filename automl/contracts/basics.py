@@ -14,6 +14,10 @@ Scalar: TypeAlias = str | int | float | bool | None
 Config: TypeAlias = dict[str, Scalar]
 Json: TypeAlias = dict[str, Any]  # a JSON object at an edge: values are JSON, checked by whoever reads them
 PROXY = "proxy_"  # begins the name of a metric that is a zero-cost proxy's score
+RESERVED_METRICS = ("device_seconds", "trials_complete", "trials_pruned", "trials_failed")  # recorded by us
+LARGEST_VALUE = 1e100  # of a metric: sums of squares of many such values are finite too
+LONGEST_TEXT = 100_000  # characters
+_UNSEEN = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 class UserError(Exception):
@@ -81,6 +85,17 @@ def derive_seed(*parts: str | int) -> int:
     """A 31-bit seed that depends on every part and is equal in every process."""
     text = json.dumps(parts).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:4], "big") >> 1
+
+
+def storable(text: str, most: int = LONGEST_TEXT) -> str:
+    """`text` as databases, files and terminals hold it: lone surrogates and control characters as escapes.
+
+    Of a text of more than `most` characters the middle is left out, and it says so.
+    """
+    if len(text) > most:
+        left_out = f" … ({len(text) - most:,} characters left out) … "
+        text = f"{text[: most // 3]}{left_out}{text[len(text) - (most - most // 3) :]}"
+    return text.encode("utf-8", "backslashreplace").decode().translate(_UNSEEN)
 
 
 def digest(data: object) -> str:

@@ -58,6 +58,8 @@ class Evaluator(ABC):
       reached once the budget is used up, so it is not cut off there at once.
     - `options_fix_parameters` (False): an option that the study writes fixes the parameter of that name in
       the spaces of its arms.
+    - `uses_mlflow` (True): its code may log to MLflow by itself; the run of a trial is then made before the
+      trial starts, and is the active one in it.
     - `leaves` (None): the kind of model that a final evaluation leaves in `<workdir>/model`: `network`
       (`config.json` and `weights.pt` of `automl.training.saved`), `learner` (the same of
       `automl.metatraining`), or None for a folder that only `score` of this evaluator can read.
@@ -74,6 +76,7 @@ class Evaluator(ABC):
     reruns_without_data: ClassVar[bool] = False
     returns_early: ClassVar[bool] = False
     options_fix_parameters: ClassVar[bool] = False
+    uses_mlflow: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner"] | None] = None
 
     options: EvaluatorOptions
@@ -158,6 +161,7 @@ class Tabular(Evaluator):
 
     Options: ClassVar[type[TabularOptions]] = TabularOptions
     simulated: ClassVar[bool] = True
+    uses_mlflow: ClassVar[bool] = False
 
     options: TabularOptions
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from automl.contracts.basics import Config, Json, PluginSpec, TrialState
+from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
 from automl.contracts.endings import Ending
 
 LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
+LONGEST_REASON = 10_000  # characters
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ class Replay:
 
 
 @dataclass(frozen=True)
+class RunAddress:
+    """The MLflow run of a trial, for code of the trial that logs there itself. It may hold a password."""
+
+    tracking_uri: str = field(repr=False)
+    experiment_id: str
+    run_id: str
+
+
+@dataclass(frozen=True)
 class Job:
     """What a worker has to do: plain JSON, enough to evaluate one configuration anywhere.
 
@@ -51,7 +61,7 @@ class Job:
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
-    whole search, which `trial` names.
+    whole search, which `trial` names. `run`: where its code may log.
     """
 
     trial: str
@@ -75,6 +85,7 @@ class Job:
     import_path: list[str] = field(default_factory=list)
     memory: int | None = None
     replay: Replay | None = None
+    run: RunAddress | None = None
 
     def late(self, device_seconds: float) -> Outcome:
         """The outcome of an attempt that was ended because no time was left."""
@@ -92,6 +103,7 @@ class Job:
         fields["evaluator"] = PluginSpec(**fields["evaluator"])
         fields["protocol"] = PluginSpec(**fields["protocol"])
         fields["replay"] = fields.get("replay") and Replay.from_json(fields["replay"])
+        fields["run"] = fields.get("run") and RunAddress(**fields["run"])
         return cls(**fields)
 
 
@@ -112,6 +124,7 @@ class Report:
 class Outcome:
     """How an attempt ended. `values` has one entry per metric of the study, all finite, when complete.
 
+    Texts are kept in a form that every store holds (`storable`).
     `derived` is the configuration a one-shot search found; `artifacts` are file names
     under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
     `error`: the class of what it failed by, an `Ending`.
@@ -141,6 +154,10 @@ class Outcome:
     def late(self) -> bool:
         """Whether its executor ended it because no time was left."""
         return self.state is TrialState.FAILED and self.reason.startswith(LATE)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", storable(str(self.reason), LONGEST_REASON))
+        object.__setattr__(self, "traceback", storable(str(self.traceback)))
 
     def to_json(self) -> Json:
         """The outcome as plain JSON values."""

@@ -2,7 +2,8 @@
 
 It returns all rows, the same ones in the same order at each call, as they are before splitting and
 standardising. Whatever it draws at random has a fixed seed. Every class must have a row for each part of a
-split: three, or two where the dataset has an official test part.
+split: three, or two where the dataset has an official test part, which has no further classes, and examples
+of the same kind: columns, or shape and numbers.
 """
 
 from __future__ import annotations

@@ -30,6 +30,11 @@ class Parts:
     std: np.ndarray | None
     episodes: EpisodeSpec | None = None
 
+    @property
+    def classes(self) -> int:
+        """The number of classes, 0 for numbers."""
+        return len(self.labels)
+
     def split(self, rows: np.ndarray) -> Split:
         """A standardised copy of `rows`; nothing in it refers to other rows.
 
@@ -50,9 +55,15 @@ class Parts:
 
 def load_parts(spec: Mapping[str, Any], import_path: Sequence[str]) -> Parts:
     """The parts of the task `spec` (a study's `task` as plain JSON). Raises `UserError` for unusable data."""
-    task = TaskSpec.from_json(spec)
+    task = TaskSpec.from_json({**spec, "metrics": [_directed(metric) for metric in spec["metrics"]]})
     raw = sources.read(task, import_path)
     return split_dataset(raw, sources.short_name(str(task.dataset)), task)
+
+
+def _directed(metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A metric with its direction, which a known one has by itself."""
+    known = metrics.DIRECTIONS.get(metric["name"])
+    return metric if "direction" in metric or known is None else {**metric, "direction": known}
 
 
 def split_dataset(raw: Dataset, name: str, task: TaskSpec) -> Parts:

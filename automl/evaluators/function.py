@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -51,9 +52,10 @@ def example_objective(config: Config, context: Context) -> float:
 
 
 def as_result(returned: object, names: list[str]) -> Result:
-    """`returned` by an objective, checked: every metric of `names` has a finite number."""
+    """`returned` by an objective, checked: every metric of `names` has a finite number, unless it stopped."""
     if isinstance(returned, Result):
-        return Result(metrics.finite(returned.values, names), returned.metrics, returned.derived)
+        wanted = names if not returned.stopped else [name for name in names if name in returned.values]
+        return replace(returned, values=metrics.finite(returned.values, wanted))
     if isinstance(returned, Mapping):
         values = metrics.finite(returned, names)
         return Result(values, metrics.finite(returned, [name for name in returned if name not in values]))

@@ -56,6 +56,7 @@ class MetaLearn(Evaluator):
     }
     example_space: ClassVar[Space | None] = Space({"inner_rate": Float(0.01, 0.5, log=True)})
     needs_data: ClassVar[bool] = True
+    uses_mlflow: ClassVar[bool] = False
     needs_episodes: ClassVar[bool] = True
     options_fix_parameters: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner"] | None] = "learner"

@@ -47,6 +47,7 @@ class Pipeline(Evaluator):
     )
     needs_data: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
+    uses_mlflow: ClassVar[bool] = False
 
     options: PipelineOptions
 

@@ -40,6 +40,7 @@ class ProxyScore(Evaluator):
     Options: ClassVar[type[EvaluatorOptions]] = ProxyScoreOptions
     example_options: ClassVar[Mapping[str, Any]] = {"proxy": "parameters"}
     needs_data: ClassVar[bool] = True
+    uses_mlflow: ClassVar[bool] = False
     builder: ClassVar[Builder | None] = "network"
 
     options: ProxyScoreOptions

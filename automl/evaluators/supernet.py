@@ -35,6 +35,7 @@ class Supernet(Evaluator):
     Options: ClassVar[type[EvaluatorOptions]] = SupernetOptions
     example_options: ClassVar[Mapping[str, Any]] = {"epochs": 2, "batch_size": 8}
     needs_data: ClassVar[bool] = True
+    uses_mlflow: ClassVar[bool] = False
     leaves: ClassVar[Literal["network", "learner"] | None] = "network"
     builder: ClassVar[Builder | None] = "supernet"
     one_shot: ClassVar[bool] = True

@@ -45,10 +45,10 @@ def prepare(job: Job) -> None:
 
 
 def add_import_path(folders: list[str]) -> None:
-    """Make the study's own code importable."""
+    """Make the study's own code importable, after every library, as where the study file is read."""
     for folder in folders:
         if folder not in sys.path:
-            sys.path.insert(0, folder)
+            sys.path.append(folder)
 
 
 def device_name(device: str) -> str:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
+    RESERVED_METRICS,
     Checkpoints,
     Direction,
     Evaluator,
@@ -25,9 +26,13 @@ from automl.contracts import (
     TrialState,
     TrialStopped,
     UserError,
+    storable,
 )
+from automl.executors import surroundings
+from automl.executors.answers import described, is_pruned, plain_config, whole_step
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
+from automl.metrics import number
 from automl.space import Space
 
 
@@ -51,6 +56,7 @@ class TrialContext:
     metrics: list[Metric] = field(init=False)
     artifacts: list[str] = field(default_factory=list)
     reported: int | None = None
+    left_out: dict[str, str] = field(default_factory=dict)  # metrics that are not finite: where first
 
     def __post_init__(self) -> None:
         self.seed = self.job.seed
@@ -94,26 +100,45 @@ class TrialContext:
 
     def report(self, step: int, value: float, **metrics: float) -> None:
         """Report the primary metric after `step`. Raises `TrialStopped` when the trial must end."""
-        value = float(value)
-        if not math.isfinite(value):
-            raise ValueError(f"a reported value must be finite, but got {value} at step {step}")
-        self._send(step, value, metrics)
+        primary = self.metrics[0].name
+        if primary in metrics:
+            raise ValueError(
+                f"a report's value is that of {primary}, but got {primary} once more; give it only once"
+            )
+        self._send(step, number(primary, value), metrics)
 
     def log(self, step: int, **metrics: float) -> None:
         """Log metrics of `step` without a value. Raises `TrialStopped` when the budget is spent."""
         self._send(step, None, metrics)
 
     def _send(self, step: int, value: float | None, metrics: Mapping[str, float]) -> None:
+        if surroundings.is_copy():
+            raise RuntimeError("a trial must be reported by its own process, but a copy of it reported")
+        step = whole_step(step)
         if self.reported is not None and step <= self.reported:
-            raise ValueError(f"steps must increase, but got {step} after {self.reported}")
+            raise ValueError(f"steps must increase, but got {step} after {self.reported}; report each once")
         self.reported = step
-        finite = {name: float(v) for name, v in metrics.items() if math.isfinite(v)}
-        reason = self.channel.report(Report(int(step), value, self.device_seconds, finite))
+        kept = self.kept(metrics, f"at step {step}")
+        reason = self.channel.report(Report(step, value, self.device_seconds, kept))
         if reason is not None:
             raise TrialStopped(reason)
 
+    def kept(self, metrics: Mapping[str, float], where: str) -> dict[str, float]:
+        """The metrics that can be recorded; others are noted. Raises `ValueError` for a name that is ours."""
+        kept = {}
+        for name, value in metrics.items():
+            if name in RESERVED_METRICS:
+                raise ValueError(f"{name} is recorded for every trial; give this metric another name")
+            if math.isfinite(value):
+                kept[storable(str(name))] = float(value)
+            else:
+                self.left_out.setdefault(storable(str(name)), f"{value} {where}")
+        return kept
+
     def charge(self, device_seconds: float) -> None:
         """Set a simulated clock. Raises `TrialStopped` when that is more than the budget leaves."""
+        if not 0 <= device_seconds < math.inf:
+            raise ValueError(f"a cost must be a finite number from 0, but got {device_seconds}")
         left = math.inf if self.job.remaining is None else self.job.remaining
         self._charged = min(device_seconds, left)
         if device_seconds > left:
@@ -121,7 +146,7 @@ class TrialContext:
 
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""
-        if Path(name).name != name or name in {"", ".", ".."}:
+        if Path(name).name != name or name in {"", ".", ".."} or storable(name) != name:
             raise ValueError(f"an artifact's name must be a plain file name, but got {name!r}")
         if name not in self.artifacts:
             self.artifacts.append(name)
@@ -148,18 +173,16 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
 
 def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outcome:
     """The outcome of an attempt that `error` ended. Re-raises errors that are not the trial's fault."""
+    if surroundings.is_copy() or (isinstance(error, KeyboardInterrupt) and surroundings.interrupted()):
+        raise error
     if isinstance(error, TrialStopped):
         return _outcome(job, context, TrialState.PRUNED, reason=error.reason)
-    if isinstance(error, SystemExit):
-        reason = f"the evaluation called sys.exit({error.code!r})"
-    elif isinstance(error, MemoryError):
-        reason = "out of memory"
-    elif isinstance(error, Exception):
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    else:
-        raise error
+    if is_pruned(error):
+        return _outcome(
+            job, context, TrialState.PRUNED, reason=f"by the evaluation itself: {described(error)}"
+        )
     trace = "".join(traceback.format_exception(error))
-    outcome = _outcome(job, context, TrialState.FAILED, reason=reason, trace=trace)
+    outcome = _outcome(job, context, TrialState.FAILED, reason=described(error), trace=trace)
     return replace(outcome, error=classify(error))
 
 
@@ -169,11 +192,7 @@ def _values(result: object, metrics: list[Metric]) -> list[float]:
     missing = [m.name for m in metrics if m.name not in result.values]
     if missing:
         raise ValueError(f"a result must hold every metric of the study, but {', '.join(missing)} is missing")
-    values = [float(result.values[m.name]) for m in metrics]
-    for metric, value in zip(metrics, values, strict=True):
-        if not math.isfinite(value):
-            raise ValueError(f"{metric.name} must be finite, but got {value}")
-    return values
+    return [number(m.name, result.values[m.name]) for m in metrics]
 
 
 def _outcome(
@@ -186,13 +205,16 @@ def _outcome(
     reason: str = "",
     trace: str = "",
 ) -> Outcome:
-    metrics: Mapping[str, float] = result.metrics if result else {}
+    metrics = context.kept(result.metrics, "at its end") if context and result else {}
+    if context and context.left_out and state is TrialState.COMPLETE:
+        listed = ", ".join(f"{name} ({why})" for name, why in context.left_out.items())
+        reason = f"{reason and reason + '; '}metrics that are not finite are not kept: {listed}"
     return Outcome(
         state=state,
         device_seconds=context.device_seconds if context else 0.0,
         values=values,
-        metrics={name: float(v) for name, v in metrics.items() if math.isfinite(v)},
-        derived=result.derived if result else None,
+        metrics=metrics,
+        derived=plain_config(result.derived) if result and result.derived else None,
         reason=reason,
         traceback=trace,
         artifacts=context.written() if context else [],

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from automl import plugins
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
-from automl.executors import process
+from automl.executors import mlflow_run, process, surroundings
 from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.spaces import load_space
@@ -21,8 +21,13 @@ def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None 
     """Evaluate one configuration, or replay a whole search.
 
     `started` is called with the attempt's clock when that begins to run: imports and loading data are free.
-    An error of the evaluator fails this trial alone; `KeyboardInterrupt` is re-raised.
+    An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
+    with surroundings.kept(), mlflow_run.active(job.run):
+        return _outcome(job, channel, started)
+
+
+def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None) -> Outcome:
     try:
         process.add_import_path(job.import_path)
         evaluator = plugins.build("evaluators", job.evaluator)

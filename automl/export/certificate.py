@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from automl import plugins
-from automl.config import Study
-from automl.contracts import Direction, PluginSpec, UserError
+from automl.config import Study, importable
+from automl.contracts import PluginSpec, UserError
 from automl.data import load_task
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.provenance import mask
-from automl.report import CampaignReport, collect
-from automl.report.searches import Best, SearchReport
+from automl.report import CampaignReport, collect, nothing_found
+from automl.report.chosen import Chosen, choose
 from automl.report.verdicts import BASELINE
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
     from automl.ledger.rows import CampaignRow
-
-BY_FRESH = "best mean on validation data over fresh-seed retrainings, among all searches"
-BY_VALIDATION = "best value on validation data, among all searches"
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """The winning search with its best trial, and the rule by which it was chosen."""
-
-    arm: str
-    search: SearchReport
-    best: Best
-    rule: str
 
 
 def export_config(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | None = None) -> Winner:
@@ -56,6 +42,7 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
             "run its study again to continue it"
         )
     study = Study.from_json(row.spec)
+    importable(study.source)
     choice = _choose(report, arm)
     return Winner(
         version=1,
@@ -71,30 +58,18 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
     ).sealed()
 
 
-def _choose(report: CampaignReport, arm: str | None) -> _Choice:
+def _choose(report: CampaignReport, arm: str | None) -> Chosen:
     """The search that won, of all arms or of one."""
     if arm is not None and arm not in report.arms:
         raise UserError(plugins.unknown("arm", arm, list(report.arms)))
-    rule = BY_VALIDATION
-    candidates = [
-        _Choice(name, search, search.best, rule)
-        for name in ([arm] if arm else report.arms)
-        for search in report.arms[name].searches
-        if search.best
-    ]
-    if not candidates:
+    arms = list(report.arms.values()) if arm is None else [report.arms[arm]]
+    winner = choose(arms, report.metric.direction)
+    if winner is None:
         raise UserError(
-            f"a winner must have a complete trial, but {arm or report.campaign} has none; "
-            f"see why: automl report {report.study}"
+            f"a winner must have a complete trial, but {arm or report.campaign} has none: "
+            f"{nothing_found(report, arm)}; see more: automl report {report.study}"
         )
-    sign = 1 if report.metric.direction is Direction.MAXIMIZE else -1
-    retrained = [choice for choice in candidates if choice.search.fresh]
-    if retrained:
-        rule = BY_FRESH
-        winner = max(retrained, key=lambda choice: sign * fmean(choice.search.fresh))
-    else:
-        winner = max(candidates, key=lambda choice: sign * choice.best.value)
-    return replace(winner, rule=rule if arm is None else f"{rule} of the arm that was asked for")
+    return winner if arm is None else replace(winner, rule=f"{winner.rule} of the arm that was asked for")
 
 
 def _space(study: Study, arm: str) -> Any:
@@ -111,7 +86,7 @@ def _recipe(study: Study, arm: str, *, one_shot: bool) -> PluginSpec:
     return PluginSpec(spec.name, options.model_dump(mode="json"))
 
 
-def _certificate(report: CampaignReport, row: CampaignRow, choice: _Choice) -> Certificate:
+def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Certificate:
     search = choice.search
     searches = [entry for arm in report.arms.values() for entry in arm.searches]
     baseline = _baseline(report, choice.arm)

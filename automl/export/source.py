@@ -161,13 +161,19 @@ class Flattened:
 
     def _source(self, module: str) -> _Source:
         if module not in self._sources:
-            loaded = sys.modules.get(module) or importlib.import_module(module)
+            loaded = sys.modules.get(module) or self._import_module(module)
             path = Path(loaded.__file__ or "")
             installed = {"site-packages", "dist-packages"} & set(path.parts)
             if path.suffix != ".py" or (installed and module.partition(".")[0] != "automl"):
                 raise self._error(f"it needs {module}, which is neither torch nor Python's library")
             self._sources[module] = _read(loaded, path)
         return self._sources[module]
+
+    def _import_module(self, module: str) -> ModuleType:
+        try:
+            return importlib.import_module(module)
+        except Exception as error:  # code of a user, which may be gone or changed
+            raise self._error(f"{module} cannot be imported: {error!r}") from error
 
     def _error(self, why: str) -> UserError:
         return UserError(

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import sqlalchemy as sa
 
-from automl.contracts import Replayed, RunError
+from automl.contracts import Replayed, RunError, storable
 from automl.ledger.database import Database
 from automl.ledger.rows import SearchRow, trial_identity
 from automl.ledger.tables import Values, campaigns, openings, reports, searches, trials
-from automl.ledger.trials import storable
 
 
 class BulkWrites:
@@ -101,8 +100,8 @@ def _trial_values(search: str, told: int, trial: Replayed) -> Values:
         "metrics": outcome.metrics,
         "attributes": {},
         "device_seconds": outcome.device_seconds,
-        "reason": storable(outcome.reason),
-        "traceback": storable(outcome.traceback),
+        "reason": outcome.reason,
+        "traceback": outcome.traceback,
         "artifacts": [],
         "workdir": None,
         "host": outcome.host,

@@ -59,6 +59,19 @@ class Campaigns:
                 continue  # another process took the number
         raise RunError(f"{study}: no number was free for a new campaign; run the command again")
 
+    def set_provenance(self, campaign: str, provenance: Mapping[str, object]) -> CampaignRow:
+        """Note what is now known of a campaign's origin."""
+
+        def work(connection: sa.Connection) -> CampaignRow:
+            chosen = campaigns.c.id == campaign
+            connection.execute(sa.update(campaigns).where(chosen).values(provenance=provenance))
+            row = _get(connection, campaign)
+            if row is None:
+                raise RuntimeError(f"{campaign} must exist to be noted, but does not")
+            return row
+
+        return self._db.write(work)
+
     def campaign(self, campaign: str) -> CampaignRow | None:
         """The campaign of that id."""
         return self._db.read(lambda connection: _get(connection, campaign))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from automl.contracts import UserError
+from automl.contracts import UserError, storable
 from automl.ledger.database import Database
 from automl.ledger.rows import OpeningRow, SearchRow
 from automl.ledger.tables import Values, openings, searches
@@ -60,7 +60,12 @@ class Searches:
 
         def work(connection: sa.Connection) -> bool:
             running = (searches.c.id == search) & (searches.c.state == "running")
-            ended = {"state": "finished", "reason": reason, "winner": winner, "finished_at": finished}
+            ended = {
+                "state": "finished",
+                "reason": storable(reason),
+                "winner": winner,
+                "finished_at": finished,
+            }
             if connection.execute(sa.update(searches).where(running).values(ended)).rowcount:
                 return True
             row = _get(connection, search)

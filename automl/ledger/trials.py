@@ -136,7 +136,7 @@ class Trials(Queries):
         `spent`: device-seconds of all earlier attempts, of which the last has used `cost` and `ended` says
         how; `started_at` becomes now. Raises `RunError` when this attempt is fenced itself.
         """
-        ending, reason = (Ending.LOST, "") if ended is None else (ended.ending, storable(ended.reason))
+        ending, reason = (Ending.LOST, "") if ended is None else (ended.ending, ended.reason)
         now, host = time.time(), "" if ended is None else ended.host
         new_token = secrets.token_hex(8)
         parameters: Values = {
@@ -189,16 +189,14 @@ class Trials(Queries):
             "new_metrics": outcome.metrics,
             "new_derived": outcome.derived,
             "new_attributes": attributes,
-            "new_reason": storable(outcome.reason),
-            "new_traceback": storable(outcome.traceback),
+            "new_reason": outcome.reason,
+            "new_traceback": outcome.traceback,
             "new_artifacts": outcome.artifacts,
             "new_host": outcome.host,
             "new_device": outcome.device,
             "new_finished_at": finished,
             "cost": outcome.device_seconds,
-            **ended_values(
-                outcome.ending, storable(outcome.reason), outcome.device_seconds, outcome.host, finished
-            ),
+            **ended_values(outcome.ending, outcome.reason, outcome.device_seconds, outcome.host, finished),
         }
 
         def work(connection: sa.Connection) -> bool:
@@ -212,8 +210,3 @@ class Trials(Queries):
             )  # committed after all
 
         return self._db.write(work)
-
-
-def storable(text: str) -> str:
-    """The text without NUL and lone surrogates, which SQL text cannot hold."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

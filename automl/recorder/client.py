@@ -6,6 +6,7 @@ is created, everything is looked up again after any failure, and duplicates are 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from automl.contracts import RunAddress
 from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point
 from automl.recorder.uploads import log_dataset, upload
@@ -37,6 +39,7 @@ class ClientWriter:
     def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign
         self._run_ids: dict[str, str] | None = None  # by uid; None: to be looked up
+        self._one = threading.RLock()  # one thread at a time, or a run is made twice
 
     def write(self, runs: Sequence[WantedRun]) -> None:
         """See `Writer.write`. A stored run whose values cannot be corrected is replaced."""
@@ -51,6 +54,12 @@ class ClientWriter:
                     run_ids.pop(run.uid, None)
                     run_id = run_ids[run.uid] = self._create(run, run_ids)
                 log_dataset(self._client, run_id, run)
+
+    def begin(self, run: WantedRun) -> RunAddress:
+        """See `Writer.begin`."""
+        with self._lookup_again_on_failure():
+            self.write([run])
+            return RunAddress(self._client.tracking_uri, self._experiment.id, self._lookup()[run.uid])
 
     def append(self, points: Mapping[str, list[Point]]) -> None:
         """See `Writer.append`."""
@@ -96,11 +105,12 @@ class ClientWriter:
     @contextmanager
     def _lookup_again_on_failure(self) -> Iterator[None]:
         """After a failure nothing is certain: the next writing looks everything up again."""
-        try:
-            yield
-        except BaseException:
-            self._run_ids = None
-            raise
+        with self._one:
+            try:
+                yield
+            except BaseException:
+                self._run_ids = None
+                raise
 
     def _lookup(self) -> dict[str, str]:
         """The run id of each uid of this campaign; duplicates are removed on the way."""

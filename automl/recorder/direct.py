@@ -17,6 +17,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_USER
 from mlflow.utils.uri import append_to_uri_path
 from sqlalchemy.dialects import postgresql, sqlite
 
+from automl.contracts import RunAddress
 from automl.ledger.database import Database
 from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point, latest_points, stored_value
@@ -55,6 +56,14 @@ class DirectWriter:
 
     def write(self, runs: Sequence[WantedRun]) -> None:
         """See `Writer.write`."""
+        self._write(runs, synced=True)
+
+    def begin(self, run: WantedRun) -> RunAddress:
+        """See `Writer.begin`."""
+        self._write([run], synced=False)  # a power failure ends the trial too
+        return RunAddress(self._client.tracking_uri, self._experiment.id, run.uid)
+
+    def _write(self, runs: Sequence[WantedRun], *, synced: bool) -> None:
         if not runs:
             return
         rows = [_run_row(run, self._experiment) for run in runs]
@@ -77,7 +86,7 @@ class DirectWriter:
                 if values:
                     connection.execute(sa.insert(table), values)
 
-        self._db.write(work)
+        self._db.write(work, synced=synced)
         for run in runs:
             log_dataset(self._client, run.uid, run)
 

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from automl.contracts import RunError
 from automl.recorder.projection import campaign_note
+from automl.recorder.texts import clean_key
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -35,7 +36,7 @@ def open_campaign_experiment(client: MlflowClient, store: Store, campaign: Campa
     metric = campaign.summary.metrics[0]
     tags = {
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.experiment.primaryMetric.name": metric.name,
+        "mlflow.experiment.primaryMetric.name": clean_key(metric.name),
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(metric.direction == "maximize"),
         "mlflow.note.content": campaign_note(campaign),
     }

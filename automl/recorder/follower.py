@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from automl.contracts import TrialState
+from automl.contracts import RunAddress, RunError, TrialState
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.run_points import report_points
@@ -32,6 +32,7 @@ class Follower:
         self._live: dict[str, float] = {}  # time of the last recorded report of running trials in MLflow
         self._ended: list[TrialRow] = []  # recorded, not yet part of their search's curve
         self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
+        self._projection: Projection | None = None  # for `begin`, which needs no newer one
         projection, searches = project(ledger, campaign_id)
         self._token = projection.campaign.token
         self._writer = open_writer(store, projection.campaign)
@@ -57,6 +58,16 @@ class Follower:
         self._record_live(projection)
         for error in failed.values():
             raise error
+
+    def begin(self, trial: str) -> RunAddress:
+        """Make the run of a trial that starts. Another thread than that of the other methods may call it."""
+        row = self._ledger.trial(trial)
+        if row is None:
+            raise RunError(f"a trial must be in the ledger to be recorded, but there is no {trial!r}")
+        if self._projection is None or not self._projection.knows(row.search):
+            self._projection, searches = project(self._ledger, self._campaign_id)
+            self._record_parents(self._projection, searches)
+        return self._writer.begin(self._projection.trial_run(row, []))
 
     def complete(self) -> None:
         """Write searches and the campaign with the totals of their trials."""

@@ -186,6 +186,10 @@ class Projection:
         )
         return self._named(run)
 
+    def knows(self, search: str) -> bool:
+        """Whether that search was there when this projection was made."""
+        return search in self._search_tags
+
     def uid(self, identity: str) -> str:
         """The uid of an identity of this campaign."""
         return run_uid(self.campaign, identity)
@@ -230,12 +234,13 @@ class Projection:
 def campaign_note(campaign: CampaignRow) -> str:
     """The note on the pages of a campaign and of its experiment, as Markdown."""
     metric = campaign.summary.metrics[0]
+    best = clean_key(f"best_{metric.name}")
     arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
     return (
         f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
         "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
         "searches (search for tags.`automl.kind` = 'search'; the page loads the newest 100 runs first) "
-        f"and chart `best_{metric.name}` by step: steps of a search are device-milliseconds, so this is the "
+        f"and chart `{best}` by step: steps of a search are device-milliseconds, so this is the "
         "best value so far against the cost. Steps of a trial are epochs or folds."
     )
 

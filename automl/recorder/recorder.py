@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections import deque
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from automl.contracts import RunError
+from automl.contracts import RunAddress, RunError
 from automl.provenance import mask
 from automl.recorder.wanted_run import Artifact
 
@@ -23,6 +24,7 @@ LEAST: Final = 0.1  # seconds between two looks at least
 LAST_LOOK: Final = 5.0  # seconds for recording trials while closing
 LAST_SEARCHES: Final = 30.0  # seconds for recording ended searches while closing: 1000 take 15 s
 LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
+AWAY: Final = 30.0  # seconds without runs for trials that start, after one could not be made
 
 _log = logging.getLogger(__name__)
 
@@ -42,12 +44,29 @@ class Recorder:
         self._awake = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._away_until = 0.0  # monotonic seconds
 
     def start(self) -> None:
         """Begin recording in the background."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
+
+    def begin(self, trial: str) -> RunAddress | None:
+        """Make the run of a trial that has just started, for code of the trial that logs there itself.
+
+        None when trials have no runs, or while MLflow is away, which delays no trial.
+        """
+        if not self._with_trials or time.monotonic() < self._away_until:
+            return None
+        try:
+            with self._lock if self._follower is None else nullcontext():
+                follower = self._opened()
+            return follower.begin(trial)
+        except Exception as error:  # any error of MLflow: the run is recorded later
+            self._away_until = time.monotonic() + AWAY
+            _log.warning("code of %s cannot log to its run: %s", trial, error)
+            return None
 
     def attach(self, identity: str, path: Path, name: str) -> None:
         """Add a file to the artifacts of a campaign, search or trial, once its run is recorded."""
@@ -109,18 +128,22 @@ class Recorder:
                 return
 
     def _look(self, *, complete: bool = False) -> None:
+        follower = self._opened()
+        follower.catch_up(lambda: self._closing.is_set() and not complete)
+        if complete:
+            follower.complete()
+        while self._attached:
+            follower.upload(*self._attached[0])
+            self._attached.popleft()
+
+    def _opened(self) -> Follower:
         if self._follower is None:
             from automl.recorder.follower import Follower  # importing mlflow takes a second
 
             self._follower = Follower(
                 self._store, self._ledger, self._campaign_id, with_trials=self._with_trials
             )
-        self._follower.catch_up(lambda: self._closing.is_set() and not complete)
-        if complete:
-            self._follower.complete()
-        while self._attached:
-            self._follower.upload(*self._attached[0])
-            self._attached.popleft()
+        return self._follower
 
     def _explain(self, error: Exception) -> str:
         study = self._campaign_id.rpartition("-")[0]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from automl.contracts import RunAddress
 from automl.recorder.points import Point
 from automl.recorder.wanted_run import Artifact, WantedRun
 
@@ -43,6 +44,9 @@ class Writer(Protocol):
 
         What others logged under keys that the wanted run does not have stays.
         """
+
+    def begin(self, run: WantedRun) -> RunAddress:
+        """Create the run of a trial that starts, and say where it is. May be called by any thread."""
 
     def append(self, points: Mapping[str, list[Point]]) -> None:
         """Add points to runs by their uid; runs that do not exist are left out."""

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from automl.contracts import Metric
 from automl.report.arms import ArmReport
+from automl.report.chosen import Chosen, choose
 from automl.report.collapse import OneShotSearch
 from automl.report.comparison import ArmComparison
 from automl.report.evaluations import Evaluation, ParetoPoint
@@ -75,6 +76,13 @@ class CampaignReport:
         """The entries of few-shot arms, best arm first."""
         order = {name: place for place, name in enumerate(self.comparison.ranking)}
         return tuple(sorted(self.few_shot, key=lambda entry: order.get(entry.arm, len(order))))
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The winner that is exported, once the campaign is finished."""
+        if self.status != "finished":
+            return None
+        return choose(self.arms.values(), self.metric.direction)
 
     @property
     def most_seeds(self) -> int:

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from automl.report.charts.course import Course, EpochValue
 from automl.report.charts.pictures import course_pictures, embedded
+from automl.report.chosen import Chosen, marked
 from automl.report.evaluations import Trials
 from automl.report.markup import Column, note, number, table
 from automl.report.plain import finite
@@ -210,23 +211,28 @@ def lines(searches: Sequence[OneShotSearch]) -> Iterator[str]:
             yield f"{arm}, seed {entry.seed}: {entry.sentence}{skips}"
 
 
-def section(searches: Sequence[OneShotSearch]) -> str:
+def section(searches: Sequence[OneShotSearch], chosen: Chosen | None = None) -> str:
     """Table and figures of the HTML page; empty without one-shot searches."""
     if not searches:
         return ""
     columns = [Column(name) for name in ("arm", "seed", "epochs", "skips", "gap", "tau")]
     columns += [Column("alarms, % of the search"), Column("what happened", "text")]
     figures = "".join(_figures(search) for search in searches[:PICTURES])
-    shown = table(columns, map(_cells, searches))
+    shown = table(columns, (_cells(search, chosen) for search in searches))
     return f"<h2>{TITLE}</h2>{shown}{note(ABOUT)}{figures}"
 
 
-def _cells(search: OneShotSearch) -> list[str]:
+def _cells(search: OneShotSearch, chosen: Chosen | None) -> list[str]:
     tau = number(search.tau)
     tau += f" of {search.rank_cells:.0f}" if search.tau is not None and search.rank_cells is not None else ""
     share = None if search.watching is None else 100 * search.watching
     mark = '<span class="chip worse">collapsed</span> ' if search.collapsed else ""
-    cells = [escape(search.arm), str(search.seed), str(search.epochs), number(search.skips, 0)]
+    cells = [
+        escape(marked(search.arm, chosen, search.seed)),
+        str(search.seed),
+        str(search.epochs),
+        number(search.skips, 0),
+    ]
     return [*cells, number(search.gap), tau, number(share, 0), f"{mark}{escape(search.sentence)}"]
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from automl.contracts import Direction, Metric
 from automl.report.arms import ArmReport
+from automl.report.chosen import STAR, Chosen, marked
 from automl.report.markup import Column, table
 from automl.report.searches import Level
 from automl.report.statistics import Spread, compare
@@ -97,8 +98,20 @@ def _summary(arm: ArmReport) -> Summary:
     return Summary(test, fresh, validation)
 
 
+def why_chosen(chosen: Chosen, metric: Metric, units: Units) -> str:
+    """Which winner is exported and why, in one line."""
+    trial = chosen.best.trial.rpartition("/")[2]
+    value = f"{units.label(metric.name)} {units.value(chosen.value)}"
+    place = f"{chosen.arm}, seed {chosen.search.seed}, trial {trial}"
+    return f"{STAR} exported winner: {place}: {value}, {chosen.rule}"
+
+
 def terminal_table(
-    arms: Sequence[ArmReport], comparison: ArmComparison, metric: Metric, units: Units
+    arms: Sequence[ArmReport],
+    comparison: ArmComparison,
+    metric: Metric,
+    units: Units,
+    chosen: Chosen | None = None,
 ) -> Table:
     """The arms, best first, in 80 columns."""
     seeds = max((len(arm.searches) for arm in arms), default=0)
@@ -114,11 +127,22 @@ def terminal_table(
     for arm in arms:
         summary = comparison.summary[arm.name]
         values = [units.spread(summary.level(level)) for level in reversed(LEVELS)]
-        shown.add_row(Text(arm.name), "/".join(map(str, arm.counts)), seconds(arm.device_seconds), *values)
+        shown.add_row(
+            Text(marked(arm.name, chosen)),
+            "/".join(map(str, arm.counts)),
+            seconds(arm.device_seconds),
+            *values,
+        )
     return shown
 
 
-def section(arms: Sequence[ArmReport], comparison: ArmComparison, metric: Metric, units: Units) -> str:
+def section(
+    arms: Sequence[ArmReport],
+    comparison: ArmComparison,
+    metric: Metric,
+    units: Units,
+    chosen: Chosen | None = None,
+) -> str:
     """The HTML table: trials, cost, values and gaps of each arm, best first."""
     columns = [Column(name) for name in ("arm", "complete", "pruned", "failed", "device time of a search")]
     columns += [
@@ -126,16 +150,17 @@ def section(arms: Sequence[ArmReport], comparison: ArmComparison, metric: Metric
         for level in reversed(LEVELS)
     ]
     columns += [Column("fresh − best"), Column("test − fresh")]
-    rows = [_cells(arm, comparison.summary[arm.name], units) for arm in arms]
+    rows = [_cells(arm, comparison.summary[arm.name], units, chosen) for arm in arms]
+    why = "" if chosen is None else f"<p>{escape(why_chosen(chosen, metric, units))}.</p>\n"
     return f"""{table(columns, rows)}
-<p class="soft">{escape(units.label(metric.name))}: mean ± standard deviation over seeds; the last two
+{why}<p class="soft">{escape(units.label(metric.name))}: mean ± standard deviation over seeds; the last two
 columns are means{escape(f", in{units.difference_unit}" if units.difference_unit else "")}. Retraining with
 fresh seeds is not part of a search's device time.</p>"""
 
 
-def _cells(arm: ArmReport, summary: Summary, units: Units) -> list[str]:
+def _cells(arm: ArmReport, summary: Summary, units: Units, chosen: Chosen | None) -> list[str]:
     return [
-        f'{escape(arm.name)}<br><span class="soft">{escape(arm.description)}</span>',
+        f'{escape(marked(arm.name, chosen))}<br><span class="soft">{escape(arm.description)}</span>',
         *map(str, arm.counts),
         seconds(arm.device_seconds),
         *(units.spread(summary.level(level)) for level in reversed(LEVELS)),

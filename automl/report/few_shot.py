@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.contracts import ADAPTATION_STEPS, PluginSpec, TrialState
+from automl.report.chosen import Chosen, marked
 from automl.report.evaluations import Trials
 from automl.report.markup import Column, note, table
 from automl.report.plain import finite
@@ -155,7 +156,9 @@ def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float | None:
     return finite(fmean(values)) if values else None
 
 
-def terminal(arms: Sequence[FewShotArm], units: Units) -> Iterator[RenderableType]:
+def terminal(
+    arms: Sequence[FewShotArm], units: Units, chosen: Chosen | None = None
+) -> Iterator[RenderableType]:
     """The narrow tables for 80 columns; `arms` best first."""
     for title, rows in _tables(arms, units):
         shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -165,19 +168,20 @@ def terminal(arms: Sequence[FewShotArm], units: Units) -> Iterator[RenderableTyp
         for name in ("train", "test [95 %]", "− train", last):
             shown.add_column(name, justify="right")
         for arm, _, _, train, _, test, gap, steps, _ in rows:
-            shown.add_row(Text(arm), train, Text(test), gap, steps)
+            shown.add_row(Text(marked(arm, chosen)), train, Text(test), gap, steps)
         yield shown
     if arms:
         yield Text(ABOUT, style="dim")
 
 
-def section(arms: Sequence[FewShotArm], metric: str, units: Units) -> str:
+def section(arms: Sequence[FewShotArm], metric: str, units: Units, chosen: Chosen | None = None) -> str:
     """The HTML tables, `arms` best first; empty when the study has no few-shot tasks."""
     if not arms:
         return ""
     columns = [Column(name) for name in COLUMNS]
     parts = [
-        f"<h3>{escape(title)}</h3>{table(columns, [[escape(cell) for cell in row] for row in rows])}"
+        f"<h3>{escape(title)}</h3>"
+        + table(columns, [[escape(cell) for cell in (marked(row[0], chosen), *row[1:])] for row in rows])
         for title, rows in _tables(arms, units)
     ]
     about = f"{units.label(metric)}, on {plural(arms[0].episodes or 0, 'episode')}. {ABOUT}"

@@ -44,7 +44,7 @@ def html(report: CampaignReport) -> str:
         plotly = get_plotlyjs()
         policy = _POLICY.format(scripts=f"{_hash(plotly)} {_hash(SCRIPT)}")
     title = escape(f"{report.study}: report of {report.campaign}")
-    return f"""<!DOCTYPE html>
+    page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -68,6 +68,8 @@ def html(report: CampaignReport) -> str:
 </body>
 </html>
 """
+    # names of a user may hold what no file can: lone surrogates
+    return page.encode("utf-8", "backslashreplace").decode()
 
 
 def _header(report: CampaignReport) -> str:
@@ -92,22 +94,22 @@ def _header(report: CampaignReport) -> str:
 
 def _main(report: CampaignReport, plots: Plots) -> str:
     """The comparison first, then what was searched and found."""
-    units, metric, ranked = report.units, report.metric, report.ranked
+    units, metric, ranked, chosen = report.units, report.metric, report.ranked, report.chosen
     parts = [
         verdicts.section(report.comparison.verdicts, report.openings),
         plots.html("plot-differences"),
         "<h2>All arms</h2>",
-        comparison.section(ranked, report.comparison, metric, units),
-        few_shot.section(report.ranked_few_shot, metric.name, units),
+        comparison.section(ranked, report.comparison, metric, units, chosen),
+        few_shot.section(report.ranked_few_shot, metric.name, units, chosen),
         plots.titled("Best value against cost", "plot-anytime"),
         plots.titled("Validation, fresh seeds, test", "plot-levels"),
         plots.titled("Trade-offs", "plot-pareto"),
-        rung_ranking.section(report.rungs),
+        rung_ranking.section(report.rungs, chosen),
         proxy_ranking.section(report.proxies),
-        collapse.section(report.collapse),
-        winners.section(ranked, report.settings.space_name, units),
+        collapse.section(report.collapse, chosen),
+        winners.section(ranked, report.settings.space_name, units, chosen),
         plots.titled("Important parameters", "plot-importance", "plot-parallel"),
-        failures.section(report.failures),
+        failures.section(report.failures, chosen),
     ]
     return "\n".join(parts)
 

@@ -14,6 +14,7 @@ from automl.report.charts.look import Figure
 from automl.report.charts.many_seeds import many_seeds
 from automl.report.charts.parallel import parallel
 from automl.report.charts.search_figures import importance, pareto
+from automl.report.plain import plain
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Plots:
 
     def json(self) -> str:
         """All figures by name, as text that is safe inside an HTML script element."""
-        figures = {name: plot.figure for name, plot in self.by_name.items()}
+        figures = plain({name: plot.figure for name, plot in self.by_name.items()})
         text = json.dumps(figures, separators=(",", ":"), allow_nan=False)
         return text.replace("<", "\\u003c")  # no "</script>" can end the element early
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from automl.report.chosen import Chosen, marked
 from automl.report.evaluations import Trials
 from automl.report.markup import Column, note, number, table
 from automl.report.records import Records
@@ -142,13 +143,13 @@ def lines(arms: Sequence[PrunedArm]) -> Iterator[str]:
         yield f"{arm.arm} ({arm.pruner}): {', '.join(shown) or 'no complete trial went beyond a rung'}"
 
 
-def section(arms: Sequence[PrunedArm]) -> str:
+def section(arms: Sequence[PrunedArm], chosen: Chosen | None = None) -> str:
     """The HTML table; empty when no arm prunes."""
     if not arms:
         return ""
     columns = [Column(heading) for heading in ("arm", "pruner", "step", "trials", "tau")]
     rows = [
-        [escape(arm.arm), escape(arm.pruner), str(rung.step), str(rung.trials), rung.text]
+        [escape(marked(arm.arm, chosen)), escape(arm.pruner), str(rung.step), str(rung.trials), rung.text]
         for arm in arms
         for rung in arm.rungs
     ]

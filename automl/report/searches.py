@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from automl.contracts import Config, Direction, TrialState
+from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
 from automl.report.plain import finite
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def search_report(
     best = _best(search, trials, direction)
     fresh = tuple(values[0] for row in finals if (values := final_values(row)))
     written = [opening.values for opening in openings if opening.values]
-    test = tuple(value for value in written[0] if math.isfinite(value)) if written else ()
+    test = tuple(value for value in written[0] if _usable(value)) if written else ()
     return SearchReport(
         seed=search.seed,
         trials=TrialCounts(
@@ -122,10 +122,15 @@ def tell_order(trial: TrialRow) -> tuple[float, int]:
 
 
 def final_values(trial: TrialRow) -> tuple[float, ...] | None:
-    """The values of a complete trial, all finite; None for any other."""
+    """The values of a complete trial, all finite and not too large to compute with; None for any other."""
     if trial.state is not TrialState.COMPLETE or not trial.values:
         return None
-    return tuple(trial.values) if all(map(math.isfinite, trial.values)) else None
+    return tuple(trial.values) if all(map(_usable, trial.values)) else None
+
+
+def _usable(value: float) -> bool:
+    """Whether statistics and plots can compute with it; stores of earlier versions hold any value."""
+    return abs(value) <= LARGEST_VALUE
 
 
 def finite_config(config: Config) -> Config:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from automl.report import collapse, comparison, few_shot, proxy_ranking, rung_ranking, verdicts
+from automl.report import collapse, comparison, failures, few_shot, proxy_ranking, rung_ranking, verdicts
 from automl.report.campaign_report import CampaignReport
 from automl.report.wording import budget_text
 
@@ -16,18 +16,21 @@ from automl.report.wording import budget_text
 def terminal(report: CampaignReport) -> RenderableType:
     """A report as something that rich can print."""
     units = report.units
+    chosen = report.chosen
     parts: list[RenderableType] = [
         _header(report),
         Text(),
-        comparison.terminal_table(report.ranked, report.comparison, report.metric, units),
+        comparison.terminal_table(report.ranked, report.comparison, report.metric, units, chosen),
+        *([Text(comparison.why_chosen(chosen, report.metric, units))] if chosen else []),
         Text(comparison.LEGEND, style="dim"),
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
-    parts += few_shot.terminal(report.ranked_few_shot, units)
+    parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))
+    parts += _bullets(failures.TITLE, failures.lines(report.failures), style="bold red")
     parts += _bullets("Warnings:", report.warnings, style="bold yellow")
     return Group(*parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from automl.report import rung_ranking
 from automl.report.arms import ArmReport
@@ -12,9 +12,11 @@ from automl.report.rung_ranking import PrunedArm
 from automl.report.searches import SearchReport
 from automl.report.settings import Budget, StudySettings
 from automl.report.verdicts import BASELINE
+from automl.report.wording import seconds
 
 _MOST: Final = 30
 _OVERRUN: Final = 1.15  # of the budget
+_UNEQUAL: Final = 1.1  # times the cost of the cheapest arm
 
 
 def warnings(
@@ -22,13 +24,10 @@ def warnings(
     status: str,
     arms: Mapping[str, ArmReport],
     pruned: Sequence[PrunedArm],
-    limit: str | None = None,
+    told: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """One line for each reason; at most 30. `limit`: the one that ended the campaign early."""
-    lines = []
-    if limit is not None:
-        text = "searches and retrainings that were open or missing then are cut short or left out"
-        lines.append(f"the campaign ended early at one of its {limit}; {text}")
+    """One line for each reason; at most 30. `told`: what is known of the campaign as a whole."""
+    lines = list(told)
     if status != "finished":
         lines.append(f"the campaign is {status}: all numbers and verdicts are interim")
     if len(study.metrics) > 1:
@@ -38,6 +37,7 @@ def warnings(
     if BASELINE not in arms:
         lines.append(f"no arm is called {BASELINE!r}, so there is no baseline to compare with")
     lines += rung_ranking.warnings(pruned)
+    lines += _unequal_cost(study.budget, arms)
     for name, arm in arms.items():
         missing = sorted(set(study.seeds) - {search.seed for search in arm.searches})
         if missing:
@@ -47,6 +47,38 @@ def warnings(
     if len(lines) > _MOST:
         lines[_MOST:] = [f"and {len(lines) - _MOST} more warnings"]
     return tuple(lines)
+
+
+def _unequal_cost(budget: Budget, arms: Mapping[str, ArmReport]) -> list[str]:
+    """A line where arms ended by a number of trials, of which pruning has made some cheaper than others."""
+    ended = [arm for arm in arms.values() if any(_by_trials(search, budget) for search in arm.searches)]
+    costs = {arm.name: arm.device_seconds or 0.0 for arm in ended}
+    pruned = [arm.name for arm in ended if arm.counts[1]]
+    if len(ended) < 2 or not pruned or max(costs.values()) <= _UNEQUAL * min(costs.values()):
+        return []
+    shown = ", ".join(f"{name} {seconds(cost)}" for name, cost in costs.items())
+    return [
+        f"trial budgets are not equal cost: {', '.join(pruned)} ended trials early, and a search cost "
+        f"{shown}; set budget.device_seconds to compare at equal cost"
+    ]
+
+
+def _by_trials(search: SearchReport, budget: Budget) -> bool:
+    """Whether the number of trials ended it."""
+    trials = search.trials
+    return budget.trials is not None and trials.complete + trials.pruned + trials.failed >= budget.trials
+
+
+def limit(reason: str | None) -> list[str]:
+    """The line about the limit that ended a campaign early."""
+    text = "searches and retrainings that were open or missing then are cut short or left out"
+    return [] if reason is None else [f"the campaign ended early at one of its {reason}; {text}"]
+
+
+def accepted(provenance: Mapping[str, Any]) -> list[str]:
+    """A line for each change that was accepted while the campaign was interrupted."""
+    changes = provenance.get("accepted", ())
+    return [f"trials before and after a change are compared, which was accepted: {one}" for one in changes]
 
 
 def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:

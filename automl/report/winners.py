@@ -11,6 +11,7 @@ from typing import Final
 from automl.contracts import Config, Scalar
 from automl.report.arms import ArmReport
 from automl.report.charts.pictures import cell_picture, embedded
+from automl.report.chosen import STAR, Chosen, marked
 from automl.report.searches import SearchReport
 from automl.report.wording import Units, plural
 
@@ -19,7 +20,7 @@ LINES: Final = 5  # seeds that are listed with a winner
 _LONG: Final = 8  # parameters above which a configuration is folded
 
 
-def section(arms: Sequence[ArmReport], space: str | None, units: Units) -> str:
+def section(arms: Sequence[ArmReport], space: str | None, units: Units, chosen: Chosen | None = None) -> str:
     """Cards for each arm, the most frequent winner first. `space`: the study's, by name."""
     parts = []
     for arm in arms:
@@ -29,14 +30,16 @@ def section(arms: Sequence[ArmReport], space: str | None, units: Units) -> str:
                 same.setdefault(json.dumps(search.best.trained, sort_keys=True), []).append(search)
         if same:
             often = sorted(same.values(), key=len, reverse=True)
-            cards = "".join(_card(searches, space, units) for searches in often[:CARDS])
+            if chosen is not None and chosen.is_of(arm.name):  # its card is shown, and first
+                often.sort(key=lambda searches: chosen.search not in searches)
+            cards = "".join(_card(searches, space, units, chosen) for searches in often[:CARDS])
             rest = f'<p class="soft">and {plural(len(often) - CARDS, "other configuration")}</p>'
             rest = rest if len(often) > CARDS else ""
-            parts.append(f'<h3>{escape(arm.name)}</h3><div class="cards">{cards}</div>{rest}')
+            parts.append(f'<h3>{escape(marked(arm.name, chosen))}</h3><div class="cards">{cards}</div>{rest}')
     return f"<h2>Winners</h2>{''.join(parts)}" if parts else ""
 
 
-def _card(searches: Sequence[SearchReport], space: str | None, units: Units) -> str:
+def _card(searches: Sequence[SearchReport], space: str | None, units: Units, chosen: Chosen | None) -> str:
     """The configuration that these searches of one arm have all selected."""
     config = searches[0].best.trained if searches[0].best else {}
     rows = "".join(
@@ -46,18 +49,20 @@ def _card(searches: Sequence[SearchReport], space: str | None, units: Units) -> 
     listing = f"<dl>{rows}</dl>"
     if picture or len(config) > _LONG:
         listing = f"<details><summary>configuration</summary>{listing}</details>"
-    lines = "".join(f"<p>{_values(search, units)}</p>" for search in searches[:LINES])
+    first = sorted(searches, key=lambda search: chosen is None or search is not chosen.search)
+    lines = "".join(f"<p>{_values(search, units, chosen)}</p>" for search in first[:LINES])
     if len(searches) > LINES:
         lines += f"<p>and {plural(len(searches) - LINES, 'other seed')}</p>"
     return f'<article class="card">{lines}{picture}{listing}</article>'
 
 
-def _values(search: SearchReport, units: Units) -> str:
+def _values(search: SearchReport, units: Units, chosen: Chosen | None) -> str:
     values = [f"validation {units.value(search.value('validation'))}"]
     values += [f"fresh {units.value(fmean(search.fresh))}"] if search.fresh else []
     values += [f"test {units.value(fmean(search.test))}"] if search.test else []
     trial = escape(search.best.trial.rpartition("/")[2]) if search.best else ""
-    return f"<strong>seed {search.seed}</strong>, trial {trial}<br>{' · '.join(values)}"
+    star = f"{STAR} " if chosen is not None and search is chosen.search else ""
+    return f"<strong>{star}seed {search.seed}</strong>, trial {trial}<br>{' · '.join(values)}"
 
 
 def _scalar(value: Scalar) -> str:

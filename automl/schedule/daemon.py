@@ -46,7 +46,7 @@ def launch_run(schedule: ScheduleRow, store: Store, log: Path) -> Process:
     environ = dict(os.environ)
     if store.url.startswith("sqlite"):
         environ["AUTOML_STORE"] = str(store.folder)
-    command = [sys.executable, "-m", "automl.cli", "run", schedule.file]
+    command = [sys.executable, "-m", "automl.cli", "run", "--fresh-if-changed", schedule.file]
     with log.open("ab") as output:
         return subprocess.Popen(
             command,

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 from automl.contracts import Scalar, UserError
 
+LARGEST_OPTION = 10**300  # of an integer that is one option among others: a float holds about that much
 LARGEST = 2**53  # integers up to here are exact as floats, which Optuna keeps
 
 
@@ -18,10 +19,12 @@ def same(a: object, b: object) -> bool:
 
 
 def is_scalar(value: object) -> TypeGuard[Scalar]:
-    """Whether `value` is a string, a finite number, a truth value or None."""
+    """Whether `value` is a string, a finite number (an integer up to 10^300), a truth value or None."""
     if isinstance(value, float):
         return math.isfinite(value)
-    return value is None or isinstance(value, (str, int))
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_OPTION
+    return value is None or isinstance(value, str)
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from automl.contracts import Builder, Config, Scalar, UserError, digest
 from automl.space.basics import is_active, same
-from automl.space.counting import number_of_configurations
+from automl.space.counting import Count, number_of_configurations
 from automl.space.declaration import Constraint, check_parameters
 from automl.space.parameters import Float, Parameter, parameter_from_json
 
-TRIES = 10_000
+TRIES = 10_000  # random configurations before constraints are said to leave nothing
+DRAWS = 1_000_000  # of single values in these tries
 
 
 class Space:
@@ -76,14 +77,14 @@ class Space:
 
     def sample(self, rng: random.Random) -> Config:
         """A random configuration. Raises `UserError` when the constraints leave (almost) nothing."""
-        for _ in range(TRIES):
+        tries = max(1, min(TRIES, DRAWS // len(self.parameters)))
+        for _ in range(tries):
             config = self.fill(lambda _name, parameter: parameter.sample(rng))
             broken = self.broken(config)
             if not broken:
                 return config
-        raise UserError(
-            f"constraints must leave configurations, but none of {TRIES} random ones fits; last: {broken}"
-        )
+        text = f"constraints must leave configurations, but none of {tries} random ones fits; last: {broken}"
+        raise UserError(text)
 
     def check(self, config: Config) -> None:
         """Raise `UserError` naming all mistakes of `config`."""
@@ -164,7 +165,11 @@ class Space:
         return digest({name: float(value) if name in floats else value for name, value in config.items()})  # type: ignore[arg-type]
 
     def size(self) -> float:
-        """Number of configurations: conditions respected, constraints not, `inf` when continuous."""
+        """Number of configurations, constraints not respected, `inf` when continuous; see `count`."""
+        return self.count().value
+
+    def count(self) -> Count:
+        """The size, and whether it is exact rather than a lower bound. Takes a second or two at most."""
         return number_of_configurations(self.parameters)
 
     def default_config(self) -> Config:

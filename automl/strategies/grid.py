@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 from optuna.distributions import BaseDistribution
@@ -17,6 +18,7 @@ from automl.contracts import Config, Metric, Options, Scalar, Strategy, UserErro
 from automl.space import Choice, Parameter, Space
 
 LARGEST = 100_000  # configurations; keeps the shuffled grid in a few tens of MB
+MOST_LOOKED_AT = 300_000  # combinations, also those that constraints forbid: a second or two
 
 
 class GridOptions(Options):
@@ -41,21 +43,29 @@ def grid_values(parameter: Parameter, points: int) -> list[Scalar]:
 
 
 def grid_configs(space: Space, points: int) -> Iterator[Config]:
-    """All valid configurations on the grid, conditions and constraints respected."""
+    """All combinations on the grid, conditions respected, constraints not; the first parameter slowest."""
     names = list(space.parameters)
-
-    def extend(config: Config, place: int) -> Iterator[Config]:
-        if place == len(names):
-            yield dict(config)
+    values = {name: grid_values(parameter, points) for name, parameter in space.parameters.items()}
+    config: Config = {}
+    open_: list[tuple[int, Iterator[Scalar]]] = []  # the parameters of `config` by place, with further values
+    place = 0
+    while True:
+        for later in range(place, len(names)):
+            if space.active(space.parameters[names[later]], config):
+                rest = iter(values[names[later]])
+                config[names[later]] = next(rest)
+                open_.append((later, rest))
+        yield dict(config)
+        while open_:
+            place, rest = open_[-1]
+            following = list(islice(rest, 1))
+            if following:
+                config[names[place]] = following[0]
+                place += 1
+                break
+            del config[names[open_.pop()[0]]]
+        else:
             return
-        parameter = space.parameters[names[place]]
-        if not space.active(parameter, config):
-            yield from extend(config, place + 1)
-            return
-        for value in grid_values(parameter, points):
-            yield from extend({**config, names[place]: value}, place + 1)
-
-    return (config for config in extend({}, 0) if not space.broken(config))
 
 
 class FixedSampler(BaseSampler):
@@ -112,12 +122,18 @@ class Grid(Strategy):
 
     def _grid(self, space: Space) -> list[Config]:
         configs: list[Config] = []
-        for config in grid_configs(space, self.options.points):
-            configs.append(config)
+        advice = f"with points={self.options.points}; narrow or fix parameters, or use quasi_random"
+        for looked_at, config in enumerate(grid_configs(space, self.options.points)):
+            if looked_at == MOST_LOOKED_AT:
+                raise UserError(
+                    f"a grid must have at most {MOST_LOOKED_AT} combinations, but this space has more, of "
+                    f"which constraints leave {len(configs)} of the first {looked_at}, {advice}"
+                )
+            if not space.broken(config):
+                configs.append(config)
             if len(configs) > LARGEST:
                 raise UserError(
-                    f"a grid must have at most {LARGEST} configurations, but this space has more with "
-                    f"points={self.options.points}; narrow or fix parameters, or use quasi_random"
+                    f"a grid must have at most {LARGEST} configurations, but this space has more {advice}"
                 )
         if not configs:
             raise UserError("a grid must have a configuration, but the space's constraints leave none on it")

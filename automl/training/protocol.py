@@ -37,6 +37,7 @@ class NetworkTrainer(Evaluator):
 
     Options: ClassVar[type[EvaluatorOptions]] = NetworkOptions
     needs_data: ClassVar[bool] = True
+    uses_mlflow: ClassVar[bool] = False
     leaves: ClassVar[Literal["network", "learner"] | None] = "network"
     builder: ClassVar[Builder | None] = "network"
     returns_early: ClassVar[bool] = True

@@ -113,7 +113,7 @@ def test_regression_on_images(
             np.zeros((60, 4)),
             np.arange(60) % 15,
             "accuracy",
-            "there are 2 rows of the rarest class for 5 folds",
+            "there are fewer of '0' (2)",
         ),
     ],
 )

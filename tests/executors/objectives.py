@@ -144,3 +144,10 @@ def prints(config: dict[str, Any], context: Any) -> float:
 
 def takes_memory(config: dict[str, Any], context: Any) -> float:
     return float(len(bytearray(512 * 2**20)))
+
+
+def swallows_interrupts(config: dict[str, Any], context: Any) -> float:
+    with contextlib.suppress(BaseException):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    return 1.0

@@ -57,3 +57,10 @@ def test_a_deadline_waits_for_the_end_of_a_report(tmp_path: Path) -> None:
 def test_resources_that_this_machine_lacks_are_refused() -> None:
     with pytest.raises(UserError, match="must be at most this machine's"):
         local(cpus=(os.cpu_count() or 1) + 1).check()
+
+
+def test_an_interrupt_that_the_objective_swallows_still_interrupts(tmp_path: Path) -> None:
+    source = QueueSource([job("swallows_interrupts", tmp_path), job("good", tmp_path)])
+    with pytest.raises(KeyboardInterrupt):
+        local().run(source)
+    assert not source.outcomes, "the trial goes on when its campaign does"

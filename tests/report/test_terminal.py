@@ -32,9 +32,16 @@ def test_rows_are_sorted_best_first_and_carry_all_levels() -> None:
     lines = printed(ledger).splitlines()
     table = [line.split() for line in lines if line.startswith(("tpe ", "random "))]
     assert table == [
-        ["tpe", "2/0/0", "1", "s", "0.6", "±", "0.14", "–", "–"],
+        ["tpe", "★", "2/0/0", "1", "s", "0.6", "±", "0.14", "–", "–"],
         ["random", "2/0/0", "1", "s", "1.1", "±", "0.14", "–", "–"],
     ]
+
+
+def test_the_exported_winner_is_named_with_its_reason() -> None:
+    text = " ".join(printed(values_only({"random": [1.0, 1.2], "tpe": [0.7, 0.5]}, metrics=LOSS)).split())
+    rule = "best value on validation data, among all searches"
+    assert f"★ exported winner: tpe, seed 1, trial 0: loss 0.5, {rule}" in text
+    assert "★" not in printed(fake(state="running"))
 
 
 @pytest.mark.parametrize("state", ["running", "interrupted"])

@@ -179,7 +179,7 @@ def test_the_real_command_gets_file_and_store(store: Store, tmp_path: Path, monk
     monkeypatch.setattr(daemon.sys, "executable", str(program))
     process = daemon.launch_run(row("0 2 * * *"), store, tmp_path / "log")
     assert process.wait(10) == 0
-    assert (tmp_path / "log").read_text() == f"-m automl.cli run s.yaml {store.folder}\n"
+    assert (tmp_path / "log").read_text() == f"-m automl.cli run --fresh-if-changed s.yaml {store.folder}\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -165,7 +165,8 @@ def _told(images: list[Labelled], levels: Levels) -> list[str]:
     notes = []
     sizes = Counter(one.part for one in images)
     if levels.part is not None:
-        text = f"folders train, val and test are taken as parts: {count(sizes['train'], 'image')} of train"
+        names = some(sorted({one.file.folders[levels.part] for one in images}), len(PARTS))
+        text = f"the folders {names} are taken as parts: {count(sizes['train'], 'image')} of train"
         if sizes["validation"]:
             text += f" joined with {sizes['validation']:,} of val (task.split.validation draws what selects)"
         text += f", {sizes['test']:,} of test, sealed" if sizes["test"] else ", none of test"
@@ -174,8 +175,8 @@ def _told(images: list[Labelled], levels: Levels) -> list[str]:
     tested = {one.label for one in images if one.part == "test"}
     if tested and learnt - tested:
         notes.append(f"the test part has no image of {some(sorted(learnt - tested))}")
-    names = Counter(label.strip().casefold() for label in learnt | tested)
-    alike = sorted(label for label in learnt | tested if names[label.strip().casefold()] > 1)
+    plain = Counter(label.strip().casefold() for label in learnt | tested)
+    alike = sorted(label for label in learnt | tested if plain[label.strip().casefold()] > 1)
     if alike:
         notes.append(f"classes whose names differ in case or blanks alone: {some([repr(a) for a in alike])}")
     deeper = Counter("/".join(one.file.folders) for one in images if len(one.file.folders) > levels.depth)

@@ -27,7 +27,7 @@ class Change(StrEnum):
     TURNED = "are turned as their EXIF orientation says"
     COMPOSITED = "have transparent pixels, which are blended with white (task.read.alpha: keep keeps them)"
     KEPT = "have transparent pixels; the transparency is the last channel"
-    KEYED = "name one grey level of more than 8 bits as transparent, which is not applied"
+    KEYED = "name one level or colour of 16 bits as transparent, which is not applied"
     FIRST = "have several frames or pages, of which the first is read"
     HALVED = "have colours of 16 bits, of which the upper 8 are read"
     CONVERTED = "are converted from CMYK or another colour space to RGB"
@@ -114,6 +114,8 @@ def _picture(image: Image.Image, keep_alpha: bool, size: tuple[int, int] | None)
     upright = _upright(image, changes)
     if halved and not _deep(upright):
         changes.add(Change.HALVED)
+        if upright.info.pop("transparency", None) is not None:
+            changes.add(Change.KEYED)  # a colour of 16 bits would be taken for another one of 8
     plain = _deep_grey(upright, changes) if _deep(upright) else _eight_bit(upright, keep_alpha, changes)
     stored = plain.height, plain.width
     if size is not None and size != stored:

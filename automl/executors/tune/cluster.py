@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import ray
 from ray import tune
+from ray.job_config import JobConfig
 
 from automl.contracts import JobSource, RunError, UserError
 from automl.executors.tune.actor import Actor
@@ -24,6 +26,7 @@ def connect(address: str | None) -> None:
             include_dashboard=None if address else False,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
+            job_config=_job_config(),
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(
@@ -34,6 +37,20 @@ def connect(address: str | None) -> None:
     token = Path.home() / ".ray" / "auth_token"
     if token.exists() and token.stat().st_uid == os.getuid():
         token.chmod(0o600)  # Ray makes it readable to everybody on this machine
+
+
+class _Nothing(list[str]):
+    """Stays empty."""
+
+    def extend(self, added: Iterable[str]) -> None:
+        """Ray's way to put the driver's working folder before every library on its workers."""
+
+
+def _job_config() -> JobConfig:
+    """Workers that import as the driver does: a file in the working folder hides no library."""
+    config = JobConfig()
+    config._py_driver_sys_path = _Nothing()  # there is no public way
+    return config
 
 
 def leave() -> None:

@@ -106,7 +106,7 @@ class _Scale:
         if self.numeric:
             numbers = [float(value) for value in present if value is not None]
             self.low, self.high = min(numbers), max(numbers)
-            self.log = self.low > 0 and self.high / self.low >= 100
+            self.log = self.low > 0 and self.high >= 100 * self.low
         self.partial = len(present) < len(values)
 
     def height(self, value: Scalar, jitter: random.Random) -> float:
@@ -123,7 +123,7 @@ class _Scale:
         if low == high:
             return 0.5
         if self.log:
-            return math.log(number / low) / math.log(high / low)
+            return (math.log(number) - math.log(low)) / (math.log(high) - math.log(low))
         return (number - low) / (high - low)
 
     def annotations(self, x: int) -> list[Trace]:

@@ -51,13 +51,14 @@ def told(dataset: Dataset) -> str:
     return "\n".join(dataset.notes)
 
 
-def png(pixels: np.ndarray, colour_type: int) -> bytes:
-    """A PNG file of 16 bits, as Pillow cannot write it; `pixels` (H, W, C)."""
+def png(pixels: np.ndarray, colour_type: int, transparent: np.ndarray | None = None) -> bytes:
+    """A PNG file of 16 bits, as Pillow cannot write it; `pixels` (H, W, C), `transparent` (C,)."""
     height, width = pixels.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in parts)
+    key = b"" if transparent is None else chunk(b"tRNS", transparent.astype(">u2").tobytes())
+    body = chunk(b"IHDR", header) + key + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -135,6 +135,20 @@ def test_the_loss_of_deep_colours_is_told(tmp_path: Path, colour_type: int, plan
     assert "4 images have colours of 16 bits, of which the upper 8 are read" in told(dataset)
 
 
+@pytest.mark.parametrize(("colour_type", "planes"), [(0, 1), (2, 3)])
+def test_a_transparent_colour_of_16_bits_is_told(tmp_path: Path, colour_type: int, planes: int) -> None:
+    deep = np.stack([levels(high=65535)] * planes, axis=-1)
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.png").write_bytes(png(deep, colour_type, deep[2, 2]))
+    dataset = read(tmp_path)
+    shown = dataset.x[0, 0] if planes == 1 else dataset.x[0, 0] * 257.0
+    assert np.abs(shown - deep[:, :, 0]).max() <= 257
+    assert "2 images name one level or colour of 16 bits as transparent, which is not applied" in told(
+        dataset
+    )
+
+
 def test_the_loss_of_deep_colours_in_portable_pixmaps_is_told(tmp_path: Path) -> None:
     pixels = (np.arange(5 * 6 * 3) * 700).astype(">u2")
     for label in "ab":

@@ -1,0 +1,97 @@
+"""Which campaign a run drives: a new one, or an interrupted one that is still the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from automl import provenance
+from automl.benchmarks import file_digest
+from automl.config import ResolvedStudy
+from automl.contracts import Tabular, Task, UserError
+from automl.identity import Change, Identity, changes, identify
+from automl.ledger import CampaignRow, Ledger
+from automl.progress import Progress
+from automl.provenance import DataIdentity, Provenance
+
+OnChange: TypeAlias = Literal["refuse", "accept", "fresh"]
+SHOWN = 20
+
+
+def choose_campaign(
+    ledger: Ledger,
+    resolved: ResolvedStudy,
+    task: Task | None,
+    fresh: bool,
+    changed: OnChange,
+    progress: Progress,
+) -> tuple[CampaignRow, bool]:
+    """The campaign to run, and whether it is an earlier one: interrupted, or not wholly recorded.
+
+    Raises `UserError` when code, spaces, data or this package have changed since it began, and `changed` is
+    `refuse`; what the user accepts is noted with the campaign.
+    """
+    study, data = resolved.study, _data(resolved, task)
+    latest = ledger.latest(study.name)
+    now = identify(resolved, data)
+    if latest is not None and not fresh:
+        same = latest.digest == study.digest()
+        if same and latest.state == "finished" and latest.recorded < 2:
+            return latest, True
+        if same and latest.state != "finished":
+            found = _compared(latest, now, progress)
+            if not found or changed == "accept":
+                return (_accepted(ledger, latest, now, found) if found else latest), True
+            if changed == "refuse":
+                raise UserError(_refusal(latest, found))
+            progress.message(f"{latest.id} was interrupted and is left as it is: {_listed(found)}")
+        elif latest.state != "finished":
+            found = changes(latest.spec, study.to_json())
+            progress.message(
+                f"{latest.id} was interrupted and is left as it is, none of its trials is used, since the "
+                "study "
+                f"has changed: {_listed(found)}"
+            )
+    origin = provenance.collect(Path(study.source), data, now.to_json()).to_json()
+    return ledger.create_campaign(study.name, study.to_json(), study.digest(), origin), False
+
+
+def _compared(row: CampaignRow, now: Identity, progress: Progress) -> list[Change]:
+    began = Provenance.from_json(row.provenance).identity
+    if not began:
+        progress.message(f"{row.id} was begun by a version that did not note its code and data; not compared")
+        return []
+    return changes(began, now.to_json())
+
+
+def _accepted(ledger: Ledger, row: CampaignRow, now: Identity, found: list[Change]) -> CampaignRow:
+    moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    noted = [*row.provenance.get("accepted", ()), *(f"{moment}, {change}" for change in found)]
+    return ledger.set_provenance(row.id, {**row.provenance, "identity": now.to_json(), "accepted": noted})
+
+
+def _refusal(row: CampaignRow, found: list[Change]) -> str:
+    lines = "\n".join(f"  {change}" for change in found[:SHOWN])
+    rest = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return (
+        f"a campaign must be continued as it was begun, but since {row.id} began this has "
+        f"changed:\n{lines}{rest}\n"
+        "start a new campaign with --fresh, or continue this one with --accept (its report and certificate "
+        "will "
+        "say what changed)"
+    )
+
+
+def _listed(found: list[Change]) -> str:
+    rest = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(map(str, found[:SHOWN])) + rest
+
+
+def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
+    if task is not None:
+        return DataIdentity(task.name, task.digest)
+    if isinstance(resolved.protocol, Tabular):
+        file = resolved.protocol.options.file
+        return DataIdentity(Path(file).name, file_digest(file))
+    return None

@@ -1,0 +1,30 @@
+"""Why a campaign has no result."""
+
+from __future__ import annotations
+
+from automl.report.campaign_report import CampaignReport
+from automl.report.failures import short
+
+
+def nothing_found(report: CampaignReport, arm: str | None = None) -> str | None:
+    """Why no trial (of one `arm`) is complete: which trial failed why, or how its searches ended.
+
+    None when there is a result.
+    """
+    arms = [entry for entry in report.arms.values() if arm in (None, entry.name)]
+    searches = [search for entry in arms for search in entry.searches]
+    if any(search.best for search in searches):
+        return None
+    counts = [entry.counts for entry in arms]
+    complete, pruned, failed = (sum(count[state] for count in counts) for state in range(3))
+    ended = f"none of {complete + pruned + failed} trials has a result ({pruned} pruned, {failed} failed)"
+    failures = [failure for failure in report.failures if arm in (None, failure.arm)]
+    if failures:
+        return f"{ended}; {failures[0].trials[0]} failed: {short(failures[0].reason)}"
+    reasons = {
+        f"{entry.name} with seed {search.seed} ended: {short(search.reason)}": None
+        for entry in arms
+        for search in entry.searches
+        if search.reason
+    }
+    return "; ".join([ended, *list(reasons)[:1]])

@@ -1,0 +1,146 @@
+"""An interrupted campaign is continued as it was begun; what changed must be accepted by the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from automl.campaign import run_campaign
+from automl.campaign.continuing import OnChange
+from automl.config import load_study
+from automl.contracts import UserError
+from automl.ledger import Ledger, Store
+from automl.progress import QuietProgress
+from automl.report import collect
+
+CODE = """
+import os
+from going_space import SPACE
+
+def objective(config, context):
+    if not os.path.exists("go") and config["x"] > -9:
+        raise KeyboardInterrupt
+    return config["x"]
+"""
+SPACE = "from automl.space import Float, Space\nSPACE = Space({'x': Float(-1.0, 1.0)})\n"
+STUDY = """
+name: going
+task: {metric: loss, direction: minimize}
+space: "going_space:SPACE"
+evaluator: {function: {call: "going_code:objective"}}
+budget: {trials: 2}
+seeds: 1
+executor: local
+final: {seeds: 0}
+"""
+
+
+class Told(QuietProgress):
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def study(workspace: Path, store: Store) -> Path:
+    """A study whose campaign going-1 is interrupted."""
+    (workspace / "going_code.py").write_text(CODE)
+    (workspace / "going_space.py").write_text(SPACE)
+    path = workspace / "going.yaml"
+    path.write_text(STUDY)
+    with pytest.raises(KeyboardInterrupt):
+        run(path, store)
+    (workspace / "go").touch()
+    return path
+
+
+def run(study: Path, store: Store, changed: OnChange = "refuse", told: Told | None = None) -> str:
+    return run_campaign(load_study(study), store=store, changed=changed, progress=told or QuietProgress())
+
+
+def edit(study: Path) -> None:
+    with (study.parent / "going_code.py").open("a") as file:
+        file.write("# better\n")
+
+
+def test_what_has_not_changed_is_continued(study: Path, store: Store) -> None:
+    assert run(study, store) == "going-1"
+
+
+def test_edited_code_is_refused_by_name(study: Path, store: Store, ledger: Ledger) -> None:
+    edit(study)
+    with pytest.raises(
+        UserError, match=r"since going-1 began.*\n  code.going_code.py: from \w+ to \w+\n.*--fresh"
+    ):
+        run(study, store)
+    (row,) = ledger.campaigns()
+    assert ledger.status(row) == "interrupted"
+
+
+def test_imported_code_counts(study: Path, store: Store) -> None:
+    (study.parent / "going_space.py").write_text(SPACE + "\n")
+    with pytest.raises(UserError, match=r"code.going_space.py: from"):
+        run(study, store)
+
+
+def test_accepted_changes_are_in_the_report(study: Path, store: Store, ledger: Ledger) -> None:
+    edit(study)
+    assert run(study, store, "accept") == "going-1"
+    row = ledger.campaign("going-1")
+    assert row is not None and "code.going_code.py: from" in row.provenance["accepted"][0]
+    report = collect(ledger, "going-1")
+    assert any("which was accepted: 20" in line and "going_code.py" in line for line in report.warnings)
+
+
+def test_what_was_accepted_is_not_asked_again(study: Path, store: Store, ledger: Ledger) -> None:
+    (study.parent / "go").unlink()
+    edit(study)
+    with pytest.raises(KeyboardInterrupt):
+        run(study, store, "accept")
+    (study.parent / "go").touch()
+    assert run(study, store) == "going-1"
+
+
+def test_a_new_campaign_leaves_the_old_one_and_says_so(study: Path, store: Store, ledger: Ledger) -> None:
+    edit(study)
+    told = Told()
+    assert run(study, store, "fresh", told) == "going-2"
+    assert any(
+        "going-1 was interrupted and is left as it is: code.going_code.py" in line for line in told.lines
+    )
+
+
+def test_a_changed_study_is_a_new_campaign_and_says_so(study: Path, store: Store) -> None:
+    study.write_text(STUDY.replace("trials: 2", "trials: 3"))
+    told = Told()
+    assert run(study, store, told=told) == "going-2"
+    assert any(
+        "none of its trials is used" in line and "budget.trials: from 2 to 3" in line for line in told.lines
+    )
+
+
+def test_a_campaign_without_a_noted_identity_is_continued_and_this_is_said(
+    study: Path, store: Store, ledger: Ledger
+) -> None:
+    row = ledger.campaign("going-1")
+    assert row is not None
+    ledger.set_provenance(row.id, {key: value for key, value in row.provenance.items() if key != "identity"})
+    told = Told()
+    assert run(study, store, told=told) == "going-1"
+    assert any("did not note its code and data" in line for line in told.lines)
+
+
+def test_the_same_files_in_another_folder_are_the_same(
+    study: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("going_code.py", "going_space.py", "going.yaml", "go"):
+        (elsewhere / name).write_text((study.parent / name).read_text())
+    assert run(elsewhere / "going.yaml", store) == "going-1"
