@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mutations import try_all
+from mutated_checks import try_all
 
 
 def test_a_few() -> None:
@@ -19,7 +19,7 @@ def test_a_few() -> None:
 
 @pytest.mark.slow
 def test_thousands() -> None:
-    script = Path(__file__).with_name("mutations.py")
+    script = Path(__file__).with_name("mutated_checks.py")
     done = subprocess.run(
         [sys.executable, script, "3000", "500"], capture_output=True, text=True, timeout=1500, env=os.environ
     )

@@ -1,6 +1,6 @@
 """Mutated study files and data: `automl check` ends with 0, 1 or 2, without a traceback and soon.
 
-`python tests/mutations.py 3000 500` tries that many of each in one process a file, and prints a table.
+`python tests/mutated_checks.py 3000 500` tries that many of each in one process a file, and prints a table.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -69,7 +70,7 @@ executor: local
 
 
 class Ending(NamedTuple):
-    """How one check ended: exit code, seconds, whether a traceback was shown, and the last line it said."""
+    """How one check ended: exit code, seconds of CPU, whether with a traceback, and the last line it said."""
 
     code: object
     seconds: float
@@ -96,7 +97,7 @@ class Tally:
 
 def check(file: Path) -> Ending:
     """`automl check FILE` in this process."""
-    output, start, arguments = io.StringIO(), time.monotonic(), sys.argv
+    output, start, arguments = io.StringIO(), time.process_time(), sys.argv
     sys.argv = ["automl", "check", str(file)]
     code: object = 0
     try:
@@ -110,8 +111,8 @@ def check(file: Path) -> Ending:
     finally:
         sys.argv = arguments
     text = output.getvalue()
-    shown = "Traceback" in text or "unexpected " in text
-    return Ending(code, time.monotonic() - start, shown, text.strip().rpartition("\n")[2][:200])
+    shown = "Traceback" in text or re.search(r"(?m)^unexpected \w+", text) is not None
+    return Ending(code, time.process_time() - start, shown, text.strip().rpartition("\n")[2][:200])
 
 
 def studies(count: int, seed: int) -> Iterator[str]:
