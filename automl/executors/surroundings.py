@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -33,7 +34,7 @@ class ProcessEnded(BaseException):
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Run a trial inside: working folder, streams, signal handlers and the process itself are kept.
+    """Run a trial inside: working folder, streams, signal handlers, filters and the process itself are kept.
 
     A copy of the process that the trial has forked ends here. Raises `KeyboardInterrupt` when the user
     interrupted the trial, whatever the trial made of it.
@@ -43,6 +44,7 @@ def kept() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_folder())
         stack.enter_context(_streams())
+        stack.enter_context(_interpreter())
         stack.enter_context(_signals())
         stack.enter_context(_no_exit())
         try:
@@ -90,6 +92,18 @@ def _streams() -> Iterator[None]:
     finally:
         for name, stream in before.items():
             setattr(sys, name, stream)
+
+
+@contextmanager
+def _interpreter() -> Iterator[None]:
+    """What decides whether a warning or a deep call is an error, in the driver too."""
+    filters, depth = list(warnings.filters), sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        if list(warnings.filters) != filters:
+            warnings.filters[:] = filters  # type: ignore[index]  # a list, which typeshed shows as read-only
+        sys.setrecursionlimit(depth)
 
 
 def _flush() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,7 @@ FAILURES = {
     "array_in_derived": "derived configuration",
     "negative_cost": "a cost must be a finite number",
     "artifact_name": "plain file name",
+    "endless": "RecursionError",
     "not_optunas": "TrialPruned: of another library",
 }
 PRUNED = {
@@ -83,10 +85,10 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 def test_every_hostile_trial_ends_alone(executor: Any, tmp_path: Path) -> None:
     names = [*FAILURES, *PRUNED, *VALUES]
-    before = Path.cwd(), sys.stdout, os._exit, signal.getsignal(signal.SIGINT)
+    before = _process()
     source = QueueSource([job(name, tmp_path) for name in names], stop_at={"fine": 2**63})
     executor.run(source)
-    assert (Path.cwd(), sys.stdout, os._exit, signal.getsignal(signal.SIGINT)) == before
+    assert _process() == before
     assert set(source.outcomes) == set(names) and not source.losses
     for name, outcome in source.outcomes.items():
         json.dumps(outcome.to_json()).encode()
@@ -99,6 +101,12 @@ def test_every_hostile_trial_ends_alone(executor: Any, tmp_path: Path) -> None:
     for name, value in VALUES.items():
         assert source.outcomes[name].values == [value], (name, source.outcomes[name])
     assert source.outcomes["loses_its_folders"].artifacts == []
+
+
+def _process() -> tuple[object, ...]:
+    """What a trial in this process may have changed."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return Path.cwd(), sys.stdout, os._exit, handlers, list(warnings.filters), sys.getrecursionlimit()
 
 
 def _said(outcome: Outcome, state: TrialState, words: str) -> bool:
