@@ -22,6 +22,7 @@ from automl.contracts import (
     TrialStopped,
     UserError,
 )
+from automl.executors.surroundings import no_exit
 from automl.executors.worker import run_job
 
 
@@ -105,7 +106,7 @@ class _Direct:
 def _run(job: Job, source: JobSource) -> Outcome:
     channel = _Direct(job, source)
     try:
-        with _deadline(job.deadline, channel):
+        with _deadline(job.deadline, channel), no_exit():
             outcome = run_job(job, channel)
     except _DeadlinePassed:
         outcome = None

@@ -25,7 +25,7 @@ _process = os.getpid()  # the one that the trial runs in
 
 
 class ProcessEnded(BaseException):
-    """The evaluation called `os._exit`: in a worker it ends the trial, not the process."""
+    """The evaluation called `os._exit` in the driver's process: it ends the trial, not the driver."""
 
     def __init__(self, code: object) -> None:
         super().__init__(code)
@@ -46,7 +46,6 @@ def kept() -> Iterator[None]:
         stack.enter_context(_streams())
         stack.enter_context(_interpreter())
         stack.enter_context(_signals())
-        stack.enter_context(_no_exit())
         try:
             yield
         except BaseException as error:
@@ -101,8 +100,9 @@ def _interpreter() -> Iterator[None]:
     try:
         yield
     finally:
-        if list(warnings.filters) != filters:
-            warnings.filters[:] = filters  # type: ignore[index]  # a list, which typeshed shows as read-only
+        kept = [entry for entry in warnings.filters if entry[0] != "error" or entry in filters]
+        if list(warnings.filters) != kept:
+            warnings.filters[:] = kept  # type: ignore[index]  # a list, which typeshed shows as read-only
         sys.setrecursionlimit(depth)
 
 
@@ -144,12 +144,12 @@ def _noted() -> Iterator[None]:
 
 
 @contextmanager
-def _no_exit() -> Iterator[None]:
-    """Turn `os._exit` of this process into an exception; copies of it really end."""
-    leave = os._exit
+def no_exit() -> Iterator[None]:
+    """Turn `os._exit` into an exception, where the process is the driver's; copies of it really end."""
+    leave, process = os._exit, os.getpid()
 
     def end(status: int) -> NoReturn:
-        if not is_copy():
+        if os.getpid() == process:
             raise ProcessEnded(status)
         leave(status)
 
