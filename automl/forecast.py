@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import Json
 from automl.spaces import load_space
+
+WORDS: Mapping[str, Callable[[float], str]] = {
+    "wall_seconds": lambda value: f"{_duration(value)} on the clock",
+    "device_seconds": lambda value: f"{_duration(value)} on devices",
+    "trials": lambda value: f"{value:g} trials",
+}
 
 
 @dataclass(frozen=True)
@@ -16,10 +22,11 @@ class Forecast:
     """`searches`: arms × seeds, without references; `trials`: at most so many (None: no limit).
 
     `space_size`: configurations (at least, when not `space_counted`), None when continuous.
-    `device_seconds`: all searches together, None when only trials limit them. `wall_seconds`: for the
-    searches when `trials_at_once` trials run at a time. `references`: trials of hand-designed configurations
-    and `retrainings` come on top. `simulated`: the searches are replayed, on the clock of a benchmark file;
-    `wall_seconds` is then None.
+    `device_seconds`: all searches together, None when only trials bound them. `wall_seconds`: for the
+    searches when `trials_at_once` trials run at a time. `search_wall_seconds`: by the budget, for each one.
+    `limits`: of the whole campaign, those that are set; the numbers before are what the budget allows
+    without them. `references`: trials of hand-designed configurations, which come on top, as `retrainings`
+    do. `simulated`: the searches are replayed, on the clock of a benchmark file; `wall_seconds` is then None.
     """
 
     searches: int
@@ -32,6 +39,8 @@ class Forecast:
     trials_at_once: int
     retrainings: int
     simulated: bool
+    search_wall_seconds: float | None
+    limits: Mapping[str, float]
 
     def to_json(self) -> Json:
         """The forecast as plain JSON values."""
@@ -49,9 +58,15 @@ class Forecast:
             where = "on the simulated clock" if self.simulated else "on devices"
             yield f"at most {_duration(self.device_seconds)} {where} for the searches"
         if self.wall_seconds is not None:
-            yield f"about {_duration(self.wall_seconds)} on the clock"
+            yield f"about {_duration(self.wall_seconds)} on the clock for the searches"
+        if self.search_wall_seconds is not None:
+            most = _duration(self.search_wall_seconds)
+            yield f"each search at most {most} on the clock, from its first trial to its last"
         if self.retrainings:
             yield f"then {self.retrainings} retrainings with fresh seeds"
+        if self.limits:
+            given = " or ".join(WORDS[name](value) for name, value in self.limits.items())
+            yield f"the whole campaign ends after {given}, retrainings and retries included"
 
     def _size(self) -> str:
         if self.space_size is None:
@@ -67,12 +82,9 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
     space = None if study.space is None else load_space(study.space.model_dump()).count()
     seeds, budget = len(study.seeds), study.budget
     arms = [arm for arm in resolved.arms.values() if not arm.is_reference]
-    searches, devices = len(arms) * seeds, executor.devices
-    limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * devices]
-    limit = min((value for value in limits if value), default=None)
-    device_seconds = None if limit is None else limit * searches
+    searches = len(arms) * seeds
     parallel = max(1, min(executor.trials_at_once, len(resolved.arms) * seeds))
-    timed = device_seconds is not None and not resolved.simulated
+    device_seconds, wall_seconds = _cost(resolved, searches, parallel)
     return Forecast(
         searches=searches,
         references=(len(resolved.arms) - len(arms)) * seeds,
@@ -80,11 +92,26 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
         space_size=1 if space is None else space.value if math.isfinite(space.value) else None,
         space_counted=space is None or space.exact,
         device_seconds=device_seconds,
-        wall_seconds=device_seconds / (parallel * devices) if timed and device_seconds else None,
+        wall_seconds=None if resolved.simulated else wall_seconds,
         trials_at_once=executor.trials_at_once,
         retrainings=len(resolved.arms) * seeds * study.final.seeds,
         simulated=resolved.simulated,
+        search_wall_seconds=None if resolved.simulated else budget.wall_seconds,
+        limits=study.limits.model_dump(exclude_none=True),
     )
+
+
+def _cost(resolved: ResolvedStudy, searches: int, parallel: int) -> tuple[float | None, float | None]:
+    """Device-seconds and wall seconds that the budget allows all searches; None: only trials bound them."""
+    budget, devices = resolved.study.budget, resolved.executor.devices
+    costs, walls = [], []
+    if budget.device_seconds is not None:
+        costs.append(budget.device_seconds * searches)
+        walls.append(budget.device_seconds * searches / (parallel * devices))
+    if budget.wall_seconds is not None:  # as many searches at a time as there are workers, each on one
+        costs.append(budget.wall_seconds * devices * searches)
+        walls.append(budget.wall_seconds * math.ceil(searches / parallel))
+    return min(costs, default=None), min(walls, default=None)
 
 
 def _trials(arm: ResolvedArm, limit: int) -> int:

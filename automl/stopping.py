@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 from automl.contracts import TrialState
 
+PRUNED = "pruned"  # the reason of a trial that a pruner has ended
 FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
-WORTH_STARTING = 0.9  # of the cheapest complete trial must be left, or a further trial is money burnt
+MARGIN = 0.9  # of the least that a trial is expected to cost must be left, or nothing fits the rest
 
 
-class Limits(Protocol):
-    """What ends a search, None where there is no such limit; `budget` in device-seconds."""
+class Budget(Protocol):
+    """What a search may use, None for any; `budget` in device-seconds, `wall_seconds` by the clock."""
 
     @property
     def budget(self) -> float | None:
@@ -21,6 +23,29 @@ class Limits(Protocol):
     @property
     def trials(self) -> int | None:
         """Trials it may start."""
+
+    @property
+    def least(self) -> float | None:
+        """Device-seconds of its cheapest possible trial, where the evaluator knows them."""
+
+    @property
+    def wall_seconds(self) -> float | None:
+        """Seconds from the start of its first trial to the end of its last."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a search stands. `pressure`: device-seconds spent, or expected of open trials.
+
+    `single`: it has one configuration only. `exhausted`: its strategy has nothing left. `wall`: seconds
+    since its first trial started.
+    """
+
+    started: int
+    pressure: float
+    single: bool = False
+    exhausted: bool = False
+    wall: float = 0.0
 
 
 @dataclass
@@ -33,7 +58,21 @@ class Counts:
     failed_in_a_row: int = 0
     spent: float = 0.0  # device-seconds of all attempts that ended
     cheapest: float | None = None  # device-seconds of the cheapest complete trial
+    lowest: float = math.inf  # device-seconds of the cheapest trial that was not cut off
+    highest: float = 0.0  # and of the dearest
+    whole: int = 0  # how many those are
     last_stop: str = ""  # why the last trial ended where it did
+
+    @property
+    def least(self) -> float:
+        """Device-seconds that a further trial costs at least, as far as the trials so far can say.
+
+        The cheapest of n trials is not the cheapest that there is. For costs that are spread evenly by
+        their logarithm, the true one is a further (n - 1)th of their range away; one trial says nothing.
+        """
+        if self.whole < 2 or not self.highest:
+            return 0.0
+        return self.lowest * math.pow(self.lowest / self.highest, 1 / (self.whole - 1))
 
     @property
     def ended(self) -> int:
@@ -54,6 +93,10 @@ class Counts:
         """
         self.spent += device_seconds - charged
         self.last_stop = reason
+        if state is TrialState.COMPLETE or (state is TrialState.PRUNED and reason == PRUNED):
+            self.whole += 1
+            self.lowest = min(device_seconds, self.lowest)
+            self.highest = max(device_seconds, self.highest)
         if state is TrialState.COMPLETE:
             self.complete += 1
             self.cheapest = min(device_seconds, self.cheapest or device_seconds)
@@ -64,24 +107,20 @@ class Counts:
         self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
 
 
-def stop_reason(
-    limits: Limits, counts: Counts, *, started: int, pressure: float, single: bool, exhausted: bool
-) -> str | None:
-    """Why a search starts no further trial, or None.
-
-    `pressure`: device-seconds spent, or expected of open trials. `single`: it has one configuration only.
-    `exhausted`: its strategy has nothing left.
-    """
+def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | None:
+    """Why a search starts no further trial, or None."""
     if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
         return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {counts.last_stop}"
-    if single and started >= 1:
+    if standing.single and standing.started >= 1:
         return f"complete: its one trial has ended{counts.last_stop and ': ' + counts.last_stop}"
-    if exhausted:
+    if standing.exhausted:
         return "complete: the strategy has nothing left to propose"
-    if limits.trials is not None and started >= limits.trials:
-        return f"budget: {limits.trials} trials"
-    if limits.budget is not None:
-        least = WORTH_STARTING * counts.cheapest if counts.cheapest else 0.0
-        if limits.budget - pressure <= least:
-            return f"budget: {counts.spent:.1f} of {limits.budget:g} device-seconds; no trial fits the rest"
+    if allowed.trials is not None and standing.started >= allowed.trials:
+        return f"budget: {allowed.trials} trials"
+    if allowed.wall_seconds is not None and standing.wall >= allowed.wall_seconds:
+        return f"budget: {standing.wall:.1f} of {allowed.wall_seconds:g} wall seconds"
+    if allowed.budget is not None:
+        least = counts.least if allowed.least is None else allowed.least
+        if allowed.budget - standing.pressure <= MARGIN * least:
+            return f"budget: {counts.spent:.1f} of {allowed.budget:g} device-seconds; no trial fits the rest"
     return None

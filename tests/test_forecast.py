@@ -61,6 +61,20 @@ def test_words() -> None:
         "4 searches, 2 reference trials, 2 at once",
         "as many trials as the budget buys, from 1 configurations",
         "at most 2 min on devices for the searches",
-        "about 60 s on the clock",
+        "about 60 s on the clock for the searches",
         "then 18 retrainings with fresh seeds",
+    ]
+
+
+def test_the_clock_of_a_search_and_the_limits_of_the_campaign_are_kept_apart() -> None:
+    limits = {"wall_seconds": 20.0, "device_seconds": 7200.0, "trials": 9}
+    cost = forecast(resolve(study(budget={"wall_seconds": 5.0}, limits=limits)))
+    assert (cost.device_seconds, cost.wall_seconds, cost.search_wall_seconds) == (20.0, 10.0, 5.0)
+    assert list(cost.lines())[2:] == [
+        "at most 20 s on devices for the searches",
+        "about 10 s on the clock for the searches",
+        "each search at most 5 s on the clock, from its first trial to its last",
+        "then 18 retrainings with fresh seeds",
+        "the whole campaign ends after 20 s on the clock or 2.0 h on devices or 9 trials, "
+        "retrainings and retries included",
     ]

@@ -177,8 +177,40 @@ def first_tables(store: Store) -> None:
         with operations.batch_alter_table("reports") as table:
             table.alter_column("value", existing_type=sa.Float, nullable=False)
         operations.drop_column("openings", "details")
+        without_limits(operations)
     engine.dispose()
     set_revision(store.url, setup.VERSION_TABLE, "0001")
+
+
+def test_a_file_of_the_third_revision_is_added_to_with_a_copy_and_a_server_is_not(
+    any_store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Ledger(any_store) as ledger:
+        ledger.create_campaign("a", {}, "d", {})
+    engine = make_engine(any_store.url)
+    with engine.execution_options(automl_write=True).begin() as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        without_limits(operations)
+    engine.dispose()
+    set_revision(any_store.url, setup.VERSION_TABLE, "0003")
+    if not any_store.url.startswith("sqlite"):
+        with pytest.raises(UserError, match=r"has older ones \(0003\).*`automl db upgrade`"):
+            prepare(any_store)
+        return
+    prepare(any_store)
+    assert differences(any_store) == []
+    assert "was brought from revision 0003" in caplog.text
+    (copy,) = any_store.folder.glob("ledger.db.*")
+    assert str(copy) in caplog.text
+    with Ledger(any_store) as ledger:
+        assert ledger.campaign("a-1") is not None
+
+
+def without_limits(operations: Operations) -> None:
+    """Take away what revisions 0004 and 0005 add."""
+    operations.drop_table("attempts")
+    operations.drop_table("drives")
+    operations.drop_column("campaigns", "reason")
 
 
 def test_a_ledger_of_the_first_revision_is_migrated_with_its_reports(any_store: Store) -> None:

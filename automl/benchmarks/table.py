@@ -31,6 +31,10 @@ class Column:
         """The value of `row` that `seed` picks among those of its seeds."""
         return float(self.values[row, seed % int(self.counts[row])])
 
+    def least(self) -> float:
+        """The smallest of all its values."""
+        return float(np.nanmin(self.values))
+
     def all(self, row: int) -> list[float]:
         """All values of `row`."""
         return [float(value) for value in self.values[row, : self.counts[row]]]

@@ -10,11 +10,19 @@ from automl.ledger import TrialRow
 
 @dataclass
 class OpenTrial:
-    """One attempt that a worker runs. `elapsed`: its device-seconds, as last reported."""
+    """One attempt that a worker runs. `deadline`: its own, in wall seconds.
+
+    `elapsed`: its device-seconds, as last told. `valued`: whether it or an earlier attempt has reported a
+    value. `cut`: why it is
+    ended before its own deadline, once it is.
+    """
 
     row: TrialRow
     handed_out: float  # monotonic seconds
+    deadline: float
     elapsed: float = 0.0
+    valued: bool = False
+    cut: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -32,36 +40,47 @@ class OpenTrials:
     def __init__(self, devices: float) -> None:
         self.devices = devices
         self._by_id: dict[str, OpenTrial] = {}
+        self._valued: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def add(self, row: TrialRow) -> None:
+    def add(self, row: TrialRow, deadline: float) -> OpenTrial:
         """Note that an attempt is handed out now."""
-        self._by_id[row.id] = OpenTrial(row, time.monotonic())
+        self._by_id[row.id] = OpenTrial(row, time.monotonic(), deadline, valued=row.id in self._valued)
+        return self._by_id[row.id]
 
-    def get(self, trial: str) -> OpenTrial | None:
-        """The open attempt of `trial`."""
-        return self._by_id.get(trial)
+    def note_value(self, trial: str) -> None:
+        """Note that a trial has reported a value, in this attempt or in an earlier one."""
+        self._valued.add(trial)
+        if trial in self._by_id:
+            self._by_id[trial].valued = True
+
+    def get(self, trial: str, token: str) -> OpenTrial | None:
+        """The open attempt of `trial` with that token; None when it is not open (any more)."""
+        attempt = self._by_id.get(trial)
+        return attempt if attempt is not None and attempt.row.token == token else None
 
     def remove(self, trial: str, token: str) -> OpenTrial | None:
         """Take out the attempt with that token; None when it is not open (any more)."""
-        attempt = self._by_id.get(trial)
-        if attempt is None or attempt.row.token != token:
-            return None
-        return self._by_id.pop(trial)
+        return None if self.get(trial, token) is None else self._by_id.pop(trial)
 
     def expected(self, mean: float) -> float:
         """What open trials will have cost at least; `mean`: device-seconds of a trial that has ended."""
-        return sum(max(mean, attempt.used(self.devices)) for attempt in self._paid())
+        return sum(max(mean, attempt.used(self.devices)) for attempt in self.paid())
 
     def used(self) -> float:
         """Device-seconds of open trials so far, by this machine's clock."""
-        return sum(attempt.used(self.devices) for attempt in self._paid())
+        return sum(attempt.used(self.devices) for attempt in self.paid())
 
     def reported(self) -> float:
-        """Device-seconds of open trials so far, as they reported them."""
-        return sum(attempt.elapsed for attempt in self._paid())
+        """Device-seconds of open trials so far, as they were told."""
+        return sum(attempt.elapsed for attempt in self.paid())
 
-    def _paid(self) -> list[OpenTrial]:
+    def cost(self) -> float:
+        """Device-seconds of all open attempts so far, retrainings included, as they were told."""
+        return sum(attempt.elapsed for attempt in self._by_id.values())
+
+    def paid(self) -> list[OpenTrial]:
+        """The open trials that the search pays for: all but retrainings."""
         return [attempt for attempt in self._by_id.values() if not attempt.is_final]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +16,9 @@ HEARTBEAT = 2.0  # seconds
 class Lease:
     """Renews the claim of this process on a campaign, in a separate thread."""
 
-    def __init__(self, ledger: Ledger, campaign: str) -> None:
+    def __init__(self, ledger: Ledger, campaign: str, began: float) -> None:
         self.ledger, self.campaign = ledger, campaign
-        self.token = ledger.acquire(campaign, owner_identity())
+        self.token = ledger.acquire(campaign, owner_identity(), began=time.monotonic() - began)
         self._lost = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -48,12 +49,13 @@ class Lease:
 
 
 @contextmanager
-def held(ledger: Ledger, campaign: str) -> Iterator[Lease]:
-    """Drive a campaign inside the block. SIGTERM ends it as Ctrl-C does.
+def held(ledger: Ledger, campaign: str, began: float) -> Iterator[Lease]:
+    """Drive a campaign inside the block, for which this process has worked since the monotonic time `began`.
 
-    Both wait for the end of a transaction. Raises `RunError` while another living process drives it.
+    SIGTERM ends it as Ctrl-C does. Both wait for the end of a transaction. Raises `RunError` while another
+    living process drives it.
     """
-    lease = Lease(ledger, campaign)
+    lease = Lease(ledger, campaign, began)
     try:
         with as_interrupts():
             yield lease

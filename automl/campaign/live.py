@@ -3,54 +3,43 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
-from automl.campaign.attempts import OpenTrials
 from automl.campaign.search import Incumbent, status_of
-from automl.campaign.settings import Attempt, SearchSettings
-from automl.contracts import Config, Job, Json, Outcome, PluginSpec, Report, TrialState, derive_seed
-from automl.ledger import Ledger, NewTrial, ReportRow, SearchRow, TrialRow
+from automl.campaign.settings import Attempt
+from automl.campaign.state import SearchState
+from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
+from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.stopping import Counts, stop_reason
-from automl.strategies.searcher import Searcher
-
-WORKER_ATTEMPTS = 2  # a trial whose worker died is retried once: it may be the trial that kills workers
-DRIVER_ATTEMPTS = 5  # a killed driver is rarely the trial's fault
-FIRST_VALUE_OVERRUN = 1.1  # times its budget may a search use that has no value yet
+from automl.stopping import PRUNED, Standing, stop_reason
 
 
 @dataclass
-class LiveSearch:
+class LiveSearch(SearchState):
     """One search while its campaign runs; its whole state can be rebuilt from the ledger."""
-
-    row: SearchRow
-    settings: SearchSettings
-    ledger: Ledger
-    searcher: Searcher | None  # None when there is one fixed configuration
-    counts: Counts = field(default_factory=Counts)
-    best: Incumbent | None = None
-    ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
-
-    def __post_init__(self) -> None:
-        self._open = OpenTrials(self.settings.devices)
-        self._retries: deque[TrialRow] = deque()
-        self._final_retries: deque[TrialRow] = deque()
-        self._next_final = 0
-        self._started = 0
-        self._exhausted = False
 
     # --- continuing -----------------------------------------------------------------------------
 
     def restore(
-        self, trials: Sequence[TrialRow], reports: Mapping[str, Sequence[ReportRow]], heartbeat: float | None
+        self,
+        trials: Sequence[TrialRow],
+        reports: Mapping[str, Sequence[ReportRow]],
+        heartbeat: float | None,
+        attempts: Mapping[str, Sequence[AttemptRow]] = MappingProxyType({}),
     ) -> None:
         """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used."""
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
         self._next_final = len(trials) - len(ordinary)
+        self._final_cost = sum(row.device_seconds for row in trials if row.kind == "final")
+        self.attempts = sum(row.attempt for row in trials)
+        if ordinary:
+            starts = [row.started_at for row in ordinary]
+            starts += [attempt.started_at for row in ordinary for attempt in attempts.get(row.id, ())]
+            self._allowance.begun = self.clock.at(min(starts))
         self.ended = self.row.state == "finished"
         if self.searcher is not None:
             self.searcher.restore(ordinary, reports)
@@ -58,40 +47,22 @@ class LiveSearch:
             if row.state is not TrialState.RUNNING:
                 self._count(row, charged=0.0)
         for row in trials:
+            self._retries.restore(row, attempts.get(row.id, ()))
             if row.state is TrialState.RUNNING:
+                if any(report.value is not None for report in reports.get(row.id, ())):
+                    self._open.note_value(row.id)
                 if row.kind == "trial":
                     self.counts.charge(row.device_seconds)
                 reported = max((r.device_seconds for r in reports.get(row.id, ())), default=0.0)
                 alive = ((heartbeat or 0.0) - row.started_at) * self.settings.devices
-                self._retry(row, max(reported, alive, 0.0), DRIVER_ATTEMPTS, "its driver was killed")
+                self._lost(row, max(reported, alive, 0.0), "its driver was killed", Ending.PREEMPTED)
 
     # --- proposing ------------------------------------------------------------------------------
 
-    @property
-    def pressure(self) -> float:
-        """What it has spent, open trials at their expected cost: the least goes first."""
-        counts = self.counts
-        return counts.spent + self._open.expected(counts.spent / counts.ended if counts.ended else 0.0)
-
-    @property
-    def idle(self) -> bool:
-        """No trial is open or waiting, and none will come."""
-        waiting = bool(self._open or self._retries or self._final_retries)
-        return self.ended and not waiting and self._next_final >= self._finals()
-
-    @property
-    def final_evaluator(self) -> PluginSpec:
-        """What retrains the winner: a genotype is trained by the study's protocol."""
-        return self.settings.final_evaluator(derived=self._derived)
-
-    @property
-    def _derived(self) -> bool:
-        return self.best is not None and self.best.derived is not None
-
     def propose(self) -> Job | None:
         """The next trial, or None when there is none now."""
-        if self._retries:
-            return self._hand_out(self._retries.popleft())
+        if (row := self._retries.next("trial")) is not None:
+            return self._hand_out(row)
         if self.ended or self._stop_reason() is not None:
             self._conclude_if_done()
             return None
@@ -106,8 +77,8 @@ class LiveSearch:
 
     def propose_final(self) -> Job | None:
         """The next fresh-seed retraining of the winner, or None."""
-        if self._final_retries:
-            return self._hand_out(self._final_retries.popleft())
+        if (row := self._retries.next("final")) is not None:
+            return self._hand_out(row)
         if not self.ended or self._next_final >= self._finals() or self.best is None:
             return None
         number = self._next_final
@@ -127,23 +98,28 @@ class LiveSearch:
 
     def _hand_out(self, row: TrialRow) -> Job:
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
-        budget = self.settings.budget
-        remaining = None if budget is None else budget - self.pressure
-        self._open.add(row)
+        remaining = self._allowance.remaining
+        self.attempts += 1
         if row.kind == "final":
-            return self.settings.final_job(attempt, derived=self._derived)
-        named = None if self.searcher is None else self.searcher.evaluator(row.number)
-        job = self.settings.trial_job(attempt, remaining, named)
-        return job if named is not None else replace(job, needs_value=self.best is None)
+            job = self.settings.final_job(attempt, derived=self._derived)
+        else:
+            self._allowance.begin()
+            named = None if self.searcher is None else self.searcher.evaluator(row.number)
+            job = self.settings.trial_job(attempt, remaining, named)
+            job = job if named is not None else replace(job, needs_value=self.best is None)
+        left = self._allowance.time_left(self._open.add(row, job.deadline), 0.0)
+        return replace(job, deadline=max(left, 0.0))
 
     # --- taking results -------------------------------------------------------------------------
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; the reason when the trial must end here."""
-        attempt = self._open.get(trial)
+        attempt = self._open.get(trial, token)
         if attempt is None or not self.ledger.report(trial, token, report):
             return "superseded by another attempt"
         attempt.elapsed = report.device_seconds
+        if report.value is not None:
+            self._open.note_value(trial)
         if attempt.is_final:
             return None
         pruned = (
@@ -151,20 +127,56 @@ class LiveSearch:
             and report.value is not None
             and self.searcher.report(attempt.row.number, report.step, report.value)
         )
-        if self.settings.budget is not None:
-            used = self.counts.spent + self._open.reported()
-            if used >= self.settings.budget * (FIRST_VALUE_OVERRUN if self.best is None else 1.0):
-                return "budget: the search has used its device-seconds"
-        return "pruned" if pruned else None
+        return self._allowance.at_report(attempt) or (PRUNED if pruned else None)
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
-        attempt = self._open.remove(trial, token)
+        attempt = self._open.get(trial, token)
         if attempt is None:
             return
-        row = attempt.row
-        if attempt.is_final:
+        outcome = self._allowance.ended(attempt, outcome)
+        self._open.remove(trial, token)
+        if self._may_be_tried_again(attempt.row, outcome):
+            self._restart(attempt.row, outcome)
+        else:
+            self._end(attempt.row, outcome)
+
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+        """The attempt's worker died."""
+        attempt = self._open.remove(trial, token)
+        if attempt is not None:
+            self._lost(attempt.row, attempt.used(self.settings.devices), reason, ending)
+
+    def _lost(self, row: TrialRow, cost: float, reason: str, ending: Ending) -> None:
+        outcome = Outcome(TrialState.FAILED, cost, reason=reason, error=ending)
+        if self._may_be_tried_again(row, outcome):
+            self._restart(row, outcome)
+        else:
+            self._end(row, replace(outcome, reason=f"{reason} in attempt {row.attempt}, the last one"))
+
+    def _may_be_tried_again(self, row: TrialRow, outcome: Outcome) -> bool:
+        """Whether what ended the attempt may pass, and something is left for another one."""
+        if self._stopped or not self._retries.allows(row.id, outcome.ending):
+            return False
+        left = self._allowance.remaining
+        return row.kind == "final" or left is None or left > outcome.device_seconds
+
+    def _restart(self, row: TrialRow, outcome: Outcome) -> None:
+        cost = outcome.device_seconds
+        if row.kind == "trial":
+            self.counts.charge(cost)
+        else:
+            self._final_cost += cost
+        spent = row.device_seconds + cost
+        again = self.ledger.restart_trial(row.id, row.token, spent, cost=cost, ended=outcome)
+        self._retries.add(again, outcome.ending)
+
+    def _end(self, row: TrialRow, outcome: Outcome) -> None:
+        """Take the end of a trial."""
+        trial, token = row.id, row.token
+        if row.kind == "final":
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
+            self._final_cost += outcome.device_seconds
             _remove_checkpoints(row.workdir)
             return
         attributes: Json = {}
@@ -187,23 +199,6 @@ class LiveSearch:
             _remove_checkpoints(before.workdir)
         self._conclude_if_done()
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
-        """The attempt's worker died."""
-        attempt = self._open.remove(trial, token)
-        if attempt is not None:
-            self._retry(attempt.row, attempt.used(self.settings.devices), WORKER_ATTEMPTS, reason)
-
-    def _retry(self, row: TrialRow, cost: float, attempts: int, reason: str) -> None:
-        if row.attempt >= attempts:
-            self._open.add(row)
-            why = f"{reason} in attempt {row.attempt}, the last one"
-            self.finish(row.id, row.token, Outcome(TrialState.FAILED, cost, reason=why))
-            return
-        queue = self._final_retries if row.kind == "final" else self._retries
-        if row.kind == "trial":
-            self.counts.charge(cost)
-        queue.append(self.ledger.restart_trial(row.id, row.token, row.device_seconds + cost))
-
     def _count(self, row: TrialRow, *, charged: float) -> None:
         """Count a trial that ended, of whose cost `charged` is already paid."""
         self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged)
@@ -212,18 +207,23 @@ class LiveSearch:
             trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir)
             if trial.beats(self.best, self.settings.metrics[0].direction):
                 self.best = trial
+                self._allowance.has_value = True
 
     # --- ending ---------------------------------------------------------------------------------
 
     def _stop_reason(self) -> str | None:
-        return stop_reason(
-            self.settings,
-            self.counts,
-            started=self._started,
-            pressure=self.pressure,
-            single=self.settings.fixed is not None,
-            exhausted=self._exhausted,
-        )
+        single, wall = self.settings.fixed is not None, self._allowance.wall_used
+        standing = Standing(self._started, self.pressure, single=single, exhausted=self._exhausted, wall=wall)
+        return self._stopped or stop_reason(self.settings, self.counts, standing)
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more, no retraining either: a limit of the campaign is reached."""
+        self._stopped = reason
+        for kind in ("trial", "final"):
+            while (row := self._retries.next(kind, due_only=False)) is not None:
+                why = f"not tried again: {reason}"
+                self._end(row, Outcome(TrialState.FAILED, 0.0, reason=why))
+        self._conclude_if_done()
 
     def _conclude_if_done(self) -> None:
         if self.ended or self._open or self._retries:
@@ -232,9 +232,6 @@ class LiveSearch:
         if reason is not None:
             self.ended = True
             self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
-
-    def _finals(self) -> int:
-        return self.settings.finals if self.best is not None else 0
 
     def status(self) -> SearchStatus:
         """Its line in the live progress."""

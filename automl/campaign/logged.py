@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from automl import plugins
-from automl.contracts import Job, JobSource, Outcome, Report
+from automl.contracts import Ending, Job, JobSource, Outcome, Report
 from automl.recorder import Recorder
 
 
@@ -31,10 +31,14 @@ class LoggedJobs:
         """Take a report; a reason ends the trial."""
         return self._source.report(trial, token, report)
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+        return self._source.time_left(trial, token, elapsed)
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
         self._source.finish(trial, token, outcome)
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The attempt's worker died."""
-        self._source.lost(trial, token, reason)
+        self._source.lost(trial, token, reason, ending)

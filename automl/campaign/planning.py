@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from pathlib import Path
 
 from automl import plugins
+from automl.campaign.clock import CampaignClock
 from automl.campaign.live import LiveSearch
 from automl.campaign.search import Search
 from automl.campaign.settings import SearchSettings
@@ -34,7 +36,9 @@ def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
         raise UserError("\n".join(f"{', '.join(arms)}: {text}" for text, arms in mistakes.items()))
 
 
-def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path) -> list[Search]:
+def plan_searches(
+    resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path, clock: CampaignClock
+) -> list[Search]:
     """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
     trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=row.id):
@@ -52,25 +56,35 @@ def plan_searches(resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, fol
             replayed.restore(trials[search_row.id])
             searches.append(replayed)
         else:
-            search = LiveSearch(search_row, settings, ledger, _searcher(resolved, arm, search_row.seed))
+            searcher = _searcher(resolved, arm, search_row.seed)
+            search = LiveSearch(search_row, settings, ledger, searcher, clock)
             live.append(search)
             searches.append(search)
     reports = ledger.reports(campaign=row.id) if live and trials else {}
+    ended = ledger.attempts(row.id) if live and trials else {}
     for search in live:
-        search.restore(trials[search.row.id], reports, row.heartbeat_at)
+        search.restore(trials[search.row.id], reports, row.heartbeat_at, ended)
     return searches
 
 
 def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Replay:
     return Replay(
-        arm.strategy_spec, arm.pruner_spec, row.seed, settings.budget, settings.trials, settings.finals
+        strategy=arm.strategy_spec,
+        pruner=arm.pruner_spec,
+        seed=row.seed,
+        budget=settings.budget,
+        trials=settings.trials,
+        finals=settings.finals,
+        least=settings.least,
     )
 
 
 def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> SearchSettings:
     study, executor = resolved.study, resolved.executor
-    budget = study.budget
-    limits = [budget.device_seconds, budget.wall_seconds and budget.wall_seconds * executor.devices]
+    device_seconds, wall_seconds = study.budget.device_seconds, study.budget.wall_seconds
+    if arm.evaluator.simulated and wall_seconds is not None:  # one trial after the other, by that clock
+        device_seconds = min(device_seconds or math.inf, wall_seconds * executor.devices)
+        wall_seconds = None
     return SearchSettings(
         metrics=study.task.metrics,
         space=arm.space_spec,
@@ -84,13 +98,21 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         gpus=executor.gpus,
         deadline=arm.evaluator.options.deadline,
         final_deadline=resolved.protocol.options.deadline,
-        budget=min((limit for limit in limits if limit), default=None),
-        trials=budget.trials,
+        budget=device_seconds,
+        wall_seconds=wall_seconds,
+        trials=study.budget.trials,
+        least=arm.evaluator.least_cost(),
+        share=study.trial.share if arm.strategy else 1.0,
+        memory=study.trial.memory,
+        retry=study.retry,
         fixed=arm.fixed,
+        simulated=arm.evaluator.simulated,
+        returns_early=arm.evaluator.returns_early,
     )
 
 
 def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
     if arm.strategy_spec is None or arm.space is None:
         return None
-    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, resolved.study.task.metrics, seed)
+    metrics = resolved.study.task.metrics
+    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed).with_default()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import OnChange, choose_campaign
 from automl.campaign.lease import Lease, held
+from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables
 from automl.campaign.planning import check_data, plan_searches
@@ -21,15 +24,23 @@ from automl.storage import open_ledger
 
 
 def run_campaign(
-    study: Study, *, store: Store, fresh: bool = False, changed: OnChange = "refuse", progress: Progress
+    study: Study,
+    *,
+    store: Store,
+    fresh: bool = False,
+    changed: OnChange = "refuse",
+    progress: Progress,
+    began: float | None = None,
 ) -> str:
     """Run `study` to its end and return the campaign's id.
 
     Continues the latest campaign of the same study when that was interrupted, unless `fresh`. When its code,
     spaces or data have changed since it began, `changed` decides.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
-    when another process runs this campaign or the tracking server stays away.
+    when another process runs this campaign or the tracking server stays away. `began`: the monotonic time
+    from which its limits count, by default now.
     """
+    began = time.monotonic() if began is None else began
     resolved = resolve(study)
     executor = resolved.executor
     try:
@@ -41,15 +52,18 @@ def run_campaign(
                 progress.message(f"data: {line}")
             row, continued = choose_campaign(ledger, resolved, task, fresh, changed, progress)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
-            with held(ledger, row.id) as lease:
+            with held(ledger, row.id, began) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.summary.record)
                 recorder.start()
                 try:
                     folder = store.folder / "work" / row.id
-                    searches = plan_searches(resolved, row, ledger, folder)
+                    clock = CampaignClock(ledger.drives(row.id)[:-1], began)
+                    searches = plan_searches(resolved, row, ledger, folder, clock)
+                    limits = CampaignLimits(study.limits, clock, searches)
                     with progress:
-                        executor.run(LoggedJobs(Pool(searches, lease, progress), recorder))
-                    _finish(study, row, ledger, searches, lease)
+                        pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
+                        executor.run(LoggedJobs(pool, recorder))
+                    _finish(study, row, ledger, lease, limits)
                     _attach(recorder, ledger, row.id, searches, folder)
                     recorder.drain()
                 finally:
@@ -59,18 +73,19 @@ def run_campaign(
         executor.close()
 
 
-def _finish(study: Study, row: CampaignRow, ledger: Ledger, searches: list[Search], lease: Lease) -> None:
-    """Open the test set for each winner, then end the campaign."""
+def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
+    """Open the test set for each winner, then end the campaign. Without time it stays sealed."""
     opened = {opening.search for opening in ledger.openings(row.id) if opening.values is not None}
-    waiting = [search for search in searches if search.row.id not in opened and study.final.seeds]
+    waiting = [search for search in limits.searches if search.row.id not in opened and study.final.seeds]
     lease.check()
-    open_tables(waiting, study.final.seeds, ledger)
+    if waiting and not limits.out_of_time():
+        open_tables(waiting, study.final.seeds, ledger)
     for search in waiting:
-        if study.task.dataset:
+        if study.task.dataset and not limits.out_of_time():
             lease.check()
             open_data(search, ledger)
     if row.state != "finished":
-        ledger.finish_campaign(row.id, lease.token)
+        ledger.finish_campaign(row.id, lease.token, limits.met)
 
 
 def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:

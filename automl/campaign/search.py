@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from automl.campaign.settings import SearchSettings
-from automl.contracts import Config, Direction, Job, Outcome, PluginSpec, Report
+from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report
 from automl.ledger import SearchRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -45,6 +45,22 @@ class Search(Protocol):
     best: Incumbent | None
 
     @property
+    def cost(self) -> float:
+        """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
+
+    @property
+    def attempts(self) -> int:
+        """Trials, retrainings and retries that it has started."""
+
+    @property
+    def devices_held(self) -> float:
+        """Devices that its open trials and retrainings hold."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether its first trial has started and it has not ended."""
+
+    @property
     def pressure(self) -> float:
         """Device-seconds spent, open trials at their expected cost: the search with the least goes first."""
 
@@ -65,10 +81,19 @@ class Search(Protocol):
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; a reason when the trial must end here."""
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+
+    def cut(self, trial: str, token: str, reason: str) -> None:
+        """Note that an attempt is ended by a limit of the campaign."""
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more, no retraining either: a limit of the campaign is reached."""
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The attempt's worker died."""
 
     def status(self) -> SearchStatus:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from automl.config import Retry
 from automl.contracts import Config, Job, Metric, PluginSpec, Replay
 
 
@@ -27,6 +28,8 @@ class SearchSettings:
 
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
+    `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
+    itself. `share`: the part of the budget that a trial without a value may use.
     """
 
     metrics: list[Metric]
@@ -42,8 +45,15 @@ class SearchSettings:
     deadline: float
     final_deadline: float
     budget: float | None = None
+    wall_seconds: float | None = None
     trials: int | None = None
+    least: float | None = None
+    share: float = 1.0
+    memory: int | None = None
+    retry: Retry = field(default_factory=lambda: Retry(lost=1))
     fixed: Config | None = None
+    simulated: bool = False
+    returns_early: bool = False
 
     @property
     def devices(self) -> float:
@@ -91,4 +101,5 @@ class SearchSettings:
             remaining=remaining,
             deadline=self.deadline,
             import_path=self.import_path,
+            memory=self.memory,
         )

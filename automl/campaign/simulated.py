@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from automl.campaign.live import WORKER_ATTEMPTS
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
-from automl.contracts import Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
+from automl.contracts import Ending, Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
+
+WORKER_ATTEMPTS = 2  # a replay whose worker died is run once more
 
 
 @dataclass
@@ -29,6 +30,7 @@ class ReplaySearch:
     def __post_init__(self) -> None:
         self._token = ""  # of the attempt that runs
         self._attempt = 0
+        self._stopped = ""  # by which limit of the campaign
 
     def restore(self, trials: list[TrialRow]) -> None:
         """Rebuild a finished search from the ledger."""
@@ -38,6 +40,26 @@ class ReplaySearch:
                 self.counts.add(trial.state, trial.device_seconds)
             if trial.id == self.row.winner and trial.values:
                 self.best = Incumbent(trial.values[0], trial.id, trial.config)
+
+    @property
+    def cost(self) -> float:
+        """Device-seconds of its trials by the simulated clock; only known when it has ended."""
+        return self.counts.spent
+
+    @property
+    def attempts(self) -> int:
+        """Its trials, once it has ended."""
+        return self.counts.ended
+
+    @property
+    def devices_held(self) -> float:
+        """None: its clock is simulated."""
+        return 0.0
+
+    @property
+    def runs(self) -> bool:
+        """Whether a worker runs it."""
+        return bool(self._token)
 
     @property
     def pressure(self) -> float:
@@ -78,13 +100,28 @@ class ReplaySearch:
         """None: a whole search sends no reports."""
         return None
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """What is left of its evaluator's deadline, which holds for the whole search."""
+        return self.settings.deadline - elapsed / self.settings.devices if token == self._token else 0.0
+
+    def cut(self, trial: str, token: str, reason: str) -> None:
+        """Note that a limit of the campaign ends it: it is then kept without trials."""
+        if token == self._token:
+            self._stopped = reason
+
+    def stop(self, reason: str) -> None:
+        """End it without trials, unless it runs or has ended."""
+        if not self.ended and not self._token:
+            self.ledger.finish_replay(self.row, [], reason, None)
+            self.ended = True
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Write the whole search; one that failed ends without trials."""
         if token != self._token:
             return
         trials, reason = outcome.trials, outcome.reason
         if outcome.state is not TrialState.COMPLETE:
-            trials, reason = [], f"failures: its replay ended: {outcome.reason}"
+            trials, reason = [], self._stopped or f"failures: its replay ended: {outcome.reason}"
         self.counts = Counts()
         for replayed in trials:
             if replayed.kind == "trial":
@@ -101,7 +138,7 @@ class ReplaySearch:
             if trial.beats(self.best, self.settings.metrics[0].direction):
                 self.best = trial
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The worker died: the search runs again from its beginning, or ends."""
         if token != self._token:
             return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from automl.checking import objectives
-from automl.contracts import Job, Outcome, PluginSpec, Report
+from automl.contracts import Ending, Job, Outcome, PluginSpec, Report
 
 LARGEST_STEP = 1000
 
@@ -42,13 +42,18 @@ class QueueSource:
         self.reports.setdefault(trial, []).append(report)
         return "pruned" if report.step >= self.stop_at.get(trial, LARGEST_STEP) else None
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """What is left of the job's deadline."""
+        job = self.open[trial]
+        return job.deadline - elapsed / job.devices
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Keep the end of a job."""
         assert trial not in self.outcomes, f"a trial must end once, but {trial} ended twice"
         assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
         self.outcomes[trial] = outcome
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """Keep the loss of a job."""
         self.open.pop(trial)
         self.lost_jobs[trial] = reason

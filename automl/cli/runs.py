@@ -5,6 +5,7 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,6 +128,7 @@ def run(
 
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
+    began = time.monotonic()
     from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
@@ -144,12 +146,11 @@ def run(
         from automl.campaign import run_campaign
 
         changed: OnChange = "accept" if accept else "fresh" if fresh_if_changed else "refuse"
-        campaign = run_campaign(study, store=store, fresh=fresh, changed=changed, progress=shown)
+        campaign = run_campaign(study, store=store, fresh=fresh, changed=changed, progress=shown, began=began)
     collected = _show_report(campaign, as_json, store)
     _check_found(collected)
     if not as_json:
-        say(f"\nnext:  automl report {campaign} --html report.html")
-        say("       automl ui")
+        say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
         say(f"       automl export {campaign} -o best.yaml")
 
 

@@ -3,17 +3,20 @@
 from automl.config.loading import importable, load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.shadows import warnings
-from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, Study
+from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
 
 __all__ = [
     "Arm",
     "Budget",
     "Final",
+    "Limits",
     "ResolvedArm",
     "ResolvedStudy",
+    "Retry",
     "Schedule",
     "SpaceSpec",
     "Study",
+    "Trial",
     "importable",
     "load_study",
     "resolve",

@@ -8,9 +8,12 @@ from automl.config.study import (
     Arm,
     Budget,
     Final,
+    Limits,
+    Retry,
     Schedule,
     SpaceSpec,
     Study,
+    Trial,
 )
 from automl.contracts import ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
 
@@ -32,8 +35,19 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"network": {"epochs": 8}},
         ),
         "budget": Key(
-            "What each search may use, by at least one limit; the first limit reached ends the search.",
+            "What each search may use, at least one of the keys; the first that is used up ends the search.",
             {"device_seconds": 120},
+        ),
+        "limits": Key(
+            "What the whole campaign may use, queueing, retrainings and retries included. The first limit "
+            "that is reached ends the campaign, with its report; by default there is none.",
+            {"wall_seconds": 3600},
+        ),
+        "trial": Key("What one trial may use.", {"memory": "4GiB", "share": 0.7}),
+        "retry": Key(
+            "How often a trial is tried again, from its checkpoint, by the class of its end. Other ends, "
+            "such as a bug or a deadline, are final.",
+            {"transient": 2, "lost": 3},
         ),
         "seeds": Key(
             "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
@@ -139,7 +153,46 @@ KEYS: dict[type[Options], dict[str, Key]] = {
     Budget: {
         "device_seconds": Key("Wall seconds × devices held, summed over the trials of the search.", 120),
         "trials": Key("Number of trials.", 60),
-        "wall_seconds": Key("Seconds since the search began.", 600),
+        "wall_seconds": Key(
+            "Seconds on the clock, from the first trial of the search to its last. At most as many searches "
+            "run at a time as there are workers.",
+            600,
+        ),
+    },
+    Limits: {
+        "wall_seconds": Key(
+            "Seconds on the clock while the campaign is run, the start of its workers included.", 3600
+        ),
+        "device_seconds": Key(
+            "Wall seconds × devices held, summed over all trials, retrainings and retries.", 7200
+        ),
+        "trials": Key("Number of trials, retrainings and retries that are started.", 500),
+    },
+    Trial: {
+        "memory": Key(
+            "What a trial may take beyond what its worker holds when it starts; a larger allocation fails, "
+            "and the trial ends as out of memory. Memory of GPUs is not counted.",
+            "4GiB",
+        ),
+        "share": Key(
+            "The part of the budget of its search that a trial may use before it reports a value, so that a "
+            "costly one does not leave the search without a result. 1 for all of it. It does not hold for "
+            "arms of one trial.",
+            0.7,
+        ),
+    },
+    Retry: {
+        "transient": Key(
+            "After an error that may pass: of a connection or a file system, a timeout, `TransientError`.", 2
+        ),
+        "lost": Key("After the death of its worker.", 3),
+        "oom": Key("After it ran out of memory.", 0),
+        "preempted": Key("After its machine, or the driver of its campaign, was taken away.", 4),
+        "backoff": Key(
+            "Seconds before the first retry of what may pass; each further one waits twice as long, at most "
+            "a minute.",
+            1.0,
+        ),
     },
     Arm: {
         "strategy": Key("What proposes configurations.", "tpe"),

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from automl import plugins
 from automl.config.keys import KEYS, Key
 from automl.config.shorthands import MAX_SEEDS
-from automl.config.study import Arm, Budget, SpaceSpec, Study
+from automl.config.study import Arm, Budget, SpaceSpec, Study, Trial
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
@@ -15,6 +15,7 @@ Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"  # package.module:attribute
+SIZE = r"^\s*\d+(\.\d+)?\s*([kKMGT]i?)?B\s*$"  # 4GiB
 OPTIONS_KINDS = ("evaluators", "strategies", "pruners", "executors")  # written as {name: options}
 PLUGIN_KEYS: dict[type[Options], dict[str, str]] = {
     Study: {"evaluator": "evaluators", "executor": "executors"},
@@ -31,6 +32,7 @@ def study_schema() -> Schema:
     _task_shorthands(definitions[TaskSpec.__name__])
     definitions[SpaceSpec.__name__] = _space(definitions[SpaceSpec.__name__])
     definitions[Budget.__name__]["minProperties"] = 1
+    _size(definitions[Trial.__name__]["properties"]["memory"])
     definitions |= {kind: _plugin(kind) for kind in OPTIONS_KINDS}
     study = definitions.pop(Study.__name__)
     _study_shorthands(study)
@@ -98,6 +100,12 @@ def _space(written: Schema) -> Schema:
     names = {"anyOf": [*_names("spaces"), {"type": "string", "pattern": r"\.npz$"}]}
     written["properties"]["name"] |= names
     return {"anyOf": [names, written]}
+
+
+def _size(memory: Schema) -> None:
+    least = memory.pop("minimum")
+    memory.pop("type")
+    memory["anyOf"] = [{"type": "integer", "minimum": least}, {"type": "string", "pattern": SIZE}]
 
 
 def _names(kind: str) -> list[Schema]:

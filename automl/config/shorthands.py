@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
+from automl.config.sizes import in_bytes
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
@@ -58,7 +59,8 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
         _expand_metrics(draft, data["task"], metric_directions)
         _expand_nulls(data["task"], "read", "columns", "split", "episodes")
         _expand_columns(draft, data["task"])
-    _expand_nulls(data, "budget", "final", "schedule")
+    _expand_nulls(data, "budget", "limits", "trial", "retry", "final", "schedule")
+    _expand_memory(draft)
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
         _expand_plugin(draft, data, (key,), kind)
@@ -77,6 +79,16 @@ def _expand_nulls(data: Json, *keys: str) -> None:
     for key in keys:
         if isinstance(data.get(key), dict):
             data[key] = _without_nulls(data[key])
+
+
+def _expand_memory(draft: Draft) -> None:
+    trial = draft.data.get("trial")
+    memory = trial.get("memory") if isinstance(trial, dict) else None
+    if isinstance(trial, dict) and isinstance(memory, str):
+        try:
+            trial["memory"] = in_bytes(memory)
+        except ValueError as error:
+            draft.refuse(("trial", "memory"), str(error))
 
 
 def _expand_columns(draft: Draft, task: Json) -> None:

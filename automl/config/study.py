@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
-from automl.contracts import Json, Options, PluginSpec, TaskSpec, digest
+from automl.contracts import Ending, Json, Options, PluginSpec, TaskSpec, digest
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
@@ -35,11 +35,49 @@ class SpaceSpec(Part):
 
 
 class Budget(Part):
-    """What each search may use; the first limit reached ends it."""
+    """What each search may use; the first part of it that is used up ends the search."""
 
     device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 120")
     trials: int | None = Field(default=None, ge=1, description="write an integer such as 60")
     wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 600")
+
+
+class Limits(Part):
+    """What the whole campaign may use: queueing, retrainings and retries included. The first one ends it."""
+
+    wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 3600")
+    device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 7200")
+    trials: int | None = Field(default=None, ge=1, description="write an integer such as 500")
+
+
+class Trial(Part):
+    """What one trial may use. `share`: the part of its search's budget before it reports a value.
+
+    `memory`: bytes beyond what its worker holds when it starts.
+    """
+
+    memory: int | None = Field(default=None, ge=2**20, description="write a size such as 4GiB or 512MiB")
+    share: float = Field(default=0.7, gt=0, le=1, description="write a part of the budget, such as 0.7")
+
+
+class Retry(Part):
+    """How often a trial is tried again, by the class of its end. `backoff`: seconds to the first retry."""
+
+    transient: int = Field(default=2, ge=0, le=100, description="write how often, 0 for never")
+    lost: int = Field(default=3, ge=0, le=100, description="write how often, 0 for never")
+    oom: int = Field(default=0, ge=0, le=100, description="write how often, 0 for never")
+    preempted: int = Field(default=4, ge=0, le=100, description="write how often, 0 for never")
+    backoff: float = Field(default=1.0, ge=0, le=3600, description="write seconds, such as 1")
+
+    def of(self, ending: Ending) -> int:
+        """How often a trial is tried again after attempts that ended so; never after what comes again."""
+        again = {
+            Ending.TRANSIENT: self.transient,
+            Ending.LOST: self.lost,
+            Ending.OOM: self.oom,
+            Ending.PREEMPTED: self.preempted,
+        }
+        return again.get(ending, 0)
 
 
 class Arm(Part):
@@ -78,6 +116,9 @@ class Study(Part):
     space: SpaceSpec | None = None
     evaluator: PluginSpec
     budget: Budget
+    limits: Limits = Limits()
+    trial: Trial = Trial()
+    retry: Retry = Retry()
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
     executor: PluginSpec = EXECUTOR
@@ -104,6 +145,9 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "record", "source"):
             del data[key]
+        for key, default in (("limits", Limits()), ("trial", Trial()), ("retry", Retry())):
+            if data[key] == default.model_dump(mode="json"):  # as before there were any
+                del data[key]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]

@@ -22,6 +22,7 @@ from automl.contracts.basics import (
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
 from automl.contracts.data_spec import ColumnsSpec, EpisodesSpec, ReadSpec, SplitSpec, TaskSpec
+from automl.contracts.endings import Ending, TransientError
 from automl.contracts.evaluators import (
     BaselineArm,
     Builder,
@@ -33,7 +34,7 @@ from automl.contracts.evaluators import (
 )
 from automl.contracts.execution import Executor, JobSource
 from automl.contracts.learners import LearnerTraits, TaskKind
-from automl.contracts.messages import Job, Outcome, Replay, Replayed, Report, RunAddress
+from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Strategy
 from automl.contracts.supernets import MethodTraits
@@ -41,6 +42,7 @@ from automl.contracts.supernets import MethodTraits
 __all__ = [
     "ADAPTATION_STEPS",
     "LARGEST_VALUE",
+    "LATE",
     "PROXY",
     "RESERVED_METRICS",
     "BaselineArm",
@@ -51,6 +53,7 @@ __all__ = [
     "Config",
     "Context",
     "Direction",
+    "Ending",
     "EpisodeSpec",
     "Episodes",
     "EpisodesSpec",
@@ -87,6 +90,7 @@ __all__ = [
     "TaskKind",
     "TaskOutline",
     "TaskSpec",
+    "TransientError",
     "TrialState",
     "TrialStopped",
     "UserError",

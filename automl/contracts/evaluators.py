@@ -54,6 +54,8 @@ class Evaluator(ABC):
     - `simulated` (False): values and costs are looked up, and the clock is simulated (see `Tabular`).
     - `reruns_without_data` (False): a final evaluation needs no dataset: it is one more evaluation with a
       fresh seed.
+    - `returns_early` (False): in a search without a value (`context.needs_value`) it returns what it has
+      reached once the budget is used up, so it is not cut off there at once.
     - `options_fix_parameters` (False): an option that the study writes fixes the parameter of that name in
       the spaces of its arms.
     - `uses_mlflow` (True): its code may log to MLflow by itself; the run of a trial is then made before the
@@ -72,6 +74,7 @@ class Evaluator(ABC):
     one_shot: ClassVar[bool] = False
     simulated: ClassVar[bool] = False
     reruns_without_data: ClassVar[bool] = False
+    returns_early: ClassVar[bool] = False
     options_fix_parameters: ClassVar[bool] = False
     uses_mlflow: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner"] | None] = None
@@ -105,6 +108,10 @@ class Evaluator(ABC):
         accepts all data.
         """
         return
+
+    def least_cost(self) -> float | None:
+        """Device-seconds that a trial costs at least, where it knows them; the default does not."""
+        return None
 
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
         """What keeps these options from serving `space` and `task`, before any data are read.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from automl.contracts.basics import Options as BaseOptions
+from automl.contracts.endings import Ending
 from automl.contracts.messages import Job, Outcome, Report
 
 
@@ -23,11 +24,21 @@ class JobSource(Protocol):
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial, None lets it continue."""
 
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds; at 0 it must be ended.
+
+        Follows what is left of the budget, so it also changes by what other trials use. An executor that
+        ends an attempt by it says so to `finish` as for `Job.deadline`.
+        """
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
-        """The attempt's worker died: retry it from its checkpoint or fail it."""
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+        """The attempt's worker died: retry it from its checkpoint or fail it.
+
+        `ending`: PREEMPTED when its machine was taken away, OOM when it was killed for its memory.
+        """
 
 
 class Executor(ABC):

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
+from automl.contracts.endings import Ending
 
+LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
 LONGEST_REASON = 10_000  # characters
 
 
@@ -17,6 +19,7 @@ class Replay:
 
     `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
     `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
+    `least`: device-seconds of the cheapest trial, where they are known.
     """
 
     strategy: PluginSpec | None
@@ -25,6 +28,12 @@ class Replay:
     budget: float | None
     trials: int | None
     finals: int
+    least: float | None = None
+
+    @property
+    def wall_seconds(self) -> None:
+        """None: on a simulated clock they are device-seconds."""
+        return None
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Replay:
@@ -46,11 +55,13 @@ class RunAddress:
 class Job:
     """What a worker has to do: plain JSON, enough to evaluate one configuration anywhere.
 
-    `remaining` and all other costs are device-seconds (wall seconds times `devices`);
-    `deadline` is wall seconds. `protocol` is the study's evaluator, by which a supernet's
-    genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
+    `remaining` and all other costs are device-seconds (wall seconds times `devices`).
+    `deadline`: wall seconds after which the attempt is ended, also when it reports nothing: those of its
+    evaluator, or fewer where less is left of the budget. `protocol` is the study's evaluator, by which a
+    supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
-    With `replay` the job is a whole search, which `trial` names. `run`: where its code may log.
+    `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
+    whole search, which `trial` names. `run`: where its code may log.
     """
 
     trial: str
@@ -72,8 +83,14 @@ class Job:
     final: bool = False
     needs_value: bool = False
     import_path: list[str] = field(default_factory=list)
+    memory: int | None = None
     replay: Replay | None = None
     run: RunAddress | None = None
+
+    def late(self, device_seconds: float) -> Outcome:
+        """The outcome of an attempt that was ended because no time was left."""
+        reason = f"{LATE}: the trial took longer than {self.deadline:g} s"
+        return Outcome(TrialState.FAILED, device_seconds, reason=reason)
 
     def to_json(self) -> Json:
         """The job as plain JSON values."""
@@ -110,6 +127,7 @@ class Outcome:
     Texts are kept in a form that every store holds (`storable`).
     `derived` is the configuration a one-shot search found; `artifacts` are file names
     under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
+    `error`: the class of what it failed by, an `Ending`.
     """
 
     state: TrialState
@@ -123,6 +141,19 @@ class Outcome:
     host: str = ""
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def ending(self) -> Ending:
+        """The class of its end."""
+        if self.state is not TrialState.FAILED:
+            return Ending.COMPLETE if self.state is TrialState.COMPLETE else Ending.PRUNED
+        return Ending.DEADLINE if self.late else Ending(self.error or Ending.EXCEPTION)
+
+    @property
+    def late(self) -> bool:
+        """Whether its executor ended it because no time was left."""
+        return self.state is TrialState.FAILED and self.reason.startswith(LATE)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", storable(str(self.reason), LONGEST_REASON))

@@ -75,6 +75,14 @@ class Strategy(ABC):
         """The evaluators that its proposals may name instead of the arm's own. The default names none."""
         return ()
 
+    def default_trial(self) -> int | None:
+        """The number of the trial that evaluates the space's default configuration; None: no trial does.
+
+        It is the first one by default, so a search has an early value also where others cost much; none for
+        a strategy whose proposals name evaluators.
+        """
+        return None if self.evaluators else 0
+
     def proposals(self, space: Space) -> int | None:
         """How many configurations it proposes before it has nothing left; None (the default): no end."""
         return None

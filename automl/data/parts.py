@@ -30,6 +30,11 @@ class Parts:
     std: np.ndarray | None
     episodes: EpisodeSpec | None = None
 
+    @property
+    def classes(self) -> int:
+        """The number of classes, 0 for numbers."""
+        return len(self.labels)
+
     def split(self, rows: np.ndarray) -> Split:
         """A standardised copy of `rows`; nothing in it refers to other rows.
 

@@ -42,7 +42,7 @@ def task_of(parts: Parts) -> Task:
         name=parts.name,
         kind=kind,
         shape=tuple(int(size) for size in shape),
-        classes=len(parts.labels),
+        classes=parts.classes,
         train=parts.split(parts.rows.train),
         validation=parts.split(parts.rows.validation),
         digest=parts.digest,

@@ -80,6 +80,11 @@ class Lookup(Tabular):
         wanted = {metric.name: more[metric.name] for metric in context.metrics[1:] if metric.name in more}
         return Result({context.metrics[0].name: reached, **wanted}, more)
 
+    def least_cost(self) -> float | None:
+        """The cost of the cheapest configuration of the table."""
+        self._opened()
+        return self._steps[-1][2].least()
+
     def fresh(self, config: Config) -> list[float]:
         """Fresh-seed validation values of a configuration. Raises `UserError` without such a column."""
         if self.options.fresh is None:

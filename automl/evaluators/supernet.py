@@ -39,6 +39,7 @@ class Supernet(Evaluator):
     leaves: ClassVar[Literal["network", "learner"] | None] = "network"
     builder: ClassVar[Builder | None] = "supernet"
     one_shot: ClassVar[bool] = True
+    returns_early: ClassVar[bool] = True
 
     options: SupernetOptions
 

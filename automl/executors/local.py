@@ -1,45 +1,46 @@
-"""Trials one after the other in this process, with full tracebacks; for debugging and tests."""
+"""Trials one after the other on this machine, in this process or in one of their own."""
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import (
-    Executor,
-    Job,
-    JobSource,
-    Outcome,
-    Report,
-    RunError,
-    TrialState,
-    TrialStopped,
-    UserError,
-)
-from automl.executors.surroundings import no_exit
-from automl.executors.worker import run_job
+from automl.contracts import Executor, JobSource, UserError
+from automl.executors.inline import run_inline
+from automl.executors.isolated import Isolated
+
+WAIT = 0.05  # seconds, when no job can start yet
 
 
 class Local(Executor):
-    """Runs each job in the calling thread. A deadline interrupts Python code, not a hanging C call."""
+    """Runs each job in the calling thread; with `isolate`, or a memory limit, in a process of its own.
+
+    In the thread, a deadline interrupts Python code only: a C call goes on to its end. A process is killed.
+    A memory limit in the thread would hold for the campaign too.
+    """
 
     class Options(contracts.Options):
-        """`cpus`: threads a trial may use; `gpus`: GPUs it holds (0 trains on the CPU)."""
+        """`cpus`: threads a trial may use; `gpus`: GPUs it holds (0 trains on the CPU).
+
+        `isolate`: a process for the trials, which is killed at the deadline of one, even inside a C call.
+        """
 
         cpus: int = Field(default=1, ge=1)
         gpus: int = Field(default=0, ge=0, le=1)
+        isolate: bool = False
+
+    place_options = frozenset({"isolate"})
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
+        self.isolate = options.isolate
+        self._worker = Isolated()
 
     def check(self) -> None:
         """Raise `UserError` when this machine lacks the resources."""
@@ -62,75 +63,15 @@ class Local(Executor):
         while not source.finished:
             job = source.next_job()
             if job is None:
-                raise RunError("the campaign is not finished but has no job to run; please report this")
-            source.finish(job.trial, job.token, _run(job, source))
+                time.sleep(WAIT)
+            elif self.isolate or job.memory is not None:
+                self._worker.run(job, source)
+            else:
+                source.finish(job.trial, job.token, run_inline(job, source))
 
     def close(self) -> None:
-        """Nothing to release."""
-
-
-class _DeadlinePassed(TrialStopped):
-    """Raised from the timer's signal inside the trial."""
-
-
-_LATE = "deadline"
-
-
-class _Direct:
-    """Reports straight to the campaign. `failure`: an error of the campaign: no fault of the trial."""
-
-    def __init__(self, job: Job, source: JobSource) -> None:
-        self.job, self.source = job, source
-        self.failure: BaseException | None = None
-        self._reporting = False
-        self._late = False
-
-    def report(self, report: Report) -> str | None:
-        self._reporting = True
-        try:
-            reason = self.source.report(self.job.trial, self.job.token, report)
-        except BaseException as error:
-            self.failure = error
-            return "the campaign failed"
-        finally:
-            self._reporting = False
-        return reason or (_LATE if self._late else None)
-
-    def interrupt(self, _signal: int, _frame: object) -> None:
-        """End the trial at its deadline, but only between the transactions of its reports."""
-        if not self._reporting:
-            raise _DeadlinePassed(_LATE)
-        self._late = True
-
-
-def _run(job: Job, source: JobSource) -> Outcome:
-    channel = _Direct(job, source)
-    try:
-        with _deadline(job.deadline, channel), no_exit():
-            outcome = run_job(job, channel)
-    except _DeadlinePassed:
-        outcome = None
-    if channel.failure is not None:
-        raise channel.failure
-    if outcome is None or outcome.reason == _LATE:
-        late = f"deadline: the trial took longer than {job.deadline:g} s"
-        cost = outcome.device_seconds if outcome else job.deadline * job.devices
-        return Outcome(TrialState.FAILED, cost, reason=late)
-    return outcome
-
-
-@contextmanager
-def _deadline(seconds: float, channel: _Direct) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGALRM, channel.interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        """End the process of the trials, if there is one."""
+        self._worker.close()
 
 
 PLUGIN = Local

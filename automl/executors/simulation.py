@@ -23,7 +23,7 @@ from automl.contracts import (
 )
 from automl.executors.trial import TrialContext, evaluate
 from automl.spaces import load_space
-from automl.stopping import Counts, stop_reason
+from automl.stopping import PRUNED, Counts, Standing, stop_reason
 from automl.strategies.searcher import Searcher
 
 TICK = 1e-6  # seconds at least between the ends of two trials
@@ -47,7 +47,9 @@ class _Simulation:
         context = TrialContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
-            Searcher.build(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
+            Searcher.build(
+                self.space, replay.strategy, replay.pruner, self.metrics, replay.seed
+            ).with_default()
             if replay.strategy is not None
             else None
         )
@@ -77,17 +79,12 @@ class _Simulation:
         self._reports.append(report)
         if self.searcher is None or report.value is None:
             return None
-        return "pruned" if self.searcher.report(len(self.trials), report.step, report.value) else None
+        return PRUNED if self.searcher.report(len(self.trials), report.step, report.value) else None
 
     def _stop_reason(self, exhausted: bool) -> str | None:
-        return stop_reason(
-            self.replay,
-            self.counts,
-            started=len(self.trials),
-            pressure=self.counts.spent,
-            single=self.searcher is None,
-            exhausted=exhausted,
-        )
+        single, spent = self.searcher is None, self.counts.spent
+        standing = Standing(len(self.trials), spent, single=single, exhausted=exhausted)
+        return stop_reason(self.replay, self.counts, standing)
 
     def _ask(self, number: int) -> Config | None:
         return dict(self.job.config) if self.searcher is None else self.searcher.ask(number)

@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,7 @@ from automl.contracts import (
 )
 from automl.executors import surroundings
 from automl.executors.answers import described, is_pruned, plain_config, whole_step
+from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
 from automl.metrics import number
 from automl.space import Space
@@ -181,7 +182,8 @@ def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outco
             job, context, TrialState.PRUNED, reason=f"by the evaluation itself: {described(error)}"
         )
     trace = "".join(traceback.format_exception(error))
-    return _outcome(job, context, TrialState.FAILED, reason=described(error), trace=trace)
+    outcome = _outcome(job, context, TrialState.FAILED, reason=described(error), trace=trace)
+    return replace(outcome, error=classify(error))
 
 
 def _values(result: object, metrics: list[Metric]) -> list[float]:

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from automl import plugins
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
 from automl.executors import mlflow_run, process, surroundings
+from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.spaces import load_space
 
+LOADING = 3600.0  # wall seconds that code and data of a job may take to load
+Clock: TypeAlias = Callable[[], float]  # device-seconds of an attempt so far
 
-def run_job(job: Job, channel: Channel) -> Outcome:
+
+def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None = None) -> Outcome:
     """Evaluate one configuration, or replay a whole search.
 
+    `started` is called with the attempt's clock when that begins to run: imports and loading data are free.
     An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
     with surroundings.kept(), mlflow_run.active(job.run):
-        return _outcome(job, channel)
+        return _outcome(job, channel, started)
 
 
-def _outcome(job: Job, channel: Channel) -> Outcome:
+def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None) -> Outcome:
     try:
         process.add_import_path(job.import_path)
         evaluator = plugins.build("evaluators", job.evaluator)
         if job.replay is not None:
             return _replay(job, evaluator)
         context = _context(job, channel)
+        if started is not None:
+            started(lambda: context.device_seconds)
     except BaseException as error:
         return ended(job, None, error)
-    return evaluate(job, evaluator, context)
+    with at_most(job.memory):
+        return evaluate(job, evaluator, context)
 
 
 def _replay(job: Job, evaluator: Evaluator) -> Outcome:

@@ -4,7 +4,9 @@ from automl.ledger.interrupts import as_interrupts
 from automl.ledger.ledger import Ledger
 from automl.ledger.owner import owner_identity
 from automl.ledger.rows import (
+    AttemptRow,
     CampaignRow,
+    DriveRow,
     FiringRow,
     NewTrial,
     OpeningRow,
@@ -16,7 +18,9 @@ from automl.ledger.rows import (
 from automl.ledger.store import Store, resolve_store
 
 __all__ = [
+    "AttemptRow",
     "CampaignRow",
+    "DriveRow",
     "FiringRow",
     "Ledger",
     "NewTrial",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from automl.contracts import RunError, UserError
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
-from automl.ledger.rows import CampaignRow
-from automl.ledger.tables import campaigns
+from automl.ledger.rows import CampaignRow, DriveRow
+from automl.ledger.tables import campaigns, drives
 
 LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 
@@ -87,9 +87,10 @@ class Campaigns:
             query = query.where(campaigns.c.study == study)
         return self._db.read(lambda connection: [CampaignRow(*row) for row in connection.execute(query)])
 
-    def acquire(self, campaign: str, owner: str, *, lease: float = LEASE) -> int:
+    def acquire(self, campaign: str, owner: str, *, lease: float = LEASE, began: float = 0.0) -> int:
         """Become the driver of a campaign; the token fences every earlier driver.
 
+        `began`: seconds ago at which this driver began to work for it.
         A driver on this host is replaced as soon as its process is dead, one elsewhere when its
         heartbeat is `lease` seconds old. Raises `RunError` while another one lives.
         """
@@ -110,6 +111,8 @@ class Campaigns:
                 .where(campaigns.c.id == campaign)
                 .values(owner=owner, token=token, heartbeat_at=now)
             )
+            drive = {"campaign": campaign, "token": token, "started_at": now - began, "until": now}
+            connection.execute(sa.insert(drives), drive)
             return token
 
         self._held[campaign] = token = self._db.write(work)
@@ -117,21 +120,37 @@ class Campaigns:
 
     def heartbeat(self, campaign: str, token: int) -> bool:
         """Show that the driver lives; False when another one has taken over."""
+        return self._drive(campaign, token, lambda now: {"heartbeat_at": now})
 
-        def work(connection: sa.Connection) -> bool:
-            values = {"heartbeat_at": self._db.time(connection)}
-            return _update_owned(connection, campaign, token, values)
+    def finish_campaign(self, campaign: str, token: int, reason: str | None = None) -> bool:
+        """End a campaign for good; False when another driver has taken over.
 
-        return self._db.write(work)
-
-    def finish_campaign(self, campaign: str, token: int) -> bool:
-        """End a campaign for good; False when another driver has taken over."""
-        values = {"state": "finished", "finished_at": time.time(), "owner": None}
-        return self._db.write(lambda connection: _update_owned(connection, campaign, token, values))
+        `reason`: the limit that ended it early.
+        """
+        values = {"state": "finished", "finished_at": time.time(), "owner": None, "reason": reason}
+        return self._drive(campaign, token, lambda now: values)
 
     def release(self, campaign: str, token: int) -> bool:
         """Stop driving a campaign; unfinished, it reads as interrupted."""
-        return self._db.write(lambda connection: _update_owned(connection, campaign, token, {"owner": None}))
+        return self._drive(campaign, token, lambda now: {"owner": None})
+
+    def drives(self, campaign: str) -> list[DriveRow]:
+        """The times at which a campaign had a driver, in order."""
+        query = sa.select(drives).where(drives.c.campaign == campaign).order_by(drives.c.token)
+        return self._db.read(lambda connection: [DriveRow(*row) for row in connection.execute(query)])
+
+    def _drive(self, campaign: str, token: int, values: Callable[[float], Mapping[str, object]]) -> bool:
+        """Write a sign of life of the driver with that token; False when another one has taken over."""
+
+        def work(connection: sa.Connection) -> bool:
+            now = self._db.time(connection)
+            if not _update_owned(connection, campaign, token, values(now)):
+                return False
+            held = (drives.c.campaign == campaign) & (drives.c.token == token)
+            connection.execute(sa.update(drives).where(held).values(until=now))
+            return True
+
+        return self._db.write(work)
 
     def status(self, campaign: CampaignRow, *, lease: float = LEASE) -> str:
         """`running`, `finished`, or `interrupted` (no living driver)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from automl.ledger.attempts import Attempts
 from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
@@ -15,7 +16,7 @@ from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
 
 
-class Ledger(Campaigns, Searches, Trials, BulkWrites, Firings):
+class Ledger(Campaigns, Searches, Trials, Attempts, BulkWrites, Firings):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 
     A lock or a restarting server is waited for up to a minute; then a method raises `RunError`, and

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from automl.contracts import Config, TrialState
+from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
 
 
@@ -16,7 +16,7 @@ from automl.ledger.study_summary import StudySummary
 class CampaignRow:
     """One dated execution of a study. `spec` is the resolved study, `provenance` its origin, both as JSON.
 
-    `owner` is `host:pid:start` of the driver that holds it, if any.
+    `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit that ended it early.
     """
 
     id: str
@@ -32,11 +32,22 @@ class CampaignRow:
     token: int
     heartbeat_at: float | None
     recorded: int
+    reason: str | None = None
 
     @cached_property
     def summary(self) -> StudySummary:
         """The resolved study by names, read from `spec`."""
         return StudySummary.from_json(self.spec)
+
+
+@dataclass(frozen=True)
+class DriveRow:
+    """A time at which a campaign had a driver: from its start to its last sign of life, in POSIX seconds."""
+
+    campaign: str
+    token: int
+    started_at: float
+    until: float
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,26 @@ class TrialRow:
     def from_row(cls, row: sa.Row[Any]) -> TrialRow:
         """The trial of a row of `tables.trials`."""
         return cls(**{**row._mapping, "state": TrialState(row.state)})
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    """One attempt of a trial, ended. `device_seconds`: of this attempt alone; times in POSIX seconds."""
+
+    trial: str
+    attempt: int
+    token: str
+    ending: Ending
+    reason: str | None
+    device_seconds: float
+    host: str | None
+    started_at: float
+    finished_at: float
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> AttemptRow:
+        """The attempt of a row of `tables.attempts`."""
+        return cls(**{**row._mapping, "ending": Ending(row.ending)})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,8 @@ from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
 VERSION_TABLE: Final = "automl_alembic_version"
-HEAD: Final = "0003"  # the newest revision under migrations/versions
+HEAD: Final = "0005"  # the newest revision under migrations/versions
+_ADDED_TO: Final = {"0003", "0004"}  # revisions to which later ones only add tables and columns
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 
@@ -69,8 +71,13 @@ def _prepare_ledger(store: Store) -> None:
     revision = _ledger_revision(store)
     if revision == HEAD:
         return
-    if revision is None:
-        file = sqlite_file(store.url)
+    file = sqlite_file(store.url)
+    if file is not None and revision in _ADDED_TO:
+        copy = back_up(store.url)
+        _migrate(store.url)
+        told = "the store %s was brought from revision %s to %s, which only adds to it; a copy is in %s"
+        logging.getLogger(__name__).warning(told, store.shown, revision, HEAD, copy)
+    elif revision is None:
         if file is None or file.exists():
             _migrate(store.url)
         else:

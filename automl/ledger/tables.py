@@ -47,7 +47,17 @@ campaigns = sa.Table(
     sa.Column("token", sa.Integer, nullable=False, server_default="0"),  # fencing: grows with each owner
     sa.Column("heartbeat_at", sa.Float),
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("reason", sa.Text),  # the limit that ended it early
     sa.UniqueConstraint("study", "number"),
+)
+
+drives = sa.Table(
+    "drives",  # the times at which a campaign had a driver: what its limits and wall seconds count
+    metadata,
+    sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), primary_key=True),
+    sa.Column("token", sa.Integer, primary_key=True),  # of the campaign while this driver held it
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("until", sa.Float, nullable=False),  # its last heartbeat
 )
 
 searches = sa.Table(
@@ -98,6 +108,20 @@ trials = sa.Table(
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("search", "kind", "number"),
     sa.Index("ix_trials_recorded", "recorded", "state"),
+)
+
+attempts = sa.Table(
+    "attempts",  # that have ended
+    metadata,
+    sa.Column("trial", sa.Text, sa.ForeignKey("trials.id"), primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("ending", sa.Text, nullable=False),  # an Ending
+    sa.Column("reason", sa.Text),
+    sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt
+    sa.Column("host", sa.Text),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float, nullable=False),
 )
 
 reports = sa.Table(

@@ -14,7 +14,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from automl.contracts import Outcome, Report, RunError, TrialState
+from automl.contracts import Ending, Outcome, Report, RunError, TrialState
+from automl.ledger.attempts import ended_statement, ended_values
 from automl.ledger.queries import BY_ID, Queries
 from automl.ledger.rows import NewTrial, TrialRow, trial_identity
 from automl.ledger.tables import Values, campaigns, reports, searches, trials
@@ -71,6 +72,7 @@ _RESTART: Final = (
         started_at=sa.bindparam("restarted_at"),
     )
 )
+_ENDED: Final = ended_statement(_CURRENT)
 _FINISHED: Final = ("state", "told", "values", "metrics", "derived", "attributes", "reason", "traceback")
 _FINISHED_AT: Final = ("artifacts", "host", "device", "finished_at")
 _FINISH: Final = (
@@ -126,22 +128,28 @@ class Trials(Queries):
             "nothing was changed; let that driver go on"
         )
 
-    def restart_trial(self, trial: str, token: str, spent: float) -> TrialRow:
-        """Start the next attempt of a running trial; `token` is that of the lost attempt, which is fenced.
+    def restart_trial(
+        self, trial: str, token: str, spent: float, *, cost: float = 0.0, ended: Outcome | None = None
+    ) -> TrialRow:
+        """Start the next attempt of a running trial; `token` is that of the last attempt, which is fenced.
 
-        `spent`: device-seconds of all earlier attempts; `started_at` becomes now. Raises `RunError`
-        when this attempt is fenced itself.
+        `spent`: device-seconds of all earlier attempts, of which the last has used `cost` and `ended` says
+        how; `started_at` becomes now. Raises `RunError` when this attempt is fenced itself.
         """
+        ending, reason = (Ending.LOST, "") if ended is None else (ended.ending, ended.reason)
+        now, host = time.time(), "" if ended is None else ended.host
         new_token = secrets.token_hex(8)
         parameters: Values = {
             "trial": trial,
             "held": token,
             "new_token": new_token,
             "spent": spent,
-            "restarted_at": time.time(),
+            "restarted_at": now,
+            **ended_values(ending, reason, cost, host, now),
         }
 
         def work(connection: sa.Connection) -> TrialRow | None:
+            connection.execute(_ENDED, parameters)
             connection.execute(_RESTART, parameters)
             row = connection.execute(BY_ID, {"trial": trial}).one_or_none()
             return None if row is None or row.token != new_token else TrialRow.from_row(row)
@@ -188,9 +196,11 @@ class Trials(Queries):
             "new_device": outcome.device,
             "new_finished_at": finished,
             "cost": outcome.device_seconds,
+            **ended_values(outcome.ending, outcome.reason, outcome.device_seconds, outcome.host, finished),
         }
 
         def work(connection: sa.Connection) -> bool:
+            connection.execute(_ENDED, parameters)
             if connection.execute(_FINISH, parameters).rowcount:
                 return True
             row = connection.execute(BY_ID, {"trial": trial}).one_or_none()

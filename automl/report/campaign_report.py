@@ -29,6 +29,7 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
+    `reason`: the limit of the campaign that ended it early.
     """
 
     study: str
@@ -50,6 +51,7 @@ class CampaignReport:
     proxies: tuple[ProxyRank, ...]
     importance: Mapping[str, float]
     warnings: tuple[str, ...]
+    reason: str | None = None
 
     @property
     def metric(self) -> Metric:
@@ -124,4 +126,5 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
+            **({"reason": self.reason} if self.reason else {}),
         }

@@ -20,7 +20,7 @@ from automl.report.records import Records
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
-from automl.report.warnings import warnings
+from automl.report.warnings import accepted, limit, warnings
 
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
@@ -60,7 +60,10 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         few_shot=few_shot_arms(study, searches, trials, openings),
         proxies=proxies(searches, trials, arms, metric.direction),
         importance=importances(every_trial, arms, metric.direction),
-        warnings=warnings(study, status, arms, pruned, campaign.provenance.get("accepted", ())),
+        warnings=warnings(
+            study, status, arms, pruned, (*limit(campaign.reason), *accepted(campaign.provenance))
+        ),
+        reason=campaign.reason,
     )
 
 

@@ -17,7 +17,7 @@ from automl.contracts import Direction, Metric, PluginSpec, Pruner, UserError
 
 @dataclass(frozen=True)
 class Budget:
-    """The limits of one search; None: no such limit."""
+    """What one search may use; None: any."""
 
     device_seconds: float | None
     trials: int | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from automl.report import rung_ranking
 from automl.report.arms import ArmReport
@@ -24,10 +24,10 @@ def warnings(
     status: str,
     arms: Mapping[str, ArmReport],
     pruned: Sequence[PrunedArm],
-    accepted: Sequence[str] = (),
+    told: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """One line for each reason; at most 30. `accepted`: what changed while the campaign was interrupted."""
-    lines = [f"trials before and after a change are compared, which was accepted: {one}" for one in accepted]
+    """One line for each reason; at most 30. `told`: what is known of the campaign as a whole."""
+    lines = list(told)
     if status != "finished":
         lines.append(f"the campaign is {status}: all numbers and verdicts are interim")
     if len(study.metrics) > 1:
@@ -67,6 +67,18 @@ def _by_trials(search: SearchReport, budget: Budget) -> bool:
     """Whether the number of trials ended it."""
     trials = search.trials
     return budget.trials is not None and trials.complete + trials.pruned + trials.failed >= budget.trials
+
+
+def limit(reason: str | None) -> list[str]:
+    """The line about the limit that ended a campaign early."""
+    text = "searches and retrainings that were open or missing then are cut short or left out"
+    return [] if reason is None else [f"the campaign ended early at one of its {reason}; {text}"]
+
+
+def accepted(provenance: Mapping[str, Any]) -> list[str]:
+    """A line for each change that was accepted while the campaign was interrupted."""
+    changes = provenance.get("accepted", ())
+    return [f"trials before and after a change are compared, which was accepted: {one}" for one in changes]
 
 
 def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:

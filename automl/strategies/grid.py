@@ -1,4 +1,4 @@
-"""Grid search: every combination once, in an order shuffled by the search's seed."""
+"""Grid search: every combination once: the default, then the others in an order of the search's seed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,13 @@ class Grid(Strategy):
         if self._shuffled is None:
             self._shuffled = self._grid(space)
             random.Random(derive_seed(search_seed, "grid")).shuffle(self._shuffled)
+            default = space.default_config()
+            self._shuffled.sort(key=lambda config: config != default)  # it is the first, if it is on the grid
         return FixedSampler(self._shuffled)
+
+    def default_trial(self) -> int | None:
+        """None: the grid begins with the default configuration where it is on the grid."""
+        return None
 
     def proposals(self, space: Space) -> int:
         """As many as the grid has configurations."""

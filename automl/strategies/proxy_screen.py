@@ -117,6 +117,10 @@ class ProxyScreen(Strategy):
         super().__init__(options)
         self._then = plugins.build("strategies", options.strategy)
 
+    def default_trial(self) -> int | None:
+        """The first one after the screenings and the best of them."""
+        return self.options.draw + self.options.keep
+
     @property
     def evaluators(self) -> tuple[PluginSpec, ...]:
         """The evaluator of its screenings."""

@@ -37,5 +37,9 @@ class Random(Strategy):
         """A sampler for one trial."""
         return UniformSampler(space, seed)
 
+    def default_trial(self) -> int | None:
+        """None: nothing but independent draws."""
+        return None
+
 
 PLUGIN = Random

@@ -74,10 +74,16 @@ class Searcher:
         self._metrics = metrics
         self._seed = seed
         self._strategy = strategy
+        self._default_trial: int | None = None
         self._history = History(space, metrics)
         self._memory = MemoryStudy(space, metrics, seed, self._sampler(0, 0), pruner.pruner(metrics[0]))
         self._ended = 0  # trials that have ended
         self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own
+
+    def with_default(self) -> Searcher:
+        """The searcher, which proposes the space's default configuration where its strategy says."""
+        self._default_trial = self._strategy.default_trial()
+        return self
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
         seed = derive_seed(self._seed, number, attempt)
@@ -91,6 +97,8 @@ class Searcher:
         end = self._strategy.proposals(self._space)
         if end is not None and number >= end:
             return None
+        if number == self._default_trial:
+            return self._take(number, Proposal(self._space.default_config()))
         if isinstance(sampler, WholeSampler):
             return self._take(number, sampler.propose(number, self._history))
         before = self._memory.study_attributes()

@@ -40,6 +40,7 @@ class NetworkTrainer(Evaluator):
     uses_mlflow: ClassVar[bool] = False
     leaves: ClassVar[Literal["network", "learner"] | None] = "network"
     builder: ClassVar[Builder | None] = "network"
+    returns_early: ClassVar[bool] = True
 
     options: NetworkOptions
 

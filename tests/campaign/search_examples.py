@@ -7,7 +7,7 @@ from pathlib import Path
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.checking.searches import LOSS, trial_row
-from automl.contracts import Job, Outcome, PluginSpec, Report
+from automl.contracts import Ending, Job, Outcome, PluginSpec, Report
 from automl.ledger import SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -43,12 +43,16 @@ def attempt_row(number: int, kind: str = "trial", token: str = "token") -> Trial
 class ListSearch:
     """A search with a list of jobs; keeps the names of the calls that reach it."""
 
-    def __init__(self, arm: str, pressure: float, jobs: int = 1, finals: int = 0) -> None:
+    def __init__(self, arm: str, pressure: float, jobs: int = 1, finals: int = 0, **changes: object) -> None:
         self.row = SearchRow(f"s-1/{arm}/0", "s-1", arm, 0, "running", None, None, 0.0, None, 0)
-        self.settings, self.counts = settings(), Counts()
+        self.settings, self.counts = settings(**changes), Counts()
         self.best: Incumbent | None = None
         self.final_evaluator = PluginSpec("network")
         self.pressure, self.calls = pressure, list[str]()
+        self.cost, self.devices_held, self.attempts = 0.0, 0.0, 0
+        self.stopped = ""
+        self.pruned_by: str | None = "pruned"
+        self.runs = False
         self._jobs = [f"{self.row.id}/{number}" for number in range(jobs)]
         self._finals = [f"{self.row.id}/final-{number}" for number in range(finals)]
 
@@ -65,17 +69,33 @@ class ListSearch:
     def _job(self, names: list[str]) -> Job | None:
         if not names:
             return None
+        self.attempts += 1
         attempt = Attempt(names.pop(0), "token", 1, {}, 0, "work")
+        self.runs = bool(self._jobs)
+        if names is self._finals:
+            return self.settings.final_job(attempt, derived=False)
         return self.settings.trial_job(attempt, None)
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         self.calls.append(f"report {trial}")
-        return "pruned"
+        return self.pruned_by
+
+    def cut(self, trial: str, token: str, reason: str) -> None:
+        self.calls.append(f"cut {trial}")
+
+    def stop(self, reason: str) -> None:
+        self.stopped = reason
+        self._jobs.clear()
+        self._finals.clear()
+
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        self.calls.append(f"time left {trial} {elapsed:g}")
+        return 1.0
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         self.calls.append(f"finish {trial}")
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         self.calls.append(f"lost {trial}")
 
     def status(self) -> SearchStatus:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import toy_benchmark
 
+from automl.campaign.clock import CampaignClock
 from automl.campaign.live import LiveSearch
 from automl.campaign.planning import plan_searches
 from automl.campaign.run import run_campaign
@@ -86,5 +87,6 @@ def test_such_a_search_is_not_replayed_in_memory(folder: Path, ledger: Ledger) -
     study.write_text(toy_benchmark.STUDY.replace("{strategy: tpe}", '{strategy: "scout_code:Scout"}'))
     resolved = resolve(load_study(study))
     row = ledger.create_campaign("toytable", resolved.study.to_json(), resolved.study.digest(), {})
-    kinds = {search.row.arm: type(search) for search in plan_searches(resolved, row, ledger, folder)}
+    planned = plan_searches(resolved, row, ledger, folder, CampaignClock())
+    kinds = {search.row.arm: type(search) for search in planned}
     assert kinds == {"random": ReplaySearch, "tpe": LiveSearch}

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from search_examples import ListSearch
 
+from automl.campaign.clock import CampaignClock
+from automl.campaign.limits import CampaignLimits
 from automl.campaign.pool import Pool
+from automl.config import Limits
 from automl.contracts import Outcome, Report, RunError, TrialState
 from automl.progress import QuietProgress
 
@@ -22,8 +25,9 @@ class FreeLease:
             raise RunError("another process has taken over s-1")
 
 
-def pool(*searches: ListSearch, lease: Any = None) -> Pool:
-    return Pool(searches, lease or FreeLease(), QuietProgress())
+def pool(*searches: ListSearch, lease: Any = None, slots: int = 1, **limits: Any) -> Pool:
+    campaign = CampaignLimits(Limits(**limits), CampaignClock(), searches)
+    return Pool(searches, lease or FreeLease(), QuietProgress(), campaign, slots)
 
 
 def test_the_search_that_has_spent_the_least_goes_first() -> None:
@@ -45,9 +49,10 @@ def test_messages_reach_the_search_of_their_trial() -> None:
     for _ in range(2):
         jobs.next_job()
     assert jobs.report("s-1/other/0/0", "token", Report(1, 0.5, 0.1)) == "pruned"
+    assert jobs.time_left("s-1/one/0/0", "token", 2.0) == 1.0
     jobs.lost("s-1/other/0/0", "token", "its worker died")
     jobs.finish("s-1/one/0/0", "token", Outcome(TrialState.PRUNED, 0.1))
-    assert one.calls == ["finish s-1/one/0/0"]
+    assert one.calls == ["time left s-1/one/0/0 2", "finish s-1/one/0/0"]
     assert other.calls == ["report s-1/other/0/0", "lost s-1/other/0/0"]
 
 
@@ -57,3 +62,58 @@ def test_a_campaign_that_was_taken_over_starts_nothing() -> None:
     lease.lost = True
     with pytest.raises(RunError, match="taken over"):
         jobs.next_job()
+
+
+def test_searches_with_a_budget_on_the_clock_begin_when_a_worker_is_free() -> None:
+    searches = [ListSearch(name, 0.0, jobs=2, wall_seconds=9.0) for name in "abc"]
+    jobs = pool(*searches, slots=2)
+    names = [job and job.trial for job in (jobs.next_job() for _ in range(5))]
+    assert names == ["s-1/a/0/0", "s-1/a/0/1", "s-1/b/0/0", "s-1/b/0/1", "s-1/c/0/0"]
+
+
+def test_a_limit_of_trials_counts_retrainings_and_stops_every_search() -> None:
+    one, other = ListSearch("one", 1.0, finals=1), ListSearch("other", 2.0, jobs=2)
+    jobs = pool(one, other, trials=3)
+    names = [job and job.trial for job in (jobs.next_job() for _ in range(4))]
+    assert names == ["s-1/one/0/0", "s-1/other/0/0", "s-1/other/0/1", None]
+    assert one.stopped == other.stopped == jobs.limits.met
+    assert one.stopped == "limits: the campaign has started its 3 trials, retrainings and retries"
+
+
+def test_device_seconds_of_the_campaign_are_used_by_all_open_trials_at_once() -> None:
+    one, other = ListSearch("one", 1.0, jobs=2), ListSearch("other", 2.0)
+    jobs = pool(one, other, device_seconds=50.0)
+    first, second = jobs.next_job(), jobs.next_job()
+    assert first is not None and second is not None
+    one.cost, one.devices_held, other.devices_held = 30.0, 2.0, 2.0
+    assert jobs.time_left(first.trial, "token", 0.0) == 1.0, "its search allows less than the campaign"
+    one.cost = 48.0
+    assert jobs.time_left(first.trial, "token", 0.0) == pytest.approx(2.0 / 4)
+    assert jobs.limits.met is None
+    one.cost = 50.0
+    assert jobs.time_left(first.trial, "token", 0.0) == 0.0
+    assert one.calls[-1] == f"cut {first.trial}"
+    one.pruned_by = None
+    reason = jobs.report(first.trial, "token", Report(1, 0.5, 0.1))
+    assert reason == jobs.limits.met == "limits: the campaign has used its 50 device-seconds"
+
+
+def test_an_attempt_that_is_ended_late_is_cut_by_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = ListSearch("one", 1.0)
+    jobs = pool(one, wall_seconds=1000.0)
+    job = jobs.next_job()
+    assert job is not None
+    assert job.deadline == 60.0, "less than the campaign has left"
+    monkeypatch.setattr(jobs.limits.clock, "now", lambda: 1000.5)
+    jobs.finish(job.trial, "token", job.late(1.0))
+    assert one.calls[-2:] == [f"cut {job.trial}", f"finish {job.trial}"]
+    assert jobs.limits.met == "limits: the campaign has used its 1000 wall seconds"
+
+
+def test_jobs_are_told_what_a_limit_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = pool(ListSearch("one", 1.0, finals=1), wall_seconds=20.0)
+    monkeypatch.setattr(jobs.limits.clock, "now", lambda: 5.0)
+    job, final = jobs.next_job(), jobs.next_job()
+    assert job is not None and final is not None
+    assert (job.deadline, job.remaining) == (15.0, 30.0), "two devices are held"
+    assert (final.deadline, final.remaining) == (15.0, None)

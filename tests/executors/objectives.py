@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from typing import Any
@@ -93,6 +95,55 @@ def dies_once(config: dict[str, Any], context: Any) -> float:
 def always_dies(config: dict[str, Any], context: Any) -> float:
     os.kill(os.getpid(), signal.SIGKILL)
     return 1.0
+
+
+def sleeps(config: dict[str, Any], context: Any) -> float:
+    time.sleep(20)
+    return 1.0
+
+
+def computes(config: dict[str, Any], context: Any) -> float:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        pass
+    return 1.0
+
+
+def swallows_once(config: dict[str, Any], context: Any) -> float:
+    with contextlib.suppress(BaseException):
+        time.sleep(20)
+    time.sleep(20)
+    return 1.0
+
+
+def swallows_all(config: dict[str, Any], context: Any) -> float:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with contextlib.suppress(BaseException):
+            time.sleep(20)
+    return 1.0
+
+
+def waits_for_a_process(config: dict[str, Any], context: Any) -> float:
+    subprocess.run(["sleep", "20"], check=True)
+    return 1.0
+
+
+def sleeps_in_c(config: dict[str, Any], context: Any) -> float:
+    """A C call that holds the interpreter's lock: no Python code runs in its process."""
+    ctypes.PyDLL(None).sleep(20)
+    return 1.0
+
+
+def prints(config: dict[str, Any], context: Any) -> float:
+    sys.stdout.write("from Python\n")
+    os.system("echo from C")
+    context.report(1, 1.0)
+    return 1.0
+
+
+def takes_memory(config: dict[str, Any], context: Any) -> float:
+    return float(len(bytearray(512 * 2**20)))
 
 
 def swallows_interrupts(config: dict[str, Any], context: Any) -> float:

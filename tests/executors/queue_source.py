@@ -8,7 +8,7 @@ from pathlib import Path
 import objectives
 
 from automl.checking import jobs
-from automl.contracts import Job
+from automl.contracts import Ending, Job
 
 HERE = str(Path(__file__).parent)
 
@@ -28,10 +28,10 @@ class QueueSource(jobs.QueueSource):
         super().__init__(jobs, stop_at)
         self.losses: dict[str, list[str]] = {}
 
-    def lost(self, trial: str, token: str, reason: str) -> None:
+    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         given = self.open[trial]
         assert token == given.token
-        super().lost(trial, token, reason)
+        super().lost(trial, token, reason, ending)
         self.losses.setdefault(trial, []).append(reason)
         if given.attempt == 1:
             self.waiting.append(replace(given, attempt=2, token="token-2"))

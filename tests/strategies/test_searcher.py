@@ -206,3 +206,33 @@ def test_metrics_keep_their_direction() -> None:
     assert searcher.report(1, 1, 0.4)
     searcher.ask(2)
     assert not searcher.report(2, 1, 0.6)
+
+
+@pytest.mark.parametrize(
+    "strategy", ["tpe", "grid", "quasi_random", "regularized_evolution", "local_search", "nsga2"]
+)
+def test_the_default_configuration_is_evaluated_early(strategy: str) -> None:
+    space = Space({"m": Choice(["a", "b", "c"]), "n": Choice([1, 2, 3])}, default={"m": "b", "n": 2})
+    found = search(space, strategy).with_default()
+    assert found.ask(0) == {"m": "b", "n": 2}
+    found.tell(0, TrialState.COMPLETE, [0.5])
+    assert found.ask(1) is not None
+
+
+def test_random_search_draws_its_first_trial_too() -> None:
+    plain, early = search(SPACE), search(SPACE).with_default()
+    assert plain.ask(0) == early.ask(0)
+
+
+def test_a_search_that_began_with_the_default_is_restored() -> None:
+    first, again = (search(SPACE, "tpe").with_default() for _ in range(2))
+    rows = []
+    for number in range(12):
+        config = first.ask(number)
+        assert config is not None
+        value = [float(number % 5)]
+        kept = first.tell(number, TrialState.COMPLETE, value)
+        ended = {"state": TrialState.COMPLETE, "values": value, "told": number, "attributes": kept}
+        rows.append(trial_row(number, config, number, **ended))
+    again.restore(rows, {})
+    assert first.ask(12) == again.ask(12)

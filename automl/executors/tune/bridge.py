@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,44 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from automl.contracts import Job, JobSource, Outcome, Report, TrialState
+from automl.contracts import Ending, Job, JobSource, Outcome, Report, TrialState
+from automl.executors.tune.actor import BEAT
+from automl.executors.worker import LOADING
+
+NODE_GONE = re.compile(r"\bnode\b.*\b(died|dead|terminated|preempted|drained)\b", re.IGNORECASE)
+LOOK = 0.1  # seconds between two looks at the time that is left
+LOADS_IN_SILENCE = 2.0 * BEAT
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController
     from ray.tune.experiment import Trial
+
+
+class Running:
+    """What the driver knows of the clock of a trial whose worker is up."""
+
+    def __init__(self, devices: float) -> None:
+        self.devices = devices
+        self._began = self._told_at = time.monotonic()
+        self._seconds = 0.0  # wall seconds of the trial when it was last heard of
+        self._loads = True  # it was never heard to run
+
+    def told(self, device_seconds: float | None) -> None:
+        """The trial says what it has cost; None: it is still loading."""
+        self._told_at = time.monotonic()
+        if device_seconds is not None:
+            self._seconds, self._loads = device_seconds / self.devices, False
+
+    @property
+    def elapsed(self) -> float:
+        """Wall seconds of its clock so far. One that does not even say that it is loading hangs."""
+        silent = time.monotonic() - self._told_at
+        return self._seconds + max(0.0, silent - LOADS_IN_SILENCE if self._loads else silent)
+
+    @property
+    def loads_too_long(self) -> bool:
+        """Whether its code and data should have been loaded long ago."""
+        return self._loads and time.monotonic() - self._began > LOADING
 
 
 class Bridge(Searcher):
@@ -25,8 +59,9 @@ class Bridge(Searcher):
         super().__init__(metric="value", mode="max")
         self.source, self.trials_at_once = source, trials_at_once
         self.open: dict[str, Job] = {}
-        self.late: set[str] = set()
-        self.errors: dict[str, str] = {}
+        self.running: dict[str, Running] = {}
+        self.late: dict[str, float] = {}  # trials without time left: their device-seconds
+        self.errors: dict[str, tuple[str, Ending]] = {}
         self.failure: BaseException | None = None
         self.controller: TuneController | None = None
 
@@ -54,9 +89,12 @@ class Bridge(Searcher):
         job = self.open.get(trial_id)
         if job is None or self.failure is not None:
             return True
+        if "elapsed" in result:
+            self.running[trial_id].told(result["elapsed"])
         if "report" not in result:
             return False
         report = Report(**json.loads(result["report"]))
+        self.running[trial_id].told(report.device_seconds)
         try:
             reason = self.source.report(job.trial, job.token, report)
             if reason is not None:
@@ -79,13 +117,29 @@ class Bridge(Searcher):
             if result and "outcome" in result:
                 self.source.finish(job.trial, job.token, Outcome.from_json(json.loads(result["outcome"])))
             elif trial_id in self.late:
-                reason = f"deadline: the trial took longer than {job.deadline:g} s"
-                cost = job.deadline * job.devices
-                self.source.finish(job.trial, job.token, Outcome(TrialState.FAILED, cost, reason=reason))
+                self.source.finish(job.trial, job.token, job.late(self.late[trial_id]))
             else:
-                self.source.lost(job.trial, job.token, self.errors.pop(trial_id, "its worker died"))
+                reason, ending = self.errors.pop(trial_id, ("its worker died", Ending.LOST))
+                self.source.lost(job.trial, job.token, reason, ending)
         except BaseException as failure:
             self._fail(failure)
+
+    def overdue(self) -> list[str]:
+        """The open trials that have no time left, each once."""
+        if self.failure is not None:
+            return []
+        found = []
+        try:
+            for trial_id, job in self.open.items():
+                known = self.running.get(trial_id)
+                elapsed = 0.0 if known is None else known.elapsed * job.devices
+                loads = known is not None and known.loads_too_long
+                if self.source.time_left(job.trial, job.token, elapsed) <= 0 or loads:
+                    found += [] if trial_id in self.late else [trial_id]
+                    self.late.setdefault(trial_id, elapsed)
+        except BaseException as error:
+            self._fail(error)
+        return found
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the truth."""
@@ -117,34 +171,52 @@ class Gate(FIFOScheduler):
     def on_trial_error(self, controller: TuneController, trial: Trial) -> None:
         """Keep the reason for `on_trial_complete`, which Tune calls next."""
         text = str(trial.get_error() or "").strip().splitlines()
-        self.bridge.errors[trial.trial_id] = f"its worker died: {text[-1]}" if text else "its worker died"
+        reason = f"its worker died: {text[-1]}" if text else "its worker died"
+        self.bridge.errors[trial.trial_id] = (reason, how_lost(trial.get_pickled_error(), reason))
+
+
+def how_lost(error: BaseException | None, text: str) -> Ending:
+    """Why a worker died: by itself, for its memory, or with its machine."""
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return Ending.OOM
+    gone = isinstance(error, ray.exceptions.RayActorError) and error.preempted
+    if gone or isinstance(error, ray.exceptions.NodeDiedError) or NODE_GONE.search(text):
+        return Ending.PREEMPTED
+    return Ending.LOST
 
 
 class Watchdog(tune.Callback):
-    """Kills the worker of a trial past its deadline: Tune never ends a trial that does not report."""
+    """Ends trials that have no time left: Tune never ends a trial that does not report."""
 
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
-        self.started: dict[str, float] = {}
+        self._looked = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         """The trial's worker is up."""
-        self.started[trial.trial_id] = time.monotonic()
+        job = self.bridge.open.get(trial.trial_id)
+        self.bridge.running[trial.trial_id] = Running(1.0 if job is None else job.devices)
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
-        """About ten times a second."""
+        """At least ten times a second."""
         now = time.monotonic()
-        for trial_id, job in list(self.bridge.open.items()):
-            start = self.started.get(trial_id)
-            if start is not None and now - start > job.deadline and trial_id not in self.bridge.late:
-                self.bridge.late.add(trial_id)
-                self._kill(trial_id)
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        for trial_id in self.bridge.overdue():
+            self._end(trial_id)
 
-    def _kill(self, trial_id: str) -> None:
+    def _end(self, trial_id: str) -> None:
+        """Kill the worker of a trial, or take it out of the queue where no worker has it yet."""
         controller = self.bridge.controller
         if controller is None:  # no trial was added yet
             return
         trial = controller.get_trial(trial_id)  # type: ignore[no-untyped-call]
+        if trial_id not in self.bridge.running:
+            controller._schedule_trial_stop(trial)
+            controller._live_trials.discard(trial)  # as its public way does, which also prints
+            self.bridge.on_trial_complete(trial_id)
+            return
         actor = controller._trial_to_actor[trial]  # no public way leads from a trial to its actor
         handle, _ = controller._actor_manager._live_actors_to_ray_actors_resources[actor]
         ray.kill(handle)

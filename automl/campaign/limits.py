@@ -1,0 +1,57 @@
+"""The limits of a whole campaign: its trials, retrainings and retries, on devices and on the clock."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl.campaign.allowance import Left
+from automl.campaign.clock import CampaignClock
+from automl.campaign.search import Search
+from automl.config import Limits
+
+
+@dataclass
+class CampaignLimits:
+    """What all `searches` may use together. `met`: the limit that ended the campaign early, once one has."""
+
+    limits: Limits
+    clock: CampaignClock
+    searches: Sequence[Search]
+    met: str | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is any limit."""
+        return self.limits != Limits()
+
+    def reached(self) -> str | None:
+        """Why nothing more may start, or None."""
+        most = self.limits.trials
+        if most is not None and sum(search.attempts for search in self.searches) >= most:
+            return f"limits: the campaign has started its {most} trials, retrainings and retries"
+        left = self.left()
+        return left.reason if left.seconds <= 0 else None
+
+    def out_of_time(self) -> bool:
+        """Whether its wall seconds are used up, so that nothing at all may follow but the report."""
+        wall = self.limits.wall_seconds
+        if wall is None or self.clock.now() < wall:
+            return False
+        self.met = self.left().reason
+        return True
+
+    def left(self) -> Left:
+        """Wall seconds that open attempts may go on; they use the device-seconds together."""
+        wall, device, left = self.limits.wall_seconds, self.limits.device_seconds, [Left(math.inf)]
+        if wall is not None:
+            reason = f"limits: the campaign has used its {wall:g} wall seconds"
+            left.append(Left(wall - self.clock.now(), reason))
+        if device is not None:
+            reason = f"limits: the campaign has used its {device:g} device-seconds"
+            held = sum(search.devices_held for search in self.searches)
+            rest = device - sum(search.cost for search in self.searches)
+            seconds = 0.0 if rest <= 0 else rest / held if held else math.inf
+            left.append(Left(seconds, reason))
+        return min(left)

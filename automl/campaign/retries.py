@@ -1,0 +1,65 @@
+"""Attempts that wait to be made again, and which may be."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl.config import Retry
+from automl.contracts import Ending
+from automl.ledger import AttemptRow, TrialRow
+
+LONGEST_WAIT = 60.0  # seconds
+WAITS = {Ending.TRANSIENT, Ending.OOM}  # a new worker needs no time to pass
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An attempt that may be made from the monotonic time `due` on."""
+
+    row: TrialRow
+    due: float
+
+
+class Retries:
+    """The next attempts of one search, in the order in which the last ones ended."""
+
+    def __init__(self, policy: Retry) -> None:
+        self.policy = policy
+        self._waiting: list[Waiting] = []
+        self._endings: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by trial
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def restore(self, row: TrialRow, attempts: Sequence[AttemptRow]) -> None:
+        """Count the attempts of a trial that ended before it was restarted.
+
+        Those that an earlier version did not keep were lost with their drivers.
+        """
+        again = [attempt for attempt in attempts if attempt.attempt < row.attempt]
+        self._endings[row.id].update(attempt.ending for attempt in again)
+        self._endings[row.id][Ending.PREEMPTED] += row.attempt - 1 - len(again)
+
+    def allows(self, trial: str, ending: Ending) -> bool:
+        """Whether a trial is tried again after one more attempt that ended so."""
+        most = self.policy.of(ending)
+        return self._endings[trial][ending] < most
+
+    def add(self, row: TrialRow, ending: Ending) -> None:
+        """Let the next attempt wait; each further one of its kind twice as long."""
+        self._endings[row.id][ending] += 1
+        count = self._endings[row.id][ending]
+        wait = min(self.policy.backoff * 2 ** (count - 1), LONGEST_WAIT) if ending in WAITS else 0.0
+        self._waiting.append(Waiting(row, time.monotonic() + wait))
+
+    def next(self, kind: str, *, due_only: bool = True) -> TrialRow | None:
+        """Take out the next attempt of a kind, `trial` or `final`, that need not wait (any longer)."""
+        now = time.monotonic()
+        for waiting in self._waiting:
+            if waiting.row.kind == kind and (waiting.due <= now or not due_only):
+                self._waiting.remove(waiting)
+                return waiting.row
+        return None

@@ -1,0 +1,90 @@
+"""The state of a live search: what it is made of, what it has used, and what is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from automl.campaign.allowance import Allowance
+from automl.campaign.attempts import OpenTrials
+from automl.campaign.clock import CampaignClock
+from automl.campaign.retries import Retries
+from automl.campaign.search import Incumbent
+from automl.campaign.settings import SearchSettings
+from automl.contracts import PluginSpec
+from automl.ledger import Ledger, SearchRow
+from automl.stopping import Counts
+from automl.strategies.searcher import Searcher
+
+
+@dataclass
+class SearchState:
+    """What one search is made of, and how it stands."""
+
+    row: SearchRow
+    settings: SearchSettings
+    ledger: Ledger
+    searcher: Searcher | None  # None when there is one fixed configuration
+    clock: CampaignClock = field(default_factory=CampaignClock)
+    counts: Counts = field(default_factory=Counts)
+    best: Incumbent | None = None
+    ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
+
+    def __post_init__(self) -> None:
+        self._open = OpenTrials(self.settings.devices)
+        self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
+        self._retries = Retries(self.settings.retry)
+        self._next_final = 0
+        self._started = 0
+        self._exhausted = False
+        self._stopped = ""  # by which limit of the campaign
+        self._final_cost = 0.0  # device-seconds of retrainings that have ended
+        self.attempts = 0
+
+    @property
+    def pressure(self) -> float:
+        """What it has spent, open trials at their expected cost: the least goes first."""
+        return self._allowance.pressure
+
+    @property
+    def cost(self) -> float:
+        """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
+        return self.counts.spent + self._final_cost + self._open.cost()
+
+    @property
+    def devices_held(self) -> float:
+        """Devices that its open trials and retrainings hold."""
+        return self.settings.devices * len(self._open)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its first trial has started and it has not ended."""
+        return self._started > 0 and not self.ended
+
+    @property
+    def idle(self) -> bool:
+        """No trial is open or waiting, and none will come."""
+        waiting = bool(self._open or self._retries)
+        return self.ended and not waiting and self._next_final >= self._finals()
+
+    @property
+    def final_evaluator(self) -> PluginSpec:
+        """What retrains the winner: a genotype is trained by the study's protocol."""
+        return self.settings.final_evaluator(derived=self._derived)
+
+    @property
+    def _derived(self) -> bool:
+        return self.best is not None and self.best.derived is not None
+
+    def time_left(self, trial: str, token: str, elapsed: float) -> float:
+        """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
+        attempt = self._open.get(trial, token)
+        return 0.0 if attempt is None else self._allowance.time_left(attempt, elapsed)
+
+    def cut(self, trial: str, token: str, reason: str) -> None:
+        """Note that an attempt is ended by a limit of the campaign."""
+        attempt = self._open.get(trial, token)
+        if attempt is not None:
+            attempt.cut = reason
+
+    def _finals(self) -> int:
+        return self.settings.finals if self.best is not None and not self._stopped else 0

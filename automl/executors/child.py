@@ -1,0 +1,63 @@
+"""The worker's side of `isolated`: `python -m automl.executors.child` runs jobs from standard input."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from automl.contracts import Job, Report
+from automl.executors.worker import run_job
+
+PARENT_DEATH = 1  # prctl(2): PR_SET_PDEATHSIG
+
+
+class Pipe:
+    """The connection to the driver: one line of JSON a message."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming, self._outgoing = incoming, outgoing
+
+    def send(self, **message: Any) -> None:
+        """Write one message."""
+        self._outgoing.write(json.dumps(message).encode() + b"\n")
+        self._outgoing.flush()
+
+    def receive(self) -> Any:
+        """The next message; None when the driver has gone."""
+        line = self._incoming.readline()
+        return json.loads(line) if line else None
+
+    def report(self, report: Report) -> str | None:
+        """Called by the trial: waits for the answer to its report."""
+        self.send(report=asdict(report))
+        answer = self.receive()
+        if answer is None:
+            os._exit(1)
+        reason: str | None = answer["reason"]
+        return reason
+
+
+def main() -> None:
+    """Run jobs until the driver closes the pipe. What a trial prints, from C too, goes to standard error."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL)
+    pipe = Pipe(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.dup2(2, 1)
+    worker = os.getpid()
+    while (message := pipe.receive()) is not None:
+        job = Job.from_json(message["job"])
+        outcome = run_job(job, pipe, lambda clock: pipe.send(started=True))
+        if os.getpid() != worker:
+            os._exit(0)  # the code forked, and this is the copy
+        pipe.send(outcome=outcome.to_json())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""One job in this thread: its deadline raises an exception inside its code."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from automl.contracts import LATE, Job, JobSource, Outcome, Report, TrialStopped
+from automl.executors.surroundings import no_exit
+from automl.executors.worker import LOADING, Clock, run_job
+
+AGAIN = 0.5  # seconds until code that swallows an interruption is interrupted again
+SOON = 1e-3  # seconds
+
+
+class DeadlinePassed(TrialStopped):
+    """Raised inside the code of a trial that has no time left."""
+
+    def __init__(self) -> None:
+        super().__init__(LATE)
+
+
+def run_inline(job: Job, source: JobSource) -> Outcome:
+    """Run `job` in this thread. Re-raises errors of the campaign, which are no fault of the trial."""
+    channel = _Direct(job, source)
+    try:
+        with channel.limited(), no_exit():
+            outcome = run_job(job, channel, channel.start)
+    except DeadlinePassed:
+        outcome = None
+    if channel.failure is not None:
+        raise channel.failure
+    if outcome is None or outcome.reason == LATE:
+        return job.late(channel.elapsed)
+    return outcome
+
+
+class _Direct:
+    """Reports straight to the campaign. `failure`: an error of the campaign: no fault of the trial."""
+
+    def __init__(self, job: Job, source: JobSource) -> None:
+        self.job, self.source = job, source
+        self.failure: BaseException | None = None
+        self._clock: Clock | None = None
+        self._began = time.monotonic()
+        self._reporting = False
+        self._armed = False
+        self._main = threading.current_thread() is threading.main_thread()
+
+    @property
+    def elapsed(self) -> float:
+        """Device-seconds so far; none while data are loaded."""
+        return self._clock() if self._clock is not None else 0.0
+
+    def start(self, clock: Clock) -> None:
+        """The clock of the trial runs: its time is counted from here."""
+        self._clock = clock
+        if self._main:
+            self._arm(self._left())
+
+    def report(self, report: Report) -> str | None:
+        self._reporting = True
+        try:
+            reason = self.source.report(self.job.trial, self.job.token, report)
+            return reason or (LATE if self._left() <= 0 else None)
+        except BaseException as error:
+            self.failure = error
+            return "the campaign failed"
+        finally:
+            self._reporting = False
+
+    def _left(self) -> float:
+        """Wall seconds; data may take long to load."""
+        left = self.source.time_left(self.job.trial, self.job.token, self.elapsed)
+        if self._clock is not None or left <= 0:
+            return left
+        return min(max(left, AGAIN), self._began + LOADING - time.monotonic())
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Raise `DeadlinePassed` in the code of the block when no time is left."""
+        if not self._main:
+            with self._limited_by_thread():
+                yield
+            return
+        before = signal.signal(signal.SIGALRM, self._interrupt)
+        self._armed = True
+        self._arm(self._left())
+        try:
+            yield
+        finally:
+            self._armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _arm(self, seconds: float) -> None:
+        if self._armed:
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, SOON))
+
+    def _interrupt(self, _signal: int, _frame: object) -> None:
+        """End the trial when no time is left, but never inside a transaction of its reports."""
+        if not self._armed:
+            return
+        if self._reporting:
+            self._arm(AGAIN)
+            return
+        left = self._left()
+        if left > SOON:
+            self._arm(left)
+            return
+        self._arm(AGAIN)
+        raise DeadlinePassed
+
+    @contextmanager
+    def _limited_by_thread(self) -> Iterator[None]:
+        """The same by a thread that watches, where no signal can arrive: it reaches Python loops only."""
+        ended, thread = threading.Event(), threading.get_ident()
+
+        def watch() -> None:
+            while not ended.wait(AGAIN / 10):
+                if not self._reporting and self.elapsed >= self.job.deadline * self.job.devices:
+                    _raise_in(thread, DeadlinePassed)
+                    ended.wait(AGAIN)
+
+        watcher = threading.Thread(target=watch, name="deadline", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+
+
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

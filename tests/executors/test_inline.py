@@ -1,0 +1,58 @@
+"""Code in this thread ends when no time is left: a sleep, a loop, one that swallows, another thread's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from queue_source import QueueSource, job
+
+from automl.contracts import Job, TrialState
+from automl.executors.inline import run_inline
+
+LATE = 0.1  # seconds
+
+
+def run(
+    name: str, folder: Path, source: QueueSource | None = None, **more: float
+) -> tuple[object, str, float]:
+    given: Job = job(name, folder, **{"deadline": LATE, **more})
+    used = source or QueueSource([given])
+    taken = used.next_job()
+    assert taken is not None
+    outcome = run_inline(taken, used)
+    return outcome.state, outcome.reason, outcome.device_seconds
+
+
+@pytest.mark.parametrize("name", ["sleeps", "computes", "hangs", "swallows_once", "waits_for_a_process"])
+def test_silent_code_is_interrupted(name: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    state, reason, cost = run(name, tmp_path)
+    assert (state, reason) == (TrialState.FAILED, "deadline: the trial took longer than 0.1 s")
+    assert LATE <= cost < 5.0
+    assert time.monotonic() - start < 10.0
+
+
+def test_time_that_grows_while_a_trial_runs_is_used(tmp_path: Path) -> None:
+    class Growing(QueueSource):
+        def time_left(self, trial: str, token: str, elapsed: float) -> float:
+            return 3 * LATE - elapsed
+
+    state, _, cost = run("sleeps", tmp_path, Growing([job("sleeps", tmp_path, deadline=LATE)]))
+    assert state is TrialState.FAILED
+    assert cost >= 3 * LATE
+
+
+def test_a_trial_that_ends_in_time_leaves_no_timer(tmp_path: Path) -> None:
+    assert run("good", tmp_path, deadline=0.5)[0] is TrialState.COMPLETE
+    time.sleep(0.6)
+
+
+def test_in_another_thread_a_loop_is_interrupted(tmp_path: Path) -> None:
+    found: list[tuple[object, str, float]] = []
+    thread = threading.Thread(target=lambda: found.append(run("computes", tmp_path)))
+    thread.start()
+    thread.join(10)
+    assert found and found[0][0] is TrialState.FAILED
