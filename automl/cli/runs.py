@@ -214,10 +214,8 @@ def _check_found(report: CampaignReport) -> None:
 
     why = nothing_found(report)
     if why is not None:
-        raise RunError(
-            f"{report.campaign} found nothing: {why}; correct the cause and run the study again "
-            f"(all tracebacks: automl report {report.campaign} --html report.html)"
-        )
+        advice = f"run the study again (all tracebacks: automl report {report.campaign} --html report.html)"
+        raise RunError(f"{report.campaign} found nothing: {why}; correct the cause and {advice}")
 
 
 def _show_report(name: str, as_json: bool, store: Store | None = None) -> CampaignReport:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from automl.contracts import LATE, Job, JobSource, Outcome, Report, TrialStopped
+from automl.executors.surroundings import no_exit
 from automl.executors.worker import LOADING, Clock, run_job
 
 AGAIN = 0.5  # seconds until code that swallows an interruption is interrupted again
@@ -27,7 +28,7 @@ def run_inline(job: Job, source: JobSource) -> Outcome:
     """Run `job` in this thread. Re-raises errors of the campaign, which are no fault of the trial."""
     channel = _Direct(job, source)
     try:
-        with channel.limited():
+        with channel.limited(), no_exit():
             outcome = run_job(job, channel, channel.start)
     except DeadlinePassed:
         outcome = None

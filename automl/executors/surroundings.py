@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ _process = os.getpid()  # the one that the trial runs in
 
 
 class ProcessEnded(BaseException):
-    """The evaluation called `os._exit`: in a worker it ends the trial, not the process."""
+    """The evaluation called `os._exit` in the driver's process: it ends the trial, not the driver."""
 
     def __init__(self, code: object) -> None:
         super().__init__(code)
@@ -33,7 +34,7 @@ class ProcessEnded(BaseException):
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Run a trial inside: working folder, streams, signal handlers and the process itself are kept.
+    """Run a trial inside: working folder, streams, signal handlers, filters and the process itself are kept.
 
     A copy of the process that the trial has forked ends here. Raises `KeyboardInterrupt` when the user
     interrupted the trial, whatever the trial made of it.
@@ -43,8 +44,8 @@ def kept() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_folder())
         stack.enter_context(_streams())
+        stack.enter_context(_interpreter())
         stack.enter_context(_signals())
-        stack.enter_context(_no_exit())
         try:
             yield
         except BaseException as error:
@@ -92,6 +93,19 @@ def _streams() -> Iterator[None]:
             setattr(sys, name, stream)
 
 
+@contextmanager
+def _interpreter() -> Iterator[None]:
+    """What decides whether a warning or a deep call is an error, in the driver too."""
+    filters, depth = list(warnings.filters), sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        kept = [entry for entry in warnings.filters if entry[0] != "error" or entry in filters]
+        if list(warnings.filters) != kept:
+            warnings.filters[:] = kept  # type: ignore[index]  # a list, which typeshed shows as read-only
+        sys.setrecursionlimit(depth)
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):  # replaced, closed, or its reader has gone
@@ -130,12 +144,12 @@ def _noted() -> Iterator[None]:
 
 
 @contextmanager
-def _no_exit() -> Iterator[None]:
-    """Turn `os._exit` of this process into an exception; copies of it really end."""
-    leave = os._exit
+def no_exit() -> Iterator[None]:
+    """Turn `os._exit` into an exception, where the process is the driver's; copies of it really end."""
+    leave, process = os._exit, os.getpid()
 
     def end(status: int) -> NoReturn:
-        if not is_copy():
+        if os.getpid() == process:
             raise ProcessEnded(status)
         leave(status)
 

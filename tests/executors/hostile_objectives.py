@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -203,7 +204,13 @@ def fine(config: dict[str, Any], context: Any) -> Any:
 def changes_everything(config: dict[str, Any], context: Any) -> float:
     os.chdir(tempfile.mkdtemp())
     sys.stdout = None  # type: ignore[assignment]
+    warnings.simplefilter("error")
+    sys.setrecursionlimit(500)
     return 1.0
+
+
+def endless(config: dict[str, Any], context: Any) -> float:
+    return endless(config, context)
 
 
 def loses_its_folders(config: dict[str, Any], context: Any) -> float:
