@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from automl.contracts import Ending, TransientError, UserError
+from automl.executors.answers import described
 
 PASSING = (ConnectionError, TimeoutError, InterruptedError, BlockingIOError, TransientError)
 PASSING_CODES = {
@@ -28,9 +29,7 @@ def classify(error: BaseException) -> Ending:
             return Ending.TRANSIENT
     if isinstance(error, BUGS):
         return Ending.BUG
-    if isinstance(error, FloatingPointError) or (
-        isinstance(error, RuntimeError | ValueError | Exception) and NOT_FINITE.search(str(error))
-    ):
+    if isinstance(error, FloatingPointError) or NOT_FINITE.search(described(error)):
         return Ending.NAN
     return Ending.EXCEPTION
 
@@ -41,7 +40,7 @@ def _is_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-        or (isinstance(error, RuntimeError) and MEMORY.search(str(error)) is not None)
+        or (isinstance(error, RuntimeError) and MEMORY.search(described(error)) is not None)
     )
 
 
