@@ -147,8 +147,7 @@ def run(
 
         changed: OnChange = "accept" if accept else "fresh" if fresh_if_changed else "refuse"
         campaign = run_campaign(study, store=store, fresh=fresh, changed=changed, progress=shown, began=began)
-    collected = _show_report(campaign, as_json, store)
-    _check_found(collected)
+    _check_found(_show_report(campaign, as_json, store))
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
         say(f"       automl export {campaign} -o best.yaml")

@@ -29,9 +29,7 @@ def classify(error: BaseException) -> Ending:
             return Ending.TRANSIENT
     if isinstance(error, BUGS):
         return Ending.BUG
-    if isinstance(error, FloatingPointError) or (
-        isinstance(error, RuntimeError | ValueError | Exception) and NOT_FINITE.search(described(error))
-    ):
+    if isinstance(error, FloatingPointError) or NOT_FINITE.search(described(error)):
         return Ending.NAN
     return Ending.EXCEPTION
 

@@ -56,3 +56,11 @@ def test_a_circle_of_causes_has_an_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert classify(one) is Ending.EXCEPTION
+
+
+def test_an_error_without_a_text_has_a_class_too() -> None:
+    class MuteError(RuntimeError):
+        def __str__(self) -> str:
+            raise RuntimeError("not a word")
+
+    assert classify(MuteError()) is Ending.EXCEPTION
