@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 
 from automl import plugins
@@ -13,27 +14,42 @@ from automl.campaign.search import Search
 from automl.campaign.settings import SearchSettings
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
-from automl.contracts import Replay, Task, UserError
+from automl.contracts import Replay, Task, UserError, digest
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
+from automl.space import Space
 from automl.strategies.searcher import Searcher
 
 
 def check_data(resolved: ResolvedStudy, task: Task | None) -> None:
-    """Raise `UserError` for arms whose evaluators, or those that their strategy may name, refuse the data."""
+    """Raise `UserError` for arms whose evaluators, or those that their strategy may name, refuse the data.
+
+    Arms that evaluate alike are checked once: a check may build and run a network.
+    """
     if task is None:
         return
     mistakes: defaultdict[str, list[str]] = defaultdict(list)
+    answers: dict[str, str] = {}
     for name, arm in resolved.arms.items():
         if arm.space is None:
             continue
-        try:
-            arm.evaluator.check_data(task, arm.space, resolved.protocol)
-            for spec in arm.named_evaluators:
-                plugins.build("evaluators", spec).check_data(task, arm.space, arm.evaluator)
-        except UserError as error:
-            mistakes[str(error)].append(f"arms.{name}")
+        alike = digest([asdict(arm.evaluator_spec), arm.space_spec, list(map(asdict, arm.named_evaluators))])
+        if alike not in answers:
+            answers[alike] = _refusal(resolved, arm, arm.space, task)
+        if answers[alike]:
+            mistakes[answers[alike]].append(f"arms.{name}")
     if mistakes:
         raise UserError("\n".join(f"{', '.join(arms)}: {text}" for text, arms in mistakes.items()))
+
+
+def _refusal(resolved: ResolvedStudy, arm: ResolvedArm, space: Space, task: Task) -> str:
+    """Why the evaluators of an arm refuse the data; "" when they do not."""
+    try:
+        arm.evaluator.check_data(task, space, resolved.protocol)
+        for spec in arm.named_evaluators:
+            plugins.build("evaluators", spec).check_data(task, space, arm.evaluator)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def plan_searches(
