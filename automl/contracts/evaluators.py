@@ -54,6 +54,8 @@ class Evaluator(ABC):
     - `simulated` (False): values and costs are looked up, and the clock is simulated (see `Tabular`).
     - `reruns_without_data` (False): a final evaluation needs no dataset: it is one more evaluation with a
       fresh seed.
+    - `cross_validates` (False): its value is a mean over folds of the training rows. That estimates better
+      than one retraining on the validation rows, so the exported winner is chosen by it.
     - `returns_early` (False): in a search without a value (`context.needs_value`) it returns what it has
       reached once the budget is used up, so it is not cut off there at once.
     - `options_fix_parameters` (False): an option that the study writes fixes the parameter of that name in
@@ -74,6 +76,7 @@ class Evaluator(ABC):
     one_shot: ClassVar[bool] = False
     simulated: ClassVar[bool] = False
     reruns_without_data: ClassVar[bool] = False
+    cross_validates: ClassVar[bool] = False
     returns_early: ClassVar[bool] = False
     options_fix_parameters: ClassVar[bool] = False
     uses_mlflow: ClassVar[bool] = True

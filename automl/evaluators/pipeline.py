@@ -46,6 +46,7 @@ class Pipeline(Evaluator):
         {"model": Choice(("extra_trees",)), "forest_trees": Int(5, 9)}
     )
     needs_data: ClassVar[bool] = True
+    cross_validates: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
     uses_mlflow: ClassVar[bool] = False
 

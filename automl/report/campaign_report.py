@@ -82,7 +82,7 @@ class CampaignReport:
         """The winner that is exported, once the campaign is finished."""
         if self.status != "finished":
             return None
-        return choose(self.arms.values(), self.metric.direction)
+        return choose(self.arms.values(), self.metric.direction, folds=self.settings.cross_validates)
 
     @property
     def most_seeds(self) -> int:

@@ -13,6 +13,7 @@ from automl.report.searches import Best, SearchReport
 
 BY_FRESH: Final = "best mean on validation data over fresh-seed retrainings, among all searches"
 BY_VALIDATION: Final = "best value on validation data, among all searches"
+BY_FOLDS: Final = "best mean over the folds of the training data, among all searches"
 STAR: Final = "★"
 
 
@@ -28,24 +29,33 @@ class Chosen:
     @property
     def value(self) -> float:
         """What it was chosen by."""
-        return fmean(self.search.fresh) if self.search.fresh else self.best.value
+        return fmean(self.search.fresh) if self.rule.startswith(BY_FRESH) else self.best.value
 
     def is_of(self, arm: str, seed: int | None = None) -> bool:
         """Whether it is of that arm, and of that seed."""
         return arm == self.arm and seed in (None, self.search.seed)
 
 
-def choose(arms: Iterable[ArmReport], direction: Direction) -> Chosen | None:
-    """The winner of these arms: by retrainings where there are any; None when no search has a result."""
+def choose(arms: Iterable[ArmReport], direction: Direction, *, folds: bool = False) -> Chosen | None:
+    """The winner of these arms: by retrainings where there are any; None when no search has a result.
+
+    `folds`: values of trials are means over folds, which estimate better than one retraining does.
+    """
     found = [
-        Chosen(arm.name, search, search.best, BY_FRESH if search.fresh else BY_VALIDATION)
+        Chosen(arm.name, search, search.best, _rule(search, folds))
         for arm in arms
         for search in arm.searches
         if search.best
     ]
-    retrained = [chosen for chosen in found if chosen.search.fresh]
+    retrained = [chosen for chosen in found if chosen.rule == BY_FRESH]
     sign = 1 if direction is Direction.MAXIMIZE else -1
     return max(retrained or found, key=lambda chosen: sign * chosen.value, default=None)
+
+
+def _rule(search: SearchReport, folds: bool) -> str:
+    if folds:
+        return BY_FOLDS
+    return BY_FRESH if search.fresh else BY_VALIDATION
 
 
 def marked(arm: str, chosen: Chosen | None, seed: int | None = None) -> str:

@@ -97,6 +97,14 @@ class StudySettings:
         )
 
     @property
+    def cross_validates(self) -> bool:
+        """Whether values of trials are means over folds; no for an evaluator that is not there any more."""
+        try:
+            return plugins.load("evaluators", self.evaluator.name).cross_validates
+        except UserError:
+            return False
+
+    @property
     def space_name(self) -> str | None:
         """The name of the study's search space."""
         name = self.space.get("name") if isinstance(self.space, dict) else None

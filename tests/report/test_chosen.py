@@ -11,7 +11,7 @@ from report_examples import LOSS, RANDOM, FakeLedger, fake, realistic, values_on
 
 from automl.contracts import TrialState
 from automl.report import collect, html
-from automl.report.chosen import BY_FRESH, BY_VALIDATION, STAR
+from automl.report.chosen import BY_FOLDS, BY_FRESH, BY_VALIDATION, STAR
 
 ID = "nas-digits-3"
 TPE = {"strategy": {"name": "tpe", "options": {}}}
@@ -30,6 +30,15 @@ def test_by_fresh_seeds_where_there_are_any() -> None:
     ledger.trial(f"{ID}/tpe/0", 0, [0.6], kind="final")
     chosen = collect(ledger, ID).chosen
     assert chosen is not None and (chosen.arm, chosen.value, chosen.rule) == ("tpe", 0.6, BY_FRESH)
+
+
+def test_by_folds_where_values_are_means_over_folds() -> None:
+    pipeline = {"name": "pipeline", "options": {}}
+    ledger = values_only({"random": [0.9], "tpe": [0.8]}, evaluator=pipeline)
+    ledger.trial(f"{ID}/random/0", 0, [0.5], kind="final")
+    ledger.trial(f"{ID}/tpe/0", 0, [0.6], kind="final")
+    chosen = collect(ledger, ID).chosen
+    assert chosen is not None and (chosen.arm, chosen.value, chosen.rule) == ("random", 0.9, BY_FOLDS)
 
 
 def test_none_without_a_result_or_an_end() -> None:
