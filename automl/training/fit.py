@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy
 from automl.contracts import Checkpoint, Config, Context, RunError, State
 from automl.layers.regularised import PathDropping, takes_auxiliary
 from automl.training import images, saved
-from automl.training.averaging import Average, reestimate
+from automl.training.averaging import Average
 from automl.training.images import Images
+from automl.training.norm_statistics import BETWEEN, FINISHED, reestimate
 from automl.training.recipe import NetworkOptions, Schedule, equip, uses_bf16, without_auxiliary
 
 
@@ -23,8 +24,8 @@ from automl.training.recipe import NetworkOptions, Schedule, equip, uses_bf16, w
 class Fit:
     """A network in training by `options`. `loss`: mean of the last epoch, with that of the auxiliary head.
 
-    Everything but `options` and `data` is in its checkpoints, so a training that goes on from one ends
-    bit for bit as it would have.
+    `estimated`: whether the batch-norm statistics are those of the weights. Everything but this, `options`
+    and `data` is in its checkpoints, so a training that goes on from one ends bit for bit as it would have.
     """
 
     model: nn.Module
@@ -35,6 +36,7 @@ class Fit:
     augment: images.Augmentation
     device: str
     loss: float = math.nan
+    estimated: bool = False
 
     @classmethod
     def start(cls, config: Config, context: Context, options: NetworkOptions) -> Fit:
@@ -80,16 +82,17 @@ class Fit:
     def trained(self, epoch: int) -> Iterator[nn.Module]:
         """The network to validate and save after `epoch`: the average if there is one, no auxiliary head.
 
-        At rungs and at the end that follows them its batch-norm statistics are estimated again: after the
-        few steps of a short training the running ones still hold their start, and rank networks by it.
+        Its batch-norm statistics are estimated again, once after the last step. The running ones belong to
+        earlier weights; after few steps they still hold their start, and rank networks by how few norms they
+        have.
         """
-        if self.average is not None:
-            yield self.average.estimate(self.data.x)
-            return
-        with without_auxiliary(self.model):
-            if self.options.rungs and epoch in self.options.annealed():
-                reestimate(self.model, self.data.x)
-            yield self.model
+        model = self.model if self.average is None else self.average.model
+        with without_auxiliary(model):
+            if not self.estimated:
+                finished = epoch in self.options.annealed()
+                reestimate(model, self.data.x, FINISHED if finished else BETWEEN)
+                self.estimated = True
+            yield model
 
     def train_epoch(self, epoch: int) -> None:
         """One pass over the training data. Raises `RunError` when its loss is not finite."""
@@ -113,6 +116,7 @@ class Fit:
     def train_batches(self, parts: Sequence[Tensor], rate: Callable[[int], float]) -> float:
         """One step for each batch of indices; the mean loss."""
         self.model.train()
+        self.estimated = False
         total = torch.zeros((), device=self.device)
         for number, part in enumerate(parts):
             for group in self.optimiser.param_groups:

@@ -26,10 +26,9 @@ class NetworkOptions(contracts.EvaluatorOptions):
     momentum; `channels` and `cells` go to the space.
 
     `schedule`: `cosine` anneals the rate once, over all epochs; `per_rung` once for each part between
-    `rungs` (epochs), and estimates batch-norm statistics again there, so that the value at a rung is that of
-    a finished short training. `auto` is `per_rung` where there are rungs: those of the arm's pruner, unless
-    the study writes its own. `warm_up`: epochs
-    in which the rate rises linearly (5: Goyal et al. 2017, arXiv:1706.02677).
+    `rungs` (epochs), so that the value at a rung is that of a finished short training. `auto` is `per_rung`
+    where there are rungs: those of the arm's pruner, unless the study writes its own. `warm_up`: epochs in
+    which the rate rises linearly (5: Goyal et al. 2017, arXiv:1706.02677).
 
     `augment` and its `padding`: see `augmentation`; `cutout`: side of a blanked square (16 for CIFAR-10:
     DeVries & Taylor 2017, arXiv:1708.04552). `label_smoothing` (0.1: Szegedy et al. 2016, arXiv:1512.00567).

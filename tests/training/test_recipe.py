@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from automl.contracts import Direction, Metric, TrialStopped, UserError
 from automl.evaluators.network import Network
-from automl.training.averaging import Average, reestimate
+from automl.training.averaging import Average
 from automl.training.fit import Fit
 from automl.training.procedure import seconds_per_epoch
 from automl.training.recipe import NetworkOptions, Schedule, uses_bf16
@@ -101,18 +101,15 @@ def test_the_value_at_a_rung_is_that_of_a_finished_short_training(tmp_path: Path
     assert result.values["accuracy"] == long.reports[1][1]
 
 
-def test_statistics_are_estimated_anew_at_rungs_alone(tmp_path: Path) -> None:
-    run = fit(tmp_path, rungs=[2], auxiliary=0.4)
+def test_the_auxiliary_head_is_away_while_the_network_is_validated(tmp_path: Path) -> None:
+    run = fit(tmp_path, auxiliary=0.4)
     assert isinstance(run.model, CapableNetwork)
-    exact = []
-    for epoch in (1, 2, 3, 4):
-        run.train_epoch(epoch)
-        with run.trained(epoch) as model:
-            assert model is run.model and model.auxiliary is None
-            mean = model.stem[0](run.data.x).mean((0, 2, 3))
-            exact.append(torch.allclose(model.stem[1].running_mean, mean, atol=1e-5))
-        assert run.model.auxiliary is not None
-    assert exact == [False, True, False, True]
+    run.train_epoch(1)
+    with run.trained(1) as model:
+        assert model is run.model and model.auxiliary is None
+        mean = model.stem[0](run.data.x).mean((0, 2, 3))
+        torch.testing.assert_close(model.stem[1].running_mean, mean, atol=1e-5, rtol=0)
+    assert run.model.auxiliary is not None
 
 
 def test_rungs_of_no_use_are_refused() -> None:
@@ -236,19 +233,6 @@ def test_the_average_has_statistics_of_its_own(tmp_path: Path) -> None:
     again = {name: value.clone() for name, value in model.state_dict().items()}
     with run.trained(1) as model:
         assert all(torch.equal(again[name], value) for name, value in model.state_dict().items())
-
-
-def test_reestimation_neither_drops_nor_trains() -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5), nn.BatchNorm1d(2))
-    x = torch.randn(400, 2) * 3 + 1
-    before = torch.get_rng_state()
-    reestimate(model, x)
-    assert torch.equal(before, torch.get_rng_state())
-    torch.testing.assert_close(model[0].running_mean, x.mean(0))
-    torch.testing.assert_close(model[2].running_mean, torch.zeros(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(model[2].running_var, torch.ones(2), atol=0.02, rtol=0)
-    reestimate(nn.Linear(2, 2), x)
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
