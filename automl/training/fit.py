@@ -83,8 +83,7 @@ class Fit:
         """The network to validate and save after `epoch`: the average if there is one, no auxiliary head.
 
         Its batch-norm statistics are estimated again, once after the last step. The running ones belong to
-        earlier weights; after few steps they still hold their start, and rank networks by how few norms they
-        have.
+        earlier weights, and after few steps they still hold their start.
         """
         model = self.model if self.average is None else self.average.model
         with without_auxiliary(model):
