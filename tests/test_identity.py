@@ -13,18 +13,18 @@ from automl.provenance import DataIdentity
 STUDY = """
 name: mine
 task: {metric: loss, direction: minimize}
-space: "own_space:SPACE"
-evaluator: {function: {call: "own_code:objective"}}
+space: "identity_space:SPACE"
+evaluator: {function: {call: "identity_code:objective"}}
 budget: {trials: 3}
 """
 FILES = {
-    "own_space.py": "from automl.space import Float, Space\nSPACE = Space({'x': Float(0.0, 1.0)})\n",
-    "own_code.py": "import own_package.deep\nimport json, numpy\n\n\ndef objective(config):\n    import "
+    "identity_space.py": "from automl.space import Float, Space\nSPACE = Space({'x': Float(0.0, 1.0)})\n",
+    "identity_code.py": "import identity_package.deep\nimport json, numpy\n\n\ndef objective(config):\n    import "
     "late\n    return 1\n",
-    "own_package/__init__.py": "from . import side\nfrom .other import thing\n",
-    "own_package/deep.py": "from ..outside import nothing\n",
-    "own_package/side.py": "",
-    "own_package/other.py": "thing = 1\n",
+    "identity_package/__init__.py": "from . import side\nfrom .other import thing\n",
+    "identity_package/deep.py": "from ..outside import nothing\n",
+    "identity_package/side.py": "",
+    "identity_package/other.py": "thing = 1\n",
     "late.py": "",
     "unused.py": "",
 }
@@ -40,14 +40,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def code(folder: Path) -> dict[str, str]:
-    return user_code({"call": "own_code:objective", "space": "own_space:SPACE"}, [folder])
+    return user_code({"call": "identity_code:objective", "space": "identity_space:SPACE"}, [folder])
 
 
 def test_code_is_what_the_study_names_and_all_it_imports(folder: Path) -> None:
     assert set(code(folder)) == set(FILES) - {"unused.py"}
 
 
-@pytest.mark.parametrize("name", ["own_code.py", "own_package/other.py", "late.py"])
+@pytest.mark.parametrize("name", ["identity_code.py", "identity_package/other.py", "late.py"])
 def test_a_changed_file_changes_its_digest_alone(folder: Path, name: str) -> None:
     before = code(folder)
     with (folder / name).open("a") as file:
@@ -76,7 +76,7 @@ def test_plug_ins_of_the_user_count_and_shipped_ones_go_with_the_version(
 def test_an_identity_holds_spaces_data_and_version(folder: Path) -> None:
     resolved = resolve(load_study(folder / "study.yaml"))
     found = identify(resolved, DataIdentity("table.csv", "a" * 64))
-    assert found.spaces["own_space:SPACE"]["parameters"]["x"]["high"] == 1.0
+    assert found.spaces["identity_space:SPACE"]["parameters"]["x"]["high"] == 1.0
     assert found.data["digest"] == "a" * 64 and found.version
     other = {**found.to_json(), "version": "9.9", "data": {"name": "table.csv", "digest": "b" * 64}}
     told = [str(change) for change in changes(found.to_json(), other)]

@@ -210,6 +210,8 @@ def stable(value: Any) -> Any:
         return {key: stable(item) for key, item in value.items() if not VOLATILE.search(key)}
     if isinstance(value, list):
         return [stable(item) for item in value]
+    if isinstance(value, str):
+        return re.sub(r"[\d.]+(e-?\d+)? s\b", "… s", value)
     return round(value, 9) if isinstance(value, float) else value
 
 
