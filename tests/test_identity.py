@@ -19,8 +19,8 @@ budget: {trials: 3}
 """
 FILES = {
     "identity_space.py": "from automl.space import Float, Space\nSPACE = Space({'x': Float(0.0, 1.0)})\n",
-    "identity_code.py": "import identity_package.deep\nimport json, numpy\n\n\ndef objective(config):\n    import "
-    "late\n    return 1\n",
+    "identity_code.py": "import identity_package.deep\nimport json, numpy\n\n\n"
+    "def objective(config):\n    import late\n    return 1\n",
     "identity_package/__init__.py": "from . import side\nfrom .other import thing\n",
     "identity_package/deep.py": "from ..outside import nothing\n",
     "identity_package/side.py": "",

@@ -53,7 +53,7 @@ def job(workdir: Path, protocol: PluginSpec, proxy: str) -> Job:
     scoring = PluginSpec("proxy_score", {"proxy": proxy})
     return Job(
         trial="s/0", token="t", attempt=1, space={"name": "nasbench201"},
-        task={"dataset": "digits", "metrics": [{"name": "accuracy"}], "split": {"validation": 0.2, "test": 0.2, "seed": 0}},
+        task={"dataset": "digits", "metrics": [{"name": "accuracy"}]},
         metrics=[{"name": "accuracy", "direction": "maximize"}], evaluator=scoring, protocol=protocol,
         config=CELL.default_config(), seed=1, workdir=str(workdir), devices=1.0, cpus=1.0, gpus=0.0,
         remaining=None, deadline=60.0,
