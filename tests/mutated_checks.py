@@ -1,6 +1,6 @@
 """Mutated study files and data: `automl check` ends with 0, 1 or 2, without a traceback and soon.
 
-`python tests/mutated_checks.py 3000 500` tries that many of each in one process a file, and prints a table.
+`python tests/mutated_checks.py 3000 500` tries that many of each, and prints a table.
 """
 
 from __future__ import annotations

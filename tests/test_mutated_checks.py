@@ -18,10 +18,10 @@ def test_a_few() -> None:
 
 
 @pytest.mark.slow
-def test_thousands() -> None:
+def test_hundreds() -> None:
     script = Path(__file__).with_name("mutated_checks.py")
     done = subprocess.run(
-        [sys.executable, script, "3000", "500"], capture_output=True, text=True, timeout=1500, env=os.environ
+        [sys.executable, script, "300", "60"], capture_output=True, text=True, timeout=280, env=os.environ
     )
     assert done.stdout.count("not as promised: 0") == 2, done.stdout + done.stderr[-5000:]
     memory = re.search(r"most memory: ([\d.]+) GiB", done.stdout)
