@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from automl.executors import process
+
 STATUS = Path("/proc/self/status")
 
 
@@ -21,6 +23,7 @@ def at_most(size: int | None) -> Iterator[None]:
     if size is None or sys.platform != "linux":
         yield
         return
+    process.give_back_memory()  # what an earlier trial freed would come on top of the limit
     before = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = _held() + size
     if before[1] != resource.RLIM_INFINITY:

@@ -30,6 +30,13 @@ def use_cpus(cpus: float) -> None:
         mallopt(MMAP_THRESHOLD, FREE_KEPT // 4)
 
 
+def give_back_memory() -> None:
+    """Hand freed memory that is kept (see `use_cpus`) back to the system, where the C library can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
 def prepare(job: Job) -> None:
     """Seed every generator, take as many threads as the job holds CPUs, and find its code."""
     random.seed(job.seed)

@@ -63,7 +63,7 @@ def _choose(report: CampaignReport, arm: str | None) -> Chosen:
     if arm is not None and arm not in report.arms:
         raise UserError(plugins.unknown("arm", arm, list(report.arms)))
     arms = list(report.arms.values()) if arm is None else [report.arms[arm]]
-    winner = choose(arms, report.metric.direction, folds=report.settings.cross_validates)
+    winner = choose(arms, report.metric.direction, folds=report.by_folds)
     if winner is None:
         raise UserError(
             f"a winner must have a complete trial, but {arm or report.campaign} has none: "

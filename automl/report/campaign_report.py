@@ -82,7 +82,12 @@ class CampaignReport:
         """The winner that is exported, once the campaign is finished."""
         if self.status != "finished":
             return None
-        return choose(self.arms.values(), self.metric.direction, folds=self.settings.cross_validates)
+        return choose(self.arms.values(), self.metric.direction, folds=self.by_folds)
+
+    @property
+    def by_folds(self) -> bool:
+        """Whether means over folds choose the winner; campaigns of versions without that rule keep theirs."""
+        return self.settings.cross_validates and "identity" in self.provenance
 
     @property
     def most_seeds(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,11 @@ def test_by_folds_where_values_are_means_over_folds() -> None:
     ledger = values_only({"random": [0.9], "tpe": [0.8]}, evaluator=pipeline)
     ledger.trial(f"{ID}/random/0", 0, [0.5], kind="final")
     ledger.trial(f"{ID}/tpe/0", 0, [0.6], kind="final")
+    chosen = collect(ledger, ID).chosen
+    assert chosen is not None and (chosen.arm, chosen.value, chosen.rule) == ("tpe", 0.6, BY_FRESH), (
+        "as it was"
+    )
+    ledger.row = replace(ledger.row, provenance={**ledger.row.provenance, "identity": {"version": "1"}})
     chosen = collect(ledger, ID).chosen
     assert chosen is not None and (chosen.arm, chosen.value, chosen.rule) == ("random", 0.9, BY_FOLDS)
 
