@@ -24,7 +24,6 @@ from automl.config.resolved import ResolvedStudy
 from automl.contracts import Json
 from automl.provenance import DISTRIBUTION, DataIdentity, package_versions
 
-_REFERENCE = re.compile(r"([A-Za-z_][\w.]*):[A-Za-z_][\w.]*")
 _SHOWN = 60  # characters of a value in a message
 
 
@@ -130,7 +129,8 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _modules(study: Json) -> list[str]:
-    return sorted({match[1] for text in _strings(study) if (match := _REFERENCE.fullmatch(text))})
+    references = filter(plugins.REFERENCE.fullmatch, _strings(study))
+    return sorted({reference.partition(":")[0] for reference in references})
 
 
 def _plugin_files(study: Json) -> list[Path]:

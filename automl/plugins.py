@@ -65,6 +65,7 @@ CONTRACTS: dict[str, type] = {
     "learners": LearnerTraits,
     "supernets": MethodTraits,
 }  # the base class that every plug-in of the kind extends
+REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")  # package.module:attribute
 FOLDERS = "AUTOML_PLUGINS"  # the variable with the folders of a user's own plug-ins
 _PLUGIN = re.compile(r"^PLUGIN\b", re.MULTILINE)
 
@@ -138,7 +139,7 @@ def build(kind: str, spec: PluginSpec) -> Any:
 def load_attribute(reference: str) -> Any:
     """What `package.module:attribute` names. Raises `UserError` when it cannot be imported."""
     module_name, _, attribute = reference.partition(":")
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*", reference):
+    if not REFERENCE.fullmatch(reference):
         raise UserError(f"a reference must read package.module:attribute, but got {reference!r}")
     module = _guarded(lambda: importlib.import_module(module_name), reference)
     value: object = module

@@ -92,7 +92,8 @@ class Pool:
         if not self.limits.bounded:
             return job
         left = self.limits.left().seconds
-        remaining = None if job.final else min(left * job.devices, job.remaining or math.inf)
+        own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
+        remaining = None if job.final else min(left * job.devices, own)
         remaining = remaining if remaining is None or math.isfinite(remaining) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 

@@ -14,7 +14,7 @@ from automl.metrics import DIRECTIONS
 Schema: TypeAlias = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$"  # package.module:attribute
+REFERENCE = f"^{plugins.REFERENCE.pattern}$"
 SIZE = r"^\s*\d+(\.\d+)?\s*([kKMGT]i?)?B\s*$"  # 4GiB
 OPTIONS_KINDS = ("evaluators", "strategies", "pruners", "executors")  # written as {name: options}
 PLUGIN_KEYS: dict[type[Options], dict[str, str]] = {

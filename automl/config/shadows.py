@@ -9,10 +9,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
+from automl import plugins
 from automl.config.document import KeyPath, Mistake
 
 _INSTALLED = {"site-packages", "dist-packages"}
-_REFERENCE = re.compile(r"([A-Za-z_]\w*)(\.\w+)*:[A-Za-z_][\w.]*")
 
 
 def shadows(folder: Path) -> dict[str, str]:
@@ -50,8 +50,10 @@ def _references(data: Any, hidden: dict[str, str], path: KeyPath) -> Iterator[Mi
     elif isinstance(data, list):
         for number, value in enumerate(data):
             yield from _references(value, hidden, (*path, number))
-    elif isinstance(data, str) and (match := _REFERENCE.fullmatch(data)) and match[1] in hidden:
-        yield Mistake(path, f"must name a module of your own, but {hidden[match[1]]}; rename the file")
+    elif isinstance(data, str) and plugins.REFERENCE.fullmatch(data):
+        module = re.split(r"[.:]", data, maxsplit=1)[0]
+        if module in hidden:
+            yield Mistake(path, f"must name a module of your own, but {hidden[module]}; rename the file")
 
 
 def _library(name: str) -> str | None:

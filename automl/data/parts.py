@@ -35,6 +35,12 @@ class Parts:
         """The number of classes, 0 for numbers."""
         return len(self.labels)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of one example: (channels, height, width), or (numbers,)."""
+        skipped = 2 if self.dataset.kind == "functions" else 1
+        return tuple(int(size) for size in self.dataset.x.shape[skipped:])
+
     def split(self, rows: np.ndarray) -> Split:
         """A standardised copy of `rows`; nothing in it refers to other rows.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from automl.contracts import SplitSpec, UserError
+from automl.data.reading.wording import count
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def rare_classes(y: np.ndarray, classes: int, need: int) -> list[int]:
 def counted(y: np.ndarray, labels: Sequence[str], some: Sequence[int]) -> str:
     """The classes `some` in words, each with its rows: `'owl' (1 row), 'eel' (2 rows)`."""
     sizes = np.bincount(y, minlength=len(labels)).tolist()
-    shown = [f"{labels[label]!r} ({sizes[label]} row{'s' * (sizes[label] != 1)})" for label in some[:10]]
+    shown = [f"{labels[label]!r} ({count(sizes[label], 'row')})" for label in some[:10]]
     return ", ".join(shown) + (f" and {len(some) - 10} more" if len(some) > 10 else "")
 
 

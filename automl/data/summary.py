@@ -80,9 +80,6 @@ class Summary:
 def summarise(parts: Parts) -> Summary:
     """The summary of a dataset that is divided."""
     dataset, rows = parts.dataset, parts.rows
-    shape = {"image": dataset.x.shape[1:], "functions": dataset.x.shape[2:]}.get(
-        dataset.kind, dataset.x.shape[1:2]
-    )
     test = len(rows.test) if dataset.test is None else len(dataset.test)
     classes = {}
     if parts.labels and parts.episodes is None:
@@ -92,7 +89,7 @@ def summarise(parts: Parts) -> Summary:
     return Summary(
         name=parts.name,
         kind=dataset.kind,
-        shape=tuple(int(size) for size in shape),
+        shape=parts.shape,
         rows=(len(rows.train), len(rows.validation), test),
         target=dataset.target,
         classes=classes,
@@ -122,8 +119,6 @@ def _marks(x: Any) -> np.ndarray:
     import pandas as pd  # pandas takes half a second to import
 
     if isinstance(x, np.ndarray):
-        rows = np.ascontiguousarray(x).reshape(len(x), -1)
-        texts = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-        return np.array([hash(row.tobytes()) for row in texts], np.int64)
+        return np.array([hash(row.tobytes()) for row in x], np.int64)
     hashes: np.ndarray = pd.util.hash_pandas_object(x, index=False).to_numpy()
     return hashes

@@ -36,12 +36,10 @@ def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
 
 def task_of(parts: Parts) -> Task:
     """Training and validation data of `parts`."""
-    x, kind = parts.dataset.x, parts.dataset.kind
-    shape = {"image": x.shape[1:], "functions": x.shape[2:]}.get(kind, x.shape[1:2])
     return Task(
         name=parts.name,
-        kind=kind,
-        shape=tuple(int(size) for size in shape),
+        kind=parts.dataset.kind,
+        shape=parts.shape,
         classes=parts.classes,
         train=parts.split(parts.rows.train),
         validation=parts.split(parts.rows.validation),

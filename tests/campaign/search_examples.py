@@ -51,6 +51,7 @@ class ListSearch:
         self.pressure, self.calls = pressure, list[str]()
         self.cost, self.devices_held, self.attempts = 0.0, 0.0, 0
         self.stopped = ""
+        self.remaining: float | None = None
         self.pruned_by: str | None = "pruned"
         self.runs = False
         self._jobs = [f"{self.row.id}/{number}" for number in range(jobs)]
@@ -74,7 +75,7 @@ class ListSearch:
         self.runs = bool(self._jobs)
         if names is self._finals:
             return self.settings.final_job(attempt, derived=False)
-        return self.settings.trial_job(attempt, None)
+        return self.settings.trial_job(attempt, self.remaining)
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         self.calls.append(f"report {trial}")

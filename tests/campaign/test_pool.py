@@ -56,6 +56,14 @@ def test_messages_reach_the_search_of_their_trial() -> None:
     assert other.calls == ["report s-1/other/0/0", "lost s-1/other/0/0"]
 
 
+@pytest.mark.parametrize(("own", "given"), [(None, 8.0), (3.0, 3.0), (20.0, 8.0), (0.0, 0.0)])
+def test_what_is_left_of_a_limit_and_of_a_budget(own: float | None, given: float) -> None:
+    search = ListSearch("one", 1.0)
+    search.remaining, search.devices_held = own, 2.0  # as its jobs hold
+    job = pool(search, device_seconds=8).next_job()
+    assert job is not None and job.remaining == given, "a rest of 0 is nothing, not any amount"
+
+
 def test_a_campaign_that_was_taken_over_starts_nothing() -> None:
     lease = FreeLease()
     jobs = pool(ListSearch("one", 1.0), lease=lease)
