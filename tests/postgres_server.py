@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+from patience import PATIENCE
 
 
 def server_programs() -> Path | None:
@@ -67,7 +68,7 @@ class PostgresServer:
         sync = "on" if self._durable else "off"
         options = ["-p", str(self._port), "-k", "", "-h", "127.0.0.1", "-c", f"fsync={sync}"]
         command = [str(self._programs / "postgres"), "-D", str(self._data), *options]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 with (self._folder / "log").open("ab") as log:
@@ -90,7 +91,7 @@ class PostgresServer:
     def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)  # fast shutdown
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

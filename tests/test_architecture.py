@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from patience import PATIENCE
 
 from automl import plugins
 
@@ -290,7 +291,7 @@ def test_nothing_that_is_read_can_run_code() -> None:
 def test_the_command_line_starts_light() -> None:
     code = f"import automl.cli, sys; print(*sorted({HEAVY} & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert done.stdout.split() == []
 

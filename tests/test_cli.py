@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 from toy_plugins import write_toy_plugins
 
 from automl.cli import main
@@ -246,7 +247,7 @@ def test_version_help_and_check_import_nothing_heavy(workspace: Path) -> None:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
 
@@ -264,6 +265,6 @@ def test_shell_completion_is_there(workspace: Path) -> None:
         cwd=workspace,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.stdout.split() == ["report"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from mutated_checks import try_all
+from patience import PATIENCE
 
 
 def test_a_few() -> None:
@@ -21,7 +22,11 @@ def test_a_few() -> None:
 def test_hundreds() -> None:
     script = Path(__file__).with_name("mutated_checks.py")
     done = subprocess.run(
-        [sys.executable, script, "300", "60"], capture_output=True, text=True, timeout=280, env=os.environ
+        [sys.executable, script, "300", "60"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=os.environ,
     )
     assert done.stdout.count("not as promised: 0") == 2, done.stdout + done.stderr[-5000:]
     memory = re.search(r"most memory: ([\d.]+) GiB", done.stdout)

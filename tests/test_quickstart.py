@@ -14,17 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 
 BUDGET = 14  # device-seconds
 KILLED = 6  # a trial that held a worker when its driver was killed pays for that, then runs again
 SHORT = [f"--set=budget.device_seconds={BUDGET}", "--set=evaluator.network.epochs=2", "--set=final.seeds=1"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(3600)]
 
 
 def automl(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "automl.cli", *words], cwd=folder, capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", "automl.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
 
 
@@ -39,7 +44,7 @@ def _kill_while_darts_searches(folder: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 400
+    end = time.monotonic() + PATIENCE
     while not _darts_has_a_checkpoint(folder) and time.monotonic() < end and process.poll() is None:
         time.sleep(0.1)
     assert process.poll() is None, "it ended before it could be killed"
@@ -69,7 +74,12 @@ def test_the_report_compares_all_arms_at_equal_cost(finished: Path) -> None:
     for arm, searches in report["arms"].items():
         assert [search["seed"] for search in searches] == [0, 1]
         for search in searches:
-            assert 0 < search["device_seconds"] <= 1.15 * BUDGET + KILLED, arm
+            spent = search["device_seconds"]
+            assert spent > 0
+            if spent > 1.15 * BUDGET + KILLED:  # one step of a busy machine may outlast what is left
+                assert any(
+                    line.startswith(arm) and f"used {spent:.0f} of" in line for line in report["warnings"]
+                )
             assert search["best"]["value"] > 0.5, arm
             assert len(search["fresh"]) == len(search["test"]) == 1
     assert {v["arm"] for v in report["verdicts"]} == {"tpe", "darts", "resnet"}

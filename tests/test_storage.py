@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from patience import PATIENCE
 
 from automl.contracts import Report, UserError
 from automl.ledger import Ledger, NewTrial, Store, resolve_store, setup
@@ -85,7 +86,7 @@ def first_users(store: Store, count: int = 6) -> list[str]:
     processes = [context.Process(target=_open, args=(store, barrier, answers)) for _ in range(count)]
     for process in processes:
         process.start()
-    found = sorted(answers.get(timeout=120) for _ in processes)
+    found = sorted(answers.get(timeout=PATIENCE) for _ in processes)
     for process in processes:
         process.join()
     return found

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
+from patience import PATIENCE
 from report_examples import ACCURACY, realistic
 from test_html import EVIL, evil_campaign
 
@@ -40,7 +41,7 @@ def browse(folder: Path, text: str, *what: str) -> tuple[str, list[str]]:
         [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", *what, page.as_uri()],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

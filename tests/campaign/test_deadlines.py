@@ -54,5 +54,5 @@ def test_silent_trials_end_with_the_budget(executor: str, tmp_path: Path) -> Non
     assert clock < 25.0, "none of them slept to its end, however busy the machine"
     assert {trial.state for trial in trials} == {"pruned"}
     assert all((trial.reason or "").startswith("budget: ") for trial in trials)
-    assert 5.0 <= sum(trial.device_seconds for trial in trials) < 7.0
+    assert 5.0 <= sum(trial.device_seconds for trial in trials) < 20.0
     assert (search.reason or "").startswith("budget: ")

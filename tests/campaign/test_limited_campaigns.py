@@ -87,7 +87,7 @@ def test_a_silent_trial_is_cut_off_by_a_limit(study: Path, store: Store, ledger:
     assert row is not None and row.reason is not None
     assert (trial.state, trial.reason) == (TrialState.PRUNED, row.reason)
     assert row.reason.startswith("limits: the campaign has used its 0.")
-    assert trial.device_seconds < 5
+    assert trial.device_seconds < 15
     assert {search.reason for search in ledger.searches(campaign)} == {row.reason}
 
 
@@ -96,7 +96,7 @@ def test_a_retraining_is_cut_off_too(study: Path, store: Store, ledger: Ledger) 
     campaign = run(study, store, "limits.device_seconds=0.3", function)
     finals = [trial for trial in ledger.trials(campaign) if trial.kind == "final"]
     assert [(trial.state, trial.kind) for trial in finals] == [(TrialState.PRUNED, "final")]
-    assert 0.25 < sum(trial.device_seconds for trial in ledger.trials(campaign)) < 5
+    assert 0.25 < sum(trial.device_seconds for trial in ledger.trials(campaign)) < 15
 
 
 def test_a_search_has_its_seconds_on_the_clock_one_after_the_other(

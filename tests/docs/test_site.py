@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from doc_pages import ROOT
+from patience import PATIENCE
 
 pytest.importorskip("mkdocs", reason="the extra docs is not installed")
 LOADED = re.compile(
@@ -28,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return folder

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import objectives
+from patience import PATIENCE
 
 from automl.checking import jobs
 from automl.contracts import Ending, Job
@@ -13,7 +14,7 @@ from automl.contracts import Ending, Job
 HERE = str(Path(__file__).parent)
 
 
-def job(name: str, workdir: Path, *, x: float = 1.0, deadline: float = 60.0) -> Job:
+def job(name: str, workdir: Path, *, x: float = 1.0, deadline: float = PATIENCE) -> Job:
     """A job of the objective `name`, which is its trial's name too."""
     plain = jobs.job(getattr(objectives, name), str(workdir), deadline=deadline)
     token, folder = "token-1", str(workdir / name)

@@ -72,7 +72,7 @@ def test_a_trial_is_ended_at_its_deadline(executor: Any, tmp_path: Path) -> None
     late = source.outcomes["hangs"]
     assert late.state is TrialState.FAILED
     assert late.reason == "deadline: the trial took longer than 0.5 s"
-    assert 0.45 <= late.device_seconds < 5
+    assert 0.45 <= late.device_seconds < 15
     assert source.outcomes["good"].state is TrialState.COMPLETE
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from queue_source import QueueSource, job
 
 from automl.contracts import Job, TrialState
@@ -31,8 +32,8 @@ def test_silent_code_is_interrupted(name: str, tmp_path: Path) -> None:
     start = time.monotonic()
     state, reason, cost = run(name, tmp_path)
     assert (state, reason) == (TrialState.FAILED, "deadline: the trial took longer than 0.1 s")
-    assert LATE <= cost < 5.0
-    assert time.monotonic() - start < 10.0
+    assert LATE <= cost < 15.0
+    assert time.monotonic() - start < 18.0, "it did not sleep to its end"
 
 
 def test_time_that_grows_while_a_trial_runs_is_used(tmp_path: Path) -> None:
@@ -54,5 +55,5 @@ def test_in_another_thread_a_loop_is_interrupted(tmp_path: Path) -> None:
     found: list[tuple[object, str, float]] = []
     thread = threading.Thread(target=lambda: found.append(run("computes", tmp_path)))
     thread.start()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert found and found[0][0] is TrialState.FAILED

@@ -46,7 +46,7 @@ def test_a_c_call_that_hangs_is_killed_and_the_next_job_runs(executor: Local, tm
             TrialState.FAILED,
             "deadline: the trial took longer than 0.3 s",
         )
-        assert 0.3 <= late.device_seconds < 5
+        assert 0.3 <= late.device_seconds < 15
     assert source.outcomes["good"].state is TrialState.COMPLETE
     assert time.monotonic() - start < 60
 

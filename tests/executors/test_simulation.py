@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import toy_benchmark
+from patience import PATIENCE
 
 from automl.benchmarks import load_table
 from automl.contracts import Job, Outcome, PluginSpec, Replay, Report, TrialState
@@ -49,7 +50,7 @@ def job(file: Path, replay: Replay, **options: Any) -> Job:
         cpus=1.0,
         gpus=0.0,
         remaining=replay.budget,
-        deadline=60.0,
+        deadline=PATIENCE,
         replay=replay,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from fake_context import FakeContext
+from patience import PATIENCE
 
 from automl import plugins
 from automl.contracts import EpisodeSpec, Split, Task
@@ -75,7 +76,7 @@ def test_it_adapts_without_this_package(tmp_path: Path, name: str) -> None:
     given = (episode.support_x[0], episode.support_y[0], episode.query_x[0])
     torch.save(given, tmp_path / "given.pt")
     files = (output, tmp_path / "given.pt", tmp_path / "outputs.pt")
-    subprocess.run([sys.executable, "-I", "-c", ALONE, *files], check=True, cwd=tmp_path, timeout=60)
+    subprocess.run([sys.executable, "-I", "-c", ALONE, *files], check=True, cwd=tmp_path, timeout=PATIENCE)
     torch.set_num_threads(1)
     expected = load_learner(model).adapt(*given[:2])(given[2]).detach()
     torch.testing.assert_close(torch.load(files[2], weights_only=True), expected)

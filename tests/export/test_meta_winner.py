@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import PATIENCE
 from test_learner_folder import ALONE
 
 STUDY = """
@@ -30,7 +31,7 @@ def automl(folder: Path, *words: str) -> str:
     env = {**os.environ, "AUTOML_STORE": str(folder / "store")}
     command = [sys.executable, "-m", "automl.cli", *words]
     done = subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -54,6 +55,6 @@ def test_a_winner_is_trained_on_and_leaves(tmp_path: Path) -> None:
     automl(tmp_path, "export", "few", "--arm", "maml", "--format", "torch", "-o", "folder")
     torch.save((torch.rand(3, 1, 28, 28), torch.arange(3), torch.rand(7, 1, 28, 28)), tmp_path / "given.pt")
     files = [str(tmp_path / name) for name in ("folder", "given.pt", "outputs.pt")]
-    subprocess.run([sys.executable, "-I", "-c", ALONE, *files], check=True, cwd=tmp_path, timeout=60)
+    subprocess.run([sys.executable, "-I", "-c", ALONE, *files], check=True, cwd=tmp_path, timeout=PATIENCE)
     outputs = torch.load(files[2], weights_only=True)
     assert outputs.shape == (7, 3) and outputs.isfinite().all()

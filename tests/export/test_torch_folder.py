@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from patience import PATIENCE
 
 from automl.contracts import UserError
 from automl.data import load_task
@@ -58,7 +59,7 @@ def test_equal_logits_without_this_package(
         [sys.executable, "-I", "-c", ALONE, folder, tmp_path / "images.pt", tmp_path / "logits.pt"],
         check=True,
         cwd=tmp_path,
-        timeout=60,
+        timeout=PATIENCE,
     )
     with torch.inference_mode():
         expected = ours(images)

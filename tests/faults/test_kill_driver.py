@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from automl.contracts import TrialState
 from automl.ledger import resolve_store
@@ -82,7 +83,9 @@ def _run_killing(study: Path, env: dict[str, str], moments: list[float]) -> int:
             return rounds
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    done = subprocess.run(_command("run", str(study)), env=env, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        _command("run", str(study)), env=env, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr
     return rounds + 1
 
@@ -111,10 +114,10 @@ def test_driver_killed_at_random_moments(executor: str, tmp_path: Path) -> None:
     )
     for trial in trials:  # the budget ledger: a trial paid at least for the sleeps of its steps
         steps = len(ledger.reports(trials=[trial.id])[trial.id])
-        assert 0.06 * steps <= trial.device_seconds < 30
+        assert 0.06 * steps <= trial.device_seconds < 300
 
     audit = subprocess.run(
-        _command("audit", "killed", "--json"), env=env, capture_output=True, text=True, timeout=100
+        _command("audit", "killed", "--json"), env=env, capture_output=True, text=True, timeout=PATIENCE
     )
     assert audit.returncode == 0, audit.stdout + audit.stderr
     found = json.loads(audit.stdout)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import toy_benchmark
+from patience import PATIENCE
 
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store, TrialRow
@@ -57,7 +58,7 @@ def test_driver_ended_in_the_midst_of_replays(number: signal.Signals, store: Sto
     assert 0 < unfinished < 2 * SEEDS
     assert {row.state for row in kept.values()} <= {TrialState.COMPLETE, TrialState.PRUNED}
 
-    done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     found = _trials(store)
     assert all(found[name] == row for name, row in kept.items()), "no finished search was run again"

@@ -20,6 +20,7 @@ from automl.recorder import Recorder, recorder, writer_choice
 from automl.recorder.audit import audit, repair
 
 sys.path.append(str(Path(__file__).parents[1] / "recorder"))
+from patience import PATIENCE
 from recorder_helpers import Filled
 
 CALLS = (
@@ -78,7 +79,7 @@ def test_calls_fail_before_or_after_they_worked(
         filled.trial(number, number / 12, arm=number % 2, metrics={"loss": 0.5})
         time.sleep(0.02)
     filled.finish()
-    recording.drain(timeout=60)
+    recording.drain(timeout=PATIENCE)
     recording.close()
     faults.undo()
     assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 12, "runs": 12, **CLEAN}
@@ -90,13 +91,13 @@ def test_no_trial_waits_for_a_server_that_does_not_answer(filled: Filled, faults
 
     def wait(*arguments: Any, **keywords: Any) -> Any:
         called.set()
-        assert answers.wait(60)
+        assert answers.wait(PATIENCE)
         return search_runs(*arguments, **keywords)
 
     faults.setattr(MlflowClient, "search_runs", wait)
     recording = Recorder(filled.store, filled.ledger, filled.id)
     recording.start()
-    assert called.wait(60)
+    assert called.wait(PATIENCE)
     for number in range(5):
         filled.trial(number)
     filled.finish()  # gets here although the recorder still waits

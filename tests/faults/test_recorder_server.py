@@ -23,6 +23,7 @@ from automl.recorder.registry import TrainingRun, fetch_model, register_model
 from automl.recorder.ui import command
 
 sys.path.append(str(Path(__file__).parents[1] / "recorder"))
+from patience import PATIENCE
 from recorder_helpers import Filled, write_file
 
 CLEAN: dict[str, list[str]] = {"missing": [], "duplicate": [], "stuck": [], "different": []}
@@ -48,7 +49,7 @@ class Server:
         self._process = subprocess.Popen(
             self._argv, env=self._environ, start_new_session=True, stderr=subprocess.DEVNULL
         )
-        end = time.monotonic() + 250
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=5):

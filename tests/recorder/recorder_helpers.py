@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Run
+from patience import PATIENCE
 
 from automl.contracts import Config, Outcome, Report, TrialState
 from automl.ledger import CampaignRow, Ledger, NewTrial, Store, TrialRow, owner_identity
@@ -140,7 +141,7 @@ def runs(filled: Filled) -> dict[str, Run]:
     return {run.data.tags["automl.id"]: run for run in stored}
 
 
-def eventually(seen: Callable[[], Any], timeout: float = 60.0) -> Any:
+def eventually(seen: Callable[[], Any], timeout: float = PATIENCE) -> Any:
     """The first true value of `seen`."""
     end = time.monotonic() + timeout
     while not (value := seen()):

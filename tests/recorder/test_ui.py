@@ -9,6 +9,7 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
+from patience import PATIENCE
 from recorder_helpers import Filled
 
 from automl.contracts import UserError
@@ -55,7 +56,7 @@ def test_serves_the_store(filled: Filled) -> None:
     server = subprocess.Popen(argv, env=environ, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=demo"
-        end = time.monotonic() + 250
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 with urllib.request.urlopen(url, timeout=5) as answer:
@@ -67,4 +68,4 @@ def test_serves_the_store(filled: Filled) -> None:
         assert found["experiment"]["name"] == "demo"
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        server.wait(PATIENCE)

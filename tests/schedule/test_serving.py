@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE
 from schedule_examples import HOUR, NOON, Done, Runs, row, states
 
 from automl import schedule
@@ -178,7 +179,7 @@ def test_the_real_command_gets_file_and_store(store: Store, tmp_path: Path, monk
     program.chmod(0o755)
     monkeypatch.setattr(daemon.sys, "executable", str(program))
     process = daemon.launch_run(row("0 2 * * *"), store, tmp_path / "log")
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
     assert (tmp_path / "log").read_text() == f"-m automl.cli run --fresh-if-changed s.yaml {store.folder}\n"
 
 
@@ -196,5 +197,5 @@ def test_the_daemon_ends_when_it_is_asked_to(store: Store, number: signal.Signal
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out.replace("up\n", ""), err) == (0, "down\n", "")

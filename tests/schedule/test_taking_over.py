@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import schedule_worker
+from patience import PATIENCE
 from schedule_examples import HOUR, NOON, Runs, states, study
 
 from automl import schedule
@@ -133,12 +134,12 @@ def test_four_daemons_and_kills(any_store: Store, any_ledger: Ledger, tmp_path: 
         processes[victim].join()
         processes[victim] = start()
         kills += 1
-    deadline = time.time() + 200
+    deadline = time.time() + PATIENCE
     while time.time() < deadline and {f.state for f in any_ledger.firings()} & {"running", "ready"}:
         time.sleep(0.05)
     for process in processes:
         process.terminate()
-        process.join(30)
+        process.join(PATIENCE)
         assert process.exitcode in (0, -signal.SIGTERM)  # one just started does not serve yet
     rows = [firing for firing in any_ledger.firings() if firing.slot <= NOON + SLOTS * 60]
     assert kills > 5  # about 30 on a machine with nothing else to do

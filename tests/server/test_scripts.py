@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from patience import PATIENCE
 
 from automl.contracts import Outcome, Report, TrialState
 from automl.ledger import NewTrial, Store, resolve_store
@@ -33,7 +34,7 @@ def run(script: str, *arguments: Any, store: dict[str, str], cwd: Path) -> subpr
         env={**os.environ, **store},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 
@@ -221,7 +222,7 @@ def served(*arguments: str, store: dict[str, str], cwd: Path) -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGTERM)
         try:
-            server.wait(20)
+            server.wait(PATIENCE)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from fake_context import TINY_CONFIG, FakeContext, TinySpace, image_task
+from patience import PATIENCE
 
 from automl.contracts import Job, Outcome, PluginSpec, RunError, TrialState
 from automl.executors.worker import run_job
@@ -56,7 +57,7 @@ def job(workdir: Path, protocol: PluginSpec, proxy: str) -> Job:
         task={"dataset": "digits", "metrics": [{"name": "accuracy"}]},
         metrics=[{"name": "accuracy", "direction": "maximize"}], evaluator=scoring, protocol=protocol,
         config=CELL.default_config(), seed=1, workdir=str(workdir), devices=1.0, cpus=1.0, gpus=0.0,
-        remaining=None, deadline=60.0,
+        remaining=None, deadline=PATIENCE,
     )  # fmt: skip
 
 

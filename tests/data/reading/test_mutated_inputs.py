@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mutations
 import pytest
+from patience import PATIENCE
 
 GIB_IN_KIB = 1 << 20
 
@@ -17,9 +18,9 @@ GIB_IN_KIB = 1 << 20
 @pytest.mark.parametrize("seed", range(2000, 2020))
 def test_a_damaged_input_is_read_or_refused(tmp_path: Path, seed: int) -> None:
     dataset = mutations.mutated(tmp_path, seed)
-    start = time.monotonic()
+    start = time.process_time()
     assert mutations.outcome(dataset, seed)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.slow
@@ -29,7 +30,7 @@ def test_hundreds_of_damaged_inputs_are_read_or_refused(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=600,
+        timeout=PATIENCE,
     )
     *outcomes, memory = map(json.loads, done.stdout.splitlines())
     assert len(outcomes) == 400
