@@ -51,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_hypothesis_test(item.obj if isinstance(item, pytest.Function) else None):
             item.add_marker(pytest.mark.property)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)  # long files first, so that workers end together
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from in_process import automl
 from patience import PATIENCE
 from toy_plugins import write_toy_plugins
 
-from automl.cli import main
 from automl.cli.main import app
 from automl.contracts import RunError, UserError
 from automl.ledger import Store
@@ -40,12 +40,7 @@ def cli(
     (workspace / "mine.yaml").write_text(STUDY)
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["automl", *arguments])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
+        code = automl(monkeypatch, *arguments)
         shown = capsys.readouterr()
         return code, shown.out, shown.err
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from in_process import automl
 
 HERE = Path(__file__).resolve().parent
 OLD_HOME = "/tmp/automl-10a45bd"  # where `make_store.py` made it: every path in it begins so
@@ -77,14 +78,7 @@ class Program:
 
     def __call__(self, *words: str) -> str:
         """What a command prints on standard output; a failed one fails the test."""
-        from automl.cli import main
-
-        self._monkeypatch.setattr(sys, "argv", ["automl", *words])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
+        code = automl(self._monkeypatch, *words)
         out, err = self._read()
         assert code == 0, f"automl {' '.join(words)} ended with {code}: {out}{err}"
         return out

@@ -7,6 +7,7 @@ HTML comments on a page say how its blocks are tested:
 - `<!-- uses: page -->`: the Python blocks of another page (below the repository) run first.
 - `<!-- commands: run -->`: every command runs; `run, slow`: in a slow test. By default `automl run` is only
   checked.
+- `<!-- tested with: KEY=VALUE -->`: `automl run` gets this `--set` as well, so that the test is shorter.
 """
 
 from __future__ import annotations

@@ -16,10 +16,11 @@ import pytest
 import typer
 import yaml
 from doc_pages import ROOT, Block, Page, read_page, shell_lines
+from in_process import automl
 from jsonschema import Draft202012Validator
 
 from automl.benchmarks.files import find_file
-from automl.cli import app, main
+from automl.cli import app
 from automl.config import load_study, resolve
 from automl.config.schema import study_schema
 from automl.contracts import UserError
@@ -134,6 +135,8 @@ class Sandbox:
                 return
         if words[0] == "check" and "AUTOML_DATA" not in os.environ and set(words) & NEED_DATA:
             return
+        if run and words[0] == "run":
+            words = [*words, *(f"--set={change}" for change in self.page.settings("tested with"))]
         if run or words[0] in ALWAYS_RUN or (words[0] == "list" and words[1] != "campaigns"):
             self.call(words)
 
@@ -148,12 +151,7 @@ class Sandbox:
     def call(self, words: list[str]) -> None:
         """Run the program; a redirection to a file is left out."""
         words = words[: words.index(">")] if ">" in words else words
-        self.patch.setattr(sys, "argv", ["automl", *words])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
+        code = automl(self.patch, *words)
         assert code == 0, f"{self.page.name}: automl {shlex.join(words)} ended with {code}"
 
 

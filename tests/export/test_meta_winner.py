@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from in_process import automl
 from patience import PATIENCE
 from test_learner_folder import ALONE
 
@@ -25,34 +26,40 @@ arms: {maml: {space: maml, strategy: tpe}}
 executor: local
 final: {seeds: 1}
 """
+Run = Callable[..., str]
 
 
-def automl(folder: Path, *words: str) -> str:
-    env = {**os.environ, "AUTOML_STORE": str(folder / "store")}
-    command = [sys.executable, "-m", "automl.cli", *words]
-    done = subprocess.run(
-        command, cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in an empty folder with a store of its own; gives what it prints."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTOML_STORE", str(tmp_path / "store"))
+
+    def call(*words: str) -> str:
+        code = automl(monkeypatch, *words)
+        shown = capsys.readouterr()
+        assert code == 0, shown.err
+        return shown.out + shown.err
+
+    return call
 
 
 @pytest.mark.slow
-def test_a_winner_is_trained_on_and_leaves(tmp_path: Path) -> None:
+def test_a_winner_is_trained_on_and_leaves(run: Run, tmp_path: Path) -> None:
     (tmp_path / "few.yaml").write_text(STUDY)
-    automl(tmp_path, "run", "few.yaml")
-    found: dict[str, Any] = json.loads(automl(tmp_path, "report", "few", "--json"))
+    run("run", "few.yaml")
+    found: dict[str, Any] = json.loads(run("report", "few", "--json"))
     assert set(found["summary"]) >= {"random", "maml", "embedding", "nearest-centroid"}
-    assert not json.loads(automl(tmp_path, "audit", "few", "--json"))["missing"]
+    assert not json.loads(run("audit", "few", "--json"))["missing"]
 
-    automl(tmp_path, "export", "few", "--arm", "maml", "-o", "best.yaml")
-    steps = [line for line in automl(tmp_path, "train", "best.yaml").splitlines() if line.startswith("step")]
+    run("export", "few", "--arm", "maml", "-o", "best.yaml")
+    steps = [line for line in run("train", "best.yaml").splitlines() if line.startswith("step")]
     assert [line.split()[1].strip(":") for line in steps] == ["3", "6"]
-    longer = automl(tmp_path, "train", "best.yaml", "--iterations", "9").splitlines()
+    longer = run("train", "best.yaml", "--iterations", "9").splitlines()
     steps = [line for line in longer if line.startswith("step")]
     assert [line.split()[1].strip(":") for line in steps] == ["9"], "what was trained is not trained again"
 
-    automl(tmp_path, "export", "few", "--arm", "maml", "--format", "torch", "-o", "folder")
+    run("export", "few", "--arm", "maml", "--format", "torch", "-o", "folder")
     torch.save((torch.rand(3, 1, 28, 28), torch.arange(3), torch.rand(7, 1, 28, 28)), tmp_path / "given.pt")
     files = [str(tmp_path / name) for name in ("folder", "given.pt", "outputs.pt")]
     subprocess.run([sys.executable, "-I", "-c", ALONE, *files], check=True, cwd=tmp_path, timeout=PATIENCE)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from automl.cli import main
+from in_process import automl
 
 CODE = """
 from automl.space import Int, Space
@@ -36,15 +34,6 @@ arms: {random: {strategy: random}}
 executor: local
 final: {seeds: 0}
 """
-
-
-def automl(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["automl", *arguments])
-    try:
-        main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.mark.parametrize(
