@@ -37,10 +37,11 @@ class GitState:
 
 @dataclass(frozen=True)
 class DataIdentity:
-    """The data of a campaign by name and sha256."""
+    """The data of a campaign: name, sha256, and what reading them found out, left out or converted."""
 
     name: str
     digest: str
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

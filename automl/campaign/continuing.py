@@ -90,7 +90,7 @@ def _listed(found: list[Change]) -> str:
 
 def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
     if task is not None:
-        return DataIdentity(task.name, task.digest)
+        return DataIdentity(task.name, task.digest, list(task.notes))
     if isinstance(resolved.protocol, Tabular):
         file = resolved.protocol.options.file
         return DataIdentity(Path(file).name, file_digest(file))

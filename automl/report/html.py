@@ -12,6 +12,7 @@ from typing import Final
 from automl.report import (
     collapse,
     comparison,
+    data,
     failures,
     few_shot,
     proxy_ranking,
@@ -110,6 +111,7 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         winners.section(ranked, report.settings.space_name, units, chosen),
         plots.titled("Important parameters", "plot-importance", "plot-parallel"),
         failures.section(report.failures, chosen),
+        data.section(report.provenance),
     ]
     return "\n".join(parts)
 

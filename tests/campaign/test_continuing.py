@@ -144,3 +144,24 @@ def test_the_same_files_in_another_folder_are_the_same(
     for name in ("going_code.py", "going_space.py", "going.yaml", "go"):
         (elsewhere / name).write_text((study.parent / name).read_text())
     assert run(elsewhere / "going.yaml", store) == "going-1"
+
+
+def test_what_reading_the_data_found_out_stays_with_the_campaign(
+    workspace: Path, store: Store, ledger: Ledger
+) -> None:
+    rows = [f"{number},{number % 7} %,{'ab'[number % 2]}" for number in range(40)]
+    (workspace / "shares.csv").write_text("\n".join(["size,share,class", *rows]))
+    (workspace / "shares.yaml").write_text("""
+name: shares
+task: {dataset: shares.csv, target: class, metric: accuracy}
+space: tabular
+evaluator: {pipeline: {folds: 2}}
+budget: {trials: 1}
+seeds: 1
+executor: local
+final: {seeds: 0}
+""")
+    row = ledger.campaign(run(workspace / "shares.yaml", store))
+    assert row is not None
+    (note,) = [line for line in row.provenance["data"]["notes"] if "share" in line]
+    assert "%" in note

@@ -213,7 +213,10 @@ with open_ledger(store) as ledger:
 def test_leaves_nothing_in_the_working_directory(tmp_path: Path, store: Store, uri: str) -> None:
     """Whatever MLFLOW_TRACKING_URI says, only the store is written."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "AUTOML_"))}
-    environ |= {"AUTOML_STORE": str(store.folder), "PYTHONPATH": str(Path(__file__).parent)}
+    environ |= {
+        "AUTOML_STORE": str(store.folder),
+        "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[:2])),
+    }
     if uri:
         environ["MLFLOW_TRACKING_URI"] = uri
     cwd = tmp_path / "cwd"

@@ -117,6 +117,21 @@ def test_nothing_from_outside_becomes_markup() -> None:
     assert "<img" not in json.dumps(figures_of(text))
 
 
+def test_what_reading_the_data_found_out_is_on_the_page(page: str) -> None:
+    title = "Data as they were read"
+    assert title not in page
+    ledger = realistic(seeds=1, trials=2)
+    ledger.row.provenance["data"] = {
+        "name": "a.csv",
+        "digest": "0",
+        "notes": ["1 <blank> cell", "id: left out"],
+    }
+    text = Page(html(collect(ledger, ID))).text
+    assert title in text and "1 <blank> cell" in text and "id: left out" in text
+    ledger.row.provenance["data"] = {"name": "a.csv", "digest": "0"}
+    assert title not in html(collect(ledger, ID)), "noted by an earlier version"
+
+
 @pytest.mark.parametrize(
     "ledger",
     [
