@@ -62,6 +62,8 @@ class Evaluator(ABC):
       the spaces of its arms.
     - `uses_mlflow` (True): its code may log to MLflow by itself; the run of a trial is then made before the
       trial starts, and is the active one in it.
+    - `libraries` (none): modules that `evaluate` imports late because they are slow to import. A worker
+      imports them before the clock of a trial runs, so that no arm pays for being first.
     - `leaves` (None): the kind of model that a final evaluation leaves in `<workdir>/model`: `network`
       (`config.json` and `weights.pt` of `automl.training.saved`), `learner` (the same of
       `automl.metatraining`), or None for a folder that only `score` of this evaluator can read.
@@ -80,6 +82,7 @@ class Evaluator(ABC):
     returns_early: ClassVar[bool] = False
     options_fix_parameters: ClassVar[bool] = False
     uses_mlflow: ClassVar[bool] = True
+    libraries: ClassVar[tuple[str, ...]] = ()
     leaves: ClassVar[Literal["network", "learner"] | None] = None
 
     options: EvaluatorOptions

@@ -49,6 +49,10 @@ class Pipeline(Evaluator):
     cross_validates: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
     uses_mlflow: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = (
+        *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
+        *("sklearn.model_selection", "sklearn.neighbors", "sklearn.neural_network", "sklearn.svm"),
+    )
 
     options: PipelineOptions
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from automl.contracts import LATE, Job, JobSource, Outcome, Report, TrialStopped
 from automl.executors.surroundings import no_exit
@@ -15,6 +17,8 @@ from automl.executors.worker import LOADING, Clock, run_job
 
 AGAIN = 0.5  # seconds until code that swallows an interruption is interrupted again
 SOON = 1e-3  # seconds
+IMPORTING = 30.0  # seconds that an import may end in: a library cut off in it fails every later trial
+_IMPORT = ("<frozen importlib._bootstrap>", "_find_and_load")
 
 
 class DeadlinePassed(TrialStopped):
@@ -48,6 +52,7 @@ class _Direct:
         self._clock: Clock | None = None
         self._began = time.monotonic()
         self._reporting = False
+        self._late_since: float | None = None
         self._armed = False
         self._main = threading.current_thread() is threading.main_thread()
 
@@ -101,8 +106,8 @@ class _Direct:
         if self._armed:
             signal.setitimer(signal.ITIMER_REAL, max(seconds, SOON))
 
-    def _interrupt(self, _signal: int, _frame: object) -> None:
-        """End the trial when no time is left, but never inside a transaction of its reports."""
+    def _interrupt(self, _signal: int, frame: FrameType | None) -> None:
+        """End the trial when no time is left, but never inside a transaction of its reports or an import."""
         if not self._armed:
             return
         if self._reporting:
@@ -112,8 +117,16 @@ class _Direct:
         if left > SOON:
             self._arm(left)
             return
+        if self._waits_for_import(frame):
+            self._arm(AGAIN / 10)
+            return
         self._arm(AGAIN)
         raise DeadlinePassed
+
+    def _waits_for_import(self, frame: FrameType | None) -> bool:
+        now = time.monotonic()
+        self._late_since = self._late_since or now
+        return now - self._late_since < IMPORTING and _imports(frame)
 
     @contextmanager
     def _limited_by_thread(self) -> Iterator[None]:
@@ -122,7 +135,8 @@ class _Direct:
 
         def watch() -> None:
             while not ended.wait(AGAIN / 10):
-                if not self._reporting and self.elapsed >= self.job.deadline * self.job.devices:
+                late = self.elapsed >= self.job.deadline * self.job.devices
+                if late and not self._reporting and not self._waits_for_import(_frame_of(thread)):
                     _raise_in(thread, DeadlinePassed)
                     ended.wait(AGAIN)
 
@@ -133,6 +147,19 @@ class _Direct:
         finally:
             ended.set()
             watcher.join()
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether code of the trial is just importing something."""
+    while frame is not None and frame.f_code is not run_inline.__code__:
+        if (frame.f_code.co_filename, frame.f_code.co_name) == _IMPORT:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _frame_of(thread: int) -> FrameType | None:
+    return sys._current_frames().get(thread)
 
 
 def _raise_in(thread: int, error: type[BaseException]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -33,7 +34,7 @@ def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None
         evaluator = plugins.build("evaluators", job.evaluator)
         if job.replay is not None:
             return _replay(job, evaluator)
-        context = _context(job, channel)
+        context = _context(job, evaluator, channel)
         if started is not None:
             started(lambda: context.device_seconds)
     except BaseException as error:
@@ -53,10 +54,12 @@ def _replay(job: Job, evaluator: Evaluator) -> Outcome:
     return replay_search(job, job.replay, evaluator)
 
 
-def _context(job: Job, channel: Channel) -> TrialContext:
+def _context(job: Job, evaluator: Evaluator, channel: Channel) -> TrialContext:
     task = load_task(job.task, job.import_path) if job.task.get("dataset") else None
     space = load_space(job.space)
     device = "cuda:0" if job.gpus > 0 else "cpu"
     process.prepare(job)
     protocol = plugins.build("evaluators", job.protocol)
+    for library in evaluator.libraries:
+        importlib.import_module(library)
     return TrialContext(job, channel, task, space, protocol, device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import os
 import signal
 import subprocess
@@ -150,4 +151,15 @@ def swallows_interrupts(config: dict[str, Any], context: Any) -> float:
     with contextlib.suppress(BaseException):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(1)
+    return 1.0
+
+
+def imports(config: dict[str, Any], context: Any) -> float:
+    importlib.import_module("imported_slowly")
+    time.sleep(20)
+    return 1.0
+
+
+def looks_for_a_checkpoint(config: dict[str, Any], context: Any) -> float:
+    assert context.checkpoint.load() is None
     return 1.0

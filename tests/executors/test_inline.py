@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,44 @@ def test_in_another_thread_a_loop_is_interrupted(tmp_path: Path) -> None:
     thread.start()
     thread.join(PATIENCE)
     assert found and found[0][0] is TrialState.FAILED
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_a_library_is_imported_to_its_end_for_the_trials_that_follow(
+    main: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "imported_slowly", raising=False)
+    found: list[tuple[object, str, float]] = []
+    if main:
+        found.append(run("imports", tmp_path))
+    else:
+        thread = threading.Thread(target=lambda: found.append(run("imports", tmp_path)))
+        monkeypatch.setattr(time, "sleep", slices(time.sleep))
+        thread.start()
+        thread.join(PATIENCE)
+    ((state, reason, cost),) = found
+    assert (state, reason) == (TrialState.FAILED, "deadline: the trial took longer than 0.1 s")
+    assert sys.modules["imported_slowly"].whole
+    assert 0.6 <= cost < 15
+
+
+def test_an_import_without_end_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "imported_slowly", raising=False)
+    monkeypatch.setattr("automl.executors.inline.IMPORTING", 0.2)
+    (tmp_path / "imported_slowly.py").write_text("import time\ntime.sleep(20)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    state, _, cost = run("imports", tmp_path)
+    assert state is TrialState.FAILED
+    assert LATE + 0.2 <= cost < 15
+    assert "imported_slowly" not in sys.modules
+
+
+def slices(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """A sleep in Python: an exception reaches a thread between its instructions only."""
+
+    def sliced(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            sleep(0.01)
+
+    return sliced
