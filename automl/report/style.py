@@ -33,7 +33,7 @@ thead th { border-bottom: 2px solid #8a8a8a; vertical-align: bottom; font-size: 
 .compared { font-weight: 700; }
 figure { margin: .6rem 0 1.4rem; } figcaption { max-width: 85ch; margin-top: .3rem; }
 .plot { width: 100%; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(190px, 1fr)); gap: .8rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: .8rem; }
 .cards:has(img) { grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem;
   break-inside: avoid; min-width: 0; }

@@ -33,7 +33,7 @@ def differences(report: CampaignReport) -> Figure | None:
     traces = [_difference_trace(row, known[arm], styles[arm], units) for row, arm in enumerate(arms)]
     better = "right" if report.metric.direction is Direction.MAXIMIZE else "left"
     metric = safe(report.metric.name)
-    title = f"difference to {BASELINE} in {metric}{units.difference_unit} (better: {better})"
+    title = f"{metric}{units.difference_unit} more than {BASELINE} (better: {better})"
     layout = base_layout(
         xaxis={"title": {"text": title}, "zeroline": True, "zerolinewidth": 2, "zerolinecolor": "#777"},
         yaxis=row_axis([safe(arm) for arm in arms]),
