@@ -101,14 +101,18 @@ def _data(resolved: ResolvedStudy) -> Summary | None:
     if resolved.study.task.dataset is None:
         return None
     from automl.campaign.planning import check_data
+    from automl.cli.checked import summary_of
     from automl.data.parts import load_parts
     from automl.data.summary import summarise
     from automl.data.tasks import task_of
 
-    study = resolved.study
-    parts = load_parts(study.task.model_dump(mode="json"), [study.source])
-    check_data(resolved, task_of(parts))
-    return summarise(parts)
+    def look() -> Summary:
+        study = resolved.study
+        parts = load_parts(study.task.model_dump(mode="json"), [study.source])
+        check_data(resolved, task_of(parts))
+        return summarise(parts)
+
+    return summary_of(resolved, look)
 
 
 def run(

@@ -42,12 +42,21 @@ def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None
     if not reference:
         return None
     if is_file(reference):
-        path = find(reference, import_path)
-        inside: list[Path] = sorted(path.rglob("*")) if path.is_dir() else [path]
-        return [[str(file), *_state(file)] for file in inside]
+        return [[str(file), *_state(file)] for file in _inside(find(reference, import_path))]
     if ":" in reference or not plugins.load("datasets", reference).__module__.startswith(_BUNDLED):
         return None
     return [os.environ.get("AUTOML_DATA")]
+
+
+def files(reference: str | None, import_path: Sequence[str]) -> list[Path]:
+    """The files that hold the data; none where they are not in files of the user's. Raises `UserError`."""
+    if not reference or not is_file(reference):
+        return []
+    return [path for path in _inside(find(reference, import_path)) if path.is_file()]
+
+
+def _inside(path: Path) -> list[Path]:
+    return sorted(path.rglob("*")) if path.is_dir() else [path]
 
 
 def _state(file: Path) -> tuple[int, int]:

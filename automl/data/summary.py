@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,21 @@ class Summary:
             "columns": columns,
             "notes": list(self.notes),
         }
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Summary:
+        """The summary that `to_json` wrote."""
+        rows = written["rows"]
+        return cls(
+            name=written["name"],
+            kind=written["kind"],
+            shape=tuple(written["shape"]),
+            rows=(rows["training"], rows["validation"], rows["test"]),
+            target=written["target"],
+            classes=written["classes"],
+            columns=tuple(Column(**column) for column in written["columns"]),
+            notes=tuple(written["notes"]),
+        )
 
     def lines(self) -> list[str]:
         """The facts in lines for a terminal."""

@@ -97,9 +97,14 @@ def as_numbers(texts: Any, marks: Marks, missing: Sequence[str] | None) -> Numbe
     import pandas as pd  # pandas takes half a second to import
 
     different = pd.unique(texts)
-    known: dict[str, float] = {}
+    plain = marks.decimal == "."
+    known = {text: float(text) for text in different if plain and _PLAIN.match(text)}  # most files hold these
+    if any(map(_LEADING_ZERO.match, known)):
+        return None
     found = Numbers(np.empty(0), True)
-    for text in different:
+    for text in different if len(known) < len(different) else ():
+        if text in known:
+            continue
         if text == "" or _stands_for_none(text, missing):
             known[text] = np.nan
             found.missing += [text] if text else []
@@ -146,8 +151,6 @@ def _bare(text: str) -> str:
 
 def _number(text: str, marks: Marks, found: Numbers) -> float | None:
     """The number that `text` writes; what had to be taken off is noted in `found`."""
-    if _PLAIN.match(text) and marks.decimal == ".":
-        return None if _LEADING_ZERO.match(text) else float(text)
     if _INFINITE.match(text):
         return float(text)
     bare = _bare(text)
