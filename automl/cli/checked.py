@@ -11,19 +11,37 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import automl
+from automl.campaign.planning import check_data
 from automl.checkpoints import write_atomically
 from automl.config import ResolvedStudy
 from automl.data import sources
-from automl.data.summary import Summary
+from automl.data.parts import load_parts
+from automl.data.summary import Summary, summarise
+from automl.data.tasks import task_of
 from automl.identity import identify
 from automl.provenance import package_versions
 
 MOST: Final = 200  # files in the folder; the oldest go first
 LARGE: Final = 1 << 20  # bytes: smaller data are read again, which is as fast
+
+
+def data_of(resolved: ResolvedStudy) -> Summary | None:
+    """What the study's data are. Raises `UserError` when an evaluator could not work with them."""
+    if resolved.study.task.dataset is None:
+        return None
+    return summary_of(resolved, partial(_look, resolved))
+
+
+def _look(resolved: ResolvedStudy) -> Summary:
+    study = resolved.study
+    parts = load_parts(study.task.model_dump(mode="json"), [study.source])
+    check_data(resolved, task_of(parts))
+    return summarise(parts)
 
 
 def summary_of(resolved: ResolvedStudy, look: Callable[[], Summary]) -> Summary:

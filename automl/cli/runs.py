@@ -28,8 +28,6 @@ from automl.cli.common import study_path as path_of
 if TYPE_CHECKING:
     from automl.campaign.continuing import OnChange
     from automl.config import Study
-    from automl.config.resolved import ResolvedStudy
-    from automl.data.summary import Summary
     from automl.forecast import Forecast
     from automl.ledger import Store
     from automl.report import CampaignReport
@@ -77,13 +75,14 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
+    from automl.cli.checked import data_of
     from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
 
     with only_json(as_json):
         study = load_study(path_of(file), overrides or [])
         resolved = resolve(study)
-        found = _data(resolved)
+        found = data_of(resolved)
         cost = forecast(resolved)
         for line in warnings(Path(study.source)):
             note(line)
@@ -94,25 +93,6 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
     say(f"{file} is valid")
     for line in [*_forecast(study, cost), *(found.lines() if found else [])]:
         say(line)
-
-
-def _data(resolved: ResolvedStudy) -> Summary | None:
-    """What the study's data are. Raises `UserError` when an evaluator could not work with them."""
-    if resolved.study.task.dataset is None:
-        return None
-    from automl.campaign.planning import check_data
-    from automl.cli.checked import summary_of
-    from automl.data.parts import load_parts
-    from automl.data.summary import summarise
-    from automl.data.tasks import task_of
-
-    def look() -> Summary:
-        study = resolved.study
-        parts = load_parts(study.task.model_dump(mode="json"), [study.source])
-        check_data(resolved, task_of(parts))
-        return summarise(parts)
-
-    return summary_of(resolved, look)
 
 
 def run(
