@@ -93,18 +93,22 @@ class Fit:
                 self.estimated = True
             yield model
 
-    def train_epoch(self, epoch: int) -> None:
-        """One pass over the training data. Raises `RunError` when its loss is not finite."""
+    def train_epoch(self, epoch: int, ended: Callable[[], bool] | None = None) -> float:
+        """One pass over the training data, or the part of it, at least a batch, until `ended`; that part.
+
+        Raises `RunError` when its loss is not finite.
+        """
         parts = images.batches(len(self.data.y), self.options.batch_size, self.device)
         schedule = Schedule.of(self.options, len(parts))
         before = (epoch - 1) * len(parts)
         self.set_drop_path(self.options.drop_path_at(epoch))
-        self.loss = self.train_batches(parts, lambda number: schedule.rate(before + number))
+        self.loss, done = self.train_batches(parts, lambda number: schedule.rate(before + number), ended)
         if not math.isfinite(self.loss):
             raise RunError(
                 f"the training loss must stay finite, but it is {self.loss} in epoch {epoch}; "
                 f"lower learning_rate (now {self.options.learning_rate:g})"
             )
+        return done / len(parts)
 
     def set_drop_path(self, probability: float) -> None:
         """Set the probability of dropped paths, if the recipe has drop-path."""
@@ -112,11 +116,13 @@ class Fit:
             assert isinstance(self.model, PathDropping), "equip has checked it"
             self.model.drop_path = probability
 
-    def train_batches(self, parts: Sequence[Tensor], rate: Callable[[int], float]) -> float:
-        """One step for each batch of indices; the mean loss."""
+    def train_batches(
+        self, parts: Sequence[Tensor], rate: Callable[[int], float], ended: Callable[[], bool] | None = None
+    ) -> tuple[float, int]:
+        """One step for each batch of indices until `ended`; the mean loss, and how many batches were done."""
         self.model.train()
         self.estimated = False
-        total = torch.zeros((), device=self.device)
+        total, done = torch.zeros((), device=self.device), 0
         for number, part in enumerate(parts):
             for group in self.optimiser.param_groups:
                 group["lr"] = rate(number)
@@ -129,7 +135,10 @@ class Fit:
             if self.average is not None:
                 self.average.update()
             total += loss.detach()
-        return float(total) / len(parts)
+            done = number + 1
+            if ended is not None and ended():
+                break
+        return float(total) / done, done
 
     def _loss(self, part: Tensor) -> Tensor:
         options = self.options

@@ -36,9 +36,9 @@ def train_network(
 
     `epoch_seconds`: expected wall seconds of one epoch, for a training that must end inside what is left of
     the budget, because its only value comes at its end. It then has fewer epochs where not all fit, annealed
-    over those, and ends early on a machine that becomes slower; at least one epoch is trained. So does a
-    training whose search has no value yet (`context.needs_value`) once the budget is used up. The metric
-    `epochs` and the result's note say how many, when they are fewer than asked for.
+    over those, and ends early on a machine that becomes slower, within an epoch if need be; at least one
+    batch is trained. So does a training whose search has no value yet (`context.needs_value`) once the budget
+    is used up. The metric `epochs` and the result's note say how many, when they are fewer than asked for.
 
     Raises `RunError` when the loss stops being finite, `TrialStopped` from a report.
     """
@@ -52,10 +52,11 @@ def train_network(
         validation = images.to_device(context.task.validation, context.device)
         done = fit.resume(context.checkpoint.load(), first_step)
         must_end = epoch_seconds is not None or context.needs_value
-        epoch, ended = done, time.monotonic()
+        spent = (lambda: context.remaining <= 0) if must_end else None
+        epoch, trained, ended = done, float(done), time.monotonic()
         while epoch < options.epochs:
             epoch, started = epoch + 1, ended
-            fit.train_epoch(epoch)
+            trained = epoch - 1 + fit.train_epoch(epoch, spent)
             with fit.trained(epoch) as model:
                 values = measure(model, validation, names, extra=("log_loss",))
             if must_end and context.remaining <= 0:
@@ -73,8 +74,8 @@ def train_network(
             if context.final:
                 saved.save_network(model, config, context, options)
     others = {name: value for name, value in values.items() if name not in names}
-    note = f"the budget left time for {epoch} of {asked} epochs of training" if epoch < asked else ""
-    logged |= {"train_loss": fit.loss, "epochs": float(epoch)} if note else {"train_loss": fit.loss}
+    note = f"the budget left time for {trained:.3g} of {asked} epochs of training" if trained < asked else ""
+    logged |= {"train_loss": fit.loss, "epochs": trained} if note else {"train_loss": fit.loss}
     return Result(metrics.finite(values, names), {**others, **logged}, note=note)
 
 

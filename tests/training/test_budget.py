@@ -11,6 +11,7 @@ from fake_context import FakeContext, image_task
 
 from automl.contracts import Config
 from automl.searchspaces.nasbench201 import PLUGIN as NASBENCH201
+from automl.training.fit import Fit
 from automl.training.procedure import train_network
 from automl.training.recipe import NetworkOptions
 
@@ -72,3 +73,40 @@ def test_the_first_training_of_a_search_returns_what_it_has_when_the_budget_is_u
         assert [step for step, _, _ in ctx.reports] == steps
         assert math.isfinite(result.values["accuracy"])
         assert bool(result.note) is needs_value
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_a_first_value_comes_after_a_part_of_an_epoch_when_the_machine_hardly_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    """One batch costs a device-second."""
+
+    class Slow(FakeContext):
+        spent = 0.0
+
+        @property
+        def remaining(self) -> float:  # type: ignore[override]
+            return batches - self.spent
+
+        @remaining.setter
+        def remaining(self, value: float) -> None:
+            """The field of the base class."""
+
+    ctx = Slow(tmp_path, given_task=image_task(), space=NASBENCH201)
+    ctx.needs_value = True
+    inner = Fit._loss
+
+    def slow(fit: Fit, part: torch.Tensor) -> torch.Tensor:
+        ctx.spent += 1.0
+        return inner(fit, part)
+
+    monkeypatch.setattr(Fit, "_loss", slow)
+    recipe = PROTOCOL.model_copy(update={"epochs": 2, "batch_size": 4})
+    result = train_network(CONVOLUTIONS, ctx, recipe)  # type: ignore[arg-type]
+    assert ctx.spent == batches
+    part = batches / math.ceil(len(image_task().train.y) / 4)
+    assert 0 < part < 1
+    assert result.metrics["epochs"] == pytest.approx(part)
+    assert result.note == f"the budget left time for {part:.3g} of 2 epochs of training"
+    assert math.isfinite(result.values["accuracy"]) and math.isfinite(result.metrics["train_loss"])
+    assert not ctx.reports, "it would end the trial"
