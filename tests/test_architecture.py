@@ -62,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": BASE | {"ledger", "plugins", "strategies"},
     "recorder": SPACE | {"ledger", "plugins", "provenance", "report"},
     "storage": {"ledger", "recorder"},
+    "doctor": BASE | {"executors", "ledger", "provenance", "recorder"},
     "export": WORKER
     | {
         "config",

@@ -25,7 +25,20 @@ evaluator: {function: {call: "code:objective"}}
 budget: {trials: 3}
 seeds: 2
 """
-NAMES = {"init", "check", "run", "report", "audit", "export", "train", "ui", "list", "schema", "check-plugin"}
+NAMES = {
+    "init",
+    "check",
+    "run",
+    "report",
+    "audit",
+    "export",
+    "train",
+    "ui",
+    "list",
+    "schema",
+    "check-plugin",
+    "doctor",
+}
 Call = Callable[..., tuple[int, str, str]]
 
 

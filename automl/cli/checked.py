@@ -30,10 +30,8 @@ MOST: Final = 200  # files in the folder; the oldest go first
 LARGE: Final = 1 << 20  # bytes: smaller data are read again, which is as fast
 
 
-def data_of(resolved: ResolvedStudy) -> Summary | None:
+def data_of(resolved: ResolvedStudy) -> Summary:
     """What the study's data are. Raises `UserError` when an evaluator could not work with them."""
-    if resolved.study.task.dataset is None:
-        return None
     return summary_of(resolved, partial(_look, resolved))
 
 

@@ -75,14 +75,17 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
-    from automl.cli.checked import data_of
     from automl.config import load_study, resolve, warnings
     from automl.forecast import forecast
 
     with only_json(as_json):
         study = load_study(path_of(file), overrides or [])
         resolved = resolve(study)
-        found = data_of(resolved)
+        found = None
+        if study.task.dataset is not None:
+            from automl.cli.checked import data_of
+
+            found = data_of(resolved)
         cost = forecast(resolved)
         for line in warnings(Path(study.source)):
             note(line)

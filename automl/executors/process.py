@@ -63,3 +63,10 @@ def device_name(device: str) -> str:
     if device.startswith("cuda") and "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
         return str(sys.modules["torch"].cuda.get_device_name(0))
     return f"cpu ({os.cpu_count()} cores)"
+
+
+def cuda_devices() -> tuple[str, int]:
+    """The version of torch, and how many CUDA devices it can use."""
+    import torch  # torch takes seconds to import
+
+    return torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0

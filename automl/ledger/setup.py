@@ -46,7 +46,7 @@ def prepare(store: Store, companion: Companion) -> None:
 
     Raises `UserError` when the store is older or newer than this version, or cannot be reached.
     """
-    with _explained(store):
+    with explained(store):
         if _ledger_revision(store) == HEAD and companion.is_ready():
             return
         with _locked(store):
@@ -57,7 +57,7 @@ def prepare(store: Store, companion: Companion) -> None:
 
 def upgrade(store: Store, companion: Companion) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
-    with _explained(store), _locked(store):
+    with explained(store), _locked(store):
         revision = _ledger_revision(store)
         if revision is not None and revision not in known_revisions():
             raise UserError(_newer(store, revision))
@@ -136,7 +136,7 @@ def _ledger_revision(store: Store) -> str | None:
 @contextmanager
 def _locked(store: Store) -> Iterator[None]:
     """Admit one process at a time: on one host by a file, on PostgreSQL everywhere by an advisory lock."""
-    store.folder.mkdir(parents=True, exist_ok=True)
+    store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # data, code and addresses are in it
     with contextlib.ExitStack() as stack:
         file = stack.enter_context((store.folder / "setup.lock").open("w"))
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -151,7 +151,7 @@ def _locked(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def _explained(store: Store) -> Iterator[None]:
+def explained(store: Store) -> Iterator[None]:
     """Turn errors that a user can correct (server away, foreign file, read-only folder) into `UserError`."""
     try:
         yield

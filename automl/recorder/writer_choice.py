@@ -9,14 +9,13 @@ import mlflow
 from automl.recorder.client import ClientWriter
 from automl.recorder.direct import DirectWriter
 from automl.recorder.experiments import make_client, open_campaign_experiment
+from automl.recorder.mlflow_marker import VERIFIED
 from automl.recorder.writer import Writer
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
     from automl.ledger.store import Store
 
-# Versions of MLflow for which tests/recorder/test_equality.py has passed.
-VERIFIED: Final = frozenset({"3.17.2"})
 DIRECT_SCHEMES: Final = ("sqlite", "postgresql")
 
 

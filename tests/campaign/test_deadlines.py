@@ -19,7 +19,7 @@ from automl.space import Float, Space
 SPACE = Space({"x": Float(0.0, 1.0)})
 
 def silent(config, context):
-    time.sleep(30)
+    time.sleep(600)
     return config["x"]
 """
 STUDY = """
@@ -51,8 +51,8 @@ def test_silent_trials_end_with_the_budget(executor: str, tmp_path: Path) -> Non
         trials = ledger.trials(campaign=campaign)
         search = ledger.searches(campaign)[0]
     clock = max(trial.finished_at or 0.0 for trial in trials) - min(trial.started_at for trial in trials)
-    assert clock < 25.0, "none of them slept to its end, however busy the machine"
+    assert clock < 500.0, "none of them slept to its end, however busy the machine"
     assert {trial.state for trial in trials} == {"pruned"}
     assert all((trial.reason or "").startswith("budget: ") for trial in trials)
-    assert 5.0 <= sum(trial.device_seconds for trial in trials) < 20.0
+    assert 5.0 <= sum(trial.device_seconds for trial in trials) < 60.0
     assert (search.reason or "").startswith("budget: ")

@@ -1,6 +1,6 @@
 """What the direct writer leaves is, read through MlflowClient, what `log_batch` leaves.
 
-Passing here puts a version of MLflow into `writer_choice.VERIFIED`.
+Passing here puts a version of MLflow into `mlflow_marker.VERIFIED`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from automl.ledger import Ledger, Store
 from automl.recorder.client import ClientWriter
 from automl.recorder.direct import DirectWriter
 from automl.recorder.experiments import Experiment, make_client
+from automl.recorder.mlflow_marker import VERIFIED
 from automl.recorder.points import Point
 from automl.recorder.projection import Projection
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import Writer
-from automl.recorder.writer_choice import VERIFIED
 
 START = 1_700_000_000_000
 ODD = [
