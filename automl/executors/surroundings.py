@@ -131,7 +131,7 @@ def _noted() -> Iterator[None]:
         _arrived.append(number)
         handlers[number](number, frame)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     handlers = {int(number): handler for number, handler in before.items() if callable(handler)}
     for number in handlers:
         signal.signal(number, note)

@@ -1,6 +1,6 @@
 """The ledger: our SQL tables, the authoritative record of every trial."""
 
-from automl.ledger.interrupts import as_interrupts
+from automl.ledger.interrupts import as_interrupts, ends_with_terminal
 from automl.ledger.ledger import Ledger
 from automl.ledger.owner import owner_identity
 from automl.ledger.rows import (
@@ -31,6 +31,7 @@ __all__ = [
     "Store",
     "TrialRow",
     "as_interrupts",
+    "ends_with_terminal",
     "owner_identity",
     "resolve_store",
 ]

@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunError, UserError
+from automl.ledger import as_interrupts
 from automl.provenance import mask
 from automl.recorder.environment import SETTINGS
 
 if TYPE_CHECKING:
     from automl.ledger.store import Store
 
+PARENT_DEATH: Final = 1  # prctl(2)
+PATIENCE: Final = 5.0  # seconds that the server may take to end
+
 
 def serve(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> None:
-    """Serve the pages until Ctrl-C.
+    """Serve the pages until Ctrl-C, SIGTERM or the end of the terminal; no process of it is left then.
 
     Raises `UserError` when the store is on a server of its own or the port is taken.
     """
     argv, environ = command(store, host=host, port=port)
     _check_port(host, port)
-    with subprocess.Popen(argv, env=environ) as server:
+    with as_interrupts():
+        server = subprocess.Popen(argv, env=environ, start_new_session=True, preexec_fn=_dies_with_parent)
         try:
             code = server.wait()
         except KeyboardInterrupt:
-            server.terminate()
             return
+        finally:
+            _end(server)
     if code != 0:
         raise RunError(
             f"MLflow's server ended with code {code}; the store is unchanged; its messages are above"
         )
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server with all its workers."""
+    for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(patience)
+
+
+def _dies_with_parent() -> None:
+    """Have the server end when this process is killed, where the system can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGTERM)
 
 
 def command(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> tuple[list[str], dict[str, str]]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-from automl.ledger import FiringRow, Store
+from automl.ledger import FiringRow, Store, ends_with_terminal
 from automl.schedule.daemon import Clock, Daemon, Launch, launch_run
 from automl.schedule.slots import slots_between
 from automl.storage import open_ledger
@@ -61,7 +61,7 @@ def serve(
 
 @contextmanager
 def _until_signalled() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set, instead of their earlier effect."""
+    """An event that SIGTERM, Ctrl-C and a closed terminal set, instead of their earlier effect."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -70,7 +70,8 @@ def _until_signalled() -> Iterator[threading.Event]:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if ends_with_terminal() else [])]
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
     finally:

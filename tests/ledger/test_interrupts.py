@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
+from automl.ledger import interrupts
 from automl.ledger.database import Database
 from automl.ledger.interrupts import as_interrupts, whole
 
 TABLE = sa.Table("seen", sa.MetaData(), sa.Column("number", sa.Integer))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_transaction_ends_before_the_interrupt(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_transaction_ends_before_the_interrupt(
+    tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts, "AGAIN", 60.0)
     db, other = (Database(f"sqlite:///{tmp_path / 'some.db'}", patience=0.5) for _ in range(2))
     db.write(lambda connection: TABLE.create(connection))
     went_on = []
@@ -70,3 +76,39 @@ def test_other_threads_hold_nothing_back() -> None:
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_second_interrupt_ends_the_process_at_once(inside: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also inside a transaction; the same one that arrives twice does not."""
+
+    class LeftError(Exception):
+        pass
+
+    def leave(code: int) -> None:
+        raise LeftError(code)
+
+    now = [100.0]
+    monkeypatch.setattr(interrupts, "_leave", leave)
+    monkeypatch.setattr(interrupts, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with as_interrupts():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        now[0] += interrupts.AGAIN / 2
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGHUP)
+        now[0] += interrupts.AGAIN
+        with pytest.raises(LeftError, match="130"), whole() if inside else nullcontext():
+            os.kill(os.getpid(), signal.SIGTERM)
+    with as_interrupts(), pytest.raises(KeyboardInterrupt):  # another campaign of the same process
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_under_nohup_a_closed_terminal_is_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with as_interrupts():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from patience import PATIENCE
-from recorder_helpers import Filled
+from recorder_helpers import Filled, eventually
 
 from automl.contracts import UserError
 from automl.ledger import Store, resolve_store
@@ -69,3 +74,40 @@ def test_serves_the_store(filled: Filled) -> None:
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(PATIENCE)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="SIGKILL of a parent is known on Linux alone")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_is_left(filled: Filled, number: signal.Signals) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "automl.cli", "ui", "--port", str(port)]
+    environ = {**os.environ, "AUTOML_STORE": str(filled.store.folder)}
+    program = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    eventually(lambda: is_open(port))
+    (server,) = children(program.pid)
+    program.send_signal(number)
+    assert program.wait(PATIENCE) == (-number if number is signal.SIGKILL else 0)
+    eventually(lambda: not is_open(port))
+    eventually(lambda: not session(server))
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+def stats() -> Iterator[tuple[int, list[str]]]:
+    """The number of every process, and the fields of its state from the third on."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            yield int(file.parent.name), file.read_text(errors="replace").rpartition(")")[2].split()
+
+
+def children(parent: int) -> list[int]:
+    return [number for number, fields in stats() if fields[1] == str(parent)]
+
+
+def session(leader: int) -> list[int]:
+    """Processes of a session that have not ended."""
+    return [number for number, fields in stats() if fields[3] == str(leader) and fields[0] not in "ZX"]
