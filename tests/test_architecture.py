@@ -128,7 +128,7 @@ BORDERS = {  # where attributes of other libraries' objects are asked for, and w
     "automl/plugins.py": "PLUGIN of a module, and the parts of package.module:name",
     "automl/config/yamlfile.py": "PyYAML: a loader in C where there is one, anchors and tags of events",
     "automl/executors/process.py": "ctypes: mallopt, which only glibc has",
-    "automl/ledger/database.py": "sqlstate of a database driver's error",
+    "automl/ledger/errors.py": "sqlstate of a database driver's error",
     "automl/metrics.py": "numbers of NumPy and torch",
     "automl/data/dataset.py": "dtype, in a message about whatever a user's function returned",
     "automl/tables/model.py": "scikit-learn: whether a fitted classifier gives probabilities",

@@ -7,18 +7,18 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
 from automl.contracts import RunError
+from automl.ledger import errors
 from automl.ledger.interrupts import whole
 
 T = TypeVar("T")
 PATIENCE: Final = 60.0  # seconds a transaction is retried
 CONNECT_TIMEOUT: Final = 10  # seconds
-# SQLSTATE: deadlock, serialisation; classes 08 (connection), 57 (operator), 53 (resources)
-_PASSING_STATES: Final = ("40001", "40P01", "08", "57P", "53")
 
 
 class Database:
@@ -30,6 +30,9 @@ class Database:
         self._writer = self._engine.execution_options(automl_write=True)
         self._quick_writer = self._engine.execution_options(automl_write=True, automl_synced=False)
         self.dialect = self._engine.dialect.name
+        self._name = self._engine.url.set(query={}).render_as_string(hide_password=True)
+        self._file = Path(self._engine.url.database or "") if self.dialect == "sqlite" else None
+        self._identity: tuple[int, int] | None = None  # of that file
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """What `work` returns from one reading transaction."""
@@ -61,17 +64,35 @@ class Database:
         pause = 0.01
         while True:
             try:
+                self._check_file()
                 with whole(), engine.begin() as connection:
                     return work(connection)
             except sa.exc.DBAPIError as error:
-                if not _passing(error):
-                    if isinstance(error, sa.exc.OperationalError):
-                        raise RunError(_away(error)) from error
-                    raise
-                if time.monotonic() + pause > deadline:
-                    raise RunError(_away(error)) from error
+                if not errors.is_passing(error) or time.monotonic() + pause > deadline:
+                    told = errors.explained(error, self._name)
+                    if told is None:
+                        raise
+                    raise RunError(told) from error
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, 1.0)
+
+    def _check_file(self) -> None:
+        """Raise `RunError` when another file, or none, has the place of the one that is open.
+
+        SQLite would go on writing into a file that nobody can open any more.
+        """
+        if self._file is None:
+            return
+        try:
+            found = self._file.stat()
+        except FileNotFoundError:
+            if self._identity is not None:
+                raise RunError(errors.gone(self._name, "there is no such file")) from None
+            return
+        identity = found.st_dev, found.st_ino
+        self._identity = self._identity or identity
+        if identity != self._identity:
+            raise RunError(errors.gone(self._name, "another file has its name"))
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -116,28 +137,3 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         driver.execute(begin)
     except sqlite3.OperationalError as error:
         raise sa.exc.OperationalError(begin, None, error) from error
-
-
-def _passing(error: sa.exc.DBAPIError) -> bool:
-    """Whether the same transaction may succeed a little later."""
-    original = error.orig
-    if isinstance(original, sqlite3.OperationalError):
-        return (original.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    if error.connection_invalidated:
-        return True
-    state = getattr(original, "sqlstate", None)
-    if state is None:  # no answer at all: the connection could not be made, or broke
-        return isinstance(error, sa.exc.OperationalError)
-    return str(state).startswith(_PASSING_STATES)
-
-
-def _away(error: sa.exc.DBAPIError) -> str:
-    return (
-        f"the ledger could not be read or written: {first_line(error)}; everything it had acknowledged "
-        "is safe; make the database available again (space, server, locks), then run the same command"
-    )
-
-
-def first_line(error: sa.exc.DBAPIError) -> str:
-    """The message of the database, without the statement and its values."""
-    return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]

@@ -17,7 +17,8 @@ from typing import Final, Protocol
 import sqlalchemy as sa
 
 from automl.contracts import UserError
-from automl.ledger.database import CONNECT_TIMEOUT, first_line, make_engine
+from automl.ledger.database import CONNECT_TIMEOUT, make_engine
+from automl.ledger.errors import first_line
 from automl.ledger.files import back_up, create_whole, read_revision, sqlite_file
 from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA

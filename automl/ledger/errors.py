@@ -1,0 +1,74 @@
+"""What the errors of a database mean: whether to try again, and what to tell the user."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import sqlalchemy as sa
+
+# SQLSTATE: deadlock, serialisation; classes 08 (connection), 57 (operator), 53 (resources)
+_PASSING_STATES: Final = ("40001", "40P01", "08", "57P", "53")
+_NOT_ALLOWED: Final = ("42501", "25006")  # SQLSTATE: no privilege, a read-only transaction
+_NO_TABLE: Final = "42P01"
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_READ_ONLY: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
+
+
+def is_passing(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same transaction may succeed a little later."""
+    if isinstance(error.orig, sqlite3.Error):
+        return _code(error.orig) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if error.connection_invalidated:
+        return True
+    state = _state(error)
+    if state is None:  # no answer at all: the connection could not be made, or broke
+        return isinstance(error, sa.exc.OperationalError)
+    return state.startswith(_PASSING_STATES)
+
+
+def explained(error: sa.exc.DBAPIError, name: str) -> str | None:
+    """What is wrong with the database `name` and what to do; None for an error of this program."""
+    reason, state = first_line(error), _state(error)
+    code = _code(error.orig) if isinstance(error.orig, sqlite3.Error) else None
+    if code in _DAMAGED:
+        return (
+            f"the ledger must be sound, but {name} is damaged: {reason}; stop what uses it and restore a "
+            "backup (mlflow/restore.sh)"
+        )
+    if code in _READ_ONLY or state in _NOT_ALLOWED:
+        return (
+            f"the ledger must be writable for this user, but {name} is not: {reason}; give this user the "
+            "right to write, then run the same command"
+        )
+    if state == _NO_TABLE or (code == sqlite3.SQLITE_ERROR and reason.startswith("no such table")):
+        return gone(name, reason)
+    if isinstance(error, sa.exc.OperationalError):
+        return (
+            f"the ledger could not be read or written: {reason}; everything it had acknowledged is safe; "
+            "make the database available again (space, server, locks), then run the same command"
+        )
+    return None
+
+
+def gone(name: str, reason: str) -> str:
+    """The message for a database that was there, and is not any more."""
+    return (
+        f"the ledger {name} was deleted, emptied or replaced while it was in use ({reason}): what it held is "
+        "lost, unless a backup is restored (mlflow/restore.sh); MLflow keeps what it was sent"
+    )
+
+
+def first_line(error: sa.exc.DBAPIError) -> str:
+    """The message of the database, without the statement and its values."""
+    return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 for an error of the driver itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _state(error: sa.exc.DBAPIError) -> str | None:
+    state = getattr(error.orig, "sqlstate", None)
+    return None if state is None else str(state)
