@@ -16,15 +16,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar, cast
-
-T = TypeVar("T")
+from typing import Any
 
 DISTRIBUTION = "automl-orchestrator"
-MASK = "***"
-_CREDENTIALS = re.compile(r"(?P<head>[A-Za-z][\w+.-]*://[^\s/@:]*:)[^\s/]*(?=@)")
-_PARAMETER = re.compile(r"(?i)(?P<head>\b[\w-]*(?:password|passwd|secret|token|api_?key)[\w-]*=)[^\s&;]+")
-_SECRET_KEY = re.compile(r"(?i)(password|passwd|secret|token|api_?key|credential)")
 
 
 @dataclass(frozen=True)
@@ -136,28 +130,6 @@ def package_versions() -> dict[str, str]:
 def device_names() -> list[str]:
     """The processor and every GPU of this machine, by name."""
     return [_processor(), *_gpus()]
-
-
-def mask(value: T) -> T:
-    """Plain JSON with passwords and tokens replaced: in URLs, in `key=value` texts, under telling keys.
-
-    >>> mask({"store": "postgresql://me:hunter2@db/automl", "token": "abc"})
-    {'store': 'postgresql://me:***@db/automl', 'token': '***'}
-    """
-    return cast(T, _masked(value))
-
-
-def _masked(value: object) -> object:
-    if isinstance(value, dict):
-        return {
-            key: MASK if _SECRET_KEY.search(str(key)) and isinstance(entry, str) else _masked(entry)
-            for key, entry in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [_masked(entry) for entry in value]
-    if isinstance(value, str):
-        return _PARAMETER.sub(rf"\g<head>{MASK}", _CREDENTIALS.sub(rf"\g<head>{MASK}", value))
-    return value
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

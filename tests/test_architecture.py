@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "plugins": BASE,
     "metrics": BASE,
     "checkpoints": BASE,
+    "masking": set(),
     "provenance": BASE,
     "progress": BASE,
     "stopping": BASE,
@@ -57,18 +58,19 @@ ALLOWED: dict[str, set[str]] = {
     "evaluators": WORKER
     | {"benchmarks", "data", "learners", "metatraining", "oneshot", "supernets", "tables", "training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
-    "executors": WORKER | {"spaces", "strategies", "stopping", "data"},
+    "executors": WORKER | {"masking", "spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
     "report": BASE | {"ledger", "plugins", "strategies"},
-    "recorder": SPACE | {"ledger", "plugins", "provenance", "report"},
+    "recorder": SPACE | {"ledger", "masking", "plugins", "provenance", "report"},
     "storage": {"ledger", "recorder"},
-    "doctor": BASE | {"executors", "ledger", "provenance", "recorder"},
+    "doctor": BASE | {"executors", "ledger", "masking", "provenance", "recorder"},
     "export": WORKER
     | {
         "config",
         "data",
         "executors",
         "ledger",
+        "masking",
         "metatraining",
         "provenance",
         "recorder",

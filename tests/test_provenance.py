@@ -78,22 +78,3 @@ def test_versions_name_what_the_project_needs() -> None:
     versions = provenance.package_versions()
     assert {"automl-orchestrator", "optuna", "torch", "ray", "mlflow", "sqlalchemy"} <= set(versions)
     assert "pytest" not in versions  # an extra
-
-
-@pytest.mark.parametrize(
-    ("value", "masked"),
-    [
-        ("postgresql+psycopg://u:p@ssword@db:5432/x", "postgresql+psycopg://u:***@db:5432/x"),
-        ("https://me:hunter2@example.org/a", "https://me:***@example.org/a"),
-        ("https://example.org/a?api_key=hunter2&b=1", "https://example.org/a?api_key=***&b=1"),
-        ({"db": {"password": "hunter2", "port": 1}}, {"db": {"password": "***", "port": 1}}),
-        (
-            {"tokens": 12, "list": ["x", "AUTH_TOKEN=hunter2"]},
-            {"tokens": 12, "list": ["x", "AUTH_TOKEN=***"]},
-        ),
-        ("http://localhost:5000/a@b", "http://localhost:5000/a@b"),
-        ("accuracy 0.9", "accuracy 0.9"),
-    ],
-)
-def test_mask(value: object, masked: object) -> None:
-    assert provenance.mask(value) == masked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import shlex
 import sys
@@ -16,6 +17,7 @@ import typer
 from automl.cli import doctor, plugin_checks, results, runs, schedules, stores
 from automl.cli.common import reserve_output
 from automl.contracts import RunError, UserError
+from automl.masking import MaskingFilter, mask_text
 
 HELP = """
 Search campaigns for architectures, pipelines and hyperparameters: several methods side by side at
@@ -65,6 +67,8 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     if "--json" in sys.argv:
         reserve_output()
+    if logging.lastResort is not None:  # what shows warnings where nobody set logging up
+        logging.lastResort.addFilter(MaskingFilter())
     try:
         app()
     except SystemExit as end:
@@ -89,7 +93,7 @@ def _unexpected(error: Exception) -> None:
     with tempfile.NamedTemporaryFile(
         "w", prefix="automl-error-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
-        traceback.print_exception(error, file=file)
+        file.write(mask_text("".join(traceback.format_exception(error))))
     message = str(error).partition("\n")[0]
     _say(f"unexpected {type(error).__name__}: {message}; finished trials are safe; traceback: {file.name}")
 
@@ -99,4 +103,4 @@ def _command() -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{mask_text(text)}\n")

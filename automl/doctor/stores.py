@@ -16,7 +16,7 @@ from automl.doctor.machine import existing
 from automl.ledger import Ledger, Store
 from automl.ledger.files import sqlite_file
 from automl.ledger.state import StoreState, look
-from automl.provenance import mask
+from automl.masking import mask
 from automl.recorder import mlflow_marker
 
 SKEW, MUCH_SKEW = 1.0, 30.0  # seconds between this machine's clock and the database's

@@ -34,6 +34,7 @@ from automl.executors import surroundings
 from automl.executors.answers import described, is_pruned, plain_config, whole_step
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
+from automl.masking import mask_text
 from automl.metrics import number
 from automl.space import Space
 
@@ -225,8 +226,8 @@ def _outcome(
         values=values,
         metrics=metrics,
         derived=plain_config(result.derived) if result and result.derived else None,
-        reason=reason,
-        traceback=trace,
+        reason=mask_text(reason),
+        traceback=mask_text(trace),
         artifacts=context.written() if context else [],
         host=HOST,
         device=device_name(context.device if context else "cpu"),

@@ -12,7 +12,7 @@ from automl.config import Study, importable
 from automl.contracts import PluginSpec, UserError
 from automl.data import load_task
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
-from automl.provenance import mask
+from automl.masking import mask
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
 from automl.report.verdicts import BASELINE

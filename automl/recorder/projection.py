@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Final
 from automl.contracts import TrialState, UserError
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
 from automl.ledger.study_summary import ArmSummary
-from automl.provenance import Provenance, mask
+from automl.masking import mask
+from automl.provenance import Provenance
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
 from automl.recorder.texts import (
@@ -33,8 +34,8 @@ from automl.recorder.texts import (
     clean_key,
     clean_text,
     flatten,
+    param_text,
     short,
-    text,
     to_json,
 )
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
@@ -98,7 +99,7 @@ class Projection:
         tags["mlflow.source.git.commit"] = "" if self._origin.code is None else self._origin.code.commit
         artifacts = [
             Artifact("study.json", text=to_json(self._spec)),
-            Artifact("provenance.json", text=to_json(row.provenance)),
+            Artifact("provenance.json", text=to_json(mask(row.provenance))),
         ]
         run = WantedRun(
             identity=row.id,
@@ -169,9 +170,9 @@ class Projection:
             "automl.device": trial.device or "",
             "automl.reason": trial.reason or "",
         }
-        params = {key: text(value) for key, value in trial.config.items()}
+        params = {key: param_text(value) for key, value in trial.config.items()}
         for key, value in (trial.derived or {}).items():
-            params[f"derived.{key}" if key in params else key] = text(value)
+            params[f"derived.{key}" if key in params else key] = param_text(value)
         run = WantedRun(
             identity=trial.id,
             parent=self.uid(trial.search),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunAddress, RunError
-from automl.provenance import mask
+from automl.masking import mask
 from automl.recorder.wanted_run import Artifact
 
 if TYPE_CHECKING:

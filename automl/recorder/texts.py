@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
+from automl.masking import mask_text
+
 LONGEST_PARAM: Final = 6000  # characters; MLflow cuts longer ones silently
 LONGEST_TAG: Final = 8000
 LONGEST_KEY: Final = 250
@@ -24,6 +26,16 @@ def flatten(data: object, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
     elif data is not None:
         yield prefix, json.dumps(data) if isinstance(data, list) else text(data)
+
+
+def param_text(value: object) -> str:
+    """A value of a configuration in MLflow's way, without what looks like a secret."""
+    return _masked(value) if isinstance(value, str) else text(value)
+
+
+@lru_cache(maxsize=10_000)
+def _masked(value: str) -> str:
+    return mask_text(value)
 
 
 @lru_cache(maxsize=10_000)

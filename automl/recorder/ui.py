@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunError, UserError
 from automl.ledger import as_interrupts
-from automl.provenance import mask
+from automl.masking import mask
 from automl.recorder.environment import SETTINGS
 
 if TYPE_CHECKING:
