@@ -30,7 +30,7 @@ def flatten(data: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def param_text(value: object) -> str:
     """A value of a configuration in MLflow's way, without what looks like a secret."""
-    return _masked(value) if isinstance(value, str) else text(value)
+    return text(_masked(value) if isinstance(value, str) else value)
 
 
 @lru_cache(maxsize=10_000)
