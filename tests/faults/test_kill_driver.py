@@ -96,7 +96,7 @@ def _run_killing(study: Path, env: dict[str, str], moments: list[float]) -> int:
     ["local", pytest.param("{ray: {trials_at_once: 2}}", marks=pytest.mark.ray, id="ray")],
 )
 def test_driver_killed_at_random_moments(executor: str, tmp_path: Path) -> None:
-    rng = random.Random(7)
+    rng, began = random.Random(7), time.time()
     study = _write(tmp_path / "study", executor)
     env = {**os.environ, "AUTOML_STORE": str(tmp_path / "store")}
     rounds = _run_killing(study, env, [rng.uniform(0.05, 1.2) for _ in range(4)])
@@ -112,9 +112,9 @@ def test_driver_killed_at_random_moments(executor: str, tmp_path: Path) -> None:
     _each_step_ran_once(
         study.with_name("executed.txt"), crashes=rounds - 1, at_once=1 if executor == "local" else 2
     )
-    for trial in trials:  # the budget ledger: a trial paid at least for the sleeps of its steps
+    for trial in trials:  # a trial paid at least for the sleeps of its steps, at most since the first start
         steps = len(ledger.reports(trials=[trial.id])[trial.id])
-        assert 0.06 * steps <= trial.device_seconds < 300
+        assert 0.06 * steps <= trial.device_seconds <= time.time() - began
 
     audit = subprocess.run(
         _command("audit", "killed", "--json"), env=env, capture_output=True, text=True, timeout=PATIENCE
