@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from patience import PATIENCE
 
-BUDGET = 10  # device-seconds
+BUDGET = 14  # device-seconds
 KILLED = 6  # a trial that held a worker when its driver was killed pays for that, then runs again
 SHORT = [f"--set=budget.device_seconds={BUDGET}", "--set=evaluator.network.epochs=2", "--set=final.seeds=1"]
 

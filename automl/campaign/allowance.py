@@ -63,7 +63,7 @@ class Allowance:
 
     def time_left(self, attempt: OpenTrial, elapsed: float) -> float:
         """Wall seconds that an attempt may go on after `elapsed` device-seconds, reports or none."""
-        attempt.elapsed = max(attempt.elapsed, elapsed)
+        attempt.tell(elapsed)
         left = self._left(attempt)
         attempt.cut = left.reason if left.seconds <= 0 else ""
         return left.seconds

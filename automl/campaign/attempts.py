@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from automl.ledger import TrialRow
+from automl.ledger import ReportRow, TrialRow
 
 
 @dataclass
 class OpenTrial:
     """One attempt that a worker runs. `deadline`: its own, in wall seconds.
 
-    `elapsed`: its device-seconds, as last told. `valued`: whether it or an earlier attempt has reported a
-    value. `cut`: why it is
-    ended before its own deadline, once it is.
+    `elapsed`: its device-seconds, as last told, at the monotonic second `told_at`. `valued`: whether it or an
+    earlier attempt has reported a value. `cut`: why it is ended before its own deadline, once it is.
     """
 
     row: TrialRow
     handed_out: float  # monotonic seconds
     deadline: float
     elapsed: float = 0.0
+    told_at: float | None = None
     valued: bool = False
     cut: str = ""
 
@@ -28,6 +29,16 @@ class OpenTrial:
     def is_final(self) -> bool:
         """Whether it is a fresh-seed retraining, which the search does not pay for."""
         return self.row.kind == "final"
+
+    def tell(self, elapsed: float) -> None:
+        """Take the device-seconds of the attempt, as its worker or executor tells them."""
+        self.elapsed, self.told_at = max(self.elapsed, elapsed), time.monotonic()
+
+    def alive(self, devices: float) -> float:
+        """Device-seconds until now, without the start of its worker: as told last, and what passed since."""
+        if self.told_at is None:
+            return self.used(devices)
+        return self.elapsed + (time.monotonic() - self.told_at) * devices
 
     def used(self, devices: float) -> float:
         """Device-seconds of this attempt so far; before the first report with the start of its worker."""
@@ -69,6 +80,10 @@ class OpenTrials:
         """What open trials will have cost at least; `mean`: device-seconds of a trial that has ended."""
         return sum(max(mean, attempt.used(self.devices)) for attempt in self.paid())
 
+    def alive(self) -> dict[str, float]:
+        """Device-seconds of all open attempts until now, by their tokens; safe in another thread."""
+        return {one.row.token: one.alive(self.devices) for one in list(self._by_id.values())}
+
     def used(self) -> float:
         """Device-seconds of open trials so far, by this machine's clock."""
         return sum(attempt.used(self.devices) for attempt in self.paid())
@@ -84,3 +99,21 @@ class OpenTrials:
     def paid(self) -> list[OpenTrial]:
         """The open trials that the search pays for: all but retrainings."""
         return [attempt for attempt in self._by_id.values() if not attempt.is_final]
+
+
+def cost_of_killed(
+    row: TrialRow,
+    reports: Iterable[ReportRow],
+    devices: float,
+    heartbeat: float | None,
+    signs: Mapping[str, float] | None,
+) -> float:
+    """Device-seconds of the last attempt of a trial whose driver was killed.
+
+    By the driver's last `signs`; an attempt that is not among them was handed out after them, or not at all.
+    Without signs from its start to the `heartbeat`, which counts the start of its worker too.
+    """
+    own = [one.device_seconds for one in reports if one.at >= row.started_at]  # not of earlier attempts
+    until_heartbeat = ((heartbeat or 0.0) - row.started_at) * devices
+    alive = until_heartbeat if signs is None else signs.get(row.token, 0.0)
+    return max(*own, alive, 0.0)

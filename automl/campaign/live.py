@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
 from automl.campaign.state import SearchState
@@ -29,8 +30,12 @@ class LiveSearch(SearchState):
         reports: Mapping[str, Sequence[ReportRow]],
         heartbeat: float | None,
         attempts: Mapping[str, Sequence[AttemptRow]] = MappingProxyType({}),
+        signs: Mapping[str, float] | None = None,
     ) -> None:
-        """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used."""
+        """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used.
+
+        `heartbeat` and `signs`: the last ones of the earlier driver (see `cost_of_killed`).
+        """
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
         self._next_final = len(trials) - len(ordinary)
@@ -53,9 +58,8 @@ class LiveSearch(SearchState):
                     self._open.note_value(row.id)
                 if row.kind == "trial":
                     self.counts.charge(row.device_seconds)
-                reported = max((r.device_seconds for r in reports.get(row.id, ())), default=0.0)
-                alive = ((heartbeat or 0.0) - row.started_at) * self.settings.devices
-                self._lost(row, max(reported, alive, 0.0), "its driver was killed", Ending.PREEMPTED)
+                cost = cost_of_killed(row, reports.get(row.id, ()), self.settings.devices, heartbeat, signs)
+                self._lost(row, cost, "its driver was killed", Ending.PREEMPTED)
 
     # --- proposing ------------------------------------------------------------------------------
 
@@ -117,7 +121,7 @@ class LiveSearch(SearchState):
         attempt = self._open.get(trial, token)
         if attempt is None or not self.ledger.report(trial, token, report):
             return "superseded by another attempt"
-        attempt.elapsed = report.device_seconds
+        attempt.tell(report.device_seconds)
         if report.value is not None:
             self._open.note_value(trial)
         if attempt.is_final:
@@ -145,7 +149,7 @@ class LiveSearch(SearchState):
         """The attempt's worker died."""
         attempt = self._open.remove(trial, token)
         if attempt is not None:
-            self._lost(attempt.row, attempt.used(self.settings.devices), reason, ending)
+            self._lost(attempt.row, attempt.alive(self.settings.devices), reason, ending)
 
     def _lost(self, row: TrialRow, cost: float, reason: str, ending: Ending) -> None:
         outcome = Outcome(TrialState.FAILED, cost, reason=reason, error=ending)

@@ -12,6 +12,7 @@ from automl.campaign.clock import CampaignClock
 from automl.campaign.live import LiveSearch
 from automl.campaign.search import Search
 from automl.campaign.settings import SearchSettings
+from automl.campaign.signs import last_signs
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import Replay, Task, UserError, digest
@@ -78,8 +79,9 @@ def plan_searches(
             searches.append(search)
     reports = ledger.reports(campaign=row.id) if live and trials else {}
     ended = ledger.attempts(row.id) if live and trials else {}
+    signs = last_signs(folder, row.token) if live and trials else None
     for search in live:
-        search.restore(trials[search.row.id], reports, row.heartbeat_at, ended)
+        search.restore(trials[search.row.id], reports, row.heartbeat_at, ended, signs)
     return searches
 
 

@@ -14,6 +14,7 @@ from automl.campaign.openings import open_data, open_tables
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent, Search
+from automl.campaign.signs import Signs
 from automl.config import Study, resolve
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
@@ -59,6 +60,7 @@ def run_campaign(
                     folder = store.folder / "work" / row.id
                     clock = CampaignClock(ledger.drives(row.id)[:-1], began)
                     searches = plan_searches(resolved, row, ledger, folder, clock)
+                    lease.on_beat = Signs(folder, lease.token, searches).write
                     limits = CampaignLimits(study.limits, clock, searches)
                     with progress:
                         pool = Pool(searches, lease, progress, limits, executor.trials_at_once)

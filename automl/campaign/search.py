@@ -48,6 +48,9 @@ class Search(Protocol):
     def cost(self) -> float:
         """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
 
+    def alive(self) -> dict[str, float]:
+        """Device-seconds of open attempts until now, by their tokens; called from another thread too."""
+
     @property
     def attempts(self) -> int:
         """Trials, retrainings and retries that it has started."""

@@ -51,6 +51,10 @@ class ReplaySearch:
         """Its trials, once it has ended."""
         return self.counts.ended
 
+    def alive(self) -> dict[str, float]:
+        """None: its clock is simulated."""
+        return {}
+
     @property
     def devices_held(self) -> float:
         """None: its clock is simulated."""

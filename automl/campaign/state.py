@@ -50,6 +50,10 @@ class SearchState:
         """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
         return self.counts.spent + self._final_cost + self._open.cost()
 
+    def alive(self) -> dict[str, float]:
+        """Device-seconds of open attempts until now, by their tokens."""
+        return self._open.alive()
+
     @property
     def devices_held(self) -> float:
         """Devices that its open trials and retrainings hold."""
