@@ -63,7 +63,7 @@ def _file(resolved: ResolvedStudy) -> Path | None:
     files = sources.files(resolved.study.task.dataset, [resolved.study.source])
     if not files or sum(file.stat().st_size for file in files) < LARGE:
         return None
-    ours = [[str(path), *_state(path)] for path in sorted(Path(automl.__file__).parent.rglob("*.py"))]
+    ours = [[str(path), *sources.state(path)] for path in sorted(Path(automl.__file__).parent.rglob("*.py"))]
     origin = [resolved.study.to_json(), identify(resolved, None).to_json(), package_versions(), ours]
     marks = hashlib.sha256(json.dumps(origin, sort_keys=True, default=str).encode())
     for path in files:
@@ -72,8 +72,3 @@ def _file(resolved: ResolvedStudy) -> Path | None:
             marks.update(hashlib.file_digest(opened, "sha256").digest())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "automl" / "checks" / f"{marks.hexdigest()}.json"
-
-
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_size

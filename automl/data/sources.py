@@ -42,7 +42,7 @@ def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None
     if not reference:
         return None
     if is_file(reference):
-        return [[str(file), *_state(file)] for file in _inside(find(reference, import_path))]
+        return [[str(file), *state(file)] for file in _inside(find(reference, import_path))]
     if ":" in reference or not plugins.load("datasets", reference).__module__.startswith(_BUNDLED):
         return None
     return [os.environ.get("AUTOML_DATA")]
@@ -59,7 +59,7 @@ def _inside(path: Path) -> list[Path]:
     return sorted(path.rglob("*")) if path.is_dir() else [path]
 
 
-def _state(file: Path) -> tuple[int, int]:
+def state(file: Path) -> tuple[int, int]:
     """When `file` was changed, in nanoseconds, and its size; of a link that leads nowhere, the link's."""
     try:
         found = file.stat()

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import pytest
 from search_examples import attempt_row
 
 from automl.campaign.attempts import OpenTrials
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic time, in a list of one."""
-    now = [100.0]
-    monkeypatch.setattr("automl.campaign.attempts.time", SimpleNamespace(monotonic=lambda: now[0]))
-    return now
 
 
 def test_costs_are_expected_measured_and_reported(clock: list[float]) -> None:

@@ -16,14 +16,6 @@ from automl.campaign.signs import NAME, Signs, last_signs
 from automl.ledger import ReportRow
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic time, in a list of one."""
-    now = [100.0]
-    monkeypatch.setattr("automl.campaign.attempts.time", SimpleNamespace(monotonic=lambda: now[0]))
-    return now
-
-
 def test_a_worker_that_takes_long_to_start_costs_nothing(clock: list[float]) -> None:
     attempt = OpenTrial(attempt_row(0), handed_out=clock[0], deadline=600.0)
     for _ in range(50):  # an executor asks on, and knows of no start
