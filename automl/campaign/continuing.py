@@ -8,14 +8,14 @@ from typing import Literal, TypeAlias
 
 from automl import provenance
 from automl.benchmarks import file_digest
-from automl.config import ResolvedStudy
-from automl.contracts import Tabular, Task, UserError
+from automl.config import ResolvedStudy, Study
+from automl.contracts import RunError, Tabular, Task, UserError
 from automl.identity import Change, Identity, changes, identify
 from automl.ledger import CampaignRow, Ledger
 from automl.progress import Progress
 from automl.provenance import DataIdentity, Provenance
 
-OnChange: TypeAlias = Literal["refuse", "accept", "fresh"]
+OnChange: TypeAlias = Literal["refuse", "accept"]
 SHOWN = 20
 
 
@@ -25,25 +25,31 @@ def choose_campaign(
     task: Task | None,
     fresh: bool,
     changed: OnChange,
+    firing: int | None,
     progress: Progress,
 ) -> tuple[CampaignRow, bool]:
     """The campaign to run, and whether it is an earlier one: interrupted, or not wholly recorded.
 
     Raises `UserError` when code, spaces, data or this package have changed since it began, and `changed` is
-    `refuse`; what the user accepts is noted with the campaign.
+    `refuse`; what the user accepts is noted with the campaign. A `firing` continues only what is unchanged.
     """
     study, data = resolved.study, _data(resolved, task)
-    latest = ledger.latest(study.name)
     now = identify(resolved, data)
+    bound = None if firing is None else ledger.campaign_of_firing(firing)
+    if bound is not None:
+        return _of_firing(bound, study, now, progress), True
+    latest = ledger.latest(study.name)
     if latest is not None and not fresh:
         same = latest.digest == study.digest()
-        if same and latest.state == "finished" and latest.recorded < 2:
+        if same and latest.state == "finished" and latest.recorded < 2 and firing is None:
             return latest, True
         if same and latest.state != "finished":
             found = _compared(latest, now, progress)
             if not found or changed == "accept":
+                if firing is not None:
+                    ledger.adopt_campaign(firing, latest.id)
                 return (_accepted(ledger, latest, now, found) if found else latest), True
-            if changed == "refuse":
+            if firing is None:
                 raise UserError(_refusal(latest, found))
             progress.message(f"{latest.id} was interrupted and is left as it is: {_listed(found)}")
         elif latest.state != "finished":
@@ -54,7 +60,21 @@ def choose_campaign(
                 f"has changed: {_listed(found)}"
             )
     origin = provenance.collect(Path(study.source), data, now.to_json()).to_json()
-    return ledger.create_campaign(study.name, study.to_json(), study.digest(), origin), False
+    return ledger.create_campaign(study.name, study.to_json(), study.digest(), origin, firing), False
+
+
+def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progress) -> CampaignRow:
+    """The campaign that a firing began. Raises `RunError` when it is complete or cannot be continued."""
+    if bound.recorded >= 2:
+        raise RunError(f"this firing has run {bound.id} to its end; nothing was started")
+    found = changes(bound.spec, study.to_json()) if bound.digest != study.digest() else []
+    found = found or _compared(bound, now, progress)
+    if found:
+        raise RunError(
+            f"a firing must continue {bound.id} as it was begun, but since then this has changed: "
+            f"{_listed(found)}; the next slot starts a new campaign"
+        )
+    return bound
 
 
 def _compared(row: CampaignRow, now: Identity, progress: Progress) -> list[Change]:

@@ -31,6 +31,7 @@ def run_campaign(
     store: Store,
     fresh: bool = False,
     changed: OnChange = "refuse",
+    firing: int | None = None,
     progress: Progress,
     began: float | None = None,
 ) -> str:
@@ -38,6 +39,7 @@ def run_campaign(
 
     Continues the latest campaign of the same study when that was interrupted, unless `fresh`. When its code,
     spaces or data have changed since it began, `changed` decides.
+    `firing`: the planned start whose campaign it is.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the tracking server stays away. `began`: the monotonic time
     from which its limits count, by default now.
@@ -52,7 +54,7 @@ def run_campaign(
         with open_ledger(store) as ledger:
             for line in task.notes if task else ():
                 progress.message(f"data: {line}")
-            row, continued = choose_campaign(ledger, resolved, task, fresh, changed, progress)
+            row, continued = choose_campaign(ledger, resolved, task, fresh, changed, firing, progress)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             with held(ledger, row.id, began) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.summary.record)

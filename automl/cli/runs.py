@@ -107,7 +107,7 @@ def run(
     accept: Annotated[
         bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
     ] = False,
-    fresh_if_changed: Annotated[bool, typer.Option("--fresh-if-changed", hidden=True)] = False,
+    firing: Annotated[int | None, typer.Option(hidden=True)] = None,
     progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -132,8 +132,10 @@ def run(
                 note(line)
         from automl.campaign import run_campaign
 
-        changed: OnChange = "accept" if accept else "fresh" if fresh_if_changed else "refuse"
-        campaign = run_campaign(study, store=store, fresh=fresh, changed=changed, progress=shown, began=began)
+        changed: OnChange = "accept" if accept else "refuse"
+        campaign = run_campaign(
+            study, store=store, fresh=fresh, changed=changed, firing=firing, progress=shown, began=began
+        )
     _check_found(_show_report(campaign, as_json, store))
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")

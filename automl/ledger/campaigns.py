@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from automl.contracts import RunError, UserError
+from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
 from automl.ledger.rows import CampaignRow, DriveRow
@@ -24,9 +25,17 @@ class Campaigns:
     _held: dict[str, int]  # campaign: the token this ledger drives it with
 
     def create_campaign(
-        self, study: str, spec: Mapping[str, object], digest: str, provenance: Mapping[str, object]
+        self,
+        study: str,
+        spec: Mapping[str, object],
+        digest: str,
+        provenance: Mapping[str, object],
+        firing: int | None = None,
     ) -> CampaignRow:
-        """A new campaign of `study`, numbered after its latest."""
+        """A new campaign of `study`, numbered after its latest.
+
+        `firing`: the planned start whose campaign it is. Raises `RunError` when that one has a campaign.
+        """
         created = time.time()
 
         def work(connection: sa.Connection) -> CampaignRow:
@@ -34,6 +43,8 @@ class Campaigns:
             if latest is not None and (latest.created_at, latest.digest) == (created, digest):
                 return latest  # the first try was committed after all
             number = 1 if latest is None else latest.number + 1
+            if firing is not None:
+                bind(connection, firing, f"{study}-{number}")
             connection.execute(
                 sa.insert(campaigns),
                 {
@@ -125,9 +136,9 @@ class Campaigns:
     def finish_campaign(self, campaign: str, token: int, reason: str | None = None) -> bool:
         """End a campaign for good; False when another driver has taken over.
 
-        `reason`: the limit that ended it early.
+        Its driver keeps it to record its end. `reason`: the limit that ended it early.
         """
-        values = {"state": "finished", "finished_at": time.time(), "owner": None, "reason": reason}
+        values = {"state": "finished", "finished_at": time.time(), "reason": reason}
         return self._drive(campaign, token, lambda now: values)
 
     def release(self, campaign: str, token: int) -> bool:
@@ -156,8 +167,11 @@ class Campaigns:
         """`running`, `finished`, or `interrupted` (no living driver)."""
         if campaign.state == "finished":
             return "finished"
-        now = self._db.read(self._db.time)
-        return "running" if held_by_living(campaign, now, lease) else "interrupted"
+        return "running" if self.is_driven(campaign, lease=lease) else "interrupted"
+
+    def is_driven(self, campaign: CampaignRow, *, lease: float = LEASE) -> bool:
+        """Whether a living process runs a campaign, or records the end of a finished one."""
+        return held_by_living(campaign, self._db.read(self._db.time), lease)
 
     def mark_campaign_recorded(self, campaign: str, value: int) -> None:
         """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""

@@ -49,8 +49,10 @@ class Database:
         """
         return self._retried(self._writer if synced else self._quick_writer, work)
 
-    def time(self, connection: sa.Connection) -> float:
-        """POSIX seconds by the clock that all users of this database share."""
+    def time(self, connection: sa.Connection, given: float | None = None) -> float:
+        """POSIX seconds by the clock that all users of this database share, or those `given`."""
+        if given is not None:
+            return given
         if self.dialect == "sqlite":
             return time.time()
         return float(connection.scalar(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))) or 0.0)

@@ -33,6 +33,12 @@ class Queries:
         query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
         return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
 
+    def ended_trials(self, campaign: str) -> int:
+        """How many trials of a campaign have ended."""
+        query = _of(sa.select(sa.func.count()).select_from(trials), campaign, None)
+        query = query.where(trials.c.state != TrialState.RUNNING.value)
+        return self._db.read(lambda connection: connection.scalar(query) or 0)
+
     def reports(
         self,
         campaign: str | None = None,

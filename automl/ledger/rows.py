@@ -180,7 +180,10 @@ class ScheduleRow:
 
 @dataclass(frozen=True)
 class FiringRow:
-    """One planned start. `state`: ready, running, done, failed or skipped; `started_at`: its first start."""
+    """One planned start. `state`: ready, running, done, failed or skipped; `started_at`: its first start.
+
+    `attempts`: how often in a row its campaign was killed before it had ended a trial.
+    """
 
     id: int
     study: str

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
 from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity
-from automl.ledger.firings import SlotsBetween
+from automl.ledger.schedules import SlotsBetween
 
 LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
-MAX_ATTEMPTS: Final = 10
+MAX_KILLS: Final = 10  # in a row without the end of a trial, after which a firing has failed
 RECORDED: Final = 2  # `recorded` of a campaign that is complete in MLflow
 GRACE: Final = 60.0  # seconds that a campaign has to end when the daemon is stopped
 
@@ -37,16 +37,16 @@ class Process(Protocol):
         """Wait for its end."""
 
 
-Launch: TypeAlias = Callable[[ScheduleRow, Store, Path], Process]
+Launch: TypeAlias = Callable[[ScheduleRow, FiringRow, Store, Path], Process]
 Clock: TypeAlias = Callable[[], float | None]
 
 
-def launch_run(schedule: ScheduleRow, store: Store, log: Path) -> Process:
-    """`automl run FILE` on `store`, in a process of its own; its output goes to the file `log`."""
+def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path) -> Process:
+    """`automl run FILE` on `store` for a firing, in a process of its own, whose output goes to `log`."""
     environ = dict(os.environ)
     if store.url.startswith("sqlite"):
         environ["AUTOML_STORE"] = str(store.folder)
-    command = [sys.executable, "-m", "automl.cli", "run", "--fresh-if-changed", schedule.file]
+    command = [sys.executable, "-m", "automl.cli", "run", "--firing", str(firing.id), schedule.file]
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -60,12 +60,16 @@ def launch_run(schedule: ScheduleRow, store: Store, log: Path) -> Process:
 
 @dataclass
 class _Run:
-    """A firing of this daemon. `process` None: not started, or another process runs the campaign."""
+    """A firing of this daemon. `process` None: not started, or another process runs the campaign.
+
+    `ended`: the trials of its campaign that had ended when the process was started.
+    """
 
     firing: FiringRow
     log: Path
     kept_at: float
     process: Process | None = None
+    ended: int = 0
 
 
 @dataclass
@@ -92,10 +96,7 @@ class Daemon:
         logs = self.store.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         slot = datetime.fromtimestamp(firing.slot, UTC).strftime("%Y%m%dT%H%MZ")
-        run = _Run(firing, logs / f"{firing.study}-{slot}.log", time.time())
-        self.active.append(run)
-        if firing.attempts > MAX_ATTEMPTS:
-            self._end(run, "failed", f"interrupted {MAX_ATTEMPTS} times")
+        self.active.append(_Run(firing, logs / f"{firing.study}-{slot}.log", time.time()))
         return True
 
     def watch(self) -> None:
@@ -117,47 +118,59 @@ class Daemon:
         deadline = time.monotonic() + GRACE
         for run in list(self.active):
             if run.process is not None and _wait(run.process, deadline - time.monotonic()) == 0:
-                self._end(run, "done", None, self.ledger.latest(run.firing.study))
+                self._end(run, "done", None)
             else:
-                self._leave(run)
+                self._leave(run, run.firing.attempts)
 
     def _step(self, run: _Run) -> None:
         status = None if run.process is None else run.process.poll()
         if run.process is not None and status is None:
             return
-        campaign = self.ledger.latest(run.firing.study)
+        campaign = self.ledger.campaign_of_firing(run.firing.id)
         if status == 0:
-            self._end(run, "done", None, campaign)
-        elif campaign is not None and self.ledger.status(campaign) == "running":
+            self._end(run, "done", None)
+        elif campaign is not None and self.ledger.is_driven(campaign):
             run.process = None  # another process runs it: started by hand, or by a daemon that was killed
-        elif campaign is not None and _ended_since(campaign, run.firing):
-            self._end(run, "done", None, campaign)
+        elif campaign is not None and campaign.recorded >= RECORDED:
+            self._end(run, "done", None)
         elif status is None:
-            self._start(run)
-        elif status < 0:  # killed
-            self._leave(run)
+            self._start(run, campaign)
+        elif status < 0:
+            self._killed(run, campaign)
         else:
-            self._end(run, "failed", _reason(run.log, status), campaign)
+            self._end(run, "failed", _reason(run.log, status))
 
-    def _start(self, run: _Run) -> None:
+    def _killed(self, run: _Run, campaign: CampaignRow | None) -> None:
+        """Try again, unless it is killed each time before it gets anywhere."""
+        kills = 1 if self._ended_trials(campaign) > run.ended else run.firing.attempts + 1
+        if kills >= MAX_KILLS:
+            reason = f"its process was killed {kills} times before it had ended a trial (see {run.log})"
+            self._end(run, "failed", reason)
+        else:
+            self._leave(run, kills)
+
+    def _ended_trials(self, campaign: CampaignRow | None) -> int:
+        return 0 if campaign is None else self.ledger.ended_trials(campaign.id)
+
+    def _start(self, run: _Run, campaign: CampaignRow | None) -> None:
         schedules = {schedule.study: schedule for schedule in self.ledger.schedules()}
         schedule = schedules.get(run.firing.study)
         if schedule is None:
             self._end(run, "failed", "the schedule was removed")
             return
         try:
-            run.process = self.launch(schedule, self.store, run.log)
+            run.ended = self._ended_trials(campaign)
+            run.process = self.launch(schedule, run.firing, self.store, run.log)
         except OSError as error:
             self._end(run, "failed", f"the campaign could not be started: {error}")
 
-    def _end(self, run: _Run, state: str, reason: str | None, campaign: CampaignRow | None = None) -> None:
-        identity = None if campaign is None else campaign.id
-        if self.ledger.finish_firing(run.firing, state, identity, reason, self.clock()):
+    def _end(self, run: _Run, state: str, reason: str | None) -> None:
+        if self.ledger.finish_firing(run.firing, state, reason, self.clock()):
             self.ended.add(run.firing.id)
         self.active.remove(run)
 
-    def _leave(self, run: _Run) -> None:
-        self.ledger.release_firing(run.firing)
+    def _leave(self, run: _Run, kills: int) -> None:
+        self.ledger.release_firing(run.firing, kills)
         self.active.remove(run)
 
     def _lose(self, run: _Run) -> None:
@@ -174,12 +187,6 @@ def _wait(process: Process, seconds: float) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
-
-
-def _ended_since(campaign: CampaignRow, firing: FiringRow) -> bool:
-    """Whether the campaign ended completely after the firing started, so that it need not run again."""
-    ended = campaign.finished_at or 0.0
-    return campaign.recorded >= RECORDED and ended >= (firing.started_at or 0.0)
 
 
 def _reason(log: Path, status: int) -> str:

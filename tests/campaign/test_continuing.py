@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from automl import schedule
 from automl.campaign import run_campaign
 from automl.campaign.continuing import OnChange
 from automl.config import load_study
-from automl.contracts import UserError
+from automl.config.study import Schedule
+from automl.contracts import RunError, UserError
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 from automl.report import collect
@@ -107,13 +110,59 @@ def test_what_was_accepted_is_not_asked_again(study: Path, store: Store, ledger:
     assert run(study, store) == "going-1"
 
 
-def test_a_new_campaign_leaves_the_old_one_and_says_so(study: Path, store: Store, ledger: Ledger) -> None:
+def fires(study: Path, ledger: Ledger) -> int:
+    """A firing of the study that a daemon has claimed."""
+    planned = SimpleNamespace(name="going", schedule=Schedule(cron="* * * * *"))
+    row = schedule.add(ledger, planned, study)  # type: ignore[arg-type]
+    ledger.plan(schedule.slots_between, row.created_at + 61)
+    firing = ledger.claim_firing("elsewhere:1:1", 1e9)
+    assert firing is not None
+    return firing.id
+
+
+def run_firing(study: Path, store: Store, firing: int, told: Told | None = None) -> str:
+    return run_campaign(load_study(study), store=store, firing=firing, progress=told or QuietProgress())
+
+
+def test_a_firing_adopts_an_interrupted_campaign(study: Path, store: Store, ledger: Ledger) -> None:
+    firing = fires(study, ledger)
+    assert run_firing(study, store, firing) == "going-1"
+    bound = ledger.campaign_of_firing(firing)
+    assert bound is not None and (bound.id, bound.recorded) == ("going-1", 2)
+
+
+def test_a_firing_leaves_what_has_changed_and_says_so(study: Path, store: Store, ledger: Ledger) -> None:
     edit(study)
     told = Told()
-    assert run(study, store, "fresh", told) == "going-2"
+    assert run_firing(study, store, fires(study, ledger), told) == "going-2"
     assert any(
         "going-1 was interrupted and is left as it is: code.going_code.py" in line for line in told.lines
     )
+
+
+def test_a_firing_never_starts_a_second_campaign(study: Path, store: Store, ledger: Ledger) -> None:
+    firing = fires(study, ledger)
+    (study.parent / "go").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        run_firing(study, store, firing)
+    edit(study)
+    (study.parent / "go").touch()
+    with pytest.raises(RunError, match=r"continue going-1 .* code.going_code.py: from .* next slot starts"):
+        run_firing(study, store, firing)
+    (study.parent / "going_code.py").write_text(CODE)
+    assert run_firing(study, store, firing) == "going-1"
+    with pytest.raises(RunError, match="this firing has run going-1 to its end; nothing was started"):
+        run_firing(study, store, firing)
+    assert [row.id for row in ledger.campaigns()] == ["going-1"]
+
+
+def test_a_firing_that_ended_starts_nothing(study: Path, store: Store, ledger: Ledger) -> None:
+    edit(study)
+    firing = fires(study, ledger)
+    (row,) = ledger.firings()
+    assert ledger.finish_firing(row, "failed", "for a test")
+    with pytest.raises(RunError, match=rf"firing {firing} is failed with campaign \(none\); nothing was"):
+        run_firing(study, store, firing)
 
 
 def test_a_changed_study_is_a_new_campaign_and_says_so(study: Path, store: Store) -> None:

@@ -112,6 +112,9 @@ def test_releasing_and_finishing(any_ledger: Ledger) -> None:
     assert status() == "finished"
     any_ledger.mark_campaign_recorded("a-1", 2)
     row = any_ledger.campaign("a-1")
+    assert row is not None and any_ledger.is_driven(row)  # its end is recorded before it is let go
+    assert any_ledger.release("a-1", token)
+    row = any_ledger.campaign("a-1")
     assert row is not None and row.recorded == 2 and row.finished_at is not None and row.owner is None
 
 

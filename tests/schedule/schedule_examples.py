@@ -10,7 +10,7 @@ from typing import Any
 import schedule_worker
 
 from automl.config.study import Schedule
-from automl.ledger import Ledger, ScheduleRow, Store
+from automl.ledger import FiringRow, Ledger, ScheduleRow, Store
 
 HOUR = 3600.0
 NOON = schedule_worker.NOON
@@ -52,7 +52,7 @@ class Runs:
         self.processes: list[Done] = []
         self.status, self.text = status, text
 
-    def __call__(self, planned: ScheduleRow, store: Store, log: Path) -> Done:
+    def __call__(self, planned: ScheduleRow, firing: FiringRow, store: Store, log: Path) -> Done:
         self.started.append(planned.study)
         log.write_text(self.text)
         self.processes.append(Done(self.status))

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from patience import PATIENCE
 from schedule_examples import HOUR, NOON, Done, Runs, row, states
 
 from automl import schedule
-from automl.ledger import Ledger, ScheduleRow, Store, owner_identity
+from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, owner_identity
 from automl.schedule import daemon
 
 
@@ -20,7 +21,7 @@ def test_a_slot_starts_once_it_has_come(any_ledger: Ledger, any_store: Store, pl
     runs = Runs()
     assert schedule.tick(any_store, runs, now=NOON + HOUR - 1) == []
     (firing,) = schedule.tick(any_store, runs, now=NOON + HOUR)
-    assert (firing.slot, firing.state, firing.attempts) == (NOON + HOUR, "done", 1)
+    assert (firing.slot, firing.state, firing.attempts) == (NOON + HOUR, "done", 0)
     assert schedule.tick(any_store, runs, now=NOON + HOUR + 1) == []
     assert runs.started == ["nightly"]
 
@@ -107,8 +108,8 @@ def test_a_failure_is_reported_and_the_next_slot_starts(
 def test_the_campaign_is_noted(any_ledger: Ledger, any_store: Store, planned: Any) -> None:
     planned()
 
-    def run(planned: ScheduleRow, store: Store, log: Path) -> Done:
-        campaign = any_ledger.create_campaign(planned.study, {}, "d", {})
+    def run(planned: ScheduleRow, firing: FiringRow, store: Store, log: Path) -> Done:
+        campaign = any_ledger.create_campaign(planned.study, {}, "d", {}, firing.id)
         any_ledger.finish_campaign(campaign.id, any_ledger.acquire(campaign.id, owner_identity()))
         return Done(0)
 
@@ -178,9 +179,10 @@ def test_the_real_command_gets_file_and_store(store: Store, tmp_path: Path, monk
     program.write_text('#!/bin/sh\necho "$@" "$AUTOML_STORE"\n')
     program.chmod(0o755)
     monkeypatch.setattr(daemon.sys, "executable", str(program))
-    process = daemon.launch_run(row("0 2 * * *"), store, tmp_path / "log")
+    firing = SimpleNamespace(id=7)
+    process = daemon.launch_run(row("0 2 * * *"), firing, store, tmp_path / "log")  # type: ignore[arg-type]
     assert process.wait(PATIENCE) == 0
-    assert (tmp_path / "log").read_text() == f"-m automl.cli run --fresh-if-changed s.yaml {store.folder}\n"
+    assert (tmp_path / "log").read_text() == f"-m automl.cli run --firing 7 s.yaml {store.folder}\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
