@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import random
 import signal
 import time
@@ -109,12 +111,22 @@ def test_a_stopped_daemon_leaves_its_firing_to_the_next(
     assert states(any_ledger) == [(1, "done")]
 
 
-SLOTS = 24
+SLOTS = int(os.environ.get("AUTOML_TEST_SLOTS", "24"))
+
+
+def kill_a_campaign(ledger: Ledger, rng: random.Random) -> int:
+    """Kill the process of a running campaign, if there is one."""
+    owners = [row.owner for row in ledger.campaigns() if row.owner is not None]
+    if not owners:
+        return 0
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(rng.choice(owners).rsplit(":", 2)[1]), signal.SIGKILL)
+    return 1
 
 
 @pytest.mark.slow
 def test_four_daemons_and_kills(any_store: Store, any_ledger: Ledger, tmp_path: Path) -> None:
-    """Every slot that is not skipped ends exactly once, whoever is killed when."""
+    """Every slot that is not skipped ends exactly once and is one campaign, whoever is killed when."""
     rng = random.Random(3)
     for name in ("a", "b"):
         added = schedule.add(any_ledger, study(name, cron="* * * * *", catchup=86400.0), tmp_path / "x.yaml")
@@ -136,7 +148,7 @@ def test_four_daemons_and_kills(any_store: Store, any_ledger: Ledger, tmp_path: 
         processes[victim].kill()
         processes[victim].join()
         processes[victim] = start()
-        kills += 1
+        kills += 1 + kill_a_campaign(any_ledger, rng)
     deadline = time.time() + PATIENCE
     while time.time() < deadline and {f.state for f in any_ledger.firings()} & {"running", "ready"}:
         time.sleep(0.05)
@@ -152,6 +164,11 @@ def test_four_daemons_and_kills(any_store: Store, any_ledger: Ledger, tmp_path: 
         assert Counter(firing.state for firing in mine)["done"] >= SLOTS // 2
     assert {firing.state for firing in rows} <= {"done", "skipped"}
     claims = set(log.read_text().split("\n")[:-1])  # one that is told to stop just then ends it once more
+    campaigns = Counter(f.campaign for f in any_ledger.firings() if f.campaign is not None)
+    assert set(campaigns.values()) == {1}
+    assert set(campaigns) == {row.id for row in any_ledger.campaigns()}
+    assert {row.recorded for row in any_ledger.campaigns()} == {2}
+    assert not [f for f in any_ledger.firings() if f.state == "done" and f.campaign is None]
     ended = Counter(line.rpartition(":")[0] for line in claims)
     assert set(ended.values()) == {1}
     done = {f"{f.study} {f.slot}" for f in any_ledger.firings() if f.state == "done"}
