@@ -42,3 +42,7 @@ class LoggedJobs:
     def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
         """The attempt's worker died."""
         self._source.lost(trial, token, reason, ending)
+
+    def tell(self, text: str) -> None:
+        """Show a line about where trials run."""
+        self._source.tell(text)

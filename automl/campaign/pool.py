@@ -87,6 +87,10 @@ class Pool:
         """The attempt's worker died."""
         self._owner.pop(trial).lost(trial, token, reason, ending)
 
+    def tell(self, text: str) -> None:
+        """Show a line about where trials run."""
+        self.progress.message(text)
+
     def _note(self, job: Job, search: Search) -> Job:
         self._owner[job.trial] = search
         if not self.limits.bounded:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
@@ -68,12 +67,9 @@ def run_campaign(
                     with progress:
                         pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
                         executor.run(LoggedJobs(pool, recorder))
-                    with ThreadPoolExecutor(1) as beside:  # Ray takes seconds to end
-                        closed = beside.submit(executor.close)
-                        _finish(study, row, ledger, lease, limits)
-                        _attach(recorder, ledger, row.id, searches, folder)
-                        recorder.drain()
-                    closed.result()
+                    _finish(study, row, ledger, lease, limits)
+                    _attach(recorder, ledger, row.id, searches, folder)
+                    recorder.drain()
                 finally:
                     recorder.close()
             return row.id

@@ -21,6 +21,7 @@ class QueueSource:
         self.reports: dict[str, list[Report]] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.lost_jobs: dict[str, str] = {}
+        self.told: list[str] = []
         self.most_open = 0
 
     def next_job(self) -> Job | None:
@@ -57,6 +58,10 @@ class QueueSource:
         """Keep the loss of a job."""
         self.open.pop(trial)
         self.lost_jobs[trial] = reason
+
+    def tell(self, text: str) -> None:
+        """Keep a line for the user."""
+        self.told.append(text)
 
 
 def job(objective: Callable[..., object], workdir: str, number: int = 0, deadline: float = 60.0) -> Job:

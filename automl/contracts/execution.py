@@ -40,6 +40,9 @@ class JobSource(Protocol):
         `ending`: PREEMPTED when its machine was taken away, OOM when it was killed for its memory.
         """
 
+    def tell(self, text: str) -> None:
+        """Show the user a line about where trials run: what is waited for, what was started again."""
+
 
 class Executor(ABC):
     """Where trials run. A plug-in is a subclass that takes its validated `Options`.

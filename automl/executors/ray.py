@@ -69,6 +69,7 @@ class Ray(Executor):
             gpus=self.gpus,
             trials_at_once=self.trials_at_once,
             folder=self._folder,
+            address=self.options.address,
         )
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import os
 # Read by Ray at import: no usage statistics, no per-trial log files, Ctrl-C is ours.
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
+    RAY_ENABLE_AUTO_CONNECT="0",  # after its death Ray must not be joined or started by the way
     RAY_CHDIR_TO_TRIAL_DIR="0",
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",

@@ -1,4 +1,4 @@
-"""The driver's side of a Tune run: jobs out, reports and outcomes in, workers past their deadline killed."""
+"""The driver's side of a Tune run: jobs out, reports and outcomes in."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from automl.contracts import Ending, Job, JobSource, Outcome, Report, TrialState
+from automl.executors.tune import health
 from automl.executors.tune.actor import BEAT
 from automl.executors.worker import LOADING
 
 NODE_GONE = re.compile(r"\bnode\b.*\b(died|dead|terminated|preempted|drained)\b", re.IGNORECASE)
-LOOK = 0.1  # seconds between two looks at the time that is left
 LOADS_IN_SILENCE = 2.0 * BEAT
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ class Bridge(Searcher):
         self.errors: dict[str, tuple[str, Ending]] = {}
         self.failure: BaseException | None = None
         self.controller: TuneController | None = None
+        self.ended = 0  # trials of this run
+        self.died: str | None = None  # what of the cluster ended, and with it this run
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher for a restore that we never do."""
@@ -114,6 +115,7 @@ class Bridge(Searcher):
         if job is None or self.failure is not None:
             return
         try:
+            self.ended += bool(result and "outcome" in result)
             if result and "outcome" in result:
                 self.source.finish(job.trial, job.token, Outcome.from_json(json.loads(result["outcome"])))
             elif trial_id in self.late:
@@ -140,6 +142,12 @@ class Bridge(Searcher):
         except BaseException as error:
             self._fail(error)
         return found
+
+    def lose(self, reason: str) -> None:
+        """Every open trial goes back to the campaign: the cluster is gone."""
+        lost, self.open = self.open, {}
+        for job in lost.values():
+            self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the truth."""
@@ -172,7 +180,10 @@ class Gate(FIFOScheduler):
         """Keep the reason for `on_trial_complete`, which Tune calls next."""
         text = str(trial.get_error() or "").strip().splitlines()
         reason = f"its worker died: {text[-1]}" if text else "its worker died"
-        self.bridge.errors[trial.trial_id] = (reason, how_lost(trial.get_pickled_error(), reason))
+        ending = how_lost(trial.get_pickled_error(), reason)
+        if health.ended_process():  # it took its workers with it
+            ending = Ending.PREEMPTED
+        self.bridge.errors[trial.trial_id] = (reason, ending)
 
 
 def how_lost(error: BaseException | None, text: str) -> Ending:
@@ -183,40 +194,3 @@ def how_lost(error: BaseException | None, text: str) -> Ending:
     if gone or isinstance(error, ray.exceptions.NodeDiedError) or NODE_GONE.search(text):
         return Ending.PREEMPTED
     return Ending.LOST
-
-
-class Watchdog(tune.Callback):
-    """Ends trials that have no time left: Tune never ends a trial that does not report."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self.bridge = bridge
-        self._looked = 0.0
-
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        """The trial's worker is up."""
-        job = self.bridge.open.get(trial.trial_id)
-        self.bridge.running[trial.trial_id] = Running(1.0 if job is None else job.devices)
-
-    def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
-        """At least ten times a second."""
-        now = time.monotonic()
-        if now - self._looked < LOOK:
-            return
-        self._looked = now
-        for trial_id in self.bridge.overdue():
-            self._end(trial_id)
-
-    def _end(self, trial_id: str) -> None:
-        """Kill the worker of a trial, or take it out of the queue where no worker has it yet."""
-        controller = self.bridge.controller
-        if controller is None:  # no trial was added yet
-            return
-        trial = controller.get_trial(trial_id)  # type: ignore[no-untyped-call]
-        if trial_id not in self.bridge.running:
-            controller._schedule_trial_stop(trial)
-            controller._live_trials.discard(trial)  # as its public way does, which also prints
-            self.bridge.on_trial_complete(trial_id)
-            return
-        actor = controller._trial_to_actor[trial]  # no public way leads from a trial to its actor
-        handle, _ = controller._actor_manager._live_actors_to_ray_actors_resources[actor]
-        ray.kill(handle)

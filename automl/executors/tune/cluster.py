@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterable
@@ -13,7 +14,10 @@ from ray.job_config import JobConfig
 
 from automl.contracts import JobSource, RunError, UserError
 from automl.executors.tune.actor import Actor
-from automl.executors.tune.bridge import Bridge, Gate, Watchdog
+from automl.executors.tune.bridge import Bridge, Gate
+from automl.executors.tune.watchdog import Watchdog
+
+RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
 def connect(address: str | None) -> None:
@@ -73,11 +77,36 @@ def slots(cpus: float, gpus: float) -> int:
     return count
 
 
-def run(source: JobSource, *, cpus: float, gpus: float, trials_at_once: int, folder: str) -> None:
-    """Run jobs from `source` until it is finished. `folder`: where Tune may write."""
-    bridge = Bridge(source, trials_at_once)
+def run(
+    source: JobSource, *, cpus: float, gpus: float, trials_at_once: int, folder: str, address: str | None
+) -> None:
+    """Run jobs from `source` until it is finished. `folder`: where Tune may write.
+
+    A cluster of our own that dies is started again. Raises `RunError` when Tune fails, when our cluster dies
+    without having ended a trial `RESTARTS` times in a row, or when that at `address` stays away.
+    """
+    restarts = 0
+    while True:
+        bridge = Bridge(source, trials_at_once)
+        resources = tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
+        _fit(bridge, resources, folder)
+        if bridge.died is None:
+            break
+        restarts = 0 if bridge.ended else restarts + 1
+        bridge.lose(f"Ray's {bridge.died} died")
+        if restarts > RESTARTS:
+            raise RunError(
+                f"Ray's {bridge.died} died {restarts} times before a trial had ended; finished trials are "
+                "safe; see `automl doctor` for memory and disk, then run again to continue"
+            )
+        source.tell(f"Ray's {bridge.died} died; its trials go back, and Ray is started again")
+        connect(address)
+
+
+def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> None:
+    """One Tune run, to its end or until the cluster dies."""
     tuner = tune.Tuner(
-        tune.with_resources(Actor, tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])),
+        tune.with_resources(Actor, resources),
         tune_config=tune.TuneConfig(
             search_alg=bridge,
             scheduler=Gate(bridge),
@@ -96,11 +125,13 @@ def run(source: JobSource, *, cpus: float, gpus: float, trials_at_once: int, fol
     )
     try:
         tuner.fit()
-    except tune.TuneError as error:
-        if bridge.failure is None:
+    except Exception as error:
+        if bridge.failure is None and bridge.died is None:
             raise RunError(
                 f"Ray Tune failed: {error}; finished trials are safe, run again to continue"
             ) from error
+    finally:
+        gc.collect()  # a handle of Ray's that is dropped while Ray shuts down ends the process
     if bridge.failure is not None:
         raise bridge.failure
 
