@@ -41,7 +41,10 @@ class JobSource(Protocol):
         """
 
     def tell(self, text: str) -> None:
-        """Show the user a line about where trials run: what is waited for, what was started again."""
+        """Show the user a line about where trials run: what is waited for, what was started again.
+
+        May be called from any thread.
+        """
 
 
 class Executor(ABC):

@@ -13,6 +13,7 @@ from ray import tune
 from ray.job_config import JobConfig
 
 from automl.contracts import JobSource, RunError, UserError
+from automl.executors.tune import health
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.watchdog import Watchdog
@@ -105,6 +106,7 @@ def run(
 
 def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> None:
     """One Tune run, to its end or until the cluster dies."""
+    head = health.Head(bridge.source.tell)
     tuner = tune.Tuner(
         tune.with_resources(Actor, resources),
         tune_config=tune.TuneConfig(
@@ -118,7 +120,7 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
             name="campaign",
             storage_path=folder,
             verbose=0,
-            callbacks=[Watchdog(bridge)],
+            callbacks=[Watchdog(bridge, head)],
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
@@ -131,6 +133,7 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
                 f"Ray Tune failed: {error}; finished trials are safe, run again to continue"
             ) from error
     finally:
+        head.leave()
         gc.collect()  # a handle of Ray's that is dropped while Ray shuts down ends the process
     if bridge.failure is not None:
         raise bridge.failure

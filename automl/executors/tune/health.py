@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import ray
@@ -33,36 +34,46 @@ def abandon() -> None:
 
 
 class Head:
-    """The head of the cluster, which a thread calls at times. `news`: what to tell the user, once."""
+    """The head of the cluster, at whose door a thread knocks; the run may itself be waiting for it.
 
-    def __init__(self) -> None:
+    `tell` shows the user a line: that it went silent, and that it is back.
+    """
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
         self.address = str(ray.get_runtime_context().gcs_address)
+        self._tell = tell
         self._answered = time.monotonic()
-        self._told = False
-        threading.Thread(target=self._call, name="ray head", daemon=True).start()
+        self._left = threading.Event()
+        threading.Thread(target=self._watch, name="ray head", daemon=True).start()
 
     @property
     def silent_for(self) -> float:
         """Seconds since it answered."""
         return time.monotonic() - self._answered
 
-    @property
-    def news(self) -> str | None:
-        """That it went silent, or is back; each once."""
-        silent = self.silent_for > 2 * KNOCK
-        if silent == self._told:
-            return None
-        self._told = silent
-        if silent:
-            return f"Ray's head at {self.address} does not answer; waiting for it"
-        return f"Ray's head at {self.address} answers again"
+    def leave(self) -> None:
+        """Knock no more."""
+        self._left.set()
 
-    def _call(self) -> None:
-        host, _, port = self.address.rpartition(":")
-        while ray.is_initialized():
-            try:
-                socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK).close()
+    def _watch(self) -> None:
+        told = False
+        while not self._left.wait(KNOCK):
+            if self._knock():
                 self._answered = time.monotonic()
-            except OSError:
-                pass
-            time.sleep(KNOCK)
+            silent = self.silent_for > 2 * KNOCK
+            if silent and not told:
+                self._tell(
+                    f"Ray's head at {self.address} does not answer; if it stays away for a minute, this run "
+                    "ends; finished trials are safe; start the cluster and run again to continue"
+                )
+            elif told and not silent:
+                self._tell(f"Ray's head at {self.address} answers again")
+            told = silent
+
+    def _knock(self) -> bool:
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK).close()
+        except OSError:
+            return False
+        return True

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 class Watchdog(tune.Callback):
     """Ends trials that have no time left, tells of trials that wait, ends a run whose cluster died."""
 
-    def __init__(self, bridge: Bridge) -> None:
-        self.bridge = bridge
+    def __init__(self, bridge: Bridge, head: health.Head) -> None:
+        self.bridge, self.head = bridge, head
         self._looked = 0.0
         self._unplaced: dict[str, tuple[float, float]] = {}  # trial: since when it waits, when it is told
-        self._head = health.Head()
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its callbacks for a restore that we never do."""
@@ -51,14 +50,12 @@ class Watchdog(tune.Callback):
 
     def _check_cluster(self) -> None:
         self.bridge.died = health.ended_process()
-        silent = self._head.silent_for
-        if self.bridge.died is None and self._head.news:
-            self.bridge.source.tell(self._head.news)
+        silent = self.head.silent_for
         if self.bridge.died is None and silent < SILENCE:
             return
         if self.bridge.died is None:
             self.bridge.failure = RunError(
-                f"Ray's head at {self._head.address} has not answered for {silent:.0f} s; finished trials "
+                f"Ray's head at {self.head.address} has not answered for {silent:.0f} s; finished trials "
                 "are safe; start the cluster and run again to continue"
             )
         health.abandon()  # first: what Tune does after an error would wait for the dead
