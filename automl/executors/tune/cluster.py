@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ray
 from ray import tune
+from ray._private import ray_constants
 from ray.job_config import JobConfig
 
 from automl.contracts import JobSource, RunError, UserError
@@ -25,6 +26,8 @@ def connect(address: str | None) -> None:
     """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none."""
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
+    ray_constants.ENABLE_RAY_CLUSTER = address is not None
     try:
         ray.init(
             address=address or "local",
@@ -86,6 +89,11 @@ def run(
     A cluster of our own that dies is started again. Raises `RunError` when Tune fails, when our cluster dies
     without having ended a trial `RESTARTS` times in a row, or when that at `address` stays away.
     """
+    if address is not None and os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
+        source.tell(
+            f"the Ray cluster at {address} asks for no token (RAY_AUTH_MODE=disabled): whoever reaches it "
+            "runs code on it and reads what trials hold; start it with RAY_AUTH_MODE=token RAY_AUTH_TOKEN=…"
+        )
     restarts = 0
     while True:
         bridge = Bridge(source, trials_at_once)
