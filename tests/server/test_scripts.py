@@ -271,6 +271,18 @@ def test_accounts_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
         assert status(url + SEARCH, SECRET) == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "arguments"), [("0.0.0.0", []), ("", ["--host", "10.1.2.3"]), ("", ["--host=::"])]
+)
+def test_beyond_this_machine_it_wants_tls(
+    store: Store, tmp_path: Path, host: str, arguments: list[str]
+) -> None:
+    environ = {"AUTOML_STORE": str(store.folder), **({"AUTOML_HOST": host} if host else {})}
+    refused = run("serve.sh", *arguments, store=environ, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "has no TLS, but AUTOML_HOST is" in refused.stderr and "--insecure" in refused.stderr
+
+
 def test_accounts_need_a_secret_key_and_a_long_password(store: Store, tmp_path: Path) -> None:
     environ = {"AUTOML_STORE": str(store.folder)}
     refused = run("serve.sh", "--auth", store=environ, cwd=tmp_path)
