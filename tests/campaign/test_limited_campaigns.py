@@ -28,7 +28,7 @@ def slow_final(config, context):
     return config["x"]
 
 def silent(config, context):
-    time.sleep(10)
+    time.sleep(100)
     return config["x"]
 """
 STUDY = """
@@ -79,15 +79,19 @@ def test_trials_of_the_whole_campaign(
     )
 
 
-@pytest.mark.parametrize("limit", ["wall_seconds=0.6", "device_seconds=0.3"])
+@pytest.mark.parametrize("limit", ["wall_seconds", "device_seconds"])
 def test_a_silent_trial_is_cut_off_by_a_limit(study: Path, store: Store, ledger: Ledger, limit: str) -> None:
-    campaign = run(study, store, f"limits.{limit}", "evaluator.function.call=limited_code:silent")
+    for seconds in (0.5, 5.0, 50.0):  # the start of a campaign counts too, which is long on a full machine
+        silent = "evaluator.function.call=limited_code:silent"
+        campaign = run(study, store, f"limits.{limit}={seconds}", silent)
+        if ledger.trials(campaign):
+            break
     (trial,) = ledger.trials(campaign)
     row = ledger.campaign(campaign)
     assert row is not None and row.reason is not None
     assert (trial.state, trial.reason) == (TrialState.PRUNED, row.reason)
-    assert row.reason.startswith("limits: the campaign has used its 0.")
-    assert trial.device_seconds < 15
+    assert row.reason.startswith(f"limits: the campaign has used its {seconds:g} ")
+    assert trial.device_seconds < 15 + seconds
     assert {search.reason for search in ledger.searches(campaign)} == {row.reason}
 
 
@@ -102,15 +106,17 @@ def test_a_retraining_is_cut_off_too(study: Path, store: Store, ledger: Ledger) 
 def test_a_search_has_its_seconds_on_the_clock_one_after_the_other(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
-    campaign = run(study, store, "budget={wall_seconds: 0.3}", "final.seeds=0")
-    spans = []
+    for seconds in (0.3, 3.0, 30.0):  # on a full machine one trial may take longer
+        campaign = run(study, store, f"budget={{wall_seconds: {seconds}}}", "final.seeds=0")
+        own = [ledger.trials(search=search.id) for search in ledger.searches(campaign)]
+        if all(len(trials) > 1 for trials in own):
+            break
+    assert all(len(trials) > 1 for trials in own)
     for search in ledger.searches(campaign):
-        own = ledger.trials(search=search.id)
-        spans.append((min(t.started_at for t in own), max(t.finished_at or 0.0 for t in own)))
         assert (search.reason or "").startswith("budget: "), "the clock ended it"
-        assert len(own) > 1
+    spans = [(min(t.started_at for t in ts), max(t.finished_at or 0.0 for t in ts)) for ts in own]
     assert spans[0][1] <= spans[1][0] + 0.05, "the second began when the first had ended"
-    assert all(end - start >= 0.25 for start, end in spans)
+    assert all(end - start >= 0.8 * seconds for start, end in spans)
 
 
 def test_a_continued_campaign_has_what_its_first_driver_left(

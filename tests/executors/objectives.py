@@ -31,6 +31,10 @@ def logs(config: dict[str, Any], context: Any) -> float:
     return config["x"]
 
 
+def niceness(config: dict[str, Any], context: Any) -> float:
+    return float(os.nice(0))
+
+
 def raises(config: dict[str, Any], context: Any) -> float:
     raise ZeroDivisionError("no such luck")
 

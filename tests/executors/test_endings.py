@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
     made.check()
     yield made
     made.close()
+
+
+def test_a_trial_has_the_priority_of_its_driver(executor: Any, tmp_path: Path) -> None:
+    source = QueueSource([job("niceness", tmp_path)])
+    executor.run(source)
+    assert source.outcomes["niceness"].values == [os.nice(0)]
 
 
 def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
