@@ -15,7 +15,7 @@ os.environ.update(
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
     RAY_AIR_NEW_OUTPUT="0",
-    RAY_worker_niceness="0",  # 15 by default: a trial, which pays by the second, starved beside other programs
+    RAY_worker_niceness="0",  # not 15: a trial, which pays by the second, starved beside other programs
     TUNE_GLOBAL_CHECKPOINT_S="1e9",  # no snapshots of Tune's: the ledger is the truth
     TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S="0",
 )
