@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from automl import provenance
 from automl.benchmarks import file_digest
 from automl.config import ResolvedStudy, Study
-from automl.contracts import RunError, Tabular, Task, UserError
+from automl.contracts import Ending, RunError, Tabular, Task, TrialState, UserError
 from automl.identity import Change, Identity, changes, identify
 from automl.ledger import CampaignRow, Ledger
 from automl.progress import Progress
@@ -17,6 +18,7 @@ from automl.provenance import DataIdentity, Provenance
 
 OnChange: TypeAlias = Literal["refuse", "accept"]
 SHOWN = 20
+SUSPICIOUS = 3  # ends with its driver in a row
 
 
 def choose_campaign(
@@ -75,6 +77,18 @@ def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progre
             f"{_listed(found)}; the next slot starts a new campaign"
         )
     return bound
+
+
+def tell_of_kills(ledger: Ledger, campaign: str, progress: Progress) -> None:
+    """Name the trials that were open at each of the last deaths of their driver: they may be the cause."""
+    open_trials = {trial.id for trial in ledger.trials(campaign) if trial.state is TrialState.RUNNING}
+    for trial, attempts in ledger.attempts(campaign).items():
+        in_a_row = list(takewhile(lambda a: a.ending is Ending.PREEMPTED, reversed(attempts)))
+        if trial in open_trials and len(in_a_row) >= SUSPICIOUS:
+            progress.message(
+                f"{trial} ran at each of the last {len(in_a_row)} times that its driver or machine was killed or "
+                "stopped; if it is what kills them, `retry: {preempted: 3}` gives it up"
+            )
 
 
 def _compared(row: CampaignRow, now: Identity, progress: Progress) -> list[Change]:

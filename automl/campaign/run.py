@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
-from automl.campaign.continuing import OnChange, choose_campaign
+from automl.campaign.continuing import OnChange, choose_campaign, tell_of_kills
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
@@ -55,6 +55,8 @@ def run_campaign(
                 progress.message(f"data: {line}")
             row, continued = choose_campaign(ledger, resolved, task, fresh, changed, firing, progress)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
+            if continued:
+                tell_of_kills(ledger, row.id, progress)
             with held(ledger, row.id, began) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.summary.record)
                 recorder.start()

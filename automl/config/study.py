@@ -61,12 +61,15 @@ class Trial(Part):
 
 
 class Retry(Part):
-    """How often a trial is tried again, by the class of its end. `backoff`: seconds to the first retry."""
+    """How often a trial is tried again, by the class of its end. `backoff`: seconds to the first retry.
+
+    `preempted` is so large since a machine or a driver that was taken away is not the trial's fault.
+    """
 
     transient: int = Field(default=2, ge=0, le=100, description="write how often, 0 for never")
     lost: int = Field(default=3, ge=0, le=100, description="write how often, 0 for never")
     oom: int = Field(default=0, ge=0, le=100, description="write how often, 0 for never")
-    preempted: int = Field(default=4, ge=0, le=100, description="write how often, 0 for never")
+    preempted: int = Field(default=100, ge=0, le=100, description="write how often, 0 for never")
     backoff: float = Field(default=1.0, ge=0, le=3600, description="write seconds, such as 1")
 
     def of(self, ending: Ending) -> int:

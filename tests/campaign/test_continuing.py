@@ -101,6 +101,21 @@ def test_accepted_changes_are_in_the_report(study: Path, store: Store, ledger: L
     assert any("which was accepted: 20" in line and "going_code.py" in line for line in report.warnings)
 
 
+def test_a_trial_that_runs_at_every_death_is_told(study: Path, store: Store, ledger: Ledger) -> None:
+    (study.parent / "go").unlink()
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            run(study, store)
+    (study.parent / "go").touch()
+    told = Told()
+    assert run(study, store, told=told) == "going-1"
+    assert any(
+        line.startswith("going-1/random/0/0 ran at each of the last 3 times that its driver")
+        for line in told.lines
+    )
+    assert [trial.state for trial in ledger.trials("going-1")] == ["complete", "complete"]
+
+
 def test_what_was_accepted_is_not_asked_again(study: Path, store: Store, ledger: Ledger) -> None:
     (study.parent / "go").unlink()
     edit(study)
