@@ -86,8 +86,8 @@ def tell_of_kills(ledger: Ledger, campaign: str, progress: Progress) -> None:
         in_a_row = list(takewhile(lambda a: a.ending is Ending.PREEMPTED, reversed(attempts)))
         if trial in open_trials and len(in_a_row) >= SUSPICIOUS:
             progress.message(
-                f"{trial} ran at each of the last {len(in_a_row)} times that its driver or machine was killed or "
-                "stopped; if it is what kills them, `retry: {preempted: 3}` gives it up"
+                f"{trial} ran at each of the last {len(in_a_row)} times that its driver or machine was "
+                "killed or stopped; if it is what kills them, `retry: {preempted: 3}` gives it up"
             )
 
 
