@@ -5,9 +5,12 @@ Every room that opens a store does it here, so no store has one side alone, and 
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
 
 from automl.ledger import Ledger, Store, setup
+from automl.ledger.files import beside, is_damaged, sqlite_file
 from automl.recorder.mlflow_tables import MlflowTables
 
 
@@ -22,7 +25,29 @@ def prepare(store: Store) -> None:
 
     Raises `UserError` when the store is older or newer than this version, or cannot be reached.
     """
+    ledger, mlflow = sqlite_file(store.url), sqlite_file(store.tracking_uri)
+    if ledger is not None and mlflow is not None and ledger.exists() and not mlflow.exists():
+        _forget_records(store)
     setup.prepare(store, MlflowTables(store))
+
+
+def _forget_records(store: Store) -> None:
+    """MLflow's file is gone: what it had is written again, by the next run of a campaign or by a repair."""
+    with setup.explained(store), Ledger(store) as ledger:
+        if ledger.forget_records():
+            told = "MLflow's database %s was missing; `automl audit NAME --repair` writes it from the ledger"
+            logging.getLogger(__name__).warning(told, sqlite_file(store.tracking_uri))
+
+
+def set_damaged_aside(store: Store) -> Path | None:
+    """Rename MLflow's SQLite file when it is damaged, to be created anew. Returns where it is now."""
+    file = sqlite_file(store.tracking_uri)
+    if file is None or not file.exists() or not is_damaged(file):
+        return None
+    aside = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    for part in (*beside(file), file):
+        part.rename(aside.with_name(part.name.replace(file.name, aside.name)))
+    return aside
 
 
 def upgrade(store: Store) -> list[Path]:

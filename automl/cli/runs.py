@@ -1,4 +1,4 @@
-"""Commands about campaigns: check, run, report, audit.
+"""Commands about campaigns: init, check, run, report.
 
 Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 """
@@ -37,7 +37,7 @@ PANEL = "Campaigns"
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (init, check, run, report, audit):
+    for command in (init, check, run, report):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -165,34 +165,6 @@ def report(
         emit(collected.to_json())
     else:
         say(f"wrote {html}")
-
-
-def audit(
-    name: Name,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Write missing runs and remove duplicates.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Check that MLflow has every trial of the ledger exactly once. Exit code 1 when it has not.
-
-    Example: automl audit quickstart --repair
-    """
-    with only_json(as_json), open_ledger() as (store, ledger):
-        from automl.recorder import audit as auditing
-
-        campaign = find_campaign(ledger, name).id
-        result = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
-    if as_json:
-        emit(result.to_json())
-    else:
-        say(f"{campaign}: {result.trials} trials, {result.runs} runs")
-        for fault, identities in result.faults.items():
-            say(f"{fault}: {', '.join(identities)}")
-        clean = "every trial is recorded exactly once"
-        say(f"repair it with: automl audit {name} --repair" if result.faults else clean)
-    if result.faults:
-        raise typer.Exit(1)
 
 
 def _check_found(report: CampaignReport) -> None:

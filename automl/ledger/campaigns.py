@@ -13,7 +13,7 @@ from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
 from automl.ledger.rows import CampaignRow, DriveRow
-from automl.ledger.tables import campaigns, drives
+from automl.ledger.tables import campaigns, drives, searches, trials
 
 LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 
@@ -172,6 +172,16 @@ class Campaigns:
     def is_driven(self, campaign: CampaignRow, *, lease: float = LEASE) -> bool:
         """Whether a living process runs a campaign, or records the end of a finished one."""
         return held_by_living(campaign, self._db.read(self._db.time), lease)
+
+    def forget_records(self) -> bool:
+        """Note that MLflow has nothing of any campaign (any more); whether it had something."""
+
+        def work(connection: sa.Connection) -> bool:
+            kept = (campaigns, searches, trials)
+            updates = [sa.update(table).where(table.c.recorded > 0).values(recorded=0) for table in kept]
+            return sum(connection.execute(update).rowcount for update in updates) > 0
+
+        return self._db.write(work)
 
     def mark_campaign_recorded(self, campaign: str, value: int) -> None:
         """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""

@@ -24,8 +24,10 @@ CONNECT_TIMEOUT: Final = 10  # seconds
 class Database:
     """Short transactions on SQLite or PostgreSQL, retried while a failure may be temporary."""
 
-    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(
+        self, url: str, *, patience: float = PATIENCE, subject: errors.Subject = errors.LEDGER
+    ) -> None:
+        self._patience, self._subject = patience, subject
         self._engine = make_engine(url)
         self._writer = self._engine.execution_options(automl_write=True)
         self._quick_writer = self._engine.execution_options(automl_write=True, automl_synced=False)
@@ -71,7 +73,7 @@ class Database:
                     return work(connection)
             except sa.exc.DBAPIError as error:
                 if not errors.is_passing(error) or time.monotonic() + pause > deadline:
-                    told = errors.explained(error, self._name)
+                    told = errors.explained(error, self._name, self._subject)
                     if told is None:
                         raise
                     raise RunError(told) from error
@@ -89,12 +91,12 @@ class Database:
             found = self._file.stat()
         except FileNotFoundError:
             if self._identity is not None:
-                raise RunError(errors.gone(self._name, "there is no such file")) from None
+                raise RunError(errors.gone(self._name, "there is no such file", self._subject)) from None
             return
         identity = found.st_dev, found.st_ino
         self._identity = self._identity or identity
         if identity != self._identity:
-            raise RunError(errors.gone(self._name, "another file has its name"))
+            raise RunError(errors.gone(self._name, "another file has its name", self._subject))
 
 
 def make_engine(url: str) -> sa.Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -27,36 +28,49 @@ def is_passing(error: sa.exc.DBAPIError) -> bool:
     return state.startswith(_PASSING_STATES)
 
 
-def explained(error: sa.exc.DBAPIError, name: str) -> str | None:
+@dataclass(frozen=True)
+class Subject:
+    """What a database is to the user: its name, what to do when it is damaged, and what its loss means."""
+
+    title: str
+    damaged: str
+    lost: str
+
+
+LEDGER: Final = Subject(
+    "the ledger",
+    "stop what uses it and restore a backup (mlflow/restore.sh)",
+    "what it held is lost, unless a backup is restored (mlflow/restore.sh); MLflow keeps what it was sent",
+)
+
+MLFLOW: Final = Subject("MLflow's database", *2 * ("a repair writes it anew from the ledger",))
+
+
+def explained(error: sa.exc.DBAPIError, name: str, subject: Subject = LEDGER) -> str | None:
     """What is wrong with the database `name` and what to do; None for an error of this program."""
     reason, state = first_line(error), _state(error)
     code = _code(error.orig) if isinstance(error.orig, sqlite3.Error) else None
     if code in _DAMAGED:
-        return (
-            f"the ledger must be sound, but {name} is damaged: {reason}; stop what uses it and restore a "
-            "backup (mlflow/restore.sh)"
-        )
+        return f"{subject.title} must be sound, but {name} is damaged: {reason}; {subject.damaged}"
     if code in _READ_ONLY or state in _NOT_ALLOWED:
         return (
-            f"the ledger must be writable for this user, but {name} is not: {reason}; give this user the "
-            "right to write, then run the same command"
+            f"{subject.title} must be writable for this user, but {name} is not: {reason}; give this user "
+            "the right to write, then run the same command"
         )
     if state == _NO_TABLE or (code == sqlite3.SQLITE_ERROR and reason.startswith("no such table")):
-        return gone(name, reason)
+        return gone(name, reason, subject)
     if isinstance(error, sa.exc.OperationalError):
         return (
-            f"the ledger could not be read or written: {reason}; everything it had acknowledged is safe; "
-            "make the database available again (space, server, locks), then run the same command"
+            f"{subject.title} could not be read or written: {reason}; everything it had acknowledged is "
+            "safe; make the database available again (space, server, locks), then run the same command"
         )
     return None
 
 
-def gone(name: str, reason: str) -> str:
+def gone(name: str, reason: str, subject: Subject = LEDGER) -> str:
     """The message for a database that was there, and is not any more."""
-    return (
-        f"the ledger {name} was deleted, emptied or replaced while it was in use ({reason}): what it held is "
-        "lost, unless a backup is restored (mlflow/restore.sh); MLflow keeps what it was sent"
-    )
+    told = "was deleted, emptied or replaced while it was in use"
+    return f"{subject.title} {name} {told} ({reason}): {subject.lost}"
 
 
 def first_line(error: sa.exc.DBAPIError) -> str:

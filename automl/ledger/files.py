@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -42,7 +43,10 @@ def back_up(url: str) -> Path | None:
 
 
 def create_whole(path: Path, fill: Callable[[str], None]) -> None:
-    """Create a SQLite database atomically for other processes; `fill` gets the URL of a draft."""
+    """Create a SQLite database atomically for other processes; `fill` gets the URL of a draft.
+
+    What a deleted one of that name has left is removed: its write-ahead log would damage the new one.
+    """
     draft = path.with_name(f"{path.name}.draft")
     for leftover in path.parent.glob(f"{draft.name}*"):
         leftover.unlink()
@@ -51,7 +55,25 @@ def create_whole(path: Path, fill: Callable[[str], None]) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     with draft.open("rb") as file:
         os.fsync(file.fileno())
+    for leftover in beside(path):
+        logging.getLogger(__name__).warning("%s was deleted; its %s is removed too", path, leftover.name)
+        leftover.unlink(missing_ok=True)
     draft.replace(path)
+
+
+def beside(path: Path) -> list[Path]:
+    """The files that belong to a SQLite database: its write-ahead log and what goes with it."""
+    files = [path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm", "journal")]
+    return [file for file in files if file.exists()]
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a file that should be a SQLite database is none, or has a broken structure."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return connection.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def sqlite_file(url: str) -> Path | None:

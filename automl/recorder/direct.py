@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.contracts import RunAddress
 from automl.ledger.database import Database
+from automl.ledger.errors import MLFLOW
 from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point, latest_points, stored_value
 from automl.recorder.uploads import log_dataset, upload
@@ -48,7 +49,7 @@ class DirectWriter:
 
     def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow, url: str) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign
-        self._db = Database(url, patience=PATIENCE)
+        self._db = Database(url, patience=PATIENCE, subject=MLFLOW)
         insert = postgresql.insert if self._db.dialect == "postgresql" else sqlite.insert
         self._add_runs = _upsert(insert(_RUNS), ["run_uuid"], _CHANGED)
         self._add_latest = _upsert(insert(_LATEST), ["key", "run_uuid"], _NEWEST)

@@ -1,0 +1,61 @@
+"""The command that compares MLflow with the ledger, and repairs it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from automl.cli.common import Json, Name, emit, find_campaign, note, only_json, open_ledger, say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command(rich_help_panel="Campaigns")(audit)
+
+
+def audit(
+    name: Name,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Write missing runs and remove duplicates.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check that MLflow has every trial of the ledger exactly once. Exit code 1 when it has not.
+
+    Example: automl audit quickstart --repair
+    """
+    with only_json(as_json):
+        if repair:
+            _set_damaged_aside()
+        with open_ledger() as (store, ledger):
+            from automl.recorder import audit as auditing
+
+            campaign = find_campaign(ledger, name).id
+            result = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
+            for other in ledger.campaigns() if repair else ():
+                if other.id != campaign and other.recorded == 0 and ledger.status(other) != "running":
+                    auditing.repair(store, ledger, other.id)
+                    note(f"MLflow had nothing of {other.id}, which is written too")
+    if as_json:
+        emit(result.to_json())
+    else:
+        say(f"{campaign}: {result.trials} trials, {result.runs} runs")
+        for fault, identities in result.faults.items():
+            say(f"{fault}: {', '.join(identities)}")
+        clean = "every trial is recorded exactly once"
+        say(f"repair it with: automl audit {name} --repair" if result.faults else clean)
+    if result.faults:
+        raise typer.Exit(1)
+
+
+def _set_damaged_aside() -> None:
+    from automl import storage
+    from automl.ledger import resolve_store
+
+    aside = storage.set_damaged_aside(resolve_store())
+    if aside is not None:
+        note(
+            f"MLflow's database was damaged, is now {aside} and is written anew from the ledger, which has "
+            "no registered models and nothing that others wrote into it"
+        )
