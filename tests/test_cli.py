@@ -32,6 +32,7 @@ NAMES = {
     "report",
     "audit",
     "export",
+    "verify",
     "train",
     "ui",
     "list",

@@ -1,4 +1,4 @@
-"""Commands about winners: export, train.
+"""Commands about winners: export, verify, train.
 
 Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 """
@@ -25,7 +25,7 @@ class Format(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (export, train):
+    for command in (export, verify, train):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -58,10 +58,13 @@ def export(
     from automl.export.certificate import export_config
     from automl.export.torch_folder import export_torch
 
-    write = export_torch if form is Format.TORCH else export_config
     path = output or Path("best" if form is Format.TORCH else "best.yaml")
-    with only_json(as_json), open_ledger() as (_, ledger):
-        winner = write(ledger, find_campaign(ledger, name).id, path, arm=arm)
+    with only_json(as_json), open_ledger() as (store, ledger):
+        campaign = find_campaign(ledger, name).id
+        if form is Format.TORCH:
+            winner = export_torch(ledger, campaign, path, arm=arm)
+        else:
+            winner = export_config(ledger, campaign, path, store=store, arm=arm)
     if as_json:
         emit({"output": str(path), "winner": winner.model_dump(mode="json")})
         return
@@ -83,6 +86,32 @@ def _export_optuna(name: str, url: str, as_json: bool) -> None:
         say(f"wrote {len(studies)} Optuna studies: {', '.join(studies)}")
 
 
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `automl export` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """Say who made an exported winner: this store, another one, or nobody that is known.
+
+    Exit code 1 unless this store signed it. A file that was changed is refused.
+    Example: automl verify best.yaml
+    """
+    from automl.export.signing import Maker, maker
+    from automl.export.winner import read_winner
+    from automl.ledger import resolve_store
+
+    with only_json(as_json):
+        store = resolve_store()
+        winner = read_winner(file)
+        found = maker(winner, store)
+    if as_json:
+        key = None if winner.signature is None else winner.signature.key
+        emit({"file": str(file), "campaign": winner.certificate.campaign, "signed_by": found, "key": key})
+    else:
+        say(f"{file}: {winner.certificate.campaign}, unchanged since it was exported; signed by {found}")
+    if found is not Maker.THIS_STORE:
+        raise typer.Exit(1)
+
+
 def train(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `automl export` wrote.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the campaign's.")] = None,
@@ -94,6 +123,9 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, … Default: a GPU where there is one.")
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run code in any folder that the file names.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train an exported winner, log it to MLflow and register it with the alias `candidate`.
@@ -107,7 +139,7 @@ def train(
 
     training = Training(epochs=epochs, iterations=iterations, seed=seed, device=device)
     with only_json(as_json):
-        done = train_winner(file, resolve_store(), training, message=note)
+        done = train_winner(file, resolve_store(), training, message=note, trust=trust)
     if as_json:
         emit({**vars(done), "folder": str(done.folder)})
         return

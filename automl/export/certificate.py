@@ -11,6 +11,7 @@ from automl import plugins
 from automl.config import Study, importable
 from automl.contracts import PluginSpec, UserError
 from automl.data import load_task
+from automl.export.signing import sign
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.masking import mask
 from automl.report import CampaignReport, collect, nothing_found
@@ -20,11 +21,14 @@ from automl.report.verdicts import BASELINE
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
     from automl.ledger.rows import CampaignRow
+    from automl.ledger.store import Store
 
 
-def export_config(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | None = None) -> Winner:
-    """Write the winner of a finished campaign (or of one `arm` of it) to `output` and give it."""
-    winner = find_winner(ledger, campaign_id, arm)
+def export_config(
+    ledger: Ledger, campaign_id: str, output: Path, *, store: Store, arm: str | None = None
+) -> Winner:
+    """Write the winner of a finished campaign (or of one `arm` of it), signed by `store`, and give it."""
+    winner = sign(find_winner(ledger, campaign_id, arm), store)
     write_winner(winner, output)
     return winner
 

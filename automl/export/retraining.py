@@ -23,6 +23,7 @@ from automl.contracts import (
 )
 from automl.data import load_task
 from automl.executors.worker import run_job
+from automl.export.trust import check_trust
 from automl.export.winner import Winner, read_winner
 from automl.provenance import collect
 from automl.storage import prepare
@@ -79,14 +80,17 @@ def train(
     training: Training = Training(),
     *,
     message: Callable[[str], None] = lambda _: None,
+    trust: bool = False,
 ) -> Trained:
     """Train the winner of the file `path` and register it with the alias `candidate`.
 
-    The same command again continues an interrupted training from its last checkpoint. Raises
-    `UserError` for a wrong file, option, device or other data than the certificate's; `RunError`
-    when the training fails.
+    The same command again continues an interrupted training from its last checkpoint. `trust`: run code
+    wherever the file says it is. Raises `UserError` for a wrong file, option, device or other data than the
+    certificate's; `RunError` when the training fails.
     """
     winner = read_winner(path)
+    if not trust:
+        check_trust(winner, path, store)
     _check_trains(winner, path)
     _check_data(winner)
     job = _job(winner, store, training, path.resolve().parent)

@@ -79,6 +79,13 @@ class Certificate(Part):
     data: str | None
 
 
+class Signature(Part):
+    """Made with the key of the store that wrote the file (see `export.signing`). `key`: its name."""
+
+    key: str = Field(pattern=r"^[0-9a-f]{16}$", description=_AGAIN)
+    value: str = Field(pattern=r"^[0-9a-f]{64}$", description=_AGAIN)
+
+
 class Winner(Part):
     """All that `automl train` needs and all that is claimed. `genotype`: what a one-shot search derived."""
 
@@ -93,6 +100,7 @@ class Winner(Part):
     certificate: Certificate
     provenance: Json
     checksum: str = Field(default="", description=_AGAIN)
+    signature: Signature | None = None
 
     @property
     def trained(self) -> Config:
@@ -110,15 +118,16 @@ class Winner(Part):
         return self.model_copy(update={"checksum": self.digest()})
 
     def digest(self) -> str:
-        """Sha256 (hex) of all values but the checksum."""
-        return digest(self.model_dump(mode="json", exclude={"checksum"}))
+        """Sha256 (hex) of all values but the checksum and the signature."""
+        return digest(self.model_dump(mode="json", exclude={"checksum", "signature"}))
 
 
 def write_winner(winner: Winner, path: Path) -> None:
     """Write `best.yaml`, whole or not at all. Raises `UserError` when the folder cannot be written."""
     data = winner.sealed().model_dump(mode="json")
-    if data["genotype"] is None:
-        del data["genotype"]
+    for part in ("genotype", "signature"):
+        if data[part] is None:
+            del data[part]
     use = (
         "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
     )

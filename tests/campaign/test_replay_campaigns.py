@@ -281,7 +281,7 @@ def test_random_search_and_evolution_reach_what_the_paper_says(workspace: Path, 
 def test_a_winner_of_a_table_is_no_model_to_train(study: Path, store: Store, tmp_path: Path) -> None:
     campaign, path = run(study, store, "seeds=1"), tmp_path / "best.yaml"
     with Ledger(store) as ledger:
-        winner = export_config(ledger, campaign, path)
+        winner = export_config(ledger, campaign, path, store=store)
     assert "automl train" not in path.read_text()
     with pytest.raises(UserError) as error:
         train(path, store)

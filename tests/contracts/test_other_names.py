@@ -31,7 +31,7 @@ from automl.storage import open_ledger
 
 PREFIX = "copied_"
 VOLATILE = re.compile(
-    r"seconds|anytime|cost|time|started|finished|campaign|study|trial$|host|provenance|checksum|source"
+    r"seconds|anytime|cost|time|started|finished|campaign|study|trial$|host|provenance|checksum|signature|source"
     r"|import_path|path|file|sentence|created_at|watching"
 )
 
@@ -225,7 +225,7 @@ def test_run_report_and_export(name: str, folder: Path, store: Store, tmp_path: 
         campaign = run_campaign(study, store=store, fresh=True, progress=QuietProgress())
         with open_ledger(store) as ledger:
             reports.append(stable(unnamed(collect(ledger, campaign).to_json())))
-            export_config(ledger, campaign, tmp_path / f"{prefix}best.yaml")
+            export_config(ledger, campaign, tmp_path / f"{prefix}best.yaml", store=store)
             exports.append(stable(unnamed(yaml.safe_load((tmp_path / f"{prefix}best.yaml").read_text()))))
             try:
                 export_torch(ledger, campaign, tmp_path / f"{prefix}best")

@@ -25,7 +25,7 @@ CPU = Training(device="cpu")
 @pytest.fixture
 def best(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> Path:
     path = tmp_path / "best.yaml"
-    export_config(finished_ledger, finished.campaign, path, arm="resnet")
+    export_config(finished_ledger, finished.campaign, path, store=finished.store, arm="resnet")
     return path
 
 
@@ -82,7 +82,7 @@ def test_other_data_are_refused(finished: Any, best: Path) -> None:
     certificate = winner.certificate.model_copy(update={"data": "0" * 64})
     write_winner(winner.model_copy(update={"certificate": certificate}), best)
     with pytest.raises(UserError, match=r"must be those the winner was found on .*run the study again"):
-        train(best, finished.store, CPU)
+        train(best, finished.store, CPU, trust=True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import yaml
 from automl.contracts import UserError
 from automl.export import Winner, export_config, read_winner
 from automl.export.certificate import find_winner
+from automl.export.signing import sign
 from automl.export.winner import write_winner
 from automl.ledger import Ledger
 from automl.report import collect
@@ -22,12 +23,12 @@ from automl.report import collect
 @pytest.fixture
 def best(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> Path:
     path = tmp_path / "best.yaml"
-    export_config(finished_ledger, finished.campaign, path)
+    export_config(finished_ledger, finished.campaign, path, store=finished.store)
     return path
 
 
 def test_a_written_file_reads_back_equal(finished: Any, finished_ledger: Ledger, best: Path) -> None:
-    assert read_winner(best) == find_winner(finished_ledger, finished.campaign)
+    assert read_winner(best) == sign(find_winner(finished_ledger, finished.campaign), finished.store)
 
 
 def test_the_winner_is_best_on_validation_and_never_by_test(finished: Any, finished_ledger: Ledger) -> None:

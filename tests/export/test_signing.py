@@ -1,0 +1,118 @@
+"""Who wrote best.yaml, and whose code a training runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_process import automl
+
+from automl.contracts import UserError
+from automl.export import export_config, read_winner
+from automl.export.certificate import find_winner
+from automl.export.signing import NAME, Maker, maker, sign
+from automl.export.trust import check_trust
+from automl.export.winner import Winner, write_winner
+from automl.ledger import Ledger, Store
+
+
+@pytest.fixture
+def winner(finished: Any, finished_ledger: Ledger) -> Winner:
+    """A winner whose data set is code of the study's folder."""
+    return find_winner(finished_ledger, finished.campaign)
+
+
+@pytest.fixture
+def best(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> Path:
+    path = tmp_path / "best.yaml"
+    export_config(finished_ledger, finished.campaign, path, store=finished.store)
+    return path
+
+
+def test_a_store_knows_what_it_signed(finished: Any, best: Path, store: Store) -> None:
+    assert maker(read_winner(best), finished.store) is Maker.THIS_STORE
+    assert maker(read_winner(best), store) is Maker.ANOTHER, "it has no key yet"
+    key = finished.store.folder / NAME
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert key.read_text() not in best.read_text()
+
+
+def test_another_key_is_another_store(winner: Winner, store: Store, best: Path) -> None:
+    assert maker(sign(winner, store), store) is Maker.THIS_STORE
+    assert maker(read_winner(best), store) is Maker.ANOTHER
+
+
+def test_what_was_changed_is_not_signed(winner: Winner, store: Store, tmp_path: Path) -> None:
+    """A checksum can be made by everybody."""
+    changed = sign(winner, store).model_copy(update={"name": "other"})
+    write_winner(changed, tmp_path / "changed.yaml")
+    assert maker(read_winner(tmp_path / "changed.yaml"), store) is Maker.FORGED
+    assert maker(winner, store) is Maker.NOBODY
+
+
+def test_several_first_exports_make_one_key(winner: Winner, store: Store) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        signed = list(pool.map(lambda _: sign(winner, store), range(16)))
+    assert len({one.signature.key for one in signed if one.signature}) == 1
+    assert [path.name for path in store.folder.glob(f"{NAME}*")] == [NAME]
+
+
+@pytest.mark.parametrize("text", ["", "abc", "zz" * 32, "00" * 8])
+def test_a_broken_key_is_refused(winner: Winner, store: Store, text: str) -> None:
+    (store.folder / NAME).write_text(text)
+    with pytest.raises(UserError, match=r"signing.key: must be 16 bytes or more in hexadecimal"):
+        sign(winner, store)
+
+
+def test_code_elsewhere_is_refused_unless_signed(
+    finished: Any, winner: Winner, best: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_trust(read_winner(best), best, finished.store)
+    with pytest.raises(UserError, match=r"signed by: another store\), but it names tiny_images:images in /"):
+        check_trust(read_winner(best), best, store)
+    with pytest.raises(UserError, match=r"signed by: nobody.*run again with --trust"):
+        check_trust(winner, best, finished.store)
+    check_trust(winner, finished.folder / "best.yaml", store)  # beside its code
+    monkeypatch.setenv("AUTOML_PLUGINS", os.pathsep.join([str(best.parent), str(finished.folder)]))
+    check_trust(winner, best, store)
+
+
+def test_what_names_no_code_or_no_folder_is_trained(winner: Winner, best: Path, store: Store) -> None:
+    gone = winner.model_copy(update={"import_path": ["/no/such/folder"]})
+    check_trust(gone, best, store)
+    plain = winner.model_copy(update={"task": winner.task.model_copy(update={"dataset": "digits"})})
+    check_trust(plain, best, store)
+
+
+def test_code_in_options_counts(winner: Winner, best: Path, store: Store) -> None:
+    task = winner.task.model_copy(update={"dataset": "digits"})
+    options = {"inner": [{"call": "evil.code:run"}]}
+    training = type(winner.training)(winner.training.name, options)
+    hidden = winner.model_copy(update={"task": task, "training": training})
+    with pytest.raises(UserError, match=r"names evil\.code:run in /"):
+        check_trust(hidden, best, store)
+
+
+def test_the_commands(
+    finished: Any,
+    best: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AUTOML_STORE", str(finished.store.folder))
+    assert automl(monkeypatch, "verify", str(best)) == 0
+    assert "unchanged since it was exported; signed by this store" in capsys.readouterr().out
+    monkeypatch.setenv("AUTOML_STORE", str(tmp_path / "other"))
+    assert automl(monkeypatch, "verify", str(best), "--json") == 1
+    assert json.loads(capsys.readouterr().out)["signed_by"] == "another store"
+    assert automl(monkeypatch, "train", str(best)) == 2
+    assert "run again with --trust" in capsys.readouterr().err
+    best.write_text(best.read_text().replace("name: tiny", "name: tidy"))
+    assert automl(monkeypatch, "verify", str(best)) == 2
+    assert "checksum: must be the checksum" in capsys.readouterr().err
