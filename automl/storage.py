@@ -26,9 +26,13 @@ def prepare(store: Store) -> None:
     Raises `UserError` when the store is older or newer than this version, or cannot be reached.
     """
     ledger, mlflow = sqlite_file(store.url), sqlite_file(store.tracking_uri)
-    if ledger is not None and mlflow is not None and ledger.exists() and not mlflow.exists():
+    lost = ledger is not None and mlflow is not None and ledger.exists() and not mlflow.exists()
+    if lost and setup.is_current(store):  # before there is a file again: a killed process must not forget it
         _forget_records(store)
+        lost = False
     setup.prepare(store, MlflowTables(store))
+    if lost:  # the ledger had another version's tables, or none
+        _forget_records(store)
 
 
 def _forget_records(store: Store) -> None:

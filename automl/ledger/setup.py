@@ -56,6 +56,12 @@ def prepare(store: Store, companion: Companion) -> None:
                 companion.prepare()
 
 
+def is_current(store: Store) -> bool:
+    """Whether the ledger has this version's tables. Raises `UserError` when it cannot be read."""
+    with explained(store):
+        return _ledger_revision(store) == HEAD
+
+
 def upgrade(store: Store, companion: Companion) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
     with explained(store), _locked(store):

@@ -6,11 +6,15 @@ import contextlib
 import json
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from in_process import automl
+
+from automl.ledger import Ledger, resolve_store
+from automl.storage import prepare
 
 CODE = """
 from automl.space import Float, Space
@@ -80,6 +84,20 @@ def leave_a_log(file: Path) -> None:
         log = file.with_name("mlflow.db-wal").read_bytes()
     file.unlink()
     file.with_name("mlflow.db-wal").write_bytes(log)
+
+
+def test_what_mlflow_had_is_forgotten_before_there_is_a_file_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process killed in between leaves a ledger that knows that MLflow has nothing."""
+    file.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.recorder.mlflow_tables.create_whole", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            prepare(resolve_store())
+    with Ledger(resolve_store()) as ledger:
+        assert [row.recorded for row in ledger.campaigns()] == [0, 0]
+        assert {trial.recorded for trial in ledger.trials()} == {0}
 
 
 @pytest.mark.parametrize("lose", [damage, break_inside, delete, leave_a_log])
