@@ -12,6 +12,7 @@ import torch
 
 from automl.campaign import run_campaign
 from automl.config import load_study
+from automl.export import export_config
 from automl.ledger import Ledger, Store, resolve_store
 from automl.progress import QuietProgress
 from automl.storage import open_ledger, prepare
@@ -62,3 +63,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def finished_ledger(finished: Finished) -> Iterator[Ledger]:
     with open_ledger(finished.store) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def best(finished: Finished, finished_ledger: Ledger, tmp_path: Path) -> Path:
+    """The campaign's winner as a file, signed by its store."""
+    path = tmp_path / "best.yaml"
+    export_config(finished_ledger, finished.campaign, path, store=finished.store)
+    return path

@@ -13,7 +13,7 @@ import pytest
 from in_process import automl
 
 from automl.contracts import UserError
-from automl.export import export_config, read_winner
+from automl.export import read_winner
 from automl.export.certificate import find_winner
 from automl.export.signing import NAME, Maker, maker, sign
 from automl.export.trust import check_trust
@@ -25,13 +25,6 @@ from automl.ledger import Ledger, Store
 def winner(finished: Any, finished_ledger: Ledger) -> Winner:
     """A winner whose data set is code of the study's folder."""
     return find_winner(finished_ledger, finished.campaign)
-
-
-@pytest.fixture
-def best(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> Path:
-    path = tmp_path / "best.yaml"
-    export_config(finished_ledger, finished.campaign, path, store=finished.store)
-    return path
 
 
 def test_a_store_knows_what_it_signed(finished: Any, best: Path, store: Store) -> None:

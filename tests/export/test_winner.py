@@ -12,19 +12,12 @@ import pytest
 import yaml
 
 from automl.contracts import UserError
-from automl.export import Winner, export_config, read_winner
+from automl.export import Winner, read_winner
 from automl.export.certificate import find_winner
 from automl.export.signing import sign
 from automl.export.winner import write_winner
 from automl.ledger import Ledger
 from automl.report import collect
-
-
-@pytest.fixture
-def best(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> Path:
-    path = tmp_path / "best.yaml"
-    export_config(finished_ledger, finished.campaign, path, store=finished.store)
-    return path
 
 
 def test_a_written_file_reads_back_equal(finished: Any, finished_ledger: Ledger, best: Path) -> None:
