@@ -76,7 +76,9 @@ class Matrix:
             wrong = faults_of(study)
             assert not wrong, "\n".join([*wrong, *study.hit])
             assert self.executor == "ray" or history(study) == self.history, study.hit
-            assert len(waiting) < before, f"never came: {waiting[0]}"
+            if len(waiting) == before:  # some come more or less often
+                assert waiting[0].nth > 1, f"never came: {waiting[0]}"
+                waiting = [replace(fault, nth=max(1, fault.nth - 1)) for fault in waiting]
             self.hit += study.hit
             self.errors += [error_of_ledger(study)] if study.noted else []
 
