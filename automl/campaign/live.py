@@ -159,7 +159,7 @@ class LiveSearch(SearchState):
 
     def _may_be_tried_again(self, row: TrialRow, outcome: Outcome) -> bool:
         """Whether what ended the attempt may pass, and something is left for another one."""
-        if self._stopped or not self._retries.allows(row.id, outcome.ending):
+        if self._stopped or not self._retries.allows(row.id, outcome.ending, outcome.device_seconds):
             return False
         left = self._allowance.remaining
         return row.kind == "final" or left is None or left > outcome.device_seconds
@@ -172,7 +172,7 @@ class LiveSearch(SearchState):
             self._final_cost += cost
         spent = row.device_seconds + cost
         again = self.ledger.restart_trial(row.id, row.token, spent, cost=cost, ended=outcome)
-        self._retries.add(again, outcome.ending)
+        self._retries.add(again, outcome.ending, cost)
 
     def _end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of a trial."""

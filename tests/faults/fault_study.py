@@ -24,6 +24,8 @@ CODE = """
 import json, os, time
 from pathlib import Path
 
+import torch  # which checkpoints need: loading code is free
+
 from automl.space import Float, Space
 
 SPACE = Space({"x": Float(-1.0, 1.0), "y": Float(-1.0, 1.0)})
@@ -112,7 +114,7 @@ class FaultStudy:
 
     `trials` and fresh-seed `finals` of each of its searches, openings of the test set
     `opened`. `trials` 0: numbers that the budget decides.
-    `hit`: the faults that have happened, in words.
+    `extra` joins the environment of its processes. `hit`: the faults that have happened, in words.
     """
 
     folder: Path
@@ -120,19 +122,22 @@ class FaultStudy:
     executor: str = "local"
     name: str = "faulty"
     trials: int = 4
+    number: int = 1  # of its campaign that is looked at
     finals = 0
     searches = 2
     opened = False
     noted = True
     steps: int = 3
     seconds: float = 0.05
+    extra: dict[str, str] = field(default_factory=dict)
     faults: int = 0
     hit: list[str] = field(default_factory=list)
     happened: bool = False  # the fault of the last run
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.write()
+        if not self.folder.exists():
+            self.folder.mkdir(parents=True)
+            self.write()
 
     def write(self) -> None:
         """Write the study file and what belongs to it."""
@@ -158,6 +163,7 @@ class FaultStudy:
             "AUTOML_STORE": str(self.store.folder) if url.startswith("sqlite") else url,
             "PYTHONPATH": str(armed),
             "TMPDIR": str(self.folder),
+            **self.extra,
         }
 
     def start(self, *words: str, fault: Fault | None = None) -> Any:
@@ -238,7 +244,10 @@ def drive(words: list[str], environ: dict[str, str], folder: str, output: str, f
     os.dup2(written, 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     fault_points.arm("driver", fault)
+    fault_points.skew_clock()
+    from automl.campaign import lease
     from automl.cli.__main__ import program
 
+    lease.HEARTBEAT = 0.1  # in short campaigns too
     sys.argv = ["automl", *words]
     program()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def query(url: str, text: str, **values: object) -> list[Any]:
 
 
 def _names(study: FaultStudy) -> dict[str, str]:
-    return {"study": study.name, "campaign": f"{study.name}-1", "inside": f"{study.name}-%/%"}
+    campaign = f"{study.name}-{study.number}"
+    return {"study": study.name, "campaign": campaign, "inside": f"{campaign}/%"}
 
 
 def study_rows(study: FaultStudy, text: str) -> list[Any]:
@@ -40,13 +42,22 @@ def study_rows(study: FaultStudy, text: str) -> list[Any]:
 
 def faults_of(study: FaultStudy) -> list[str]:
     """All that is wrong with the one campaign of a study that has run to its end."""
-    found = [*_campaign(study), *_trials(study), *_attempts(study), *_mlflow(study), *_left_over(study)]
-    return [*found, *_executed(study)] if study.noted else found
+    campaigns = [row.id for row in study_rows(study, "SELECT id FROM campaigns WHERE study = :study")]
+    if campaigns != [f"{study.name}-1"]:
+        return [f"there must be one campaign, but there are {campaigns}"]
+    return [*faults_of_campaign(study), *_left_over(study)]
+
+
+def faults_of_campaign(study: FaultStudy, number: int = 1) -> list[str]:
+    """All that is wrong with one campaign of a study."""
+    one = replace(study, number=number)
+    found = [*_campaign(one), *_trials(one), *_attempts(one), *_mlflow(one)]
+    return [*found, *_executed(one)] if study.noted else found
 
 
 def is_over(study: FaultStudy) -> bool:
     """Whether its campaign is complete, so that the same command would start another one."""
-    rows = study_rows(study, "SELECT state, recorded FROM campaigns WHERE study = :study")
+    rows = study_rows(study, "SELECT state, recorded FROM campaigns WHERE id = :campaign")
     return [tuple(row) for row in rows] == [ENDED]
 
 
@@ -59,10 +70,7 @@ def history(study: FaultStudy) -> dict[str, tuple[object, ...]]:
 
 
 def _campaign(study: FaultStudy) -> Iterator[str]:
-    rows = study_rows(study, "SELECT id, state, recorded FROM campaigns WHERE study = :study")
-    if len(rows) != 1:
-        yield f"there must be one campaign, but there are {len(rows)}"
-    for row in rows:
+    for row in study_rows(study, "SELECT id, state, recorded FROM campaigns WHERE id = :campaign"):
         if (row.state, row.recorded) != ENDED:
             yield f"{row.id} must be finished and recorded, but is {tuple(row)}"
     for row in study_rows(study, "SELECT id, state, recorded FROM searches WHERE campaign = :campaign"):
@@ -139,7 +147,7 @@ def _attempts(study: FaultStudy) -> Iterator[str]:
 
 
 def error_of_ledger(study: FaultStudy) -> float:
-    """Device-seconds that the campaign paid, less those that its workers executed."""
+    """Device-seconds that its campaigns paid, less those that their workers executed."""
     paid = study_rows(study, "SELECT SUM(device_seconds) AS paid FROM trials WHERE id LIKE :inside")[0].paid
     return float(paid) - sum(sum(trial.used.values()) for trial in study.executed().values())
 
@@ -164,7 +172,7 @@ def _mlflow(study: FaultStudy) -> Iterator[str]:
         if ids.get(run.parent) != (above if "/" in run.identity else None):
             yield f"the run of {run.identity} lies under {ids.get(run.parent)}"
     wanted = [row.id for row in study_rows(study, "SELECT id FROM searches WHERE id LIKE :inside")]
-    wanted += [row.id for row in study_rows(study, "SELECT id FROM campaigns WHERE study = :study")]
+    wanted += [row.id for row in study_rows(study, "SELECT id FROM campaigns WHERE id = :campaign")]
     if not isinstance(study, ReplayedStudy):
         wanted += [row.id for row in study_rows(study, "SELECT id FROM trials WHERE id LIKE :inside")]
     if sorted(wanted) != sorted(ids.values()):
@@ -212,14 +220,8 @@ def _histories(study: FaultStudy, ids: Mapping[str, str]) -> Iterator[str]:
 
 def _left_over(study: FaultStudy) -> Iterator[str]:
     """No process and no file is left."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            environ = (process / "environ").read_bytes()
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if f"TMPDIR={study.folder}".encode() + b"\0" in environ:
-            yield f"process {process.name} is left: {command:.200}"
+    for pid, command in processes_of(study.folder):
+        yield f"process {pid} is left: {command:.200}"
     known = {
         "faulty_code.py",
         "scored_code.py",
@@ -234,3 +236,15 @@ def _left_over(study: FaultStudy) -> Iterator[str]:
             yield f"{file.name} is left in the temporary folder"
     for file in study.store.folder.rglob("*.tmp"):
         yield f"{file} is left"
+
+
+def processes_of(folder: Path) -> Iterator[tuple[int, str]]:
+    """Number and command line of the processes whose temporary folder lies in `folder`."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environ = (process / "environ").read_bytes()
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if f"\0TMPDIR={folder}".encode() in b"\0" + environ and command:
+            yield int(process.name), command
