@@ -42,7 +42,14 @@ os.environ.update(
 settings.register_profile("test", derandomize=True, deadline=None, database=None)  # the same on every run
 settings.register_profile("soak", derandomize=False, deadline=None, database=None, print_blob=True)
 settings.load_profile("test")
-LONG = {"slow", "ray", "postgres", "browser", "gpu"}  # marks of tests that may take longer than a second
+LONG = {
+    "slow",
+    "ray",
+    "postgres",
+    "browser",
+    "gpu",
+    "faults",
+}  # marks of tests that may take longer than a second
 NAMED, TOO_LONG = 1.0, 30.0  # seconds of the process's own CPU
 
 

@@ -183,7 +183,7 @@ class FaultStudy:
         if fault is not None:
             self.faults += 1
             mark = self.folder / f"mark-{self.faults}"
-            fault = replace(fault, mark=str(mark))
+            fault = replace(fault, mark=fault.mark or str(mark))
         process = self.start("run", str(self.file), "--progress", "log", fault=fault)
         process.join(PATIENCE)
         assert process.exitcode is not None, f"hangs with {fault}"

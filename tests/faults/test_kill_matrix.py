@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,11 +14,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from fault_points import Fault
+from fault_points import HOLD, Fault
 from fault_study import FaultStudy, ReplayedStudy, ScoredStudy
 from invariants import error_of_ledger, faults_of, history, is_over
+from patience import PATIENCE
+from postgres_server import PostgresServer
 
-from automl.ledger import Store
+from automl.ledger import Store, resolve_store
+from automl.storage import prepare
 
 FIGURES = os.environ.get("AUTOML_TEST_FIGURES")  # a file for what was measured
 
@@ -37,7 +42,8 @@ class Matrix:
         self._log = folder / "moments"
         folder.mkdir()
 
-    def _study(self) -> FaultStudy:
+    def study(self) -> FaultStudy:
+        """The next one."""
         number = next(self._numbers)
         return self.kind(self.folder / str(number), self.store, self.executor, f"faulty{number}")
 
@@ -48,7 +54,7 @@ class Matrix:
 
     def undisturbed(self) -> Counter[Moment]:
         """How often each moment comes when nothing is killed."""
-        study = self._study()
+        study = self.study()
         assert study.run(Fault(log=str(self._log))) == 0, study.output.read_text()[-2000:]
         assert faults_of(study) == []
         self.history = history(study)
@@ -61,7 +67,7 @@ class Matrix:
         """
         waiting = [replace(fault, log=str(self._log)) for fault in faults]
         while waiting:
-            study, before = self._study(), len(waiting)
+            study, before = self.study(), len(waiting)
             if first is not None:
                 study.run(first)
             for fault in waiting.copy():
@@ -98,10 +104,12 @@ class Matrix:
         self.run([Fault(role, moment, number, signal) for moment, number in last if number > 1])
 
     def sometimes(self, signals: Sequence[str], rng: random.Random) -> None:
-        """Let a fault happen at each moment, some time that it comes."""
+        """Let a fault happen at each moment, some time that it comes; workers are killed."""
         times = self.undisturbed()
         self.run(
-            Fault(role, moment, rng.randint(1, number), rng.choice(signals))
+            Fault(
+                role, moment, rng.randint(1, number), "SIGKILL" if role == "worker" else rng.choice(signals)
+            )
             for (role, moment), number in times.items()
         )
 
@@ -119,8 +127,62 @@ class Matrix:
 
 
 @pytest.mark.slow
+def test_the_driver_is_killed_now_and_then(store: Store, tmp_path: Path) -> None:
+    matrix = Matrix(tmp_path / "studies", store)
+    rng = random.Random(4)
+    times = matrix.undisturbed()
+    chosen = rng.sample(sorted(times), 12)
+    matrix.run([Fault(role, moment, rng.randint(1, times[role, moment])) for role, moment in chosen])
+    matrix.tell()
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("kind", [FaultStudy, ScoredStudy, ReplayedStudy])
-def test_the_driver_is_killed_at_every_moment(kind: type[FaultStudy], store: Store, tmp_path: Path) -> None:
-    matrix = Matrix(tmp_path / "studies", store, kind)
+def test_the_driver_is_killed_at_every_moment(
+    kind: type[FaultStudy], any_store: Store, tmp_path: Path
+) -> None:
+    matrix = Matrix(tmp_path / "studies", any_store, kind)
     matrix.every()
     matrix.tell()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("executor", ["local", "isolated", pytest.param("ray", marks=pytest.mark.ray)])
+def test_drivers_and_workers_are_ended_at_some_time_of_every_moment(
+    executor: str, any_store: Store, tmp_path: Path
+) -> None:
+    matrix = Matrix(tmp_path / "studies", any_store, FaultStudy, executor)
+    matrix.sometimes(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"], random.Random(5))
+    matrix.tell()
+
+
+@pytest.mark.faults
+@pytest.mark.postgres
+def test_the_database_dies_at_every_moment(crashable_postgres: PostgresServer, tmp_path: Path) -> None:
+    store = resolve_store({"AUTOML_STORE": crashable_postgres.url}, tmp_path)
+    store.folder.mkdir()
+    prepare(store)
+    matrix = Matrix(tmp_path / "studies", store)
+    for role, moment in matrix.undisturbed():
+        study = matrix.study()
+        mark = study.folder / "mark-1"
+
+        thread = threading.Thread(target=_kill_and_start, args=(crashable_postgres, mark))
+        thread.start()
+        assert study.run(Fault(role, moment, 1, HOLD, str(mark))) == 0, study.output.read_text()[-2000:]
+        thread.join()
+        assert study.happened
+        wrong = faults_of(study)
+        assert not wrong, "\n".join([*wrong, moment])
+        matrix.hit += study.hit
+    matrix.tell()
+
+
+def _kill_and_start(server: PostgresServer, mark: Path) -> None:
+    """Let a server die and come back while a process waits at a moment."""
+    end = time.monotonic() + PATIENCE
+    while not mark.exists() and time.monotonic() < end:
+        time.sleep(0.005)
+    server.kill()
+    server.start()
+    Path(f"{mark}.go").touch()
