@@ -144,11 +144,13 @@ class LiveSearch(SearchState):
         else:
             self._end(attempt.row, outcome)
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The attempt's worker died."""
-        attempt = self._open.remove(trial, token)
-        if attempt is not None:
-            self._lost(attempt.row, attempt.alive(self.settings.devices), reason, ending)
+        if (attempt := self._open.remove(trial, token)) is not None:
+            used = attempt.alive(self.settings.devices) if used is None else used
+            self._lost(attempt.row, used, reason, ending)
 
     def _lost(self, row: TrialRow, cost: float, reason: str, ending: Ending) -> None:
         outcome = Outcome(TrialState.FAILED, cost, reason=reason, error=ending)

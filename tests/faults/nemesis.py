@@ -37,7 +37,7 @@ from automl.storage import prepare
 
 NOON = 1768046400.0  # 2026-01-10 12:00 UTC
 SPEED = 10  # seconds of the daemons' clock in one second: a slot of each study in six
-DISK = 96  # MiB of the store's folder
+DISK = 512  # MiB of the store's folder
 SCHEDULED = ("hourly", "nightly")
 CRON = "* * * * *"
 LEAVING = 10.0  # seconds in which the helpers of a killed process must have noticed

@@ -100,23 +100,23 @@ def run(
     while True:
         bridge = Bridge(source, trials_at_once)
         resources = tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
-        _fit(bridge, resources, folder)
-        if bridge.died is None:
+        own = _fit(bridge, resources, folder)
+        if own.died is None:
             break
         restarts = 0 if bridge.ended else restarts + 1
-        bridge.lose(f"Ray's {bridge.died} died")
+        bridge.lose(f"Ray's {own.died} died", own.died_at)
         if restarts > RESTARTS:
             raise RunError(
-                f"Ray's {bridge.died} died {restarts} times before a trial had ended; finished trials are "
+                f"Ray's {own.died} died {restarts} times before a trial had ended; finished trials are "
                 "safe; see `automl doctor` for memory and disk, then run again to continue"
             )
-        source.tell(f"Ray's {bridge.died} died; its trials go back, and Ray is started again")
+        source.tell(f"Ray's {own.died} died; its trials go back, and Ray is started again")
         connect(address)
 
 
-def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> None:
+def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> health.Watch:
     """One Tune run, to its end or until the cluster dies."""
-    head = health.Head(bridge.source.tell)
+    head, own = health.Head(bridge.source.tell), health.Watch()
     tuner = tune.Tuner(
         tune.with_resources(Actor, resources),
         tune_config=tune.TuneConfig(
@@ -130,7 +130,7 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
             name="campaign",
             storage_path=folder,
             verbose=0,
-            callbacks=[Watchdog(bridge, head)],
+            callbacks=[Watchdog(bridge, head, own)],
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
@@ -138,15 +138,17 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
     try:
         tuner.fit()
     except Exception as error:
-        if bridge.failure is None and bridge.died is None:
+        if bridge.failure is None and own.look() is None:
             raise RunError(
                 f"Ray Tune failed: {error}; finished trials are safe, run again to continue"
             ) from error
     finally:
         head.leave()
+        own.leave()
         gc.collect()  # a handle of Ray's that is dropped while Ray shuts down ends the process
     if bridge.failure is not None:
         raise bridge.failure
+    return own
 
 
 def _slots_of(node: dict[str, float], cpus: float, gpus: float) -> int:
