@@ -178,6 +178,33 @@ def test_the_database_dies_at_every_moment(crashable_postgres: PostgresServer, t
     matrix.tell()
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize("executor", ["local", "isolated", pytest.param("ray", marks=pytest.mark.ray)])
+def test_forty_trials_pay_what_was_executed_to_one_report(
+    executor: str, store: Store, tmp_path: Path
+) -> None:
+    study = FaultStudy(tmp_path / "study", store, executor, trials=20, seconds=0.4)
+    rng, kills = random.Random(6), 0
+    while not is_over(study):
+        before = sum(sum(trial.used.values()) for trial in study.executed().values())
+        process = study.start("run", str(study.file))
+        while process.exitcode is None and before == sum(
+            sum(trial.used.values()) for trial in study.executed().values()
+        ):
+            time.sleep(0.05)
+        process.join(rng.uniform(0.1, 8.0))
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            kills += 1
+    wrong = faults_of(study)
+    assert not wrong, wrong
+    error = error_of_ledger(study)
+    print(f"{executor}: {kills} kills, {error:+.3f} device-seconds")  # noqa: T201
+    assert kills >= 5
+    assert abs(error) <= study.seconds
+
+
 def _kill_and_start(server: PostgresServer, mark: Path) -> None:
     """Let a server die and come back while a process waits at a moment."""
     end = time.monotonic() + PATIENCE
