@@ -21,7 +21,7 @@ from automl.ledger import Store
 
 TICK = 0.005  # seconds between two notes of a trial that it runs
 CODE = """
-import json, os, time
+import json, os, threading, time
 from pathlib import Path
 
 import torch  # which checkpoints need: loading code is free
@@ -35,30 +35,31 @@ def objective(config, context, steps=%d, seconds=%r):
     campaign, search, number = Path(context.workdir).parts[-3:]
     trial = "/".join([campaign, *search.rsplit("-", 1), number])
     log = os.open(Path(__file__).with_name("executed"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    began = time.perf_counter()
+    began, token, ended = time.perf_counter(), f"{os.getpid()}-{time.monotonic()}", threading.Event()
 
-    def note(step, done):
+    def note(step=0):
         used = time.perf_counter() - began
-        line = {"trial": trial, "token": token, "step": step, "done": done, "used": used}
+        line = {"trial": trial, "token": token, "step": step, "used": used}
         os.write(log, (json.dumps(line) + "\\n").encode())
 
-    token = f"{os.getpid()}-{time.monotonic()}"
-    found = context.checkpoint.load()
-    begun = found[0] if found else 0
-    note(begun, False)
-    value = config["x"] ** 2 + config["y"] ** 2
-    context.artifact("notes.txt").write_text(trial)
-    for step in range(begun + 1, steps + 1):
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            time.sleep(TICK)
-            note(step, False)
-        note(step, True)
-        context.report(step, value + 1 / step)
-        context.checkpoint.save(step, {"step": step})
-    note(steps, False)
-    os.close(log)
-    return value
+    def tick():
+        while not ended.wait(TICK):  # also while it waits for the answer to a report
+            note()
+
+    threading.Thread(target=tick, daemon=True).start()
+    try:
+        found = context.checkpoint.load()
+        value = config["x"] ** 2 + config["y"] ** 2
+        context.artifact("notes.txt").write_text(trial)
+        for step in range(found[0] + 1 if found else 1, steps + 1):
+            time.sleep(seconds)
+            note(step)
+            context.report(step, value + 1 / step)
+            context.checkpoint.save(step, {"step": step})
+        return value
+    finally:
+        ended.set()
+        note()
 """
 STUDY = """
 name: %s
@@ -200,7 +201,7 @@ class FaultStudy:
             noted = json.loads(line)
             trial = found[noted["trial"]]
             trial.used[noted["token"]] = max(noted["used"], trial.used.get(noted["token"], 0.0))
-            if noted["done"]:
+            if noted["step"]:
                 trial.done[noted["step"]] += 1
         return dict(found)
 
