@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -127,14 +127,24 @@ def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def store(prepared_store: Store, tmp_path: Path) -> Store:
+def new_store(prepared_store: Store) -> Callable[[Path], Store]:
+    """Makes a fresh, prepared SQLite store in `.automl` of a folder."""
+
+    def make(folder: Path) -> Store:
+        fresh = resolve_store({}, folder)
+        fresh.folder.mkdir(parents=True)
+        for file in ("ledger.db", "mlflow.db"):
+            shutil.copy(prepared_store.folder / file, fresh.folder / file)
+        _adopt(fresh)
+        return fresh
+
+    return make
+
+
+@pytest.fixture
+def store(new_store: Callable[[Path], Store], tmp_path: Path) -> Store:
     """A fresh, prepared SQLite store in `tmp_path/.automl`."""
-    fresh = resolve_store({}, tmp_path)
-    fresh.folder.mkdir()
-    for file in ("ledger.db", "mlflow.db"):
-        shutil.copy(prepared_store.folder / file, fresh.folder / file)
-    _adopt(fresh)
-    return fresh
+    return new_store(tmp_path)
 
 
 def _adopt(store: Store) -> None:

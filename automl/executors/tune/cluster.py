@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.watchdog import Watchdog
 from automl.moments import around
 
+LEAVING = 10.0  # seconds that our own cluster has to end; a stopped raylet never answers
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
@@ -64,8 +66,13 @@ def _job_config() -> JobConfig:
 
 
 def leave() -> None:
-    """Leave the cluster; one of our own ends with all its workers."""
-    ray.shutdown()
+    """Leave the cluster; one of our own ends with all its workers, killed when it does not answer."""
+    late = threading.Timer(LEAVING, health.kill_own)
+    late.start()
+    try:
+        ray.shutdown()
+    finally:
+        late.cancel()
 
 
 def slots(cpus: float, gpus: float) -> int:

@@ -56,10 +56,15 @@ class Watch:
 
 def abandon() -> None:
     """Leave a cluster that died, without waiting for it; what is left of one of our own is killed."""
+    kill_own()
+    ray.shutdown()
+
+
+def kill_own() -> None:
+    """Kill the processes of our own cluster, if there is one."""
     node: Any = ray._private.worker._global_node
     if node is not None:
         node.kill_all_processes(check_alive=False, allow_graceful=False, wait=False)
-    ray.shutdown()
 
 
 class Head:
