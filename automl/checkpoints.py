@@ -23,6 +23,7 @@ from automl.moments import moment
 
 State: TypeAlias = dict[str, Any]  # tensors, numbers and strings, in dicts and lists
 _NAME = re.compile(r"step-(\d+)\.(pt|json)")
+_TEMPORARY = re.compile(r"\.\d+\.tmp$")
 _PLAIN = (str, int, float, bool, bytes, type(None))
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.PickleError)
 _log = logging.getLogger(__name__)
@@ -131,3 +132,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     finally:
         os.close(folder)
     moment("file.end", path.suffix)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left of `write_atomically` in a folder that nobody else writes to."""
+    for path in folder.rglob("*.tmp"):
+        if _TEMPORARY.search(path.name):
+            path.unlink(missing_ok=True)

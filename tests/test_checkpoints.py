@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from automl.checkpoints import CheckpointFolder, State
+from automl.checkpoints import CheckpointFolder, State, remove_unfinished
 from automl.contracts import UserError
 
 
@@ -205,3 +205,14 @@ def test_killed_at_any_moment_an_intact_state_remains(tmp_path: Path) -> None:
         assert step in (printed[-1], printed[-1] + 1)
         assert (state["w"] == step).all()
         last = step
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    left = [tmp_path / "alive.json.12.tmp", tmp_path / "model" / "config.json.4711.tmp"]
+    kept = [tmp_path / "mine.tmp", tmp_path / "model" / "config.json", tmp_path / "4711.tmp.txt"]
+    for path in (*left, *kept):
+        path.touch()
+    remove_unfinished(tmp_path)
+    assert [path for path in (*left, *kept) if path.exists()] == kept
+    remove_unfinished(tmp_path / "absent")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 from automl import plugins
+from automl.checkpoints import remove_unfinished
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
 from automl.executors import mlflow_run, process, surroundings
@@ -65,6 +67,7 @@ def _context(job: Job, evaluator: Evaluator, channel: Channel) -> TrialContext:
     device = "cuda:0" if job.gpus > 0 else "cpu"
     process.prepare(job)
     protocol = plugins.build("evaluators", job.protocol)
+    remove_unfinished(Path(job.workdir))
     for library in evaluator.libraries:
         importlib.import_module(library)
     return TrialContext(job, channel, task, space, protocol, device)
