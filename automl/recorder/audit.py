@@ -94,6 +94,7 @@ class _Expected:
 
     @classmethod
     def of(cls, ledger: Ledger, campaign_id: str) -> _Expected:
+        ledger.check_references()  # a run of a trial that lost its search must not count as one too many
         campaign = ledger.campaign(campaign_id)
         status = None if campaign is None else ledger.status(campaign)
         projection, searches = project(ledger, campaign_id, interrupted=status == "interrupted")
