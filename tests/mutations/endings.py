@@ -21,7 +21,7 @@ from automl.cli import main
 
 LONGEST = 10.0  # seconds of CPU
 HUNG = 60  # seconds of any kind, after which a command counts as hung
-RULE = re.compile(r"must|cannot|could not|needs|does not|only|is damaged|was deleted|missing: ")
+RULE = re.compile(r"must|cannot|could not|needs|does not|only|is damaged|was deleted|repair it with")
 
 
 class Hang(BaseException):
