@@ -14,7 +14,7 @@ help:
 	@echo "make run          set up, then run studies/quickstart.yaml"
 	@echo "make test         set up for development, then format check, lint, types and all tests"
 	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
-	@echo "make soak         property tests on new random examples for MINUTES=10"
+	@echo "make soak         property tests and mutated input, on new random examples, for MINUTES=10"
 	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
 	@echo "make docs         build the documentation into build/site; broken links are errors"
 	@echo "make constraints  write constraints.txt again: the newest versions that pyproject.toml allows (torch stays)"

@@ -1,4 +1,4 @@
-"""`make soak`: property tests on new random examples until the time is up; prints the seed of each round."""
+"""`make soak`: property tests and mutated input, on new random examples until the time is up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import secrets
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 FACTOR = 10  # times the examples of `make test`
+MUTATE = Path(__file__).with_name("mutations") / "mutate.py"
+MUTATED = 2000  # cases of mutated input in a round
 
 
 def main(minutes: float) -> int:
@@ -21,6 +24,9 @@ def main(minutes: float) -> int:
         command = [sys.executable, "-m", "pytest", "-q", "-m", "property", "-p", "no:cacheprovider"]
         command += ["--hypothesis-profile=soak", f"--hypothesis-seed={seed}"]
         done = subprocess.run(command, check=False, env={**os.environ, "SOAK_FACTOR": str(FACTOR)})
+        if not done.returncode:
+            command = [sys.executable, str(MUTATE), str(MUTATED), "--first", str(seed)]
+            done = subprocess.run(command, check=False)
         if done.returncode:
             sys.stdout.write(f"round {rounds} failed; again: {' '.join(command[1:])}\n")
             return done.returncode

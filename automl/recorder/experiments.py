@@ -33,7 +33,7 @@ def make_client(store: Store) -> MlflowClient:
 
 def open_campaign_experiment(client: MlflowClient, store: Store, campaign: CampaignRow) -> Experiment:
     """The experiment named after the study, with what MLflow's pages show of it."""
-    metric = campaign.summary.metrics[0]
+    metric = campaign.summary.primary
     tags = {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": clean_key(metric.name),

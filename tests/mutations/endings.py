@@ -15,13 +15,27 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias
 
 from automl.cli import main
 
+Case: TypeAlias = dict[str, Any]
 LONGEST = 10.0  # seconds of CPU
 HUNG = 60  # seconds of any kind, after which a command counts as hung
-RULE = re.compile(r"must|cannot|could not|needs|does not|only|is damaged|was deleted|repair it with")
+_WORDS = [
+    "must",
+    "permitted",
+    "failed: ",
+    "cannot",
+    "could not",
+    "needs",
+    "does not",
+    "only",
+    "damaged",
+    "deleted",
+]
+_FINDINGS = ["repair it with", '"missing', "signed"]  # of an audit, of an examined file
+RULE = re.compile("|".join([*_WORDS, *_FINDINGS]))
 
 
 class Hang(BaseException):
@@ -49,26 +63,55 @@ class Ending(NamedTuple):
         return ""
 
 
+class Played(NamedTuple):
+    """How the commands of a case ended. `fault`: what is wrong beside that, in words."""
+
+    endings: list[Ending]
+    fault: str = ""
+
+
+class Mutator(Protocol):
+    """One kind of mutated input. A case is plain JSON, so that it can be kept."""
+
+    def case(self, seed: int) -> Case | None:
+        """The case of a seed; None when it has none."""
+
+    def play(self, case: Case) -> Played:
+        """Mutate, call the commands, and go back to the first state."""
+
+
+class Wrong(NamedTuple):
+    """A case that did not end as promised, and what it did instead."""
+
+    kind: str
+    case: Case
+    told: str
+
+
 @dataclass
 class Tally:
-    """Endings of many cases of one kind. `wrong`: the cases that did not end as promised, in words."""
+    """Endings of many cases of one kind."""
 
+    cases: int = 0
     codes: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
-    wrong: list[str] = field(default_factory=list)
+    wrong: list[Wrong] = field(default_factory=list)
 
-    def add(self, case: str, endings: list[Ending], fault: str = "") -> None:
-        """Count a case. `fault`: what else is wrong with it."""
-        for ending in endings:
+    def add(self, kind: str, case: Case, played: Played) -> None:
+        """Count a case."""
+        self.cases += 1
+        fault = played.fault
+        for ending in played.endings:
             self.codes[str(ending.code)] += 1
             self.slowest = max(self.slowest, ending.seconds)
             fault = fault or ending.fault
         if fault:
-            told = "".join(f"\n    {line}" for ending in endings for line in _last_lines(ending))
-            self.wrong.append(f"{case}: {fault}{told}")
+            lines = [line[:300] for ending in played.endings for line in _last_lines(ending)]
+            self.wrong.append(Wrong(kind, case, "\n    ".join([fault, *lines])))
 
     def merge(self, other: Tally) -> None:
         """Add what another process has counted."""
+        self.cases += other.cases
         self.codes.update(other.codes)
         self.slowest = max(self.slowest, other.slowest)
         self.wrong += other.wrong

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, NamedTuple, Self
 
-from endings import Ending, Tally, call
+from endings import Case, Ending, Played, call
 from stored_campaigns import Stored
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from automl.recorder import Recorder
+from automl.recorder.environment import SETTINGS
 
 Change = Callable[[int, bytes, random.Random], tuple[int, bytes]]
 STATUSES = [204, 301, 400, 401, 403, 404, 405, 409, 418, 429, 500, 501, 502, 503, 504]
@@ -61,10 +62,10 @@ def cut(code: int, body: bytes, rng: random.Random) -> tuple[int, bytes]:
 
 def value(code: int, body: bytes, rng: random.Random) -> tuple[int, bytes]:
     """A value somewhere in the JSON becomes junk, or is missing."""
-    data = json.loads(body or b"{}")
-    places = list(_places(data))
-    if places:
-        owner, key = rng.choice(places)
+    data = _parsed(body)
+    known = list(places(data))
+    if known:
+        owner, key = rng.choice(known)
         if rng.random() < 0.4:
             del owner[key]
         else:
@@ -74,11 +75,11 @@ def value(code: int, body: bytes, rng: random.Random) -> tuple[int, bytes]:
 
 def identity(code: int, body: bytes, rng: random.Random) -> tuple[int, bytes]:
     """Ids and names become others."""
-    data = json.loads(body or b"{}")
-    places = [(owner, key) for owner, key in _places(data) if isinstance(owner[key], str) and owner[key]]
-    places = [place for place in places if str(place[1]).endswith(("id", "uuid", "name", "stage", "key"))]
-    if places:
-        owner, key = rng.choice(places)
+    data = _parsed(body)
+    names = [(owner, key) for owner, key in places(data) if isinstance(owner[key], str) and owner[key]]
+    names = [place for place in names if str(place[1]).endswith(("id", "uuid", "name", "stage", "key"))]
+    if names:
+        owner, key = rng.choice(names)
         owner[key] = rng.choice(["0", "1", "f" * 32, owner[key][::-1], f"{owner[key]}x"])
     return code, json.dumps(data).encode()
 
@@ -86,11 +87,19 @@ def identity(code: int, body: bytes, rng: random.Random) -> tuple[int, bytes]:
 CHANGES: list[Change] = [status, text, cut, value, value, identity]
 
 
-def _places(data: Any) -> Iterable[tuple[Any, Any]]:
+def places(data: Any) -> Iterable[tuple[Any, Any]]:
+    """Every dictionary or list with each of its keys, at all depths."""
     entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, inner in list(entries):
         yield data, key
-        yield from _places(inner)
+        yield from places(inner)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"{}")
+    except ValueError:  # a page of the server itself
+        return {}
 
 
 class Plan(NamedTuple):
@@ -101,9 +110,6 @@ class Plan(NamedTuple):
     last: int
     part: str
     seed: int
-
-    def __str__(self) -> str:
-        return f"{self.change.__name__} of answers {self.first} to {self.last} of {self.part or 'any path'}"
 
 
 class _Quiet(WSGIRequestHandler):
@@ -174,31 +180,41 @@ class MutatedAnswers:
 
     def __init__(self, stored: Stored, server: Server) -> None:
         self._stored, self._server = stored, server
+        os.environ.update(SETTINGS)  # which the tests' own clean environment lacks: no retries inside a call
         Recorder.drain.__defaults__ = (1.0,)  # seconds until a campaign ends without its records
         server.use(None)
         self._call(COMMANDS[0])  # the first call imports
 
-    def run(self, seed: int, tally: Tally) -> None:
-        """Call one command on mutated answers, then ask for the truth."""
+    def case(self, seed: int) -> Case:
+        """See `Mutator.case`."""
         rng = random.Random(seed)
         words = rng.choice([*COMMANDS[:2], *COMMANDS])
-        lost = words[0] == "audit" and rng.random() < 0.5
         first = rng.choice([1, 1, 2, 3, rng.randint(1, 30)])
-        last = rng.choice([first, first, first + 1, 10**6])
-        plan = Plan(rng.choice(CHANGES), first, last, rng.choice(PATHS), seed)
-        if lost:
+        return {
+            "change": rng.choice(CHANGES).__name__,
+            "first": first,
+            "last": rng.choice([first, first, first + 1, 10**6]),
+            "part": rng.choice(PATHS),
+            "seed": seed,
+            "lost": words[0] == "audit" and rng.random() < 0.5,
+            "words": words,
+        }
+
+    def play(self, case: Case) -> Played:
+        """See `Mutator.play`; after a success it asks for the truth."""
+        if case["lost"]:
             self._lose_a_run()
-        self._server.use(plan)
-        ending = self._call(words)
+        changes = {change.__name__: change for change in CHANGES}
+        self._server.use(Plan(changes[case["change"]], *(case[key] for key in Plan._fields[1:])))
+        ending = self._call(case["words"])
         self._server.use(None)
         fault = ""
         if ending.code == 0:
             truth = self._call(COMMANDS[0])
             if truth.code != 0 and TOLD not in ending.errors:
                 fault = f"said success, but the truth is: {truth.output.strip()[:300]}"
-        case = f"answers seed {seed}: {plan}{', a run lost' if lost else ''}: {' '.join(words)}"
-        tally.add(case, [ending], fault)
         self._stored.restore()
+        return Played([ending], fault)
 
     def _call(self, words: list[str]) -> Ending:
         home = self._stored.home

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from endings import Ending, Tally, call
+from endings import Case, Ending, Played, call
 from stored_campaigns import Stored
 
 BROKEN = [
@@ -25,7 +25,17 @@ BROKEN = [
 ]
 OTHER = ["[]", "[[]]", '"text"', "17", "true", "null", '{"a": {"b": [1]}}', "[null]", '["x"]', "1e400"]
 JSON = {
-    "spec": ["[]", '"x"', "1", "null", '{"task": 1}', '{"task": {"metrics": [{"name": "loss"}]}}'],
+    "spec": [
+        "[]",
+        '"x"',
+        "1",
+        "null",
+        '{"task": 1}',
+        '{"task": {"metrics": [{"name": "loss"}]}}',
+        "{}",
+        '{"task": {"metrics": []}, "arms": {}}',
+        '{"task": {"metrics": [{"name": "loss", "direction": "minimize"}]}, "arms": {"random": null}}',
+    ],
     "provenance": ["[]", '"x"', "1", "null", '{"data": []}', '{"study": {"commit": 1}}', '{"packages": [1]}'],
     "config": ["[]", '"x"', "1", "null", '{"x": [1]}'],
     "derived": ["[]", '"x"', "1", '{"x": {}}'],
@@ -145,8 +155,7 @@ OF_SCHEDULES = [
     ["schedule", "remove", "toytable"],
 ]
 WRITING = {"run", "--repair", "pause", "tick", "remove"}
-FOUND = "fk"  # rows that refer to nothing: these commands find them
-FINDERS = {"audit", "doctor"}
+FINDERS = {"audit", "doctor", "run"}  # of rows that refer to nothing
 REFERENCES = {
     ("drives", "campaign"),
     ("searches", "campaign"),
@@ -157,87 +166,72 @@ REFERENCES = {
 }
 
 
-class Mutation(NamedTuple):
-    """A cell of the ledger and the value it gets. `row`: which of the table's, in their first order."""
+class MutatedLedgers:
+    """Mutates cells of a stored ledger. `writes`: also calls commands that change the store."""
 
-    table: str
-    row: int
-    column: str
-    value: object
+    def __init__(self, stored: Stored, *, writes: bool = True) -> None:
+        self._stored = stored
+        commands = [*OF_CAMPAIGNS, *OF_SCHEDULES]
+        self._commands = [words for words in commands if writes or not WRITING & set(words)]
+        self._plain: dict[str, Any] = {}
+        for words in self._commands:
+            self._plain[" ".join(words)] = _said(self._call(words))
+            if WRITING & set(words):
+                stored.restore()
 
-    def __str__(self) -> str:
-        return f"{self.table}[{self.row}].{self.column} = {self.value!r:.80}"
-
-
-def mutations(stored: Stored, seeds: Iterator[int]) -> Iterator[tuple[int, Mutation]]:
-    """A mutation for each seed."""
-    for seed in seeds:
+    def case(self, seed: int) -> Case | None:
+        """See `Mutator.case`: none where the database refuses the value."""
         rng = random.Random(seed)
         table = rng.choice([*CELLS, "campaigns", "trials", "trials", "searches"])
         column = rng.choice(list(CELLS[table]))
         value = rng.choice(CELLS[table][column])
-        yield seed, Mutation(table, rng.randrange(len(stored.first(table))), column, value)
+        of_schedules = table in ("schedules", "firings")
+        words = rng.choice([words for words in self._commands if (words[0] == "schedule") is of_schedules])
+        row = rng.randrange(len(self._stored.first(table)))
+        if not self._stored.change(table, self._stored.first(table)[row], column, value):
+            return None
+        self._stored.restore()
+        written = {"hex": value.hex()} if isinstance(value, bytes) else value
+        return {"table": table, "row": row, "column": column, "value": written, "words": words}
 
-
-class MutatedLedgers:
-    """Tries mutations on a stored ledger. `with_writes`: also commands that change the store."""
-
-    def __init__(self, stored: Stored, *, with_writes: bool = True) -> None:
-        self._stored = stored
-        commands = [*OF_CAMPAIGNS, *OF_SCHEDULES]
-        self._commands = [words for words in commands if with_writes or not WRITING & set(words)]
-        self._plain: dict[str, Any] = {}
-        for words in self._commands:
-            self._plain[" ".join(words)] = self._said(self._call(words))
-            if WRITING & set(words):
-                stored.restore()
-
-    def run(self, seed: int, mutation: Mutation, tally: Tally) -> None:
-        """Mutate, call a command that reads the row, and go back; twice."""
-        row = self._stored.first(mutation.table)[mutation.row]
-        of_schedules = mutation.table in ("schedules", "firings")
-        fits = [words for words in self._commands if (words[0] == "schedule") is of_schedules]
-        for words in random.Random(seed).sample(fits, 2):
-            if not self._stored.change(mutation.table, row, mutation.column, mutation.value):
-                return
-            ending = self._call(words)
-            fault = self._silence(words, ending, mutation, row)
-            tally.add(f"ledger seed {seed}: {mutation}: {' '.join(words)}", [ending], fault)
-            self._stored.restore()
+    def play(self, case: Case) -> Played:
+        """See `Mutator.play`."""
+        row = self._stored.first(case["table"])[case["row"]]
+        value = case["value"]
+        value = bytes.fromhex(value["hex"]) if isinstance(value, dict) else value
+        self._stored.change(case["table"], row, case["column"], value)
+        ending = self._call(case["words"])
+        self._stored.restore()
+        return Played([ending], self._silence(case, ending, row))
 
     def _call(self, words: list[str]) -> Ending:
         home = self._stored.home
         return call(*(str(home / word) if word.endswith(".yaml") else word for word in words))
 
-    def _silence(self, words: list[str], ending: Ending, mutation: Mutation, row: Mapping[str, Any]) -> str:
+    def _silence(self, case: Case, ending: Ending, row: Mapping[str, Any]) -> str:
         """What a successful command keeps to itself."""
-        if ending.code != 0 or ("doctor" in words and mutation.table != "campaigns"):
+        words = case["words"]
+        refers = (case["table"], case["column"]) in REFERENCES and not FINDERS & set(words)
+        if ending.code != 0 or "doctor" in words or refers:
             return ""
-        if (mutation.table, mutation.column) in REFERENCES and not FINDERS & set(words):
+        names = [str(row[name]) for name in ("id", "trial", "study", "campaign", "search") if row.get(name)]
+        if any(name in ending.errors for name in (case["column"], *names)):
             return ""
-        told = ending.output + ending.errors
-        names = {
-            str(row.get(name)) for name in ("id", "trial", "study", "campaign", "search") if row.get(name)
-        }
-        if mutation.column in str(ending.errors) or any(name in ending.errors for name in names):
-            return ""
-        plain = self._plain[" ".join(words)]
+        said = _said(ending)
         return (
-            ""
-            if self._said(ending) == plain
-            else f"{' '.join(words)} said something else and not why: {told[:300]}"
+            "" if said == self._plain[" ".join(words)] else f"said something else and not why: {said!s:.300}"
         )
 
-    @staticmethod
-    def _said(ending: Ending) -> Any:
-        """What a command says on standard output, without what differs from call to call."""
-        try:
-            said = json.loads(ending.output)
-        except ValueError:
-            return ending.output
-        for name in ("created_at", "finished_at", "findings", "provenance"):
-            said.pop(name, None)
-        return _steady(said)
+
+def _said(ending: Ending) -> Any:
+    """What a command says on standard output, without what differs from call to call."""
+    try:
+        said = json.loads(ending.output)
+    except ValueError:
+        return ending.output
+    for name in ("created_at", "finished_at", "findings", "provenance"):
+        said.pop(name, None)
+    return _steady(said)
 
 
 def _steady(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import sys
 from contextlib import closing
@@ -23,13 +22,16 @@ from automl.space import Float, Int, Space
 PLUGIN = Space({"x": Float(-1.0, 1.0), "depth": Int(1, 4)})
 """
 OBJECTIVE = """
-from pathlib import Path
+import os
 
 def objective(config, context):
     for step in (1, 2):
         context.report(step, config["x"] ** 2 + config["depth"] / step)
-    if not Path(__file__).with_name("on").exists() and context.workdir.name == "3":
+    if "MUTATIONS_GO_ON" not in os.environ and context.workdir.name == "3":
         raise KeyboardInterrupt
+    if context.final:
+        (context.workdir / "model").mkdir(parents=True, exist_ok=True)
+        (context.workdir / "model" / "weights.txt").write_text(str(config["x"]))
     return config["x"] ** 2 + config["depth"] / 2
 """
 INTERRUPTED = """
@@ -62,9 +64,10 @@ def make(home: Path, store: str | None = None) -> None:
     }
     for name, text in texts.items():
         (home / name).write_text(text)
+    os.environ.pop("MUTATIONS_GO_ON", None)
     expect(0, "run", str(home / "toytable.yaml"), "--progress", "quiet")
     expect(130, "run", str(home / "cut.yaml"), "--progress", "quiet")
-    (home / "on").touch()
+    os.environ["MUTATIONS_GO_ON"] = "1"
     expect(0, "schedule", "add", str(home / "toytable.yaml"), "--cron", "0 2 1 1 *")
     with _engine().begin() as connection:
         firing = "INSERT INTO firings (study, slot, state, owner, lease_until, token, attempts, campaign, "
@@ -139,10 +142,9 @@ class Stored:
                 if self._rows.get(table.name):
                     connection.execute(sa.insert(table), self._rows[table.name])
 
-    def remove(self) -> None:
-        """Delete the folder."""
+    def close(self) -> None:
+        """Close all connections."""
         self._engine.dispose()
-        shutil.rmtree(self.home, ignore_errors=True)
 
 
 def copy(source: Path, target: Path) -> None:
