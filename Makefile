@@ -7,14 +7,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test quick soak format docs constraints clean
+.PHONY: help setup run test quick soak faults format docs constraints clean
 
 help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
 	@echo "make run          set up, then run studies/quickstart.yaml"
 	@echo "make test         set up for development, then format check, lint, types and all tests"
 	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
-	@echo "make soak         property tests and mutated input, on new random examples, for MINUTES=10"
+	@echo "make soak         for MINUTES=10: a nemesis against everything at once, then property tests and mutated input"
+	@echo "make faults       kills at every named moment of a campaign, on every store and executor: half an hour"
 	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
 	@echo "make docs         build the documentation into build/site; broken links are errors"
 	@echo "make constraints  write constraints.txt again: the newest versions that pyproject.toml allows (torch stays)"
@@ -39,6 +40,9 @@ quick: $(VENV)/.develop
 MINUTES ?= 10
 soak: $(VENV)/.develop
 	$(BIN)/python tests/soak.py $(MINUTES)
+
+faults: $(VENV)/.develop
+	$(BIN)/pytest -m faults -o timeout=7200
 
 format: $(VENV)/.develop
 	$(BIN)/ruff format .

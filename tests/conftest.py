@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,8 @@ from automl.storage import open_ledger, prepare
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 PG_URL = os.environ.get("AUTOML_TEST_PG_URL", "")
-KEPT = {"AUTOML_DATA", "AUTOML_TEST_PG_URL"}
 for name in list(os.environ):  # a developer's own store and server stay out of the tests
-    if name.startswith(("AUTOML_", "MLFLOW_")) and name not in KEPT:
+    if name.startswith(("AUTOML_", "MLFLOW_")) and not name.startswith(("AUTOML_DATA", "AUTOML_TEST_")):
         del os.environ[name]
 os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",
@@ -43,7 +42,14 @@ os.environ.update(
 settings.register_profile("test", derandomize=True, deadline=None, database=None)  # the same on every run
 settings.register_profile("soak", derandomize=False, deadline=None, database=None, print_blob=True)
 settings.load_profile("test")
-LONG = {"slow", "ray", "postgres", "browser", "gpu"}  # marks of tests that may take longer than a second
+LONG = {
+    "slow",
+    "ray",
+    "postgres",
+    "browser",
+    "gpu",
+    "faults",
+}  # marks of tests that may take longer than a second
 NAMED, TOO_LONG = 1.0, 30.0  # seconds of the process's own CPU
 
 
@@ -121,14 +127,24 @@ def prepared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def store(prepared_store: Store, tmp_path: Path) -> Store:
+def new_store(prepared_store: Store) -> Callable[[Path], Store]:
+    """Makes a fresh, prepared SQLite store in `.automl` of a folder."""
+
+    def make(folder: Path) -> Store:
+        fresh = resolve_store({}, folder)
+        fresh.folder.mkdir(parents=True)
+        for file in ("ledger.db", "mlflow.db"):
+            shutil.copy(prepared_store.folder / file, fresh.folder / file)
+        _adopt(fresh)
+        return fresh
+
+    return make
+
+
+@pytest.fixture
+def store(new_store: Callable[[Path], Store], tmp_path: Path) -> Store:
     """A fresh, prepared SQLite store in `tmp_path/.automl`."""
-    fresh = resolve_store({}, tmp_path)
-    fresh.folder.mkdir()
-    for file in ("ledger.db", "mlflow.db"):
-        shutil.copy(prepared_store.folder / file, fresh.folder / file)
-    _adopt(fresh)
-    return fresh
+    return new_store(tmp_path)
 
 
 def _adopt(store: Store) -> None:

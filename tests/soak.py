@@ -1,4 +1,7 @@
-"""`make soak`: property tests and mutated input, on new random examples until the time is up."""
+"""`make soak`: a nemesis for half of the time, then property tests and mutated input on new random examples.
+
+All print the seed of each round, and end at the first that fails.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +13,39 @@ import time
 from pathlib import Path
 
 FACTOR = 10  # times the examples of `make test`
-MUTATE = Path(__file__).with_name("mutations") / "mutate.py"
-MUTATED = 2000  # cases of mutated input in a round
+LONGEST = 5.0  # minutes of the nemesis in one round
+MUTATE = Path(__file__).parent / "mutations" / "mutate.py"
+MUTATED = 2000  # cases in one round
+NEMESIS = Path(__file__).parent / "faults" / "nemesis.py"
 
 
 def main(minutes: float) -> int:
     """Run rounds until `minutes` have passed or one fails; its exit code."""
-    end, rounds = time.monotonic() + 60 * minutes, 0
-    while rounds == 0 or time.monotonic() < end:
-        seed, rounds = secrets.randbelow(2**32), rounds + 1
-        sys.stdout.write(f"round {rounds}, seed {seed}\n")
-        sys.stdout.flush()
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "property", "-p", "no:cacheprovider"]
-        command += ["--hypothesis-profile=soak", f"--hypothesis-seed={seed}"]
-        done = subprocess.run(command, check=False, env={**os.environ, "SOAK_FACTOR": str(FACTOR)})
-        if not done.returncode:
-            command = [sys.executable, str(MUTATE), str(MUTATED), "--first", str(seed)]
-            done = subprocess.run(command, check=False)
-        if done.returncode:
-            sys.stdout.write(f"round {rounds} failed; again: {' '.join(command[1:])}\n")
-            return done.returncode
-    sys.stdout.write(f"{rounds} rounds passed\n")
+    began = time.monotonic()
+    left = lambda until: minutes * until - (time.monotonic() - began) / 60  # noqa: E731
+    while left(0.5) > 0:
+        words = [str(NEMESIS), str(min(LONGEST, left(0.5))), str(secrets.randbelow(2**32))]
+        if failed := _round(words):
+            return failed
+    while left(1.0) > 0:
+        words = ["-m", "pytest", "-q", "-m", "property", "-p", "no:cacheprovider"]
+        words += ["--hypothesis-profile=soak", f"--hypothesis-seed={secrets.randbelow(2**32)}"]
+        if failed := _round(words):
+            return failed
+        if failed := _round([str(MUTATE), str(MUTATED), "--first", str(secrets.randbelow(2**32))]):
+            return failed
     return 0
+
+
+def _round(words: list[str]) -> int:
+    command = " ".join(words)
+    sys.stdout.write(f"{command}\n")
+    sys.stdout.flush()
+    environ = {**os.environ, "SOAK_FACTOR": str(FACTOR)}
+    failed = subprocess.run([sys.executable, *words], check=False, env=environ).returncode
+    if failed:
+        sys.stdout.write(f"failed; again: python {command}\n")
+    return failed
 
 
 if __name__ == "__main__":

@@ -28,13 +28,12 @@ class LiveSearch(SearchState):
         self,
         trials: Sequence[TrialRow],
         reports: Mapping[str, Sequence[ReportRow]],
-        heartbeat: float | None,
         attempts: Mapping[str, Sequence[AttemptRow]] = MappingProxyType({}),
-        signs: Mapping[str, float] | None = None,
+        signs: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used.
 
-        `heartbeat` and `signs`: the last ones of the earlier driver (see `cost_of_killed`).
+        `signs`: the last ones of the earlier driver (see `cost_of_killed`).
         """
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
@@ -58,7 +57,7 @@ class LiveSearch(SearchState):
                     self._open.note_value(row.id)
                 if row.kind == "trial":
                     self.counts.charge(row.device_seconds)
-                cost = cost_of_killed(row, reports.get(row.id, ()), self.settings.devices, heartbeat, signs)
+                cost = cost_of_killed(row, reports.get(row.id, ()), signs)
                 self._lost(row, cost, "its driver was killed", Ending.PREEMPTED)
 
     # --- proposing ------------------------------------------------------------------------------
@@ -145,11 +144,13 @@ class LiveSearch(SearchState):
         else:
             self._end(attempt.row, outcome)
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The attempt's worker died."""
-        attempt = self._open.remove(trial, token)
-        if attempt is not None:
-            self._lost(attempt.row, attempt.alive(self.settings.devices), reason, ending)
+        if (attempt := self._open.remove(trial, token)) is not None:
+            used = attempt.alive(self.settings.devices) if used is None else used
+            self._lost(attempt.row, used, reason, ending)
 
     def _lost(self, row: TrialRow, cost: float, reason: str, ending: Ending) -> None:
         outcome = Outcome(TrialState.FAILED, cost, reason=reason, error=ending)
@@ -160,7 +161,7 @@ class LiveSearch(SearchState):
 
     def _may_be_tried_again(self, row: TrialRow, outcome: Outcome) -> bool:
         """Whether what ended the attempt may pass, and something is left for another one."""
-        if self._stopped or not self._retries.allows(row.id, outcome.ending):
+        if self._stopped or not self._retries.allows(row.id, outcome.ending, outcome.device_seconds):
             return False
         left = self._allowance.remaining
         return row.kind == "final" or left is None or left > outcome.device_seconds
@@ -173,7 +174,7 @@ class LiveSearch(SearchState):
             self._final_cost += cost
         spent = row.device_seconds + cost
         again = self.ledger.restart_trial(row.id, row.token, spent, cost=cost, ended=outcome)
-        self._retries.add(again, outcome.ending)
+        self._retries.add(again, outcome.ending, cost)
 
     def _end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of a trial."""

@@ -39,9 +39,11 @@ class LoggedJobs:
         """Take the end of an attempt."""
         self._source.finish(trial, token, outcome)
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The attempt's worker died."""
-        self._source.lost(trial, token, reason, ending)
+        self._source.lost(trial, token, reason, ending, used)
 
     def tell(self, text: str) -> None:
         """Show a line about where trials run."""

@@ -83,9 +83,11 @@ class Pool:
             self.time_left(trial, token, outcome.device_seconds)  # notes what it was ended by
         self._owner.pop(trial).finish(trial, token, outcome)
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The attempt's worker died."""
-        self._owner.pop(trial).lost(trial, token, reason, ending)
+        self._owner.pop(trial).lost(trial, token, reason, ending, used)
 
     def tell(self, text: str) -> None:
         """Show a line about where trials run."""

@@ -40,17 +40,17 @@ class Retries:
         Those that an earlier version did not keep were lost with their drivers.
         """
         again = [attempt for attempt in attempts if attempt.attempt < row.attempt]
-        self._endings[row.id].update(attempt.ending for attempt in again)
+        counted = [one.ending for one in again if _counts(one.ending, one.device_seconds)]
+        self._endings[row.id].update(counted)
         self._endings[row.id][Ending.PREEMPTED] += row.attempt - 1 - len(again)
 
-    def allows(self, trial: str, ending: Ending) -> bool:
-        """Whether a trial is tried again after one more attempt that ended so."""
-        most = self.policy.of(ending)
-        return self._endings[trial][ending] < most
+    def allows(self, trial: str, ending: Ending, cost: float) -> bool:
+        """Whether a trial is tried again after one more attempt that ended so, and has cost `cost`."""
+        return not _counts(ending, cost) or self._endings[trial][ending] < self.policy.of(ending)
 
-    def add(self, row: TrialRow, ending: Ending) -> None:
+    def add(self, row: TrialRow, ending: Ending, cost: float) -> None:
         """Let the next attempt wait; each further one of its kind twice as long."""
-        self._endings[row.id][ending] += 1
+        self._endings[row.id][ending] += _counts(ending, cost)
         count = self._endings[row.id][ending]
         wait = min(self.policy.backoff * 2 ** (count - 1), LONGEST_WAIT) if ending in WAITS else 0.0
         self._waiting.append(Waiting(row, time.monotonic() + wait))
@@ -63,3 +63,8 @@ class Retries:
                 self._waiting.remove(waiting)
                 return waiting.row
         return None
+
+
+def _counts(ending: Ending, cost: float) -> bool:
+    """Whether an attempt counts: not one that its driver's or node's death ended before it began."""
+    return ending is not Ending.PREEMPTED or cost > 0

@@ -96,7 +96,9 @@ class Search(Protocol):
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The attempt's worker died."""
 
     def status(self) -> SearchStatus:

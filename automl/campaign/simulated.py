@@ -142,7 +142,9 @@ class ReplaySearch:
             if trial.beats(self.best, self.settings.metrics[0].direction):
                 self.best = trial
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The worker died: the search runs again from its beginning, or ends."""
         if token != self._token:
             return

@@ -54,7 +54,9 @@ class QueueSource:
         assert self.open.pop(trial).token == token, f"{trial} must end with the token of its job"
         self.outcomes[trial] = outcome
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """Keep the loss of a job."""
         self.open.pop(trial)
         self.lost_jobs[trial] = reason

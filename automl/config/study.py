@@ -66,7 +66,7 @@ class Retry(Part):
     `preempted` is so large since a machine or a driver that was taken away is not the trial's fault.
     """
 
-    transient: int = Field(default=2, ge=0, le=100, description="write how often, 0 for never")
+    transient: int = Field(default=6, ge=0, le=100, description="write how often, 0 for never")
     lost: int = Field(default=3, ge=0, le=100, description="write how often, 0 for never")
     oom: int = Field(default=0, ge=0, le=100, description="write how often, 0 for never")
     preempted: int = Field(default=100, ge=0, le=100, description="write how often, 0 for never")

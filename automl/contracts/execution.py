@@ -34,10 +34,13 @@ class JobSource(Protocol):
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         """The attempt's worker died: retry it from its checkpoint or fail it.
 
         `ending`: PREEMPTED when its machine was taken away, OOM when it was killed for its memory.
+        `used`: device-seconds of the attempt at its last sign of life; None: it has just died.
         """
 
     def tell(self, text: str) -> None:

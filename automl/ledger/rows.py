@@ -137,7 +137,10 @@ class NewTrial:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt."""
+    """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt.
+
+    `attempt`: None where it is not known, in ledgers of earlier versions.
+    """
 
     trial: str
     step: int
@@ -145,6 +148,7 @@ class ReportRow:
     metrics: dict[str, float] | None
     device_seconds: float
     at: float
+    attempt: int | None = None
 
 
 @dataclass(frozen=True)

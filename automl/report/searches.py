@@ -174,6 +174,11 @@ def _anytime(trials: Sequence[TrialRow], direction: Direction) -> list[Point]:
 
 def _gaps(best: Best | None, fresh: Sequence[float], test: Sequence[float]) -> Gaps:
     return Gaps(
-        validation_to_fresh=fmean(fresh) - best.value if fresh and best else None,
-        fresh_to_test=fmean(test) - fmean(fresh) if fresh and test else None,
+        validation_to_fresh=_difference(fmean(fresh), best.value) if fresh and best else None,
+        fresh_to_test=_difference(fmean(test), fmean(fresh)) if fresh and test else None,
     )
+
+
+def _difference(value: float, earlier: float) -> float:
+    """`value` less `earlier`; exactly nothing where they differ by the rounding of a mean."""
+    return 0.0 if math.isclose(value, earlier, rel_tol=1e-12) else value - earlier

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from automl.contracts import Direction
 from automl.report.settings import Budget
@@ -16,6 +17,7 @@ COMPARED = {
     "fresh": "validation score of the fresh-seed retrainings (mean)",
     "validation": "best validation score of the search",
 }
+NOTHING: Final = 1e-9  # points: the rounding of a mean
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Units:
         """A difference without its unit, with a true minus sign."""
         scaled = value * self.scale
         size = abs(scaled)
+        if self.unit and size < NOTHING:
+            return "0"
         text = f"{size:.2g}"
         if self.unit and size >= 0.095:
             text = f"{size:.1f}" if size >= 0.95 else f"{size:.2f}"

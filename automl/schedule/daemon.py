@@ -14,9 +14,14 @@ from typing import Final, Protocol, TypeAlias
 
 from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity
 from automl.ledger.schedules import SlotsBetween
+from automl.moments import around
 
 LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
 MAX_KILLS: Final = 10  # in a row without the end of a trial, after which a firing has failed
+# seconds until a campaign that failed while running (a full disk, a store that is away) is continued: each
+# time in a row without the end of a trial; a firing has failed after them
+WAITS: Final = (10.0, 30.0, 90.0)
+FAILED_RUNNING: Final = 1  # the exit status for what may pass; 2 is a mistake of the user
 RECORDED: Final = 2  # `recorded` of a campaign that is complete in MLflow
 GRACE: Final = 60.0  # seconds that a campaign has to end when the daemon is stopped
 
@@ -47,7 +52,7 @@ def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path
     if store.url.startswith("sqlite"):
         environ["AUTOML_STORE"] = str(store.folder)
     command = [sys.executable, "-m", "automl.cli", "run", "--firing", str(firing.id), schedule.file]
-    with log.open("ab") as output:
+    with log.open("ab") as output, around("process", "campaign"):
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -62,7 +67,8 @@ def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path
 class _Run:
     """A firing of this daemon. `process` None: not started, or another process runs the campaign.
 
-    `ended`: the trials of its campaign that had ended when the process was started.
+    `ended`: the trials of its campaign that had ended when the process was started. `failures` in a row
+    without one; it is not started again before the monotonic time `due`.
     """
 
     firing: FiringRow
@@ -70,6 +76,8 @@ class _Run:
     kept_at: float
     process: Process | None = None
     ended: int = 0
+    failures: int = 0
+    due: float = 0.0
 
 
 @dataclass
@@ -134,9 +142,12 @@ class Daemon:
         elif campaign is not None and campaign.recorded >= RECORDED:
             self._end(run, "done", None)
         elif status is None:
-            self._start(run, campaign)
+            if time.monotonic() >= run.due:
+                self._start(run, campaign)
         elif status < 0:
             self._killed(run, campaign)
+        elif status == FAILED_RUNNING:
+            self._failed(run, campaign)
         else:
             self._end(run, "failed", _reason(run.log, status))
 
@@ -148,6 +159,14 @@ class Daemon:
             self._end(run, "failed", reason)
         else:
             self._leave(run, kills)
+
+    def _failed(self, run: _Run, campaign: CampaignRow | None) -> None:
+        """Continue after a while what failed while running, unless that does not help."""
+        run.failures = 1 if self._ended_trials(campaign) > run.ended else run.failures + 1
+        if run.failures > len(WAITS):
+            self._end(run, "failed", _reason(run.log, FAILED_RUNNING))
+        else:
+            run.process, run.due = None, time.monotonic() + WAITS[run.failures - 1]
 
     def _ended_trials(self, campaign: CampaignRow | None) -> int:
         return 0 if campaign is None else self.ledger.ended_trials(campaign.id)

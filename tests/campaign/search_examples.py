@@ -96,7 +96,9 @@ class ListSearch:
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         self.calls.append(f"finish {trial}")
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         self.calls.append(f"lost {trial}")
 
     def status(self) -> SearchStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -33,17 +34,17 @@ def attempt(number: int, ending: Ending) -> AttemptRow:
 def test_what_may_pass_waits_longer_each_time(clock: list[float]) -> None:
     retries = Retries(Retry(transient=3, backoff=2.0))
     for wait in (2.0, 4.0, 8.0):
-        retries.add(attempt_row(0), Ending.TRANSIENT)
+        retries.add(attempt_row(0), Ending.TRANSIENT, 1.0)
         clock[0] += wait - 0.1
         assert retries.next("trial") is None
         clock[0] += 0.2
         assert retries.next("trial") is not None
-    assert not retries.allows("s/0", Ending.TRANSIENT)
+    assert not retries.allows("s/0", Ending.TRANSIENT, 1.0)
 
 
 def test_a_new_worker_is_taken_at_once_and_kinds_are_kept_apart(clock: list[float]) -> None:
     retries = Retries(Retry())
-    retries.add(attempt_row(0, kind="final"), Ending.LOST)
+    retries.add(attempt_row(0, kind="final"), Ending.LOST, 1.0)
     assert retries.next("trial") is None
     assert retries.next("final") is not None
     assert not retries
@@ -52,21 +53,34 @@ def test_a_new_worker_is_taken_at_once_and_kinds_are_kept_apart(clock: list[floa
 def test_each_class_has_a_count_of_its_own() -> None:
     retries = Retries(Retry(transient=1, lost=1, oom=0, preempted=2))
     for ending in (Ending.TRANSIENT, Ending.LOST, Ending.PREEMPTED, Ending.PREEMPTED):
-        assert retries.allows("s/0", ending)
-        retries.add(attempt_row(0), ending)
+        assert retries.allows("s/0", ending, 1.0)
+        retries.add(attempt_row(0), ending, 1.0)
     for ending in Ending:
-        assert not retries.allows("s/0", ending), ending
+        assert not retries.allows("s/0", ending, 1.0), ending
 
 
 def test_attempts_of_earlier_drivers_count() -> None:
     retries = Retries(Retry(transient=1, lost=2, preempted=2))
     retries.restore(attempt_row(0), [])
-    assert retries.allows("s/0", Ending.TRANSIENT)
+    assert retries.allows("s/0", Ending.TRANSIENT, 1.0)
     row = attempt_row(0).__class__(**{**vars(attempt_row(0)), "attempt": 4})
     retries.restore(row, [attempt(1, Ending.TRANSIENT), attempt(2, Ending.LOST)])
-    assert not retries.allows("s/0", Ending.TRANSIENT)
-    assert retries.allows("s/0", Ending.LOST)
-    assert retries.allows("s/0", Ending.PREEMPTED), "one attempt was not kept by an earlier version"
+    assert not retries.allows("s/0", Ending.TRANSIENT, 1.0)
+    assert retries.allows("s/0", Ending.LOST, 1.0)
+    assert retries.allows("s/0", Ending.PREEMPTED, 1.0), "one attempt was not kept by an earlier version"
+
+
+def test_attempts_that_never_began_do_not_count() -> None:
+    retries = Retries(Retry(preempted=1, lost=1))
+    row = attempt_row(0).__class__(**{**vars(attempt_row(0)), "attempt": 9})
+    retries.restore(row, [replace(attempt(n, Ending.PREEMPTED), device_seconds=0.0) for n in range(1, 9)])
+    for _ in range(5):
+        assert retries.allows("s/0", Ending.PREEMPTED, 0.0)
+        retries.add(attempt_row(0), Ending.PREEMPTED, 0.0)
+    retries.add(attempt_row(0), Ending.PREEMPTED, 0.1)
+    assert not retries.allows("s/0", Ending.PREEMPTED, 0.1)
+    retries.add(attempt_row(0), Ending.LOST, 0.0)
+    assert not retries.allows("s/0", Ending.LOST, 0.0), "a worker that dies while it loads does so again"
 
 
 def test_a_trial_is_tried_again_after_what_may_pass_and_every_attempt_is_kept(ledger: Ledger) -> None:

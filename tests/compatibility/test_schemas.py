@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -142,6 +143,36 @@ def test_a_newer_store_is_refused_and_stays_as_it_is(
     with engine.begin() as connection:
         assert connection.scalar(sa.text(f"SELECT version_num FROM {setup.VERSION_TABLE}")) == "0999"
     assert not list((tmp_path / "store").glob("*.backup-*"))
+
+
+DIE = """
+import os, signal, sys
+from alembic import op
+op.{operation} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+sys.argv = ["automl", "db", "upgrade"]
+from automl.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("operation", ["batch_alter_table", "add_column", "create_table"])
+def test_an_upgrade_that_dies_between_two_revisions_has_changed_nothing(
+    make: Callable[[str], dict[str, str]], said: Said, operation: str
+) -> None:
+    environ = make(REVISIONS[0])
+    died = subprocess.run(
+        [sys.executable, "-c", DIE.format(operation=operation)],
+        env={**os.environ, **environ},
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+    assert died.returncode == -signal.SIGKILL
+    code, _, errors = said(environ, "report", "upgraded")
+    assert (code, f"has older ones ({REVISIONS[0]})" in errors) == (2, True)
+    assert said(environ, "db", "upgrade")[0] == 0
+    code, output, errors = said(environ, "report", "upgraded", "--json")
+    assert code == 0, errors
+    assert_same(json.loads(output), unpacked(REVISIONS[0])[1])
 
 
 @pytest.mark.slow

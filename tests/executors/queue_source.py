@@ -29,7 +29,9 @@ class QueueSource(jobs.QueueSource):
         super().__init__(jobs, stop_at)
         self.losses: dict[str, list[str]] = {}
 
-    def lost(self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST) -> None:
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
         given = self.open[trial]
         assert token == given.token
         super().lost(trial, token, reason, ending)

@@ -44,39 +44,56 @@ final: {seeds: 0}
 """
 
 
-def _kill_below(driver: int, name: str) -> None:
-    """Kill the process of that name which the driver has started."""
+def _signal_below(driver: int, name: str, number: signal.Signals) -> None:
+    """Send a signal to the process of that name which the driver has started."""
     listed = subprocess.run(
         ["ps", "--ppid", str(driver), "-o", "pid=,comm="], capture_output=True, text=True, check=True
     )
     (pid,) = [int(line.split()[0]) for line in listed.stdout.splitlines() if line.split()[1] == name]
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, number)
+
+
+def _started(folder: Path) -> subprocess.Popen[str]:
+    """The study, running in `folder`, whose first trial has begun."""
+    (folder / "rayless_code.py").write_text(CODE)
+    (folder / "rayless.yaml").write_text(STUDY)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "automl.cli", "run", "rayless.yaml", "--progress", "log"],
+        cwd=folder,
+        env={**os.environ, "AUTOML_STORE": str(folder / "store")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    late = threading.Timer(PATIENCE, run.kill)
+    late.daemon = True
+    late.start()
+    while run.poll() is None and not (folder / "begun").exists():
+        time.sleep(0.02)
+    assert run.poll() is None
+    return run
+
+
+@pytest.mark.faults
+@pytest.mark.ray
+def test_a_raylet_that_stands_still_holds_no_run_up(tmp_path: Path) -> None:
+    run = _started(tmp_path)
+    _signal_below(run.pid, "raylet", signal.SIGSTOP)
+    output, _ = run.communicate()
+    assert run.returncode == 0, output
+    with Ledger(resolve_store({"AUTOML_STORE": str(tmp_path / "store")})) as ledger:
+        assert [row.state for row in ledger.trials(campaign="rayless-1")] == [TrialState.COMPLETE] * 4
 
 
 @pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
 def test_ray_is_started_again(name: str, tmp_path: Path) -> None:
-    (tmp_path / "rayless_code.py").write_text(CODE)
-    (tmp_path / "rayless.yaml").write_text(STUDY)
     env = {**os.environ, "AUTOML_STORE": str(tmp_path / "store")}
-    run = subprocess.Popen(
-        [sys.executable, "-m", "automl.cli", "run", "rayless.yaml", "--progress", "log"],
-        cwd=tmp_path,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    stop = threading.Timer(PATIENCE, run.kill)
-    stop.start()
-    while run.poll() is None and not (tmp_path / "begun").exists():
-        time.sleep(0.02)
-    assert run.poll() is None
-    _kill_below(run.pid, name)
+    run = _started(tmp_path)
+    _signal_below(run.pid, name, signal.SIGKILL)
     killed = time.monotonic()
     output, _ = run.communicate()
-    stop.cancel()
     assert run.returncode == 0, output
     assert f"Ray's {name} died; its trials go back, and Ray is started again" in output
     with Ledger(resolve_store(env)) as ledger:

@@ -195,3 +195,14 @@ def test_an_overrun_budget_is_told() -> None:
     ledger = fake(seeds=[0], budget={"device_seconds": 10.0})
     ledger.trial(ledger.search("random", 0), 0, [0.5], cost=12)
     assert "random with seed 0 used 12 of 10 device-seconds" in report_json(ledger, ID)["warnings"]
+
+
+def test_gaps_of_equal_values_are_nothing() -> None:
+    ledger = fake(seeds=[0])
+    search = ledger.search("random", 0)
+    ledger.trial(search, 0, [0.1], cost=5)
+    for number in range(3):  # whose mean is 0.10000000000000002 with some ways to add
+        ledger.trial(search, number, [0.1 + (number - 1) * 1e-17], kind="final", cost=7, told=None)
+    ledger.opening(search, [0.1, 0.1, 0.1])
+    (entry,) = report_json(ledger, ID)["arms"]["random"]
+    assert entry["gaps"] == {"validation_to_fresh": 0.0, "fresh_to_test": 0.0}

@@ -95,3 +95,9 @@ def test_durations() -> None:
         "20 min",
         "20.0 h",
     ]
+
+
+@pytest.mark.parametrize("nothing", [0.0, 5.6e-17, -5.6e-17, 1e-13])
+def test_a_difference_of_nothing_has_no_sign(nothing: float) -> None:
+    assert PERCENT.difference(nothing, sign=True) == "0"
+    assert PERCENT.difference(-0.001, sign=True) == "−0.10"

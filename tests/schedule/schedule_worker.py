@@ -13,6 +13,7 @@ from typing import Any
 from automl import schedule
 from automl.contracts import RunError
 from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, owner_identity
+from automl.moments import around
 
 NOON = 1768046400.0  # 2026-01-10 12:00 UTC
 SPEED = 60  # seconds of the daemon's clock in one second: a slot a second
@@ -24,7 +25,8 @@ class Campaign:
     def __init__(self, planned: ScheduleRow, firing: FiringRow, store: Store, log: Path) -> None:
         context = multiprocessing.get_context("fork")
         self.process = context.Process(target=campaign, args=(planned.study, firing.id, store))
-        self.process.start()
+        with around("process", "campaign"):
+            self.process.start()
         self.kill, self.terminate = self.process.kill, self.process.terminate
 
     def poll(self) -> int | None:

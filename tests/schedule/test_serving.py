@@ -105,6 +105,25 @@ def test_a_failure_is_reported_and_the_next_slot_starts(
     assert firing.state == "done"
 
 
+def test_what_failed_while_running_is_continued_after_a_while_but_not_for_ever(
+    any_ledger: Ledger, any_store: Store, planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "WAITS", (0.05, 0.1))
+    planned()
+    runs = Runs(1, "the disk is full")
+    (firing,) = schedule.tick(any_store, runs, now=NOON + HOUR)
+    assert (firing.state, len(runs.started)) == ("failed", 3)
+    assert firing.reason is not None and firing.reason.startswith("exit code 1: the disk is full (see ")
+    served: list[Done] = []
+
+    def later(planned: ScheduleRow, firing: FiringRow, store: Store, log: Path) -> Done:
+        served.append(Done(1 if len(served) < 2 else 0))
+        return served[-1]
+
+    (firing,) = schedule.tick(any_store, later, now=NOON + 2 * HOUR)
+    assert (firing.state, len(served)) == ("done", 3)
+
+
 def test_the_campaign_is_noted(any_ledger: Ledger, any_store: Store, planned: Any) -> None:
     planned()
 

@@ -40,6 +40,19 @@ class Running:
             self._seconds, self._loads = device_seconds / self.devices, False
 
     @property
+    def last_sign(self) -> float:
+        """Device-seconds when it was last heard of."""
+        return self._seconds * self.devices
+
+    def at(self, moment: float) -> float:
+        """Device-seconds at a monotonic second since then, when its machine died."""
+        return (
+            self.last_sign
+            if self._loads
+            else (self._seconds + max(0.0, moment - self._told_at)) * self.devices
+        )
+
+    @property
     def elapsed(self) -> float:
         """Wall seconds of its clock so far. One that does not even say that it is loading hangs."""
         silent = time.monotonic() - self._told_at
@@ -64,7 +77,6 @@ class Bridge(Searcher):
         self.failure: BaseException | None = None
         self.controller: TuneController | None = None
         self.ended = 0  # trials of this run
-        self.died: str | None = None  # what of the cluster ended, and with it this run
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher for a restore that we never do."""
@@ -122,7 +134,10 @@ class Bridge(Searcher):
                 self.source.finish(job.trial, job.token, job.late(self.late[trial_id]))
             else:
                 reason, ending = self.errors.pop(trial_id, ("its worker died", Ending.LOST))
-                self.source.lost(job.trial, job.token, reason, ending)
+                known = self.running.get(trial_id)
+                gone = ending is Ending.PREEMPTED and known is not None  # noticed late
+                used = known.last_sign if gone and known is not None else None
+                self.source.lost(job.trial, job.token, reason, ending, used)
         except BaseException as failure:
             self._fail(failure)
 
@@ -143,11 +158,13 @@ class Bridge(Searcher):
             self._fail(error)
         return found
 
-    def lose(self, reason: str) -> None:
-        """Every open trial goes back to the campaign: the cluster is gone."""
+    def lose(self, reason: str, died_at: float) -> None:
+        """Every open trial goes back to the campaign: the cluster was gone at a monotonic second."""
         lost, self.open = self.open, {}
-        for job in lost.values():
-            self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED)
+        for trial_id, job in lost.items():
+            known = self.running.get(trial_id)
+            used = 0.0 if known is None else known.at(died_at)
+            self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, used)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the ledger is the truth."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from automl.executors.tune import health
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.watchdog import Watchdog
+from automl.moments import around
 
+LEAVING = 10.0  # seconds that our own cluster has to end; a stopped raylet never answers
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
@@ -29,13 +32,14 @@ def connect(address: str | None) -> None:
     # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            job_config=_job_config(),
-        )
+        with around("process", "ray"):
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                job_config=_job_config(),
+            )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(
             f"executor.ray.address must name a running Ray cluster, but got {address!r}: "
@@ -62,8 +66,13 @@ def _job_config() -> JobConfig:
 
 
 def leave() -> None:
-    """Leave the cluster; one of our own ends with all its workers."""
-    ray.shutdown()
+    """Leave the cluster; one of our own ends with all its workers, killed when it does not answer."""
+    late = threading.Timer(LEAVING, health.kill_own)
+    late.start()
+    try:
+        ray.shutdown()
+    finally:
+        late.cancel()
 
 
 def slots(cpus: float, gpus: float) -> int:
@@ -98,23 +107,23 @@ def run(
     while True:
         bridge = Bridge(source, trials_at_once)
         resources = tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
-        _fit(bridge, resources, folder)
-        if bridge.died is None:
+        own = _fit(bridge, resources, folder)
+        if own.died is None:
             break
         restarts = 0 if bridge.ended else restarts + 1
-        bridge.lose(f"Ray's {bridge.died} died")
+        bridge.lose(f"Ray's {own.died} died", own.died_at)
         if restarts > RESTARTS:
             raise RunError(
-                f"Ray's {bridge.died} died {restarts} times before a trial had ended; finished trials are "
+                f"Ray's {own.died} died {restarts} times before a trial had ended; finished trials are "
                 "safe; see `automl doctor` for memory and disk, then run again to continue"
             )
-        source.tell(f"Ray's {bridge.died} died; its trials go back, and Ray is started again")
+        source.tell(f"Ray's {own.died} died; its trials go back, and Ray is started again")
         connect(address)
 
 
-def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> None:
+def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> health.Watch:
     """One Tune run, to its end or until the cluster dies."""
-    head = health.Head(bridge.source.tell)
+    head, own = health.Head(bridge.source.tell), health.Watch()
     tuner = tune.Tuner(
         tune.with_resources(Actor, resources),
         tune_config=tune.TuneConfig(
@@ -128,7 +137,7 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
             name="campaign",
             storage_path=folder,
             verbose=0,
-            callbacks=[Watchdog(bridge, head)],
+            callbacks=[Watchdog(bridge, head, own)],
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
@@ -136,15 +145,17 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
     try:
         tuner.fit()
     except Exception as error:
-        if bridge.failure is None and bridge.died is None:
+        if bridge.failure is None and own.look() is None:
             raise RunError(
                 f"Ray Tune failed: {error}; finished trials are safe, run again to continue"
             ) from error
     finally:
         head.leave()
+        own.leave()
         gc.collect()  # a handle of Ray's that is dropped while Ray shuts down ends the process
     if bridge.failure is not None:
         raise bridge.failure
+    return own
 
 
 def _slots_of(node: dict[str, float], cpus: float, gpus: float) -> int:

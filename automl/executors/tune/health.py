@@ -11,6 +11,7 @@ from typing import Any, Final
 import ray
 
 ESSENTIAL: Final = ("gcs_server", "raylet")
+LOOK: Final = 0.05  # seconds between two looks at our own processes
 KNOCK: Final = 5.0  # seconds between two calls at the head's door, and how long one may take
 
 
@@ -25,12 +26,45 @@ def ended_process() -> str | None:
     return None
 
 
+class Watch:
+    """Notes at which moment our own cluster died, also while the run waits for an answer of it.
+
+    `died`: the name of the process that ended; `died_at`: in monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self.died: str | None = None
+        self.died_at = 0.0
+        self._left = threading.Event()
+        threading.Thread(target=self._watch, name="ray processes", daemon=True).start()
+
+    def leave(self) -> None:
+        """Look no more."""
+        self._left.set()
+
+    def look(self) -> str | None:
+        """What has died by now."""
+        if self.died is None:
+            self.died_at = time.monotonic()
+            self.died = ended_process()
+        return self.died
+
+    def _watch(self) -> None:
+        while not self._left.wait(LOOK) and self.look() is None:
+            pass
+
+
 def abandon() -> None:
     """Leave a cluster that died, without waiting for it; what is left of one of our own is killed."""
+    kill_own()
+    ray.shutdown()
+
+
+def kill_own() -> None:
+    """Kill the processes of our own cluster, if there is one."""
     node: Any = ray._private.worker._global_node
     if node is not None:
         node.kill_all_processes(check_alive=False, allow_graceful=False, wait=False)
-    ray.shutdown()
 
 
 class Head:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Watchdog(tune.Callback):
     """Ends trials that have no time left, tells of trials that wait, ends a run whose cluster died."""
 
-    def __init__(self, bridge: Bridge, head: health.Head) -> None:
-        self.bridge, self.head = bridge, head
+    def __init__(self, bridge: Bridge, head: health.Head, own: health.Watch) -> None:
+        self.bridge, self.head, self.own = bridge, head, own
         self._looked = 0.0
         self._unplaced: dict[str, tuple[float, float]] = {}  # trial: since when it waits, when it is told
 
@@ -49,11 +49,10 @@ class Watchdog(tune.Callback):
         self._tell_of_waiting(now)
 
     def _check_cluster(self) -> None:
-        self.bridge.died = health.ended_process()
         silent = self.head.silent_for
-        if self.bridge.died is None and silent < SILENCE:
+        if self.own.died is None and silent < SILENCE:
             return
-        if self.bridge.died is None:
+        if self.own.died is None:
             self.bridge.failure = RunError(
                 f"Ray's head at {self.head.address} has not answered for {silent:.0f} s; finished trials "
                 "are safe; start the cluster and run again to continue"

@@ -1,0 +1,151 @@
+"""Commands are killed at each of their moments and done again: the outcome is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fault_points import Fault
+from fault_study import FaultStudy
+from invariants import faults_of, query
+from patience import PATIENCE
+
+from automl.ledger import Ledger, ScheduleRow, Store, owner_identity
+from automl.ledger.files import sqlite_file
+
+SCHEDULE = "schedule: {cron: '0 2 * * *'}\n"
+
+
+@dataclass
+class Command:
+    """One command on a study. `prepared` makes what it needs, `holds` is what it brings about."""
+
+    words: tuple[str, ...]
+    prepared: Callable[[FaultStudy], None]
+    holds: Callable[[FaultStudy], bool]
+    writes: str  # the transaction that it is about
+
+
+def scheduled(study: FaultStudy) -> None:
+    study.file.write_text(study.file.read_text() + SCHEDULE)
+    assert status(study, "schedule", "add", str(study.file)) == 0
+
+
+def planned(study: FaultStudy) -> None:
+    study.file.write_text(study.file.read_text() + SCHEDULE)
+
+
+def complete(study: FaultStudy) -> None:
+    assert study.run() == 0
+
+
+def without_mlflow(study: FaultStudy) -> None:
+    complete(study)
+    file = sqlite_file(study.store.tracking_uri)
+    assert file is not None
+    for part in file.parent.glob(f"{file.name}*"):
+        part.unlink()
+
+
+def changed(study: FaultStudy) -> None:
+    assert study.run(Fault(moment="transaction.end:Trials.finish_trial")) != 0
+    code = study.folder / "faulty_code.py"
+    code.write_text(code.read_text() + "\n# changed\n")
+
+
+def fired(study: FaultStudy) -> None:
+    """A firing that runs, and an interrupted campaign that it can continue."""
+    assert study.run(Fault(moment="transaction.end:Trials.finish_trial")) != 0
+    with Ledger(study.store) as ledger:
+        ledger.put_schedule(
+            ScheduleRow(study.name, str(study.file), "* * * * *", "UTC", 1e9, False, 0.0, 0.0)
+        )
+        ledger.plan(lambda schedule, start, end: [60.0], 61.0)
+        firing = ledger.claim_firing(owner_identity(), 1e9, 61.0)
+        assert firing is not None and firing.id == 1
+
+
+def status(study: FaultStudy, *words: str, fault: Fault | None = None) -> int | None:
+    process = study.start(*words, fault=fault)
+    process.join(PATIENCE)
+    return None if process.exitcode is None else int(process.exitcode)
+
+
+def schedules(study: FaultStudy) -> list[bool]:
+    """Whether each schedule of the store is paused."""
+    with Ledger(study.store) as ledger:
+        return [row.paused for row in ledger.schedules()]
+
+
+def is_right(study: FaultStudy) -> bool:
+    return faults_of(study) == []
+
+
+def is_that_of_the_firing(study: FaultStudy) -> bool:
+    rows = query(study.store.url, "SELECT campaign FROM firings")
+    return is_right(study) and [row.campaign for row in rows] == [f"{study.name}-1"]
+
+
+def is_accepted(study: FaultStudy) -> bool:
+    rows = query(study.store.url, "SELECT provenance FROM campaigns")
+    return is_right(study) and "faulty_code" in rows[0].provenance
+
+
+COMMANDS = {
+    "add": Command(
+        ("schedule", "add", "FILE"),
+        planned,
+        lambda study: schedules(study) == [False],
+        "Schedules.put_schedule",
+    ),
+    "pause": Command(
+        ("schedule", "pause", "faulty"),
+        scheduled,
+        lambda study: schedules(study) == [True],
+        "Schedules.pause_schedule",
+    ),
+    "remove": Command(
+        ("schedule", "remove", "faulty"),
+        scheduled,
+        lambda study: schedules(study) == [],
+        "Schedules.remove_schedule",
+    ),
+    "repair": Command(("audit", "faulty", "--repair"), without_mlflow, is_right, "Campaigns.forget_records"),
+    "firing": Command(
+        ("run", "--firing", "1", "FILE"), fired, is_that_of_the_firing, "Bindings.adopt_campaign"
+    ),
+    "accept": Command(("run", "FILE", "--accept"), changed, is_accepted, "Campaigns.set_provenance"),
+}
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_killed_at_each_of_its_moments(
+    name: str, new_store: Callable[[Path], Store], tmp_path: Path
+) -> None:
+    command = COMMANDS[name]
+    moments: list[str] | None = None
+    number = 0
+    while moments is None or number < len(moments):
+        place = tmp_path / ("undisturbed" if moments is None else str(number))
+        study = FaultStudy(place / "study", new_store(place), trials=2, steps=1)
+        command.prepared(study)
+        words = [str(study.file) if word == "FILE" else word for word in command.words]
+        log = tmp_path / "moments"
+        if moments is None:
+            assert status(study, *words, fault=Fault(log=str(log))) == 0, study.output.read_text()[-1000:]
+            assert command.holds(study)
+            lines = log.read_text().splitlines()
+            moments = list(dict.fromkeys(line.split(" ", 1)[1] for line in lines))
+            assert f"transaction.end:{command.writes}" in moments
+            continue
+        mark = place / "mark"
+        killed = status(study, *words, fault=Fault("driver", moments[number], mark=str(mark)))
+        assert (killed, mark.exists()) == (-9, True), moments[number]
+        again = status(study, *words)
+        done = command.holds(study)
+        # what was committed just before the kill is told to be there already
+        assert done and again in (0, 1, 2), (moments[number], study.output.read_text()[-1000:])
+        number += 1
