@@ -41,7 +41,11 @@ _FORMS: Final = (
     # password=…, api_key=…, also as a part of a longer key
     re.compile(rf"(?i)(?P<head>(?:{_NAMES})[\w-]{{0,40}}[\"']?\s{{0,3}}=\s{{0,3}}){_VALUE}"),
     # password: …, "token": "…"
-    re.compile(rf"(?i)(?P<head>(?:{_NAMES})(?:[_-]?(?:key|value))?[\"']?\s{{0,3}}:\s{{0,3}}){_VALUE}"),
+    # (our own messages say `signature: must be …` of a key of a file)
+    re.compile(
+        rf"(?i)(?P<head>(?:{_NAMES})(?:[_-]?(?:key|value))?[\"']?\s{{0,3}}:\s{{0,3}})"
+        rf"(?!must be )(?!\s){_VALUE}"
+    ),
     # keys of clouds and hosts, JSON Web Tokens
     re.compile(
         r"(?P<head>)(?:\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35,39}|\bgh[pousr]_\w{20,99}"

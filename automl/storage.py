@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from automl.ledger import Ledger, Store, setup
 from automl.ledger.files import beside, is_damaged, sqlite_file
+from automl.ledger.store import MLFLOW_SCHEMA
+from automl.ledger.tables import SCHEMA
 from automl.recorder.mlflow_tables import MlflowTables
 
 
@@ -57,3 +61,60 @@ def set_damaged_aside(store: Store) -> Path | None:
 def upgrade(store: Store) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
     return setup.upgrade(store, MlflowTables(store))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where local files and artifacts of a store are: an absolute folder, and a folder or a URI."""
+
+    work: str
+    artifacts: str
+
+
+_IN_LEDGER: Final = (("trials", "workdir"),)
+_IN_MLFLOW: Final = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+
+def restored_statements(old: Places, new: Places, *, schemas: bool) -> tuple[list[str], list[str]]:
+    """SQL for a ledger and for an MLflow database that were copied from `old` to `new`.
+
+    Paths follow the move, and nobody holds a campaign or a firing of the copy. `schemas`: the tables are
+    those of PostgreSQL.
+    """
+    ours, theirs = (f"{SCHEMA}.", f"{MLFLOW_SCHEMA}.") if schemas else ("", "")
+    ledger = [
+        f"UPDATE {ours}campaigns SET owner = NULL WHERE owner IS NOT NULL",
+        f"UPDATE {ours}firings SET owner = NULL, lease_until = NULL WHERE owner IS NOT NULL",
+    ]
+    mlflow = []
+    for before, after in _moves(old, new):
+        ledger += [_moved(f"{ours}{table}", column, before, after) for table, column in _IN_LEDGER]
+        mlflow += [_moved(f"{theirs}{table}", column, before, after) for table, column in _IN_MLFLOW]
+    return ledger, mlflow
+
+
+def _moves(old: Places, new: Places) -> list[tuple[str, str]]:
+    """What paths and file URIs begin with, before and after; what contains another comes later."""
+    pairs = {(old.artifacts, new.artifacts), (old.work, new.work)}
+    moves = [(before, after) for before, after in pairs if before != after]
+    moves = [(before, after) for before, after in moves if "://" not in before + after]
+    uris = [(Path(before).as_uri(), Path(after).as_uri()) for before, after in moves]
+    return sorted([*moves, *uris], key=lambda move: -len(move[0]))
+
+
+def _moved(table: str, column: str, before: str, after: str) -> str:
+    """The statement that changes the beginning of a path; one that was changed already stays."""
+    head, there = before.replace("'", "''"), after.replace("'", "''")
+    begins = f"substr({column}, 1, {len(before) + 1}) = '{head}/' OR {column} = '{head}'"
+    done = f"substr({column}, 1, {len(after) + 1}) = '{there}/' OR {column} = '{there}'"
+    inside = f" AND NOT ({done})" if after.startswith(f"{before}/") else ""
+    return (
+        f"UPDATE {table} SET {column} = '{there}' || substr({column}, {len(before) + 1}) "
+        f"WHERE ({begins}){inside}"
+    )

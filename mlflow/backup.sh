@@ -12,10 +12,28 @@ if [ $# -ne 1 ]; then
 fi
 . "$(dirname "$0")/store.sh"
 
-target="$1/$(date -u +%Y-%m-%dT%H%M%SZ)"
-partial="$target.partial"
 mkdir -p "$1"
+folder=$(cd "$1" && pwd -P)
+for saved in "$AUTOML_WORK" "$AUTOML_ARTIFACT_ROOT"; do
+    if [ ! -d "$saved" ]; then continue; fi
+    case $folder/ in
+        "$(cd "$saved" && pwd -P)"/*)
+            echo "backups must be kept outside of what they save, but $1 is in $saved; name another folder" >&2
+            exit 2
+            ;;
+    esac
+done
+target="$folder/$(date -u +%Y-%m-%dT%H%M%SZ)"
+partial="$target.partial"
 mkdir "$partial"
+
+# tar ends with 1 when files changed or went away meanwhile, as those of running trials do, with 2 when it failed.
+pack() {
+    from=$1
+    to=$2
+    shift 2
+    tar -C "$from" "$@" -czf "$to" . || [ $? -eq 1 ] || return 2
+}
 
 if [ "$AUTOML_KIND" = postgresql ]; then
     pg_dump --format=custom --no-owner --file="$partial/store.dump" \
@@ -37,17 +55,17 @@ PYTHON_CODE
 fi
 
 if [ -d "$AUTOML_WORK" ]; then
-    tar -C "$AUTOML_WORK" --exclude='./*.db' --exclude='./*.db-*' --exclude='./artifacts' \
-        --exclude='./accounts.ini' --exclude='checkpoints' -czf "$partial/work.tar.gz" .
+    pack "$AUTOML_WORK" "$partial/work.tar.gz" --exclude='./*.db' --exclude='./*.db-*' --exclude='./*.db.*' \
+        --exclude='./artifacts' --exclude='./accounts.ini' --exclude='checkpoints'
 fi
 case $AUTOML_ARTIFACT_ROOT in
     *://*) echo "artifacts are in $AUTOML_ARTIFACT_ROOT: back them up there" >&2 ;;
-    *) if [ -d "$AUTOML_ARTIFACT_ROOT" ]; then
-        tar -C "$AUTOML_ARTIFACT_ROOT" -czf "$partial/artifacts.tar.gz" .
-    fi ;;
+    *) if [ -d "$AUTOML_ARTIFACT_ROOT" ]; then pack "$AUTOML_ARTIFACT_ROOT" "$partial/artifacts.tar.gz"; fi ;;
 esac
+printf '%s\n' "$AUTOML_WORK" "$AUTOML_ARTIFACT_ROOT" >"$partial/places"
 
-(cd "$partial" && sha256sum -- * >SHA256SUMS)
+(cd "$partial" && sha256sum -- * >.sums && mv .sums SHA256SUMS)
+sync
 mv "$partial" "$target"
 sync
 echo "$target"

@@ -1,6 +1,6 @@
-"""`make soak`: a nemesis for half of the time, property tests on new random examples for the other half.
+"""`make soak`: a nemesis for half of the time, then property tests and mutated input on new random examples.
 
-Both print the seed of each round, and end at the first that fails.
+All print the seed of each round, and end at the first that fails.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 FACTOR = 10  # times the examples of `make test`
 LONGEST = 5.0  # minutes of the nemesis in one round
+MUTATE = Path(__file__).parent / "mutations" / "mutate.py"
+MUTATED = 2000  # cases in one round
 NEMESIS = Path(__file__).parent / "faults" / "nemesis.py"
 
 
@@ -29,6 +31,8 @@ def main(minutes: float) -> int:
         words = ["-m", "pytest", "-q", "-m", "property", "-p", "no:cacheprovider"]
         words += ["--hypothesis-profile=soak", f"--hypothesis-seed={secrets.randbelow(2**32)}"]
         if failed := _round(words):
+            return failed
+        if failed := _round([str(MUTATE), str(MUTATED), "--first", str(secrets.randbelow(2**32))]):
             return failed
     return 0
 

@@ -155,6 +155,13 @@ def test_long_texts_are_quick(part: str) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.parametrize("name", ["signature", "token", "password", "api_key"])
+def test_a_rule_about_a_key_stays_readable(name: str) -> None:
+    rule = f"best.yaml:3: {name}: must be a mapping, but got -1"
+    assert mask_text(rule) == rule
+    assert mask_text(f"{name}:   hunter2") == f"{name}:   ***"
+
+
 def test_logged_messages(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("automl.some")
     logger.addFilter(found := MaskingFilter())

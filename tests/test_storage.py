@@ -24,7 +24,7 @@ from automl.ledger.files import read_revision
 from automl.ledger.tables import metadata
 from automl.recorder import mlflow_tables
 from automl.recorder.mlflow_marker import VERSION_TABLE as MLFLOW_VERSION_TABLE
-from automl.storage import open_ledger, prepare, upgrade
+from automl.storage import Places, open_ledger, prepare, restored_statements, upgrade
 
 PREPARE = (
     "from automl.ledger import resolve_store; from automl.storage import prepare; prepare(resolve_store())"
@@ -300,3 +300,30 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"must be writable, but .* is not: Not a directory"):
         prepare(resolve_store({"AUTOML_STORE": str(tmp_path / "file" / "below")}, tmp_path))
+
+
+def test_paths_of_a_restored_store_follow_it(store: Store) -> None:
+    """Also below the old folder, with quotes, and once only."""
+    work, new = str(store.folder), f"{store.folder}/it's/new"
+    engine = sa.create_engine(store.url)
+    with engine.begin() as connection:
+        insert = (
+            "INSERT INTO trials (id, search, kind, number, state, attempt, token, config, seed, asked_after, "
+        )
+        insert += (
+            "device_seconds, workdir, started_at) VALUES (:id, 's', 'trial', :n, 'running', 1, 't', '{}', 0, "
+        )
+        insert += "0, 0, :workdir, 1)"
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        for n, workdir in enumerate([f"{work}/work/a", f"{work}2/a", "/other", work]):
+            connection.execute(sa.text(insert), {"id": f"s/{n}", "n": n, "workdir": workdir})
+        for _ in range(2):
+            statements, mlflow = restored_statements(
+                Places(work, "s3://here"), Places(new, "s3://here"), schemas=False
+            )
+            for statement in statements:
+                connection.execute(sa.text(statement.replace(":", r"\:")))
+        found = connection.scalars(sa.text("SELECT workdir FROM trials ORDER BY number")).all()
+    engine.dispose()
+    assert found == [f"{new}/work/a", f"{work}2/a", "/other", new]
+    assert any(f"file://{new.replace(chr(39), '%27')}" in statement for statement in mlflow)

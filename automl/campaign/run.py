@@ -56,6 +56,7 @@ def run_campaign(
             row, continued = choose_campaign(ledger, resolved, task, fresh, changed, firing, progress)
             progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
             if continued:
+                ledger.check_references()
                 tell_of_kills(ledger, row.id, progress)
             with held(ledger, row.id, began) as lease:
                 recorder = Recorder(store, ledger, row.id, record=row.summary.record)

@@ -107,7 +107,13 @@ def verify(
         key = None if winner.signature is None else winner.signature.key
         emit({"file": str(file), "campaign": winner.certificate.campaign, "signed_by": found, "key": key})
     else:
-        say(f"{file}: {winner.certificate.campaign}, unchanged since it was exported; signed by {found}")
+        fits = "its checksum fits, which anybody can make"
+        checked = {
+            Maker.THIS_STORE: "unchanged since it was exported",
+            Maker.FORGED: f"{fits}, but its signature does not; export it again",
+        }
+        claim = checked.get(found, fits)
+        say(f"{file}: {winner.certificate.campaign}, {claim}; signed by {found}")
     if found is not Maker.THIS_STORE:
         raise typer.Exit(1)
 

@@ -75,6 +75,7 @@ def _revision(store: Store, state: StoreState) -> Iterator[Finding]:
 
 def _campaigns(store: Store) -> Iterator[Finding]:
     with Ledger(store) as opened:
+        opened.check_references()
         status = {row.id: opened.status(row) for row in opened.campaigns()}
     by_status = {word: [name for name in status if status[name] == word] for word in set(status.values())}
     counts = ", ".join(f"{len(names)} {word}" for word, names in sorted(by_status.items()))

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from automl import plugins
 from automl.config import Study, importable
-from automl.contracts import PluginSpec, UserError
+from automl.contracts import PluginSpec, RunError, UserError
 from automl.data import load_task
 from automl.export.signing import sign
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
@@ -45,7 +47,7 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
             f"a campaign must be finished to be exported, but {campaign_id} is {report.status}; "
             "run its study again to continue it"
         )
-    study = Study.from_json(row.spec)
+    study = _study(row)
     importable(study.source)
     choice = _choose(report, arm)
     return Winner(
@@ -60,6 +62,18 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
         certificate=_certificate(report, row, choice),
         provenance=mask(row.provenance),
     ).sealed()
+
+
+def _study(row: CampaignRow) -> Study:
+    try:
+        return Study.from_json(row.spec)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RunError(
+            f"the study of {row.id} must be one that this version can read, but the ledger has "
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}; export it with the version that ran it, or "
+            "restore a backup (mlflow/restore.sh)"
+        ) from error
 
 
 def _choose(report: CampaignReport, arm: str | None) -> Chosen:

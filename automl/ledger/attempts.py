@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from automl.contracts import Ending
+from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import AttemptRow
 from automl.ledger.tables import Values, attempts, searches, trials
@@ -54,7 +55,7 @@ class Attempts:
         def work(connection: sa.Connection) -> dict[str, list[AttemptRow]]:
             found: dict[str, list[AttemptRow]] = {}
             for row in connection.execute(query):
-                found.setdefault(row.trial, []).append(AttemptRow.from_row(row))
+                found.setdefault(row.trial, []).append(reading.attempt(row))
             return found
 
         return self._db.read(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from automl.contracts import RunError
+from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import CampaignRow
 from automl.ledger.tables import campaigns, firings
@@ -22,7 +23,7 @@ class Bindings:
 
         def work(connection: sa.Connection) -> CampaignRow | None:
             row = connection.execute(query).one_or_none()
-            return None if row is None else CampaignRow(*row)
+            return None if row is None else reading.campaign(row)
 
         return self._db.read(work)
 

@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from automl.contracts import RunError, UserError
+from automl.ledger import reading
 from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
@@ -96,7 +97,7 @@ class Campaigns:
         query = sa.select(campaigns).order_by(campaigns.c.study, campaigns.c.number)
         if study is not None:
             query = query.where(campaigns.c.study == study)
-        return self._db.read(lambda connection: [CampaignRow(*row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.campaign(row) for row in connection.execute(query)])
 
     def acquire(self, campaign: str, owner: str, *, lease: float = LEASE, began: float = 0.0) -> int:
         """Become the driver of a campaign; the token fences every earlier driver.
@@ -152,7 +153,7 @@ class Campaigns:
     def drives(self, campaign: str) -> list[DriveRow]:
         """The times at which a campaign had a driver, in order."""
         query = sa.select(drives).where(drives.c.campaign == campaign).order_by(drives.c.token)
-        return self._db.read(lambda connection: [DriveRow(*row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.drive(row) for row in connection.execute(query)])
 
     def _drive(
         self,
@@ -198,7 +199,7 @@ class Campaigns:
 def _get(connection: sa.Connection, campaign: str, *, lock: bool = False) -> CampaignRow | None:
     query = sa.select(campaigns).where(campaigns.c.id == campaign)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else CampaignRow(*row)
+    return None if row is None else reading.campaign(row)
 
 
 def latest_campaign(connection: sa.Connection, study: str) -> CampaignRow | None:
@@ -207,7 +208,7 @@ def latest_campaign(connection: sa.Connection, study: str) -> CampaignRow | None
     row = connection.execute(
         sa.select(campaigns).where(campaigns.c.study == study).order_by(newest).limit(1)
     ).one_or_none()
-    return None if row is None else CampaignRow(*row)
+    return None if row is None else reading.campaign(row)
 
 
 def held_by_living(row: CampaignRow, now: float, lease: float = LEASE) -> bool:

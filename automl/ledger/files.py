@@ -29,16 +29,22 @@ def read_revision(url: str, table: str) -> str | None:
 
 
 def back_up(url: str) -> Path | None:
-    """Copy a SQLite database with its write-ahead log into the same folder."""
+    """Copy a SQLite database with its write-ahead log into the same folder.
+
+    The copy has its name once it is whole: a process that is killed leaves a `.partial` one.
+    """
     path = sqlite_file(url)
     if path is None or not path.exists():
         return None
     copy = path.with_name(f"{path.name}.backup-{time.strftime('%Y%m%d-%H%M%S')}")
+    partial = copy.with_name(f"{copy.name}.partial")
+    partial.unlink(missing_ok=True)
     with (
         contextlib.closing(sqlite3.connect(path)) as source,
-        contextlib.closing(sqlite3.connect(copy)) as target,
+        contextlib.closing(sqlite3.connect(partial)) as target,
     ):
         source.backup(target)
+    partial.replace(copy)
     return copy
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from automl.ledger import reading
 from automl.ledger.campaigns import held_by_living, latest_campaign
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
@@ -39,7 +40,7 @@ class Firings:
         query = sa.select(firings).order_by(firings.c.slot, firings.c.study)
         if study is not None:
             query = query.where(firings.c.study == study)
-        return self._db.read(lambda connection: [FiringRow(*row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.firing(row) for row in connection.execute(query)])
 
     def claim_firing(
         self, owner: str, lease: float, now: float | None = None, *, held: Collection[int] = ()
@@ -55,7 +56,8 @@ class Firings:
             time = self._db.time(connection, now)
             waiting = sa.select(firings).where(firings.c.state.in_(["ready", "running"]))
             rows = [
-                FiringRow(*row) for row in connection.execute(waiting.order_by(firings.c.slot, firings.c.id))
+                reading.firing(row)
+                for row in connection.execute(waiting.order_by(firings.c.slot, firings.c.id))
             ]
             busy = {row.study for row in rows if row.state == "running"}
             for row in rows:

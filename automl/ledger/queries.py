@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from automl.contracts import TrialState
+from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import ReportRow, TrialRow
 from automl.ledger.tables import reports, searches, trials
@@ -25,13 +26,13 @@ class Queries:
     def trial(self, trial: str) -> TrialRow | None:
         """The trial of that id."""
         row = self._db.read(lambda connection: connection.execute(BY_ID, {"trial": trial}).one_or_none())
-        return None if row is None else TrialRow.from_row(row)
+        return None if row is None else reading.trial(row)
 
     def trials(self, campaign: str | None = None, search: str | None = None) -> list[TrialRow]:
         """Trials (of a campaign, of a search) by search, kind and number."""
         query = _of(sa.select(trials), campaign, search)
         query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
-        return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.trial(row) for row in connection.execute(query)])
 
     def ended_trials(self, campaign: str) -> int:
         """How many trials of a campaign have ended."""
@@ -51,7 +52,7 @@ class Queries:
             by_trial: dict[str, list[ReportRow]] = {}
             for query in _report_queries(campaign, search, trials):
                 for row in connection.execute(query):
-                    by_trial.setdefault(row.trial, []).append(ReportRow(*row))
+                    by_trial.setdefault(row.trial, []).append(reading.report(row))
             return by_trial
 
         return self._db.read(work)
@@ -67,7 +68,7 @@ class Queries:
         )
         query = _of(sa.select(trials), campaign, None).where(trials.c.recorded < 2, due)
         query = query.order_by(trials.c.started_at, trials.c.id).limit(limit)
-        return self._db.read(lambda connection: [TrialRow.from_row(row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.trial(row) for row in connection.execute(query)])
 
     def mark_recorded(self, recorded: Mapping[str, int]) -> None:
         """Note what MLflow has of trials: 1 the start, 2 the end. One transaction."""

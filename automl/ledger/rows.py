@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import sqlalchemy as sa
-
 from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
 
@@ -100,9 +98,9 @@ class TrialRow:
     recorded: int = 0
 
     @classmethod
-    def from_row(cls, row: sa.Row[Any]) -> TrialRow:
-        """The trial of a row of `tables.trials`."""
-        return cls(**{**row._mapping, "state": TrialState(row.state)})
+    def from_columns(cls, *, state: str, **columns: Any) -> TrialRow:
+        """The trial of the columns of `tables.trials`."""
+        return cls(state=TrialState(state), **columns)
 
 
 @dataclass(frozen=True)
@@ -120,9 +118,9 @@ class AttemptRow:
     finished_at: float
 
     @classmethod
-    def from_row(cls, row: sa.Row[Any]) -> AttemptRow:
-        """The attempt of a row of `tables.attempts`."""
-        return cls(**{**row._mapping, "ending": Ending(row.ending)})
+    def from_columns(cls, *, ending: str, **columns: Any) -> AttemptRow:
+        """The attempt of the columns of `tables.attempts`."""
+        return cls(ending=Ending(ending), **columns)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import ScheduleRow
 from automl.ledger.tables import Values, firings, schedules
@@ -61,7 +62,7 @@ class Schedules:
     def schedules(self) -> list[ScheduleRow]:
         """All schedules, by study."""
         query = sa.select(schedules).order_by(schedules.c.study)
-        return self._db.read(lambda connection: [ScheduleRow(*row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.schedule(row) for row in connection.execute(query)])
 
     def now(self) -> float:
         """POSIX seconds by the database's clock, which all hosts share."""
@@ -87,7 +88,7 @@ class Schedules:
         row = connection.execute(query).one_or_none()
         if row is None or row.paused:
             return
-        schedule, now = ScheduleRow(*row), self._db.time(connection, given)
+        schedule, now = reading.schedule(row), self._db.time(connection, given)
         patience = max(schedule.catchup, PUNCTUAL)
         # a clock that was ahead and is right again must not silence the schedule
         start = max(min(schedule.planned_until, now), now - max(patience, HISTORY))

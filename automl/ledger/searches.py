@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from automl.contracts import UserError, storable
+from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import OpeningRow, SearchRow
 from automl.ledger.tables import Values, openings, searches
@@ -52,7 +53,7 @@ class Searches:
             .where(searches.c.campaign == campaign)
             .order_by(searches.c.created_at, searches.c.id)
         )
-        return self._db.read(lambda connection: [SearchRow(*row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.search(row) for row in connection.execute(query)])
 
     def finish_search(self, search: str, reason: str, winner: str | None) -> bool:
         """End a search for good; False when it already was."""
@@ -96,7 +97,7 @@ class Searches:
                 insert = sa.insert(openings).values(search=search, reason=reason, opened_at=opened)
                 key = connection.scalar(insert.returning(openings.c.id))
                 row = connection.execute(sa.select(openings).where(openings.c.id == key)).one()
-            return OpeningRow(*row)
+            return reading.opening(row)
 
         return self._db.write(work)
 
@@ -121,7 +122,7 @@ class Searches:
         query = (
             sa.select(openings).join(searches).where(searches.c.campaign == campaign).order_by(openings.c.id)
         )
-        return self._db.read(lambda connection: [OpeningRow(*row) for row in connection.execute(query)])
+        return self._db.read(lambda connection: [reading.opening(row) for row in connection.execute(query)])
 
 
 def _new(campaign: str, arm: str, seed: int, created: float) -> Values:
@@ -137,9 +138,9 @@ def _new(campaign: str, arm: str, seed: int, created: float) -> Values:
 
 def _by_arm_and_seed(connection: sa.Connection, campaign: str) -> dict[tuple[str, int], SearchRow]:
     query = sa.select(searches).where(searches.c.campaign == campaign)
-    return {(row.arm, row.seed): SearchRow(*row) for row in connection.execute(query)}
+    return {(row.arm, row.seed): reading.search(row) for row in connection.execute(query)}
 
 
 def _get(connection: sa.Connection, search: str) -> SearchRow | None:
     row = connection.execute(sa.select(searches).where(searches.c.id == search)).one_or_none()
-    return None if row is None else SearchRow(*row)
+    return None if row is None else reading.search(row)

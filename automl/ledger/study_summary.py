@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from automl.contracts import Direction, Metric
+from automl.contracts import Direction, Metric, RunError
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,16 @@ class StudySummary:
     dataset: str | None
     executor: str
     record: str
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that arms are compared by. Raises `RunError` when the ledger's study has none."""
+        if not self.metrics:
+            raise RunError(
+                "the ledger is damaged: spec of a campaign must have a metric, but has none; "
+                "restore a backup (mlflow/restore.sh)"
+            )
+        return self.metrics[0]
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySummary:

@@ -7,9 +7,12 @@ campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+
+from automl.ledger.rules import Unreadable
 
 SCHEMA = "automl"  # on PostgreSQL; SQLite has a file of its own instead
 metadata = sa.MetaData()
@@ -27,8 +30,19 @@ class Json(sa.TypeDecorator[Any]):
         return None if value is None else json.dumps(value, separators=(",", ":"))
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        """The value of a text."""
-        return None if value is None else json.loads(value)
+        """The value of a text; `Unreadable` for one that is not JSON, which the reader of rows refuses."""
+        try:
+            return None if value is None else json.loads(value)
+        except (ValueError, TypeError, RecursionError):
+            return Unreadable(value)
+
+
+class Flag(sa.Boolean):
+    """A truth value; what SQLite holds beside 0 and 1 stays as it is, for the reader of rows to refuse."""
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
+        """How a value of the database is read."""
+        return lambda value: bool(value) if value in (0, 1) else value
 
 
 campaigns = sa.Table(
@@ -155,7 +169,7 @@ schedules = sa.Table(
     sa.Column("cron", sa.Text, nullable=False),
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("catchup", sa.Float, nullable=False),  # seconds a missed slot may still start
-    sa.Column("paused", sa.Boolean, nullable=False),
+    sa.Column("paused", Flag, nullable=False),
     sa.Column("planned_until", sa.Float, nullable=False),  # slots up to here have been planned
     sa.Column("created_at", sa.Float, nullable=False),
 )

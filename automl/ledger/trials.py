@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.contracts import Ending, Outcome, Report, RunError, TrialState
+from automl.ledger import reading
 from automl.ledger.attempts import ended_statement, ended_values
 from automl.ledger.queries import BY_ID, Queries
 from automl.ledger.rows import NewTrial, TrialRow, trial_identity
@@ -153,7 +154,7 @@ class Trials(Queries):
             connection.execute(_ENDED, parameters)
             connection.execute(_RESTART, parameters)
             row = connection.execute(BY_ID, {"trial": trial}).one_or_none()
-            return None if row is None or row.token != new_token else TrialRow.from_row(row)
+            return None if row is None or row.token != new_token else reading.trial(row)
 
         restarted = self._db.write(work)
         if restarted is None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from automl.contracts import TrialState
+from automl.recorder.answers import told
 from automl.recorder.points import Point, latest_points, stored_value
 from automl.recorder.projection import Projection, project
 from automl.recorder.wanted_run import WantedRun
@@ -58,18 +60,14 @@ def audit(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     end is judged.
     """
     expected = _Expected.of(ledger, campaign_id)
-    writer = open_writer(store, expected.projection.campaign)
-    try:
+    with _opened(store, expected) as writer:
         return _Comparison.of(expected, writer).audit(expected)
-    finally:
-        writer.close()
 
 
 def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     """Write what is missing or wrong, remove what is too much; returns a new audit. May be repeated."""
     expected = _Expected.of(ledger, campaign_id)
-    writer = open_writer(store, expected.projection.campaign)
-    try:
+    with _opened(store, expected) as writer:
         # a server does not let us change some values: these need a new run, whose children a new parent
         for renew in (False, True, False):
             comparison = _Comparison.of(expected, writer)
@@ -78,8 +76,17 @@ def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
             _correct(expected, comparison, writer, renew=renew)
         expected.mark(ledger)
         return _Comparison.of(expected, writer).audit(expected)
-    finally:
-        writer.close()
+
+
+@contextmanager
+def _opened(store: Store, expected: _Expected) -> Iterator[Writer]:
+    """The writer of a campaign. Raises `RunError` for answers of a server that cannot be used."""
+    with told(store, f"the audit of {expected.projection.campaign.id}"):
+        writer = open_writer(store, expected.projection.campaign)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class _Expected:
 
     @classmethod
     def of(cls, ledger: Ledger, campaign_id: str) -> _Expected:
+        ledger.check_references()  # a run of a trial that lost its search must not count as one too many
         campaign = ledger.campaign(campaign_id)
         status = None if campaign is None else ledger.status(campaign)
         projection, searches = project(ledger, campaign_id, interrupted=status == "interrupted")

@@ -33,7 +33,7 @@ def make_client(store: Store) -> MlflowClient:
 
 def open_campaign_experiment(client: MlflowClient, store: Store, campaign: CampaignRow) -> Experiment:
     """The experiment named after the study, with what MLflow's pages show of it."""
-    metric = campaign.summary.metrics[0]
+    metric = campaign.summary.primary
     tags = {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": clean_key(metric.name),
@@ -41,7 +41,13 @@ def open_campaign_experiment(client: MlflowClient, store: Store, campaign: Campa
         "mlflow.note.content": campaign_note(campaign),
     }
     experiment = open_experiment(client, store, campaign.study)
-    present = client.get_experiment(experiment.id).tags
+    found = client.get_experiment(experiment.id)
+    if found.name != campaign.study:  # runs would go where nobody looks for them
+        raise RunError(
+            f"MLflow must give the experiment {campaign.study!r} by its id {experiment.id}, but gives "
+            f"{found.name!r:.100}; see what answers at its address, then run the command again"
+        )
+    present = found.tags
     for key, value in tags.items():
         if present.get(key) != value:
             client.set_experiment_tag(experiment.id, key, value)

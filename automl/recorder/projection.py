@@ -77,7 +77,7 @@ class Projection:
     ) -> None:
         self.with_trials = campaign.summary.record == "trials"
         self.campaign = campaign
-        self.metrics = campaign.summary.metrics
+        self.metrics = (campaign.summary.primary, *campaign.summary.metrics[1:])
         self._origin = Provenance.from_json(campaign.provenance)
         self._spec = mask(campaign.spec)
         self._open = "SCHEDULED" if interrupted else "RUNNING"
@@ -137,7 +137,7 @@ class Projection:
             end=_end(search.finished_at),
             params={"seed": str(search.seed), **dict(flatten(arm))},
             tags=tags,
-            metrics=search_points(self.metrics[0], search, trials, openings),
+            metrics=search_points(self.campaign.summary.primary, search, trials, openings),
             artifacts=artifacts,
             dataset=self._dataset(),
         )
@@ -234,7 +234,7 @@ class Projection:
 
 def campaign_note(campaign: CampaignRow) -> str:
     """The note on the pages of a campaign and of its experiment, as Markdown."""
-    metric = campaign.summary.metrics[0]
+    metric = campaign.summary.primary
     best = clean_key(f"best_{metric.name}")
     arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
     return (

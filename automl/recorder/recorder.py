@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunAddress, RunError
 from automl.masking import mask
+from automl.recorder.answers import in_words
 from automl.recorder.wanted_run import Artifact
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Recorder:
             return follower.begin(trial)
         except Exception as error:  # any error of MLflow: the run is recorded later
             self._away_until = time.monotonic() + AWAY
-            _log.warning("code of %s cannot log to its run: %s", trial, error)
+            _log.warning("code of %s cannot log to its run: %s", trial, in_words(error))
             return None
 
     def attach(self, identity: str, path: Path, name: str) -> None:
@@ -88,7 +89,7 @@ class Recorder:
             except Exception as error:  # any error of MLflow: it may be back in a moment
                 if time.monotonic() + pause > deadline:
                     raise RunError(self._explain(error)) from error
-                _log.info("recording is tried again: %s", error)
+                _log.info("recording is tried again: %s", in_words(error))
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -119,7 +120,7 @@ class Recorder:
                 with self._lock:
                     self._look()
             except Exception as error:  # MLflow or the ledger is away: trials go on, this thread tries again
-                _log.info("recording is tried again: %s", error)
+                _log.info("recording is tried again: %s", in_words(error))
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
                 pause = LEAST
@@ -149,6 +150,6 @@ class Recorder:
         study = self._campaign_id.rpartition("-")[0]
         return (
             f"MLflow at {mask(self._store.tracking_uri)} does not have all of {self._campaign_id} yet: "
-            f"{error}; everything is safe in the ledger; make MLflow available again, then run "
+            f"{in_words(error)}; everything is safe in the ledger; make MLflow available again, then run "
             f"`automl audit {study} --repair`"
         )

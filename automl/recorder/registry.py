@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from automl.contracts import Report, RunError, UserError
+from automl.recorder.answers import in_words, told
 from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
 from automl.recorder.texts import clean_key, clean_text, flatten, short
@@ -55,6 +56,13 @@ def register_model(store: Store, *, name: str, folder: Path, run: TrainingRun, a
     sums = _sums(folder)
     if not sums:
         raise UserError(f"a model must be a folder with files, but {str(folder)!r} has none; train it first")
+    with told(store, f"the registration of {name}"):
+        return _registered(store, name, folder, run, alias, sums)
+
+
+def _registered(
+    store: Store, name: str, folder: Path, run: TrainingRun, alias: str, sums: Mapping[str, str]
+) -> str:
     client = make_client(store)
     experiment = open_experiment(client, store, name)
     run_id = _record(client, experiment.id, run, folder)
@@ -78,12 +86,17 @@ def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Pa
 
     Raises `UserError` when there is none, `RunError` when its files are not those that were registered.
     """
+    with told(store, f"the download of {name}"):
+        return _fetched(store, name, to, alias)
+
+
+def _fetched(store: Store, name: str, to: Path, alias: str) -> Path:
     client = make_client(store)
     try:
         version = client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
         raise UserError(
-            f"a model must be registered to be fetched, but {name}@{alias} is not: {error}"
+            f"a model must be registered to be fetched, but {name}@{alias} is not: {in_words(error)}"
         ) from None
     to.mkdir(parents=True, exist_ok=True)
     uri = f"runs:/{version.run_id}/{FOLDER}"

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from automl import plugins
-from automl.contracts import Direction, Metric, PluginSpec, Pruner, UserError
+from automl.contracts import Direction, Metric, PluginSpec, Pruner, RunError, UserError
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,20 @@ class StudySettings:
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
-        """The study that a row of the ledger holds as JSON."""
+        """The study that a row of the ledger holds as JSON. Raises `RunError` when it is not whole."""
+        try:
+            return cls._read(spec)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                "the ledger is damaged: spec of a campaign must be a whole study, but has "
+                f"{type(error).__name__} {error!s:.200}; restore a backup (mlflow/restore.sh)"
+            ) from error
+
+    @classmethod
+    def _read(cls, spec: Mapping[str, Any]) -> StudySettings:
         task, budget = spec["task"], spec["budget"]
+        if not task["metrics"]:
+            raise ValueError("no metric")
         episodes = task.get("episodes")
         if episodes:
             episodes = EpisodeSettings(episodes.get("count"), tuple(episodes.get("more_shots") or ()))

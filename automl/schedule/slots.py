@@ -6,28 +6,35 @@ import zoneinfo
 from collections.abc import Iterator
 from datetime import datetime
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
-from automl.contracts import UserError
+from automl.contracts import RunError, UserError
 from automl.ledger import ScheduleRow
 
 
 def next_slot(schedule: ScheduleRow, after: float) -> datetime:
     """The first slot after a POSIX time, in the schedule's time zone."""
-    zone = time_zone(schedule.timezone)
-    moments = CronSim(schedule.cron, datetime.fromtimestamp(after, zone))
-    return next(moment for moment in moments if moment.timestamp() > after)
+    return next(moment for moment in _moments(schedule, after) if moment.timestamp() > after)
 
 
 def slots_between(schedule: ScheduleRow, start: float, end: float) -> Iterator[float]:
     """Slots after `start`, up to and including `end`, in POSIX seconds."""
-    zone = time_zone(schedule.timezone)
-    for moment in CronSim(schedule.cron, datetime.fromtimestamp(start, zone)):
+    for moment in _moments(schedule, start):
         slot = moment.timestamp()
         if slot > end:
             return
         if slot > start:  # in a repeated hour cron arithmetic may step back to the first of the two
             yield slot
+
+
+def _moments(schedule: ScheduleRow, start: float) -> CronSim:
+    try:
+        return CronSim(schedule.cron, datetime.fromtimestamp(start, time_zone(schedule.timezone)))
+    except CronSimError as error:
+        raise RunError(
+            f"the ledger is damaged: cron of schedule {schedule.study!r} must be five fields, but has "
+            f"{schedule.cron!r} ({error}); write it anew: automl schedule add {schedule.file}"
+        ) from None
 
 
 def time_zone(name: str) -> zoneinfo.ZoneInfo:

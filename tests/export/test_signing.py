@@ -101,6 +101,12 @@ def test_the_commands(
     monkeypatch.setenv("AUTOML_STORE", str(finished.store.folder))
     assert automl(monkeypatch, "verify", str(best)) == 0
     assert "unchanged since it was exported; signed by this store" in capsys.readouterr().out
+    forged = read_winner(best).model_copy(update={"name": "forged"})
+    write_winner(forged, tmp_path / "forged.yaml")
+    assert automl(monkeypatch, "verify", str(tmp_path / "forged.yaml")) == 1
+    said = capsys.readouterr().out
+    assert "its signature does not; export it again; signed by somebody without the key" in said
+    assert "unchanged" not in said
     monkeypatch.setenv("AUTOML_STORE", str(tmp_path / "other"))
     assert automl(monkeypatch, "verify", str(best), "--json") == 1
     assert json.loads(capsys.readouterr().out)["signed_by"] == "another store"

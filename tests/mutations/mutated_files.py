@@ -1,30 +1,17 @@
-"""Mutated study files and data: `automl check` ends with 0, 1 or 2, without a traceback and soon.
-
-`python tests/mutated_checks.py 3000 500` tries that many of each, and prints a table.
-"""
+"""Study files and data files with mutated texts, cells and bytes, for `automl check`."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import random
-import re
-import resource
-import sys
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from endings import Case, Played, call
 from PIL import Image
 
-from automl.cli import main
-
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 VALUES = [
     "-1",
     "0",
@@ -69,61 +56,44 @@ executor: local
 """
 
 
-class Ending(NamedTuple):
-    """How one check ended: exit code, seconds of CPU, whether with a traceback, and the last line it said."""
+class MutatedStudies:
+    """Mutates the texts of the shipped studies, one to five times."""
 
-    code: object
-    seconds: float
-    traceback: bool
-    last: str
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "study.yaml"
+        self._texts = [path.read_text() for path in sorted((ROOT / "studies").glob("*.yaml"))]
 
-
-@dataclass
-class Tally:
-    """Endings of many checks."""
-
-    codes: Counter[object]
-    slowest: float = 0.0
-    wrong: int = 0
-
-    def add(self, ending: Ending) -> bool:
-        """Count an ending; whether it is as promised."""
-        self.codes[ending.code] += 1
-        self.slowest = max(self.slowest, ending.seconds)
-        good = ending.code in (0, 1, 2) and not ending.traceback and ending.seconds < 10
-        self.wrong += not good
-        return good
-
-
-def check(file: Path) -> Ending:
-    """`automl check FILE` in this process."""
-    output, start, arguments = io.StringIO(), time.process_time(), sys.argv
-    sys.argv = ["automl", "check", str(file)]
-    code: object = 0
-    try:
-        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            main()
-    except SystemExit as end:
-        code = end.code or 0
-    except BaseException as error:
-        output.write(f"Traceback: {error!r}")
-        code = repr(error)
-    finally:
-        sys.argv = arguments
-    text = output.getvalue()
-    shown = "Traceback" in text or re.search(r"(?m)^unexpected \w+", text) is not None
-    return Ending(code, time.process_time() - start, shown, text.strip().rpartition("\n")[2][:200])
-
-
-def studies(count: int, seed: int) -> Iterator[str]:
-    """Texts of the shipped studies, mutated one to five times."""
-    rng = random.Random(seed)
-    texts = [path.read_text() for path in sorted((ROOT / "studies").glob("*.yaml"))]
-    for _ in range(count):
-        text = rng.choice(texts)
+    def case(self, seed: int) -> Case:
+        """See `Mutator.case`."""
+        rng = random.Random(seed)
+        text = rng.choice(self._texts)
         for _ in range(rng.randint(1, 5)):
             text = rng.choice(MUTATIONS)(text, rng)
-        yield text
+        return {"text": text}
+
+    def play(self, case: Case) -> Played:
+        """See `Mutator.play`."""
+        self._file.write_text(case["text"], encoding="utf-8", errors="surrogatepass")
+        return Played([call("check", str(self._file))])
+
+
+class MutatedData:
+    """Damages tables, arrays and folders of images, and checks studies of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def case(self, seed: int) -> Case:
+        """See `Mutator.case`."""
+        return {"seed": seed}
+
+    def play(self, case: Case) -> Played:
+        """See `Mutator.play`."""
+        place = self._folder / f"data-{case['seed']}"
+        try:
+            return Played([call("check", str(data(place, case["seed"])))])
+        finally:
+            shutil.rmtree(place)
 
 
 def _value(text: str, rng: random.Random) -> str:
@@ -163,24 +133,21 @@ def _word(text: str, rng: random.Random) -> str:
 MUTATIONS: list[Callable[[str, random.Random], str]] = [_value, _line, _character, _cut, _word]
 
 
-def data(folder: Path, count: int, seed: int) -> Iterator[Path]:
-    """Study files of damaged tables, arrays and folders of images below `folder`."""
+def data(place: Path, seed: int) -> Path:
+    """The study file of a damaged table, array or folder of images, in the new folder `place`."""
     rng = random.Random(seed)
-    makers = [_table, _arrays, _images]
-    for number in range(count):
-        place = folder / str(number)
-        place.mkdir()
-        kind = makers[number % len(makers)]
-        file = kind(place, rng)
-        table = kind is _table
-        text = STUDY.format(
-            file=file.name + ("/" if file.is_dir() else ""),
-            target="target: y, " if table else "",
-            space="tabular" if table else "nasbench201",
-            evaluator="{pipeline: {folds: 2}}" if table else "{network: {epochs: 1, channels: 4, cells: 1}}",
-        )
-        (place / "study.yaml").write_text(text)
-        yield place / "study.yaml"
+    place.mkdir()
+    kind = rng.choice([_table, _arrays, _images])
+    file = kind(place, rng)
+    table = kind is _table
+    text = STUDY.format(
+        file=file.name + ("/" if file.is_dir() else ""),
+        target="target: y, " if table else "",
+        space="tabular" if table else "nasbench201",
+        evaluator="{pipeline: {folds: 2}}" if table else "{network: {epochs: 1, channels: 4, cells: 1}}",
+    )
+    (place / "study.yaml").write_text(text)
+    return place / "study.yaml"
 
 
 def _damage(file: Path, rng: random.Random) -> None:
@@ -250,27 +217,3 @@ def _images(place: Path, rng: random.Random) -> Path:
         else:
             _damage(file, rng)
     return folder
-
-
-def try_all(count_studies: int, count_data: int, seed: int = 0) -> dict[str, Tally]:
-    """Endings of checks of mutated studies and data; what is not as promised goes to standard error."""
-    tallies = {"study files": Tally(Counter()), "data": Tally(Counter())}
-    with tempfile.TemporaryDirectory(prefix="automl-mutated-") as name:
-        folder = Path(name)
-        for number, text in enumerate(studies(count_studies, seed)):
-            file = folder / "study.yaml"
-            file.write_text(text, encoding="utf-8", errors="surrogatepass")
-            if not tallies["study files"].add(ending := check(file)):
-                sys.stderr.write(f"study {number}: {ending}\n{text}\n")
-        for file in data(folder, count_data, seed):
-            if not tallies["data"].add(ending := check(file)):
-                sys.stderr.write(f"{file.parent.name}: {ending}\n")
-    return tallies
-
-
-if __name__ == "__main__":
-    found = try_all(int(sys.argv[1]), int(sys.argv[2]))
-    for what, tally in found.items():
-        codes = ", ".join(f"exit {code}: {number}" for code, number in sorted(tally.codes.items(), key=str))
-        sys.stdout.write(f"{what}: {codes}; slowest {tally.slowest:.1f} s; not as promised: {tally.wrong}\n")
-    sys.stdout.write(f"most memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB\n")
