@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.common import Json, Name, emit, find_campaign, note, only_json, open_ledger, say
+from automl.cli.common import Json, Name, Trust, emit, find_campaign, note, only_json, open_ledger, say
 
 PANEL = "Winners"
 
@@ -123,9 +123,7 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, … Default: a GPU where there is one.")
     ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Run code in any folder that the file names.")
-    ] = False,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Train an exported winner, log it to MLflow and register it with the alias `candidate`.

@@ -16,6 +16,7 @@ from automl.cli.common import (
     Name,
     Set,
     StudyFile,
+    Trust,
     emit,
     find_campaign,
     note,
@@ -27,7 +28,8 @@ from automl.cli.common import study_path as path_of
 
 if TYPE_CHECKING:
     from automl.campaign.continuing import OnChange
-    from automl.config import Study
+    from automl.config import ResolvedStudy, Study
+    from automl.data.summary import Summary
     from automl.forecast import Forecast
     from automl.ledger import Store
     from automl.report import CampaignReport
@@ -70,8 +72,18 @@ def init(
     say(f"\nwrote {file}\nnext:  automl check {file}\n       automl run {file}")
 
 
-def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None:
+def check(
+    file: StudyFile,
+    overrides: Set = None,
+    call: Annotated[
+        bool, typer.Option("--call", help="Call your own code too: functions that make data, your networks.")
+    ] = False,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
     """Check a study file and its data: every mistake at once, and what it will cost. Creates nothing.
+
+    Code that the file names is imported, but no function of it is called.
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
@@ -79,13 +91,11 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
     from automl.forecast import forecast
 
     with only_json(as_json):
-        study = load_study(path_of(file), overrides or [])
+        study = load_study(path_of(file), overrides or [], trust=trust)
         resolved = resolve(study)
-        found = None
-        if study.task.dataset is not None:
-            from automl.cli.checked import data_of
-
-            found = data_of(resolved)
+        for evaluator in (resolved.protocol, *(arm.evaluator for arm in resolved.arms.values())):
+            evaluator.check_code()
+        found = None if study.task.dataset is None else _look_at_data(resolved, call)
         cost = forecast(resolved)
         for line in warnings(Path(study.source)):
             note(line)
@@ -98,7 +108,15 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
         say(line)
 
 
-def run(
+def _look_at_data(resolved: ResolvedStudy, call: bool) -> Summary | None:
+    from automl.cli import checked  # a study without data need not wait for its libraries
+
+    for line in () if call else checked.not_called(resolved):
+        note(f"note: {line}; `automl run` does so before anything starts, and so does --call")
+    return checked.data_of(resolved, call)
+
+
+def run(  # noqa: PLR0913 - each is an option of the command
     file: StudyFile,
     overrides: Set = None,
     fresh: Annotated[
@@ -107,6 +125,7 @@ def run(
     accept: Annotated[
         bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
     ] = False,
+    trust: Trust = False,
     firing: Annotated[int | None, typer.Option(hidden=True)] = None,
     progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
     as_json: Json = False,
@@ -124,7 +143,7 @@ def run(
     shown = progress_for(progress)
     store = resolve_store()  # once: an objective may change the working folder
     with only_json(as_json):
-        study = load_study(path_of(file), overrides or [])
+        study = load_study(path_of(file), overrides or [], trust=trust)
         for line in warnings(Path(study.source)):
             note(line)
         if progress != "quiet":

@@ -81,7 +81,7 @@ class Isolated:
         """Whether the worker, started if there is none, could take a message."""
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "automl.executors.child"],
+                [sys.executable, "-P", "-m", "automl.executors.child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

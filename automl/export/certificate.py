@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl import plugins
-from automl.config import Study, importable
+from automl import importing, plugins
+from automl.config import Study
 from automl.contracts import PluginSpec, UserError
 from automl.data import load_task
 from automl.export.signing import sign
@@ -46,7 +46,7 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
             "run its study again to continue it"
         )
     study = Study.from_json(row.spec)
-    importable(study.source)
+    importing.put_last(study.source)
     choice = _choose(report, arm)
     return Winner(
         version=1,

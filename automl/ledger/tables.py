@@ -157,6 +157,7 @@ schedules = sa.Table(
     sa.Column("paused", sa.Boolean, nullable=False),
     sa.Column("planned_until", sa.Float, nullable=False),  # slots up to here have been planned
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("trusted", sa.Boolean, nullable=False, server_default=sa.false()),  # may name any code
 )
 
 firings = sa.Table(
