@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from automl.contracts import UserError
+from automl.moments import moment
 
 State: TypeAlias = dict[str, Any]  # tensors, numbers and strings, in dicts and lists
 _NAME = re.compile(r"step-(\d+)\.(pt|json)")
@@ -117,13 +118,16 @@ def check_plain(value: object, where: str) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `path` whole or not at all, durably: temporary file, fsync, rename."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    moment("file.begin", path.suffix)
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    moment("file.rename", path.suffix)
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+    moment("file.end", path.suffix)

@@ -29,9 +29,8 @@ from automl.storage import open_ledger, prepare
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 PG_URL = os.environ.get("AUTOML_TEST_PG_URL", "")
-KEPT = {"AUTOML_DATA", "AUTOML_TEST_PG_URL"}
 for name in list(os.environ):  # a developer's own store and server stay out of the tests
-    if name.startswith(("AUTOML_", "MLFLOW_")) and name not in KEPT:
+    if name.startswith(("AUTOML_", "MLFLOW_")) and not name.startswith(("AUTOML_DATA", "AUTOML_TEST_")):
         del os.environ[name]
 os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",

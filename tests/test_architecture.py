@@ -25,7 +25,7 @@ MAX_LINES = 250
 MAX_FUNCTION = 40
 
 # Each room and the rooms it may import, besides itself. Nothing points upwards.
-BASE = {"contracts"}
+BASE = {"contracts", "moments"}
 SPACE = BASE | {"space"}
 WORKER = SPACE | {"plugins", "metrics", "checkpoints"}
 ALLOWED: dict[str, set[str]] = {
@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "masking": set(),
     "importing": set(),
     "origins": BASE | {"plugins"},
+    "moments": set(),
     "provenance": BASE,
     "progress": BASE,
     "stopping": BASE,

@@ -35,10 +35,13 @@ class OpenTrial:
         self.elapsed, self.told_at = max(self.elapsed, elapsed), time.monotonic()
 
     def alive(self, devices: float) -> float:
-        """Device-seconds until now, without the start of its worker: as told last, and what passed since."""
+        """Device-seconds until now, as told last and what passed since; none until its worker has started.
+
+        Of an executor that never tells, since it was handed out.
+        """
         if self.told_at is None:
             return self.used(devices)
-        return self.elapsed + (time.monotonic() - self.told_at) * devices
+        return self.elapsed + (time.monotonic() - self.told_at) * devices if self.elapsed else 0.0
 
     def used(self, devices: float) -> float:
         """Device-seconds of this attempt so far; before the first report with the start of its worker."""
@@ -101,19 +104,11 @@ class OpenTrials:
         return [attempt for attempt in self._by_id.values() if not attempt.is_final]
 
 
-def cost_of_killed(
-    row: TrialRow,
-    reports: Iterable[ReportRow],
-    devices: float,
-    heartbeat: float | None,
-    signs: Mapping[str, float] | None,
-) -> float:
-    """Device-seconds of the last attempt of a trial whose driver was killed.
+def cost_of_killed(row: TrialRow, reports: Iterable[ReportRow], signs: Mapping[str, float]) -> float:
+    """Device-seconds of the last attempt of a trial whose driver was killed: the last that is known of it.
 
-    By the driver's last `signs`; an attempt that is not among them was handed out after them, or not at all.
-    Without signs from its start to the `heartbeat`, which counts the start of its worker too.
+    By its reports and by the driver's last `signs`: each by the clock of one process, and none of the time
+    until its worker had started.
     """
-    own = [one.device_seconds for one in reports if one.at >= row.started_at]  # not of earlier attempts
-    until_heartbeat = ((heartbeat or 0.0) - row.started_at) * devices
-    alive = until_heartbeat if signs is None else signs.get(row.token, 0.0)
-    return max(*own, alive, 0.0)
+    own = [one.device_seconds for one in reports if one.attempt == row.attempt]
+    return max(*own, signs.get(row.token, 0.0), 0.0)

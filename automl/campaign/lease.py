@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from automl.contracts import RunError
@@ -15,12 +14,11 @@ HEARTBEAT = 2.0  # seconds
 
 
 class Lease:
-    """Renews the claim of this process on a campaign, in a separate thread, which calls `on_beat` too."""
+    """Renews the claim of this process on a campaign, in a separate thread."""
 
     def __init__(self, ledger: Ledger, campaign: str, began: float) -> None:
         self.ledger, self.campaign = ledger, campaign
         self.token = ledger.acquire(campaign, owner_identity(), began=time.monotonic() - began)
-        self.on_beat: Callable[[], object] = lambda: None
         self._lost = threading.Event()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -42,8 +40,6 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._done.wait(HEARTBEAT):
-            with contextlib.suppress(OSError):  # a full disk ends trials, not this thread
-                self.on_beat()
             try:
                 if not self.ledger.heartbeat(self.campaign, self.token):
                     self._lost.set()

@@ -28,13 +28,12 @@ class LiveSearch(SearchState):
         self,
         trials: Sequence[TrialRow],
         reports: Mapping[str, Sequence[ReportRow]],
-        heartbeat: float | None,
         attempts: Mapping[str, Sequence[AttemptRow]] = MappingProxyType({}),
-        signs: Mapping[str, float] | None = None,
+        signs: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used.
 
-        `heartbeat` and `signs`: the last ones of the earlier driver (see `cost_of_killed`).
+        `signs`: the last ones of the earlier driver (see `cost_of_killed`).
         """
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
@@ -58,7 +57,7 @@ class LiveSearch(SearchState):
                     self._open.note_value(row.id)
                 if row.kind == "trial":
                     self.counts.charge(row.device_seconds)
-                cost = cost_of_killed(row, reports.get(row.id, ()), self.settings.devices, heartbeat, signs)
+                cost = cost_of_killed(row, reports.get(row.id, ()), signs)
                 self._lost(row, cost, "its driver was killed", Ending.PREEMPTED)
 
     # --- proposing ------------------------------------------------------------------------------

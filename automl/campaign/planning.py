@@ -79,9 +79,9 @@ def plan_searches(
             searches.append(search)
     reports = ledger.reports(campaign=row.id) if live and trials else {}
     ended = ledger.attempts(row.id) if live and trials else {}
-    signs = last_signs(folder, row.token) if live and trials else None
+    signs = last_signs(folder, row.token) if live and trials else {}
     for search in live:
-        search.restore(trials[search.row.id], reports, row.heartbeat_at, ended, signs)
+        search.restore(trials[search.row.id], reports, ended, signs)
     return searches
 
 

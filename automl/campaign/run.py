@@ -64,9 +64,8 @@ def run_campaign(
                     folder = store.folder / "work" / row.id
                     clock = CampaignClock(ledger.drives(row.id)[:-1], began)
                     searches = plan_searches(resolved, row, ledger, folder, clock)
-                    lease.on_beat = Signs(folder, lease.token, searches).write
                     limits = CampaignLimits(study.limits, clock, searches)
-                    with progress:
+                    with progress, Signs(folder, lease.token, searches).noted():
                         pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
                         executor.run(LoggedJobs(pool, recorder))
                     _finish(study, row, ledger, lease, limits)

@@ -14,6 +14,7 @@ from typing import Any
 
 from automl.contracts import Ending, Job, JobSource, Outcome, Report
 from automl.executors.worker import LOADING
+from automl.moments import around
 
 POLL = 1.0  # seconds at most between two looks at the time that is left
 SOON = 1e-3  # seconds
@@ -80,12 +81,13 @@ class Isolated:
     def _send(self, message: dict[str, Any]) -> bool:
         """Whether the worker, started if there is none, could take a message."""
         if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "automl.executors.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                start_new_session=True,
-            )
+            with around("process", "isolated"):
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "automl.executors.child"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    start_new_session=True,
+                )
         try:
             assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(message).encode() + b"\n")

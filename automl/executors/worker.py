@@ -12,6 +12,7 @@ from automl.data import load_task
 from automl.executors import mlflow_run, process, surroundings
 from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
+from automl.moments import moment
 from automl.spaces import load_space
 
 LOADING = 3600.0  # wall seconds that code and data of a job may take to load
@@ -29,18 +30,22 @@ def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None 
 
 
 def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None) -> Outcome:
+    kind = "final" if job.final else "trial"
     try:
         process.add_import_path(job.import_path)
         evaluator = plugins.build("evaluators", job.evaluator)
         if job.replay is not None:
             return _replay(job, evaluator)
         context = _context(job, evaluator, channel)
+        moment("trial.begin", kind)
         if started is not None:
             started(lambda: context.device_seconds)
     except BaseException as error:
         return ended(job, None, error)
     with at_most(job.memory):
-        return evaluate(job, evaluator, context)
+        outcome = evaluate(job, evaluator, context)
+    moment("trial.end", kind)
+    return outcome
 
 
 def _replay(job: Job, evaluator: Evaluator) -> Outcome:

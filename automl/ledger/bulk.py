@@ -121,4 +121,5 @@ def _report_values(search: str, trial: Replayed) -> Iterator[Values]:
             "metrics": report.metrics,
             "device_seconds": report.device_seconds,
             "at": trial.finished_at,
+            "attempt": 1,
         }

@@ -131,7 +131,9 @@ class Campaigns:
 
     def heartbeat(self, campaign: str, token: int) -> bool:
         """Show that the driver lives; False when another one has taken over."""
-        return self._drive(campaign, token, lambda now: {"heartbeat_at": now})
+        return self._db.write(
+            lambda connection: self._drive(connection, campaign, token, lambda now: {"heartbeat_at": now})
+        )
 
     def finish_campaign(self, campaign: str, token: int, reason: str | None = None) -> bool:
         """End a campaign for good; False when another driver has taken over.
@@ -139,29 +141,33 @@ class Campaigns:
         Its driver keeps it to record its end. `reason`: the limit that ended it early.
         """
         values = {"state": "finished", "finished_at": time.time(), "reason": reason}
-        return self._drive(campaign, token, lambda now: values)
+        return self._db.write(lambda connection: self._drive(connection, campaign, token, lambda now: values))
 
     def release(self, campaign: str, token: int) -> bool:
         """Stop driving a campaign; unfinished, it reads as interrupted."""
-        return self._drive(campaign, token, lambda now: {"owner": None})
+        return self._db.write(
+            lambda connection: self._drive(connection, campaign, token, lambda now: {"owner": None})
+        )
 
     def drives(self, campaign: str) -> list[DriveRow]:
         """The times at which a campaign had a driver, in order."""
         query = sa.select(drives).where(drives.c.campaign == campaign).order_by(drives.c.token)
         return self._db.read(lambda connection: [DriveRow(*row) for row in connection.execute(query)])
 
-    def _drive(self, campaign: str, token: int, values: Callable[[float], Mapping[str, object]]) -> bool:
+    def _drive(
+        self,
+        connection: sa.Connection,
+        campaign: str,
+        token: int,
+        values: Callable[[float], Mapping[str, object]],
+    ) -> bool:
         """Write a sign of life of the driver with that token; False when another one has taken over."""
-
-        def work(connection: sa.Connection) -> bool:
-            now = self._db.time(connection)
-            if not _update_owned(connection, campaign, token, values(now)):
-                return False
-            held = (drives.c.campaign == campaign) & (drives.c.token == token)
-            connection.execute(sa.update(drives).where(held).values(until=now))
-            return True
-
-        return self._db.write(work)
+        now = self._db.time(connection)
+        if not _update_owned(connection, campaign, token, values(now)):
+            return False
+        held = (drives.c.campaign == campaign) & (drives.c.token == token)
+        connection.execute(sa.update(drives).where(held).values(until=now))
+        return True
 
     def status(self, campaign: CampaignRow, *, lease: float = LEASE) -> str:
         """`running`, `finished`, or `interrupted` (no living driver)."""

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from automl.contracts import RunError
 from automl.ledger import errors
 from automl.ledger.interrupts import whole
+from automl.moments import moment, written_by
 
 T = TypeVar("T")
 PATIENCE: Final = 60.0  # seconds a transaction is retried
@@ -49,7 +50,17 @@ class Database:
         When the answer of a commit was lost, `work` runs again on the committed data and must
         recognise its own writing. Raises `RunError` when the database stays unavailable.
         """
-        return self._retried(self._writer if synced else self._quick_writer, work)
+        name = written_by(work)
+
+        def watched(connection: sa.Connection) -> T:
+            result = work(connection)
+            moment("transaction.commit", name)
+            return result
+
+        moment("transaction.begin", name)
+        result = self._retried(self._writer if synced else self._quick_writer, watched)
+        moment("transaction.end", name)
+        return result
 
     def time(self, connection: sa.Connection, given: float | None = None) -> float:
         """POSIX seconds by the clock that all users of this database share, or those `given`."""

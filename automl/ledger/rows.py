@@ -139,7 +139,10 @@ class NewTrial:
 
 @dataclass(frozen=True)
 class ReportRow:
-    """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt."""
+    """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt.
+
+    `attempt`: None where it is not known, in ledgers of earlier versions.
+    """
 
     trial: str
     step: int
@@ -147,6 +150,7 @@ class ReportRow:
     metrics: dict[str, float] | None
     device_seconds: float
     at: float
+    attempt: int | None = None
 
 
 @dataclass(frozen=True)

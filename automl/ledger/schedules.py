@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -75,10 +74,13 @@ class Schedules:
         """
         for schedule in self.schedules():
             if not schedule.paused:
-                self._db.write(partial(self._plan, schedule.study, slots_between, now))
+                self._plan(schedule.study, slots_between, now)
 
-    def _plan(
-        self, study: str, slots_between: SlotsBetween, given: float | None, connection: sa.Connection
+    def _plan(self, study: str, slots_between: SlotsBetween, given: float | None) -> None:
+        self._db.write(lambda connection: self._write_slots(connection, study, slots_between, given))
+
+    def _write_slots(
+        self, connection: sa.Connection, study: str, slots_between: SlotsBetween, given: float | None
     ) -> None:
         mine = firings.c.study == study
         query = sa.select(schedules).where(schedules.c.study == study).with_for_update()

@@ -133,6 +133,7 @@ reports = sa.Table(
     sa.Column("metrics", Json),
     sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt, so far
     sa.Column("at", sa.Float, nullable=False),
+    sa.Column("attempt", sa.Integer),  # of the trial; null in those of earlier versions
 )
 
 openings = sa.Table(

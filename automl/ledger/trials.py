@@ -88,9 +88,10 @@ _FINISH: Final = (
 def report_statement(dialect: str) -> sa.Insert:
     """The statement that stores a report while its attempt is the current one."""
     insert = postgresql.insert(reports) if dialect == "postgresql" else sqlite.insert(reports)
-    source = sa.select(*_new_values(reports, _REPORTED)).select_from(trials).where(_CURRENT)
-    statement = insert.from_select(_REPORTED, source.with_for_update(read=True))
-    changed = {name: statement.excluded[name] for name in _REPORTED[2:]}
+    source = sa.select(*_new_values(reports, _REPORTED), trials.c.attempt).where(_CURRENT)
+    names = (*_REPORTED, "attempt")
+    statement = insert.from_select(names, source.with_for_update(read=True))
+    changed = {name: statement.excluded[name] for name in names[2:]}
     upsert = statement.on_conflict_do_update(index_elements=["trial", "step"], set_=changed)
     return upsert.execution_options(preserve_rowcount=True)
 

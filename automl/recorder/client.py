@@ -17,9 +17,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from automl.contracts import RunAddress
+from automl.moments import moment
 from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point
-from automl.recorder.uploads import log_dataset, upload
+from automl.recorder.uploads import Staging, log_dataset, upload
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import StoredRun
 
@@ -36,8 +37,11 @@ class ClientWriter:
 
     batch = 10  # several calls each: little is repeated after a failure
 
-    def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow) -> None:
+    def __init__(
+        self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow, staging: Staging
+    ) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign
+        self._staging = staging
         self._run_ids: dict[str, str] | None = None  # by uid; None: to be looked up
         self._one = threading.RLock()  # one thread at a time, or a run is made twice
 
@@ -85,7 +89,7 @@ class ClientWriter:
         """See `Writer.upload`."""
         if artifacts:
             with self._lookup_again_on_failure():
-                upload(self._client, self._lookup()[uid], artifacts)
+                upload(self._client, self._lookup()[uid], artifacts, self._staging)
 
     def delete(self, run_id: str) -> None:
         """See `Writer.delete`."""
@@ -129,7 +133,9 @@ class ClientWriter:
     def _create(self, run: WantedRun, run_ids: Mapping[str, str]) -> str:
         created = self._client.create_run(self._experiment.id, run.start, _tags(run, run_ids), run.name)
         run_id = str(created.info.run_id)
+        moment("request.end", "create_run")
         self._client.log_batch(run_id, _metrics(run.metrics), _params(run))
+        moment("request.end", "log_batch")
         self._set_status(run_id, run)
         return run_id
 

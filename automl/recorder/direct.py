@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from automl.ledger.database import Database
 from automl.ledger.errors import MLFLOW
 from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point, latest_points, stored_value
-from automl.recorder.uploads import log_dataset, upload
+from automl.recorder.uploads import Staging, log_dataset, upload
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import StoredRun
 
@@ -47,8 +48,15 @@ class DirectWriter:
 
     batch = 200  # one transaction
 
-    def __init__(self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow, url: str) -> None:
-        self._client, self._experiment, self._campaign = client, experiment, campaign
+    def __init__(
+        self,
+        client: MlflowClient,
+        experiment: Experiment,
+        campaign: CampaignRow,
+        url: str,
+        staging: Staging,
+    ) -> None:
+        self._client, self._experiment, self._campaign, self._staging = client, experiment, campaign, staging
         self._db = Database(url, patience=PATIENCE, subject=MLFLOW)
         insert = postgresql.insert if self._db.dialect == "postgresql" else sqlite.insert
         self._add_runs = _upsert(insert(_RUNS), ["run_uuid"], _CHANGED)
@@ -118,7 +126,9 @@ class DirectWriter:
 
         def work(connection: sa.Connection) -> list[StoredRun]:
             rows = {row.run_uuid: row for row in connection.execute(query)}
-            params, tags = (_grouped(connection, table, rows, _pair) for table in (_PARAMS, _TAGS))
+            params, tags = (
+                _grouped(connection, table, rows, attrgetter("key", "value")) for table in (_PARAMS, _TAGS)
+            )
             points = _grouped(connection, _METRICS, rows, _point)
             latest = _grouped(connection, _LATEST, rows, _point)
             return [
@@ -140,7 +150,7 @@ class DirectWriter:
 
     def upload(self, uid: str, artifacts: Sequence[Artifact]) -> None:
         """See `Writer.upload`."""
-        upload(self._client, uid, artifacts)
+        upload(self._client, uid, artifacts, self._staging)
 
     def delete(self, run_id: str) -> None:
         """See `Writer.delete`."""
@@ -173,14 +183,9 @@ def _run_row(run: WantedRun, experiment: Experiment) -> Values:
         "deleted_time": None,
         "source_version": "",
         "lifecycle_stage": "active",
-        "artifact_uri": _artifact_uri(experiment.location, run.uid),
+        "artifact_uri": append_to_uri_path(experiment.location, run.uid, "artifacts"),  # type: ignore[no-untyped-call]
         "experiment_id": int(experiment.id),
     }
-
-
-def _artifact_uri(location: str, run_id: str) -> str:
-    uri: str = append_to_uri_path(location, run_id, "artifacts")  # type: ignore[no-untyped-call]
-    return uri
 
 
 def _tag_rows(run: WantedRun) -> Iterable[Values]:
@@ -239,10 +244,6 @@ def _grouped(
         for row in connection.execute(sa.select(table).where(chunk)):
             grouped[row.run_uuid].append(entry(row))
     return grouped
-
-
-def _pair(row: sa.Row[Any]) -> tuple[str, str]:
-    return row.key, row.value
 
 
 def _point(row: sa.Row[Any]) -> Point:

@@ -130,11 +130,11 @@ class Recorder:
     def _look(self, *, complete: bool = False) -> None:
         follower = self._opened()
         follower.catch_up(lambda: self._closing.is_set() and not complete)
-        if complete:
-            follower.complete()
         while self._attached:
             follower.upload(*self._attached[0])
             self._attached.popleft()
+        if complete:  # last: what is complete is not looked at again
+            follower.complete()
 
     def _opened(self) -> Follower:
         if self._follower is None:

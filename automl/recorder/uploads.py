@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -11,27 +12,50 @@ from typing import Final
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from automl.ledger.owner import is_alive, is_same_host, owner_identity
+from automl.moments import around
 from automl.recorder.wanted_run import Artifact, WantedRun
 
 # characters of a dataset's digest; MLflow keeps 36, the tag `automl.data.digest` all
 SHOWN_DIGEST: Final = 12
 
 
-def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact]) -> None:
+class Staging:
+    """Where files lie until they are uploaded: in the store, so that a killed process leaves none elsewhere.
+
+    The next process removes what a dead one left.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        for part in folder.iterdir() if folder.is_dir() else ():
+            owner = part.name.rpartition("-")[0]
+            if is_same_host(owner) and not is_alive(owner):
+                shutil.rmtree(part, ignore_errors=True)
+
+    @contextmanager
+    def part(self) -> Iterator[Path]:
+        """An empty folder, which is gone after the block."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f"{owner_identity()}-", dir=self._folder) as part:
+            yield Path(part)
+
+
+def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact], staging: Staging) -> None:
     """Upload artifacts to a run, over files of the same names there. A file that is gone is left out."""
     texts = [artifact for artifact in artifacts if artifact.path is None and "/" not in artifact.name]
     if texts:  # in one call: each one reads the whole run first
-        with TemporaryDirectory(prefix="automl-") as folder:
+        with around("upload", "texts"), staging.part() as folder:
             for artifact in texts:
-                _file(artifact, Path(folder) / artifact.name)
-            client.log_artifacts(run_id, folder)
+                _file(artifact, folder / artifact.name)
+            client.log_artifacts(run_id, str(folder))
     others = [artifact for artifact in artifacts if artifact not in texts]
     if not others:
         return
-    with TemporaryDirectory(prefix="automl-") as folder:
+    with around("upload", "files"), staging.part() as folder:
         for artifact in others:
             name = PurePosixPath(artifact.name)
-            file = _file(artifact, Path(folder) / name.name)
+            file = _file(artifact, folder / name.name)
             if file.is_dir():
                 client.log_artifacts(run_id, str(file), str(name))
             elif file.exists():

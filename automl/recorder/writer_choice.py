@@ -10,6 +10,7 @@ from automl.recorder.client import ClientWriter
 from automl.recorder.direct import DirectWriter
 from automl.recorder.experiments import make_client, open_campaign_experiment
 from automl.recorder.mlflow_marker import VERIFIED
+from automl.recorder.uploads import Staging
 from automl.recorder.writer import Writer
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def open_writer(store: Store, campaign: CampaignRow) -> Writer:
     """The fastest writer that is known to be right for this store and MLflow version."""
     client = make_client(store)
     experiment = open_campaign_experiment(client, store, campaign)
+    staging = Staging(store.folder / "staging")
     if store.tracking_uri.startswith(DIRECT_SCHEMES) and mlflow.__version__ in VERIFIED:
-        return DirectWriter(client, experiment, campaign, store.tracking_uri)
-    return ClientWriter(client, experiment, campaign)
+        return DirectWriter(client, experiment, campaign, store.tracking_uri, staging)
+    return ClientWriter(client, experiment, campaign, staging)

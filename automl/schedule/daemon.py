@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias
 
 from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity
 from automl.ledger.schedules import SlotsBetween
+from automl.moments import around
 
 LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
 MAX_KILLS: Final = 10  # in a row without the end of a trial, after which a firing has failed
@@ -48,7 +49,7 @@ def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path
         environ["AUTOML_STORE"] = str(store.folder)
     command = [sys.executable, "-P", "-m", "automl.cli", "run", "--firing", str(firing.id), schedule.file]
     command += ["--trust"] if schedule.trusted else []
-    with log.open("ab") as output:
+    with log.open("ab") as output, around("process", "campaign"):
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -46,7 +46,7 @@ class Bench:
         searcher = None if fixed else Searcher.build(SPACE, PluginSpec("random"), PluginSpec("none"), LOSS, 0)
         made = LiveSearch(row, self.settings, self.ledger, searcher)
         trials = self.ledger.trials(search=row.id)
-        made.restore(trials, self.ledger.reports(search=row.id), self.campaign.created_at)
+        made.restore(trials, self.ledger.reports(search=row.id))
         return made
 
     def take(self) -> Job:

@@ -23,6 +23,7 @@ from automl.recorder.experiments import Experiment, make_client
 from automl.recorder.mlflow_marker import VERIFIED
 from automl.recorder.points import Point
 from automl.recorder.projection import Projection
+from automl.recorder.uploads import Staging
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import Writer
 
@@ -169,8 +170,9 @@ def everything(client: MlflowClient, where: Experiment, names: dict[str, str]) -
 def both(store: Store, campaign: Any) -> tuple[MlflowClient, list[tuple[Writer, Experiment]]]:
     client = make_client(store)
     first, second = (experiment(client, store, name) for name in ("direct", "client"))
-    direct = DirectWriter(client, first, campaign, store.tracking_uri)
-    return client, [(direct, first), (ClientWriter(client, second, campaign), second)]
+    staging = Staging(store.folder / "staging")
+    direct = DirectWriter(client, first, campaign, store.tracking_uri, staging)
+    return client, [(direct, first), (ClientWriter(client, second, campaign, staging), second)]
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -18,6 +18,7 @@ from automl.executors.tune import health
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.watchdog import Watchdog
+from automl.moments import around
 
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
@@ -29,13 +30,14 @@ def connect(address: str | None) -> None:
     # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            job_config=_job_config(),
-        )
+        with around("process", "ray"):
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                job_config=_job_config(),
+            )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(
             f"executor.ray.address must name a running Ray cluster, but got {address!r}: "
