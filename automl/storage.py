@@ -11,6 +11,7 @@ from pathlib import Path
 
 from automl.ledger import Ledger, Store, setup
 from automl.ledger.files import beside, is_damaged, sqlite_file
+from automl.private import private
 from automl.recorder.mlflow_tables import MlflowTables
 
 
@@ -20,6 +21,7 @@ def open_ledger(store: Store) -> Ledger:
     return Ledger(store)
 
 
+@private()
 def prepare(store: Store) -> None:
     """Create the ledger and MLflow's tables where they do not exist; safe for many first users at once.
 
@@ -43,6 +45,7 @@ def _forget_records(store: Store) -> None:
             logging.getLogger(__name__).warning(told, sqlite_file(store.tracking_uri))
 
 
+@private()
 def set_damaged_aside(store: Store) -> Path | None:
     """Rename MLflow's SQLite file when it is damaged, to be created anew. Returns where it is now."""
     file = sqlite_file(store.tracking_uri)
@@ -54,6 +57,7 @@ def set_damaged_aside(store: Store) -> Path | None:
     return aside
 
 
+@private()
 def upgrade(store: Store) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
     return setup.upgrade(store, MlflowTables(store))

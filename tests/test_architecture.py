@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoints": BASE,
     "masking": set(),
     "importing": set(),
+    "private": set(),
     "origins": BASE | {"plugins"},
     "moments": set(),
     "provenance": BASE,
@@ -62,12 +63,12 @@ ALLOWED: dict[str, set[str]] = {
     | {"benchmarks", "data", "learners", "metatraining", "oneshot", "origins", "supernets", "tables"}
     | {"training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
-    "executors": WORKER | {"importing", "masking", "spaces", "strategies", "stopping", "data"},
+    "executors": WORKER | {"importing", "masking", "private", "spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
     "report": BASE | {"ledger", "plugins", "strategies"},
-    "recorder": SPACE | {"ledger", "masking", "plugins", "provenance", "report"},
-    "storage": {"ledger", "recorder"},
-    "doctor": BASE | {"executors", "ledger", "masking", "provenance", "recorder"},
+    "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
+    "storage": {"ledger", "private", "recorder"},
+    "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
     "export": WORKER
     | {
         "config",
@@ -78,6 +79,7 @@ ALLOWED: dict[str, set[str]] = {
         "masking",
         "metatraining",
         "origins",
+        "private",
         "provenance",
         "recorder",
         "report",

@@ -25,6 +25,7 @@ from automl.cli.common import (
     say,
 )
 from automl.cli.common import study_path as path_of
+from automl.private import private_in
 
 if TYPE_CHECKING:
     from automl.campaign.continuing import OnChange
@@ -177,7 +178,7 @@ def report(
     from automl.report import collect
     from automl.report import html as page
 
-    with only_json(as_json), open_ledger() as (_, ledger):
+    with only_json(as_json), open_ledger() as (store, ledger), private_in(store.folder, html):
         collected = collect(ledger, find_campaign(ledger, name).id)
         _write("--html", html, page(collected))
     if as_json:

@@ -26,6 +26,7 @@ from automl.executors.worker import run_job
 from automl.export.signing import sign_text
 from automl.export.trust import check_trust
 from automl.export.winner import Winner, read_winner
+from automl.private import private
 from automl.provenance import collect
 from automl.storage import prepare
 
@@ -75,6 +76,7 @@ class _Channel:
         return None
 
 
+@private()
 def train(
     path: Path,
     store: Store,
