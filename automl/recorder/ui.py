@@ -79,7 +79,8 @@ def command(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> tuple
         "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": store.artifacts,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "PYTHONSAFEPATH": "1",  # a file in the working folder hides no library
+        "PYTHONSAFEPATH": "1",  # a file in the working folder hides no library,
+        "UVICORN_APP_DIR": str(store.folder),  # which uvicorn would put first by itself
     }
     environ.pop("MLFLOW_TRACKING_URI", None)
     options = ["--host", host, "--port", str(port), "--workers", "1"]
