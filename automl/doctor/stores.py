@@ -104,6 +104,7 @@ def _revision(store: Store, state: StoreState) -> Iterator[Finding]:
 def _campaigns(store: Store) -> Iterator[Finding]:
     with Ledger(store) as opened:
         status = {row.id: opened.status(row) for row in opened.campaigns()}
+        yield from _sources(opened, {name for name, word in status.items() if word == "interrupted"})
     by_status = {word: [name for name in status if status[name] == word] for word in set(status.values())}
     counts = ", ".join(f"{len(names)} {word}" for word, names in sorted(by_status.items()))
     yield Finding("campaigns", counts or "none yet")
@@ -114,9 +115,27 @@ def _campaigns(store: Store) -> Iterator[Finding]:
         )
 
 
+def _sources(opened: Ledger, waiting: set[str]) -> Iterator[Finding]:
+    """What is to run again, and whose study cannot be read."""
+    places = {f"the schedule of {row.study}": Path(row.file) for row in opened.schedules() if not row.paused}
+    for row in opened.campaigns():
+        if row.id in waiting and "source" in row.spec:
+            places[f"the interrupted {row.id}"] = Path(row.spec["source"])
+    for what, path in places.items():
+        if not os.access(path, os.R_OK):
+            why = "cannot be read by this user" if path.exists() else "is not there"
+            text = f"{what} needs {path}, which {why}"
+            advice = "bring it back or chmod it; a schedule is changed by automl schedule add or remove"
+            yield warning("campaigns", text, advice)
+
+
 def mlflow(store: Store) -> Iterator[Finding]:
     """Whether MLflow's side is there, and by which way it is written."""
-    version = metadata.version("mlflow")
+    try:
+        version = metadata.version("mlflow")
+    except metadata.PackageNotFoundError:
+        yield problem("mlflow", "MLflow is not installed", "pip install mlflow, see the packages above")
+        return
     if not mlflow_marker.is_sql(store):
         yield from _server(store.tracking_uri)
         return
