@@ -25,6 +25,7 @@ from automl.cli.common import (
     say,
 )
 from automl.cli.common import study_path as path_of
+from automl.cli.masked_output import masked_output
 from automl.private import private_in
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def check(
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
-    from automl.config import load_study, resolve, warnings
+    from automl.config import load_study, resolve, secret_values, warnings
     from automl.forecast import forecast
 
     with only_json(as_json):
@@ -98,7 +99,7 @@ def check(
             evaluator.check_code()
         found = None if study.task.dataset is None else _look_at_data(resolved, call)
         cost = forecast(resolved)
-        for line in warnings(Path(study.source)):
+        for line in (*warnings(Path(study.source)), *secret_values(resolved)):
             note(line)
     if as_json:
         data = {} if found is None else {"data": found.to_json()}
@@ -136,19 +137,20 @@ def run(  # noqa: PLR0913 - each is an option of the command
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
     began = time.monotonic()
-    from automl.config import load_study, resolve, warnings
+    from automl.config import load_study, resolve, secret_values, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
     from automl.progress import progress_for
 
     shown = progress_for(progress)
     store = resolve_store()  # once: an objective may change the working folder
-    with only_json(as_json):
+    with only_json(as_json), masked_output(firing is not None):  # a daemon keeps it in the store
         study = load_study(path_of(file), overrides or [], trust=trust)
         for line in warnings(Path(study.source)):
             note(line)
         if progress != "quiet":
-            for line in _forecast(study, forecast(resolve(study))):
+            resolved = resolve(study)
+            for line in (*secret_values(resolved), *_forecast(study, forecast(resolved))):
                 note(line)
         from automl.campaign import run_campaign
 

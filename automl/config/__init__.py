@@ -2,6 +2,7 @@
 
 from automl.config.loading import load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
 from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
 
@@ -19,5 +20,6 @@ __all__ = [
     "Trial",
     "load_study",
     "resolve",
+    "secret_values",
     "warnings",
 ]

@@ -53,7 +53,7 @@ def cluster(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
         yield problem("ray", text, "start it with `ray start --head`, or unset RAY_ADDRESS")
         return
     if token.asks_for_none(f"{host}:{port}"):
-        text = f"the Ray cluster at {address} asks for no token: whoever reaches it runs code on it"
+        text = f"the Ray cluster at {address} asks for no token, so whoever reaches it runs code on it"
         yield warning("ray", text, "start it with RAY_AUTH_MODE=token and one RAY_AUTH_TOKEN for all nodes")
     elif not environ.get("RAY_AUTH_TOKEN") and not (Path.home() / ".ray/auth_token").exists():
         text = f"there is no token for {address} here, which it asks for"
