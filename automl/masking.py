@@ -22,6 +22,7 @@ _NAMES: Final = (
     r"|account[_-]?key|signing[_-]?key|signature|authorization"
 )
 _SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}")
+_SECRET_AT_END: Final = re.compile(rf"(?i)(?:{_NAMES})$")
 _ENVIRONMENT: Final = re.compile(rf"(?i){_NAMES}|_key$|_auth$|_dsn$|_url$|_uri$|^automl_store$")
 _NUMBER: Final = re.compile(r"[-+]?\d{1,9}(?:\.\d+)?(?:e[-+]?\d+)?")
 _PASSWORD: Final = re.compile(r"(?i)passw|passphrase|pwd|secret|://")
@@ -71,6 +72,11 @@ def mask_text(text: str) -> str:
     for form in _FORMS:
         text = form.sub(_replaced, text)
     return text
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what is called so is a secret: `db_password`, not `token_mixer`."""
+    return _SECRET_AT_END.search(name) is not None
 
 
 class MaskingFilter(logging.Filter):

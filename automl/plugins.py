@@ -175,6 +175,12 @@ def unknown(what: str, name: str, known: list[str]) -> str:
     return f"{what} must be one of those there are, but got {name!r}; {hint}known: {listed}"
 
 
+def is_own(kind: str, name: str) -> bool:
+    """Whether a plug-in called `name` is code of a user's, rather than a file of this package."""
+    path = files(kind).get(name)
+    return path is None or path.parent != _package_folder(PACKAGES[kind])
+
+
 def files(kind: str) -> dict[str, Path]:
     """The file of every plug-in of a kind that lies in a folder, by name; a user's own go first."""
     found: dict[str, Path] = {}
@@ -230,7 +236,7 @@ def _import_file(kind: str, name: str, path: Path) -> ModuleType:
 def _guarded(run: Callable[[], Any], what: str) -> Any:
     try:
         return run()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that ends when it is done
         raise UserError(f"{what} must be importable, but importing it raised {error!r}") from error
 
 

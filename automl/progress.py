@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from automl.contracts import UserError
+from automl.masking import mask_text
 
 LINE_EVERY = 10.0  # seconds between two lines of a log
 MOST_ROWS = 40  # searches that get a row each
@@ -102,7 +103,7 @@ class LogProgress(QuietProgress):
 
     def message(self, text: str) -> None:
         """Write `text`."""
-        self.stream.write(f"{text}\n")
+        self.stream.write(f"{mask_text(text)}\n")
         self.stream.flush()
 
     def __exit__(
@@ -134,7 +135,7 @@ class LiveProgress(QuietProgress):
 
     def message(self, text: str) -> None:
         """Print `text` above the table."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(mask_text(text), markup=False, highlight=False)
 
     def __enter__(self) -> Self:
         self._live.start()

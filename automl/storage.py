@@ -15,6 +15,7 @@ from automl.ledger import Ledger, Store, setup
 from automl.ledger.files import beside, is_damaged, sqlite_file
 from automl.ledger.store import MLFLOW_SCHEMA
 from automl.ledger.tables import SCHEMA
+from automl.private import private
 from automl.recorder.mlflow_tables import MlflowTables
 
 
@@ -24,6 +25,7 @@ def open_ledger(store: Store) -> Ledger:
     return Ledger(store)
 
 
+@private()
 def prepare(store: Store) -> None:
     """Create the ledger and MLflow's tables where they do not exist; safe for many first users at once.
 
@@ -47,6 +49,7 @@ def _forget_records(store: Store) -> None:
             logging.getLogger(__name__).warning(told, sqlite_file(store.tracking_uri))
 
 
+@private()
 def set_damaged_aside(store: Store) -> Path | None:
     """Rename MLflow's SQLite file when it is damaged, to be created anew. Returns where it is now."""
     file = sqlite_file(store.tracking_uri)
@@ -58,6 +61,7 @@ def set_damaged_aside(store: Store) -> Path | None:
     return aside
 
 
+@private()
 def upgrade(store: Store) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
     return setup.upgrade(store, MlflowTables(store))

@@ -43,6 +43,7 @@ prepare_store
 
 export MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true
 export MLFLOW_ALLOW_PICKLE_DESERIALIZATION=false
+export UVICORN_APP_DIR="$AUTOML_WORK" # not the working folder, whose files would hide libraries
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false # saves eight processes and 600 MB; nothing here uses it
 if [ -z "${MLFLOW_SERVER_WORKERS:-}" ]; then MLFLOW_SERVER_WORKERS=2; fi
 

@@ -6,6 +6,8 @@
 #   MLFLOW_BACKEND_STORE_URI, and PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE for PostgreSQL's own programs.
 # Passwords stay in the environment: what is on a command line, every user of the machine can read.
 
+umask 077                  # what a server or a script writes into the store is for its user alone
+export PYTHONSAFEPATH=1    # a file in the working folder hides no library
 PYTHON=${PYTHON:-python3}
 if [ -x "$(dirname "$0")/../.venv/bin/python" ]; then PYTHON="$(dirname "$0")/../.venv/bin/python"; fi
 unset MLFLOW_TRACKING_URI # these scripts are the server's side: they open the database itself

@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,17 @@ def no_errors_in_the_log(request: pytest.FixtureRequest) -> Iterator[None]:
     logging.getLogger().removeHandler(handler)
     if handler.messages and request.node.get_closest_marker("logs_errors") is None:
         pytest.fail(f"logged: {handler.messages[:3]}; mark the test logs_errors if that is meant")
+
+
+@pytest.fixture(autouse=True)
+def no_code_of_another_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Modules that a test wrote are forgotten: one of the same name in the next test is another one."""
+    before, base = set(sys.modules), str(tmp_path_factory.getbasetemp().resolve())
+    yield
+    sys.path[:] = [place for place in sys.path if not place.startswith(base)]
+    for name in sys.modules.keys() - before:
+        if str(vars(sys.modules[name]).get("__file__")).startswith(base):
+            del sys.modules[name]
 
 
 class _Kept(logging.Handler):

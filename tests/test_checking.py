@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from automl.checking import Check, run_checks
 from automl.checking.kinds import file_checks
-from automl.cli import app
+from automl.cli.commands import app
 from automl.contracts import UserError
 
 SPACE = '"""Two numbers in a box, to be searched."""\n\nfrom automl.space import Float, Space\n\n'

@@ -13,7 +13,7 @@ from in_process import automl
 from patience import PATIENCE
 from toy_plugins import write_toy_plugins
 
-from automl.cli.main import app
+from automl.cli.commands import app
 from automl.contracts import RunError, UserError
 from automl.ledger import Store
 from automl.storage import open_ledger

@@ -18,12 +18,14 @@ from automl.campaign.signs import Signs
 from automl.config import Study, resolve
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
+from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder
 from automl.report import cell_picture, collect, course_pictures, html
 from automl.storage import open_ledger
 
 
+@private()
 def run_campaign(
     study: Study,
     *,

@@ -1,5 +1,13 @@
 """Commands without logic. They import their rooms when they run, so that `automl --help` starts quickly."""
 
-from automl.cli.main import app, main
+import sys
 
-__all__ = ["app", "main"]
+from automl.importing import libraries_first
+
+
+def main() -> None:
+    """Run the command line (see `automl.cli.commands`), with libraries first on Python's path."""
+    libraries_first(sys.argv[1:])
+    from automl.cli import commands  # not before libraries come first
+
+    commands.main()

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from automl.cli.common import Json, Name, emit, find_campaign, note, only_json, open_ledger, say
+from automl.private import private
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def audit(
 
     Example: automl audit quickstart --repair
     """
-    with only_json(as_json):
+    with only_json(as_json), private():  # a repair uploads into the store
         if repair:
             _set_damaged_aside()
         with open_ledger() as (store, ledger):

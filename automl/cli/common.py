@@ -35,6 +35,9 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the file; may be repeated."),
 ]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run code that the file names, wherever on Python's path it is.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 
 

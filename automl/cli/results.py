@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.common import Json, Name, emit, find_campaign, note, only_json, open_ledger, say
+from automl.cli.common import Json, Name, Trust, emit, find_campaign, note, only_json, open_ledger, say
+from automl.private import private_in
 
 PANEL = "Winners"
 
@@ -59,7 +60,7 @@ def export(
     from automl.export.torch_folder import export_torch
 
     path = output or Path("best" if form is Format.TORCH else "best.yaml")
-    with only_json(as_json), open_ledger() as (store, ledger):
+    with only_json(as_json), open_ledger() as (store, ledger), private_in(store.folder, path):
         campaign = find_campaign(ledger, name).id
         if form is Format.TORCH:
             winner = export_torch(ledger, campaign, path, arm=arm)
@@ -129,9 +130,7 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, … Default: a GPU where there is one.")
     ] = None,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Run code in any folder that the file names.")
-    ] = False,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Train an exported winner, log it to MLflow and register it with the alias `candidate`.

@@ -16,6 +16,7 @@ from automl.cli.common import (
     Name,
     Set,
     StudyFile,
+    Trust,
     emit,
     find_campaign,
     note,
@@ -24,10 +25,13 @@ from automl.cli.common import (
     say,
 )
 from automl.cli.common import study_path as path_of
+from automl.cli.masked_output import masked_output
+from automl.private import private_in
 
 if TYPE_CHECKING:
     from automl.campaign.continuing import OnChange
-    from automl.config import Study
+    from automl.config import ResolvedStudy, Study
+    from automl.data.summary import Summary
     from automl.forecast import Forecast
     from automl.ledger import Store
     from automl.report import CampaignReport
@@ -70,24 +74,32 @@ def init(
     say(f"\nwrote {file}\nnext:  automl check {file}\n       automl run {file}")
 
 
-def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None:
+def check(
+    file: StudyFile,
+    overrides: Set = None,
+    call: Annotated[
+        bool, typer.Option("--call", help="Call your own code too: functions that make data, your networks.")
+    ] = False,
+    trust: Trust = False,
+    as_json: Json = False,
+) -> None:
     """Check a study file and its data: every mistake at once, and what it will cost. Creates nothing.
+
+    Code that the file names is imported, but no function of it is called.
 
     Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
     """
-    from automl.config import load_study, resolve, warnings
+    from automl.config import load_study, resolve, secret_values, warnings
     from automl.forecast import forecast
 
     with only_json(as_json):
-        study = load_study(path_of(file), overrides or [])
+        study = load_study(path_of(file), overrides or [], trust=trust)
         resolved = resolve(study)
-        found = None
-        if study.task.dataset is not None:
-            from automl.cli.checked import data_of
-
-            found = data_of(resolved)
+        for evaluator in (resolved.protocol, *(arm.evaluator for arm in resolved.arms.values())):
+            evaluator.check_code()
+        found = None if study.task.dataset is None else _look_at_data(resolved, call)
         cost = forecast(resolved)
-        for line in warnings(Path(study.source)):
+        for line in (*warnings(Path(study.source)), *secret_values(resolved)):
             note(line)
     if as_json:
         data = {} if found is None else {"data": found.to_json()}
@@ -98,7 +110,15 @@ def check(file: StudyFile, overrides: Set = None, as_json: Json = False) -> None
         say(line)
 
 
-def run(
+def _look_at_data(resolved: ResolvedStudy, call: bool) -> Summary | None:
+    from automl.cli import checked  # a study without data need not wait for its libraries
+
+    for line in () if call else checked.not_called(resolved):
+        note(f"note: {line}; `automl run` does so before anything starts, and so does --call")
+    return checked.data_of(resolved, call)
+
+
+def run(  # noqa: PLR0913 - each is an option of the command
     file: StudyFile,
     overrides: Set = None,
     fresh: Annotated[
@@ -107,6 +127,7 @@ def run(
     accept: Annotated[
         bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
     ] = False,
+    trust: Trust = False,
     firing: Annotated[int | None, typer.Option(hidden=True)] = None,
     progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
     as_json: Json = False,
@@ -116,19 +137,20 @@ def run(
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
     began = time.monotonic()
-    from automl.config import load_study, resolve, warnings
+    from automl.config import load_study, resolve, secret_values, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
     from automl.progress import progress_for
 
     shown = progress_for(progress)
     store = resolve_store()  # once: an objective may change the working folder
-    with only_json(as_json):
-        study = load_study(path_of(file), overrides or [])
+    with only_json(as_json), masked_output(firing is not None):  # a daemon keeps it in the store
+        study = load_study(path_of(file), overrides or [], trust=trust)
         for line in warnings(Path(study.source)):
             note(line)
         if progress != "quiet":
-            for line in _forecast(study, forecast(resolve(study))):
+            resolved = resolve(study)
+            for line in (*secret_values(resolved), *_forecast(study, forecast(resolved))):
                 note(line)
         from automl.campaign import run_campaign
 
@@ -158,7 +180,7 @@ def report(
     from automl.report import collect
     from automl.report import html as page
 
-    with only_json(as_json), open_ledger() as (_, ledger):
+    with only_json(as_json), open_ledger() as (store, ledger), private_in(store.folder, html):
         collected = collect(ledger, find_campaign(ledger, name).id)
         _write("--html", html, page(collected))
     if as_json:

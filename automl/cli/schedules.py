@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from automl.cli.common import Json, StudyFile, emit, note, only_json, open_ledger, say, study_name, study_path
+from automl.cli.common import (
+    Json,
+    StudyFile,
+    Trust,
+    emit,
+    note,
+    only_json,
+    open_ledger,
+    say,
+    study_name,
+    study_path,
+)
 
 if TYPE_CHECKING:
     from automl.ledger import Ledger
@@ -51,10 +62,12 @@ def add(
     timezone: Annotated[
         str | None, typer.Option(help="Such as Europe/Paris. Default: the file's, or UTC.")
     ] = None,
+    trust: Trust = False,
     as_json: Json = False,
 ) -> None:
     """Run a study by a schedule from now on. `automl schedule run` or `tick` must run to start it.
 
+    `--trust` is kept for all its campaigns, until the study is added again without it.
     Example: automl schedule add studies/quickstart.yaml --cron "0 2 * * *" --timezone Europe/Paris
     """
     from automl import schedule, storage
@@ -65,9 +78,9 @@ def add(
     overrides = [f"schedule.{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     path = study_path(file).resolve()
     with only_json(as_json):
-        study = load_study(path, overrides)
+        study = load_study(path, overrides, trust=trust)
         with storage.open_ledger(resolve_store()) as ledger:
-            planned = _Planned.of(ledger, schedule.add(ledger, study, path))
+            planned = _Planned.of(ledger, schedule.add(ledger, study, path, trusted=trust))
     if as_json:
         emit(planned.to_json())
         return

@@ -1,7 +1,8 @@
 """Study YAML → validated `Study`; every mistake at once, with file, line and key."""
 
-from automl.config.loading import importable, load_study
+from automl.config.loading import load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
 from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
 
@@ -17,8 +18,8 @@ __all__ = [
     "SpaceSpec",
     "Study",
     "Trial",
-    "importable",
     "load_study",
     "resolve",
+    "secret_values",
     "warnings",
 ]

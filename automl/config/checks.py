@@ -10,7 +10,7 @@ from typing import Any
 
 from cronsim import CronSim, CronSimError
 
-from automl import plugins
+from automl import origins, plugins
 from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
 from automl.config.study import Budget, Final, Schedule, SpaceSpec
 from automl.contracts import (
@@ -58,7 +58,8 @@ def check_dataset(name: str, folder: Path) -> tuple[str, list[Mistake]]:
             if (base / name).exists():
                 return str((base / name).resolve()), []
         if ":" in name:
-            plugins.load_attribute(name)
+            value = plugins.load_attribute(name)
+            origins.as_function(value, name, 0, "must name a function without arguments")
             return name, []
     except (OSError, ValueError) as error:
         return name, [Mistake(path, f"must be a readable file, but got {shown(name)}: {error}; correct it")]

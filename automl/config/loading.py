@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, shadows, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.pruner_steps import with_rungs
@@ -21,11 +21,12 @@ _P = TypeVar("_P", bound=Options)
 _NAMES = {name: direction.value for name, direction in DIRECTIONS.items()}
 
 
-def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
+def load_study(path: str | Path, overrides: Sequence[str] = (), *, trust: bool = False) -> Study:
     """The study of a YAML file, after `overrides` like `budget.trials=20`.
 
     Its folder becomes importable; evaluators are told their pruner's rungs. Raises one `UserError` with
-    all mistakes, a line each: `file:line: key: rule, but got value; what to do`.
+    all mistakes, a line each: `file:line: key: rule, but got value; what to do`. `trust`: import code that
+    it names wherever that is.
     """
     document = yamlfile.read(Path(path))
     for assignment in overrides:
@@ -34,8 +35,11 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
         text = f"must be a mapping of keys, but got {shown(document.data)}; see studies/quickstart.yaml"
         raise document.error([*document.mistakes, Mistake((), text)])
     folder = Path(path).resolve().parent
-    importable(str(folder))
+    shadows.check_loaded(folder)
+    importing.put_last(str(folder))
     draft = expand(document.data, _NAMES)
+    if not trust and (foreign := list(_foreign(draft, folder))):  # before anything is imported
+        raise document.error(foreign)
     tabular.complete(draft, folder, document.data)
     completion.complete(draft)
     check = _Check(draft, folder)
@@ -45,10 +49,13 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     return with_rungs(Study.from_json({**check.draft.data, "source": str(folder)}))
 
 
-def importable(folder: str) -> None:
-    """Let `package.module:attribute` be found in the folder of a study file."""
-    if folder not in sys.path:
-        sys.path.append(folder)
+def _foreign(draft: Draft, folder: Path) -> Iterator[Mistake]:
+    """Code that the study names outside of the places that it may name."""
+    for path, reference in origins.references(draft.data):
+        text = origins.refusal(reference, [folder])
+        if text is not None:
+            text = f"{text}; look at that code, then add --trust, or its folder to {plugins.FOLDERS}"
+            yield Mistake(draft.written(path), text)
 
 
 class _Check:

@@ -115,6 +115,13 @@ class Evaluator(ABC):
         """
         return
 
+    def check_code(self) -> None:
+        """Raise `UserError` for code that the options name and that is missing or of the wrong kind.
+
+        It is imported, but nothing of it is called: `automl check` asks. The default names no code.
+        """
+        return
+
     def least_cost(self) -> float | None:
         """Device-seconds that a trial costs at least, where it knows them; the default does not."""
         return None

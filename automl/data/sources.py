@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from automl import plugins
+from automl import origins, plugins
 from automl.contracts import TaskSpec, UserError
 from automl.data import reading
 from automl.data.dataset import Dataset, check_dataset
 
 _BUNDLED = "automl.data.datasets."
+FUNCTION = "a dataset must be a function without arguments"
 
 
 def read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
@@ -27,14 +28,15 @@ def read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
         )
     if is_file(reference):
         return check_dataset(reading.read(find(reference, import_path), task), reference)
-    make: Callable[[], Any] = plugins.load("datasets", reference)
-    if not callable(make):
-        raise UserError(
-            f"a dataset must be a function, but {reference!r} is a {type(make).__name__}; define one"
-        )
+    make = origins.as_function(plugins.load("datasets", reference), reference, 0, FUNCTION)
     dataset = check_dataset(make(), reference)
     reading.check_keys(reference, task, (), "not a file")
     return dataset
+
+
+def is_own_code(reference: str) -> bool:
+    """Whether a function of the user's makes the dataset `reference`."""
+    return not is_file(reference) and plugins.is_own("datasets", reference)
 
 
 def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from automl.doctor import installed, machine, processes, stores
+from automl.doctor import installed, machine, processes, stores, variables
 from automl.doctor.finding import Finding, Level, safely
 from automl.ledger import resolve_store
 
@@ -18,6 +18,8 @@ def examine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield from safely("python", installed.python)
     yield from safely("packages", installed.packages)
     yield from safely("packages", installed.tested_versions)
+    yield from safely("folder", variables.folder)
+    yield from safely("variables", partial(variables.variables, environ))
     yield from safely("devices", machine.devices)
     yield from safely("disk", partial(machine.disks, machine.usual_places()))
     yield from safely("store", partial(_store, environ))

@@ -51,5 +51,8 @@ def safely(topic: str, examination: Examination) -> Iterator[Finding]:
     except (UserError, RunError) as error:
         text, _, advice = str(error).rpartition("; ")
         yield problem(topic, text or advice, advice if text else "correct that")
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        yield problem(topic, f"cannot be examined: {error.strerror or error}{where}", "let this user read it")
     except Exception as error:  # whatever is broken, the rest is still worth knowing
         yield problem(topic, f"cannot be examined: {type(error).__name__}: {error}", "report this as a fault")

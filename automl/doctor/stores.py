@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +19,12 @@ from automl.ledger import Ledger, Store
 from automl.ledger.files import sqlite_file
 from automl.ledger.state import StoreState, look
 from automl.masking import mask
+from automl.private import ALONE
 from automl.recorder import mlflow_marker
 
 SKEW, MUCH_SKEW = 1.0, 30.0  # seconds between this machine's clock and the database's
 ANSWER: Final = 5.0  # seconds that a tracking server may take
+LOOKED_AT: Final = 20_000  # files and folders of a store
 SHOWN: Final = 3  # campaigns that are named in one line
 
 
@@ -35,11 +39,35 @@ def folder(store: Store) -> Iterator[Finding]:
         yield Finding("store", f"{store.shown}: nothing is there yet, the first `automl run` makes it")
         return
     yield Finding("store", f"{store.shown} in {store.folder}")
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        may = "write into" if mode & 0o022 else "read"
-        text = f"others on this machine may {may} {path} (mode {mode:o})"
-        yield warning("store", text, f"chmod 700 {path}, or 770 for a group that shares it")
+    yield from _modes(store.folder)
+
+
+def _modes(root: Path) -> Iterator[Finding]:
+    """What is open to others: a store that was made by an earlier version, or opened by hand."""
+    wide = [path for path in _some(root) if _mode(path) & ALONE]
+    if not wide:
+        yield Finding("store", "its files and folders are for this user alone")
+        return
+    may = "write" if any(_mode(path) & 0o022 for path in wide) else "read"
+    named = ", ".join(f"{path} (mode {_mode(path):o})" for path in wide[:SHOWN])
+    more = f" and {len(wide) - SHOWN} more" if len(wide) > SHOWN else ""
+    text = f"others on this machine may {may} {named}{more}"
+    advice = f"chmod -R go= {shlex.quote(str(root))}; a team shares a PostgreSQL store or a tracking server"
+    yield warning("store", text, advice)
+
+
+def _some(root: Path) -> Iterator[Path]:
+    """A folder and what is in it, links left out, up to a number."""
+    yield root
+    found = (Path(top, name) for top, folders, files in os.walk(root) for name in (*folders, *files))
+    yield from islice((path for path in found if not path.is_symlink()), LOOKED_AT)
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.lstat().st_mode)
+    except OSError:  # it is gone
+        return 0
 
 
 def ledger(store: Store) -> Iterator[Finding]:
@@ -77,6 +105,7 @@ def _campaigns(store: Store) -> Iterator[Finding]:
     with Ledger(store) as opened:
         opened.check_references()
         status = {row.id: opened.status(row) for row in opened.campaigns()}
+        yield from _sources(opened, {name for name, word in status.items() if word == "interrupted"})
     by_status = {word: [name for name in status if status[name] == word] for word in set(status.values())}
     counts = ", ".join(f"{len(names)} {word}" for word, names in sorted(by_status.items()))
     yield Finding("campaigns", counts or "none yet")
@@ -87,9 +116,27 @@ def _campaigns(store: Store) -> Iterator[Finding]:
         )
 
 
+def _sources(opened: Ledger, waiting: set[str]) -> Iterator[Finding]:
+    """What is to run again, and whose study cannot be read."""
+    places = {f"the schedule of {row.study}": Path(row.file) for row in opened.schedules() if not row.paused}
+    for row in opened.campaigns():
+        if row.id in waiting and "source" in row.spec:
+            places[f"the interrupted {row.id}"] = Path(row.spec["source"])
+    for what, path in places.items():
+        if not os.access(path, os.R_OK):
+            why = "cannot be read by this user" if path.exists() else "is not there"
+            text = f"{what} needs {path}, which {why}"
+            advice = "bring it back or chmod it; a schedule is changed by automl schedule add or remove"
+            yield warning("campaigns", text, advice)
+
+
 def mlflow(store: Store) -> Iterator[Finding]:
     """Whether MLflow's side is there, and by which way it is written."""
-    version = metadata.version("mlflow")
+    try:
+        version = metadata.version("mlflow")
+    except metadata.PackageNotFoundError:
+        yield problem("mlflow", "MLflow is not installed", "pip install mlflow, see the packages above")
+        return
     if not mlflow_marker.is_sql(store):
         yield from _server(store.tracking_uri)
         return

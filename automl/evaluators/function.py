@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from automl import metrics, plugins
-from automl.contracts import Config, Context, Evaluator, EvaluatorOptions, Result, RunError, UserError
+from automl import metrics, origins, plugins
+from automl.contracts import Config, Context, Evaluator, EvaluatorOptions, Result, RunError
 from automl.space import Float, Space
 
 
@@ -34,13 +34,17 @@ class Function(Evaluator):
 
         Raises `RunError` when that is not one finite number for each metric.
         """
-        function = plugins.load_attribute(self.options.call)
-        if not callable(function):
-            raise UserError(
-                f"evaluator.function.call must name a function, but {self.options.call!r} is a "
-                f"{type(function).__name__}; define it with def"
-            )
+        function = self._function()
         return as_result(function(config, context), [metric.name for metric in context.metrics])
+
+    def check_code(self) -> None:
+        """Whether `call` names a function that takes a configuration and a context."""
+        self._function()
+
+    def _function(self) -> Callable[[Config, Context], object]:
+        rule = "evaluator.function.call must name a function of (config, context)"
+        value = plugins.load_attribute(self.options.call)
+        return origins.as_function(value, self.options.call, 2, rule)
 
 
 def example_objective(config: Config, context: Context) -> float:

@@ -83,7 +83,7 @@ class Isolated:
         if self._process is None:
             with around("process", "isolated"):
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "automl.executors.child"],
+                    [sys.executable, "-P", "-m", "automl.executors.child"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,

@@ -8,6 +8,7 @@ import random
 import socket
 import sys
 
+from automl import importing
 from automl.contracts import Job
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt(3)
@@ -54,8 +55,7 @@ def prepare(job: Job) -> None:
 def add_import_path(folders: list[str]) -> None:
     """Make the study's own code importable, after every library, as where the study file is read."""
     for folder in folders:
-        if folder not in sys.path:
-            sys.path.append(folder)
+        importing.put_last(folder)
 
 
 def device_name(device: str) -> str:

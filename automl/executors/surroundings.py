@@ -18,6 +18,8 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import NoReturn
 
+from automl.private import private
+
 _STREAMS = ("stdin", "stdout", "stderr")
 _arrived: list[int] = []  # interrupting signals since the trial began
 _watched = False  # a trial runs, and interrupts are noted
@@ -46,6 +48,7 @@ def kept() -> Iterator[None]:
         stack.enter_context(_streams())
         stack.enter_context(_interpreter())
         stack.enter_context(_signals())
+        stack.enter_context(private())  # and whatever the trial makes of its umask
         try:
             yield
         except BaseException as error:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from automl import plugins
-from automl.config import Study, importable
+from automl import importing, plugins
+from automl.config import Study
 from automl.contracts import PluginSpec, RunError, UserError
 from automl.data import load_task
 from automl.export.signing import sign
@@ -48,7 +48,7 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
             "run its study again to continue it"
         )
     study = _study(row)
-    importable(study.source)
+    importing.put_last(study.source)
     choice = _choose(report, arm)
     return Winner(
         version=1,

@@ -23,8 +23,10 @@ from automl.contracts import (
 )
 from automl.data import load_task
 from automl.executors.worker import run_job
+from automl.export.signing import sign_text
 from automl.export.trust import check_trust
 from automl.export.winner import Winner, read_winner
+from automl.private import private
 from automl.provenance import collect
 from automl.storage import prepare
 
@@ -74,6 +76,7 @@ class _Channel:
         return None
 
 
+@private()
 def train(
     path: Path,
     store: Store,
@@ -217,4 +220,7 @@ def _register(store: Store, winner: Winner, job: Job, done: tuple[Outcome, list[
         },
     )
     prepare(store)
-    return register_model(store, name=winner.name, folder=Path(job.workdir) / "model", run=run)
+    folder = Path(job.workdir) / "model"
+    return register_model(
+        store, name=winner.name, folder=folder, run=run, sign=lambda text: sign_text(text, store)
+    )

@@ -35,26 +35,36 @@ class Maker(StrEnum):
 
 def sign(winner: Winner, store: Store) -> Winner:
     """The winner with its checksum and the signature of `store`, whose key is made at the first time."""
-    key = _key(store) or _new_key(store)
     sealed = winner.sealed()
-    return sealed.model_copy(
-        update={"signature": Signature(key=_name(key), value=_hmac(key, sealed.checksum))}
-    )
+    key, _, value = sign_text(sealed.checksum, store).partition(":")
+    return sealed.model_copy(update={"signature": Signature(key=key, value=value)})
+
+
+def sign_text(text: str, store: Store) -> str:
+    """A signature of `text` by `store`: the name of its key, a colon, the value."""
+    key = _key(store) or _new_key(store)
+    return f"{_name(key)}:{_hmac(key, text)}"
 
 
 def maker(winner: Winner, store: Store) -> Maker:
     """Who signed a winner, whose checksum is right."""
-    if winner.signature is None:
+    signature = winner.signature
+    return signer(winner.checksum, None if signature is None else f"{signature.key}:{signature.value}", store)
+
+
+def signer(text: str, signature: str | None, store: Store) -> Maker:
+    """Who made a `signature` of `text`."""
+    if not signature:
         return Maker.NOBODY
-    key = _key(store)
-    if key is None or winner.signature.key != _name(key):
+    key, (name, _, value) = _key(store), signature.partition(":")
+    if key is None or name != _name(key):
         return Maker.ANOTHER
-    same = hmac.compare_digest(winner.signature.value, _hmac(key, winner.checksum))
+    same = hmac.compare_digest(value.encode(), _hmac(key, text).encode())
     return Maker.THIS_STORE if same else Maker.FORGED
 
 
-def _hmac(key: bytes, checksum: str) -> str:
-    return hmac.new(key, checksum.encode(), hashlib.sha256).hexdigest()
+def _hmac(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _name(key: bytes) -> str:

@@ -168,7 +168,10 @@ class OpeningRow:
 
 @dataclass(frozen=True)
 class ScheduleRow:
-    """The schedule of a study. Slots up to `planned_until` have rows in the table of firings."""
+    """The schedule of a study. Slots up to `planned_until` have rows in the table of firings.
+
+    `trusted`: its campaigns run code that the file names, wherever it is.
+    """
 
     study: str
     file: str
@@ -178,6 +181,7 @@ class ScheduleRow:
     paused: bool
     planned_until: float
     created_at: float
+    trusted: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
 VERSION_TABLE: Final = "automl_alembic_version"
-HEAD: Final = "0006"  # the newest revision under migrations/versions
-_ADDED_TO: Final = {"0003", "0004", "0005"}  # revisions to which later ones only add tables and columns
+HEAD: Final = "0007"  # the newest revision under migrations/versions
+# revisions to which later ones only add tables and columns
+_ADDED_TO: Final = {"0003", "0004", "0005", "0006"}
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 

@@ -172,6 +172,7 @@ schedules = sa.Table(
     sa.Column("paused", Flag, nullable=False),
     sa.Column("planned_until", sa.Float, nullable=False),  # slots up to here have been planned
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("trusted", sa.Boolean, nullable=False, server_default=sa.false()),  # may name any code
 )
 
 firings = sa.Table(

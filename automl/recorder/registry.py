@@ -1,14 +1,14 @@
 """Models in MLflow's registry: plain folders (weights, configuration), never pickles.
 
 A version's source is the folder `model` among the artifacts of the training's run, and its tags
-hold the sha256 of every file, so that what is loaded is what was registered.
+hold the sha256 of every file, so that what is loaded is what was registered, and a signature of these.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
-from automl.contracts import Report, RunError, UserError
+from automl.contracts import Report, RunError, UserError, digest
 from automl.recorder.answers import in_words, told
 from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "model"  # among the artifacts of the run
 CANDIDATE: Final = "candidate"
+SIGNATURE: Final = "automl.signature"  # the tag of a version
 _SUM: Final = "sha256."  # begins the tag of each file
 _LONGEST: Final = 6000
 
@@ -48,20 +49,44 @@ class TrainingRun:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def register_model(store: Store, *, name: str, folder: Path, run: TrainingRun, alias: str = CANDIDATE) -> str:
+@dataclass(frozen=True)
+class Fetched:
+    """A registered model in `folder`. `contents`: what its `signature` should be of; None: it has none."""
+
+    folder: Path
+    contents: str
+    signature: str | None
+
+
+def register_model(
+    store: Store,
+    *,
+    name: str,
+    folder: Path,
+    run: TrainingRun,
+    alias: str = CANDIDATE,
+    sign: Callable[[str], str] | None = None,
+) -> str:
     """Record a training in the experiment `name` and register its model `folder` there as `name`.
 
-    Returns the version, which `alias` then points to. Raises `UserError` when the folder holds no files.
+    Returns the version, which `alias` then points to. `sign`: makes a signature of a text.
+    Raises `UserError` when the folder holds no files.
     """
     sums = _sums(folder)
     if not sums:
         raise UserError(f"a model must be a folder with files, but {str(folder)!r} has none; train it first")
     with told(store, f"the registration of {name}"):
-        return _registered(store, name, folder, run, alias, sums)
+        return _registered(store, name, folder, run, alias, sums, sign)
 
 
 def _registered(
-    store: Store, name: str, folder: Path, run: TrainingRun, alias: str, sums: Mapping[str, str]
+    store: Store,
+    name: str,
+    folder: Path,
+    run: TrainingRun,
+    alias: str,
+    sums: Mapping[str, str],
+    sign: Callable[[str], str] | None,
 ) -> str:
     client = make_client(store)
     experiment = open_experiment(client, store, name)
@@ -76,21 +101,24 @@ def _registered(
         source = f"{client.get_run(run_id).info.artifact_uri}/{FOLDER}"
         tags = {f"{_SUM}{path}": value for path, value in sums.items()}
         tags["automl.id"] = run.identity
+        if sign is not None:
+            tags[SIGNATURE] = sign(_contents(name, sums))
         version = str(client.create_model_version(name, source, run_id, tags).version)
     client.set_registered_model_alias(name, alias, version)
     return version
 
 
-def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Path:
+def fetch_model(store: Store, name: str, to: Path, alias: str = CANDIDATE) -> Fetched:
     """Copy the model `name` with this `alias` into the folder `to` and check every file.
 
-    Raises `UserError` when there is none, `RunError` when its files are not those that were registered.
+    Who may write to the server can change files and sums alike: see `export.registered`. Raises
+    `UserError` when there is none, `RunError` when its files are not those that were registered.
     """
     with told(store, f"the download of {name}"):
         return _fetched(store, name, to, alias)
 
 
-def _fetched(store: Store, name: str, to: Path, alias: str) -> Path:
+def _fetched(store: Store, name: str, to: Path, alias: str) -> Fetched:
     client = make_client(store)
     try:
         version = client.get_model_version_by_alias(name, alias)
@@ -111,7 +139,12 @@ def _fetched(store: Store, name: str, to: Path, alias: str) -> Path:
             f"{name} version {version.version} must have the files it was registered with, but "
             f"{', '.join(wrong)} differ; do not load it; register the model again"
         )
-    return folder
+    return Fetched(folder, _contents(name, fetched), version.tags.get(SIGNATURE))
+
+
+def _contents(name: str, sums: Mapping[str, str]) -> str:
+    """One text for the model `name` with these files, which is signed."""
+    return digest([name, dict(sums)])
 
 
 def _record(client: MlflowClient, experiment: str, run: TrainingRun, folder: Path) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from automl.contracts import RunError, UserError
 from automl.ledger import as_interrupts
 from automl.masking import mask
+from automl.private import ALONE
 from automl.recorder.environment import SETTINGS
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def serve(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> None:
     argv, environ = command(store, host=host, port=port)
     _check_port(host, port)
     with as_interrupts():
-        server = subprocess.Popen(argv, env=environ, start_new_session=True, preexec_fn=_dies_with_parent)
+        server = subprocess.Popen(
+            argv, env=environ, start_new_session=True, preexec_fn=_dies_with_parent, umask=ALONE
+        )
         try:
             code = server.wait()
         except KeyboardInterrupt:
@@ -76,6 +79,8 @@ def command(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> tuple
         "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": store.artifacts,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PYTHONSAFEPATH": "1",  # a file in the working folder hides no library,
+        "UVICORN_APP_DIR": str(store.folder),  # which uvicorn would put first by itself
     }
     environ.pop("MLFLOW_TRACKING_URI", None)
     options = ["--host", host, "--port", str(port), "--workers", "1"]

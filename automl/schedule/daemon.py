@@ -51,7 +51,8 @@ def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path
     environ = dict(os.environ)
     if store.url.startswith("sqlite"):
         environ["AUTOML_STORE"] = str(store.folder)
-    command = [sys.executable, "-m", "automl.cli", "run", "--firing", str(firing.id), schedule.file]
+    command = [sys.executable, "-P", "-m", "automl.cli", "run", "--firing", str(firing.id), schedule.file]
+    command += ["--trust"] if schedule.trusted else []
     with log.open("ab") as output, around("process", "campaign"):
         return subprocess.Popen(
             command,

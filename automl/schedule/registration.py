@@ -12,8 +12,11 @@ from automl.plugins import unknown
 from automl.schedule.slots import time_zone
 
 
-def add(ledger: Ledger, study: Study, file: Path) -> ScheduleRow:
-    """Run the study of `file` by its schedule from now on, in place of an earlier schedule of it."""
+def add(ledger: Ledger, study: Study, file: Path, *, trusted: bool = False) -> ScheduleRow:
+    """Run the study of `file` by its schedule from now on, in place of an earlier schedule of it.
+
+    `trusted`: its campaigns run code that the file names, wherever it is.
+    """
     if study.schedule is None:
         raise UserError(
             f"{file}: a recurring study needs `schedule: {{cron: …}}`, but has none; "
@@ -34,6 +37,7 @@ def add(ledger: Ledger, study: Study, file: Path) -> ScheduleRow:
         paused=False,
         planned_until=now,
         created_at=now,
+        trusted=trusted,
     )
     ledger.put_schedule(row)
     return row

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Final
 
 from automl.ledger import FiringRow, Store, ends_with_terminal
+from automl.private import private
 from automl.schedule.daemon import Clock, Daemon, Launch, launch_run
 from automl.schedule.slots import slots_between
 from automl.storage import open_ledger
@@ -17,6 +18,7 @@ from automl.storage import open_ledger
 POLL: Final = 1.0  # seconds
 
 
+@private()
 def tick(store: Store, run: Launch = launch_run, *, now: float | None = None) -> list[FiringRow]:
     """Run all due firings, one after the other, and return them as they ended. For cron or a systemd timer.
 
@@ -33,6 +35,7 @@ def tick(store: Store, run: Launch = launch_run, *, now: float | None = None) ->
         return [firing for firing in ledger.firings() if firing.id in daemon.ended]
 
 
+@private()
 def serve(
     store: Store,
     run: Launch = launch_run,

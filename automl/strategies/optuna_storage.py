@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
+from automl import importing
 from automl.contracts import RunError, TrialState, UserError
 from automl.space import Space
 from automl.spaces import load_space
@@ -32,8 +32,7 @@ def export_optuna(ledger: Ledger, campaign_id: str, url: str) -> list[str]:
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
         raise UserError(f"an export needs a campaign that is in the store, but got {campaign_id!r}")
-    if campaign.spec["source"] not in sys.path:  # a study's own space may lie there
-        sys.path.append(campaign.spec["source"])
+    importing.put_last(campaign.spec["source"])  # a study's own space may lie there
     reports = ledger.reports(campaign=campaign_id)
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -57,12 +59,37 @@ def test_a_file_with_the_name_of_a_library_is_told(file: str, library: str, stud
         load_study(study, [f"evaluator.function.call={module}:f"])
 
 
-def test_a_file_that_is_found_first_hides_the_library(study: Path) -> None:
+def test_a_folder_that_was_first_on_the_path_is_put_last(study: Path) -> None:
     sys.path.insert(0, str(study.parent))
-    (study.parent / "profile.py").write_text("x = 1")
+    (study.parent / "profile.py").write_text("raise RuntimeError")
+    load_study(study)
     (line,) = shadows.warnings(study.parent)
-    assert "this file hides the module of Python's library" in line
-    load_study(study, ["evaluator.function.call=profile:x"])
+    assert "`import profile` finds the module of Python's library, not this file" in line
+    assert sys.path[-1] == str(study.parent) and sys.path.count(str(study.parent)) == 1
+    assert find_spec("profile").origin != str(study.parent / "profile.py")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("file", ["this.py", "antigravity/__init__.py"])
+def test_a_library_that_was_imported_from_there_is_refused(
+    file: str, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (study.parent / file).parent.mkdir(exist_ok=True)
+    (study.parent / file).write_text("x = 1")
+    monkeypatch.syspath_prepend(str(study.parent))
+    name = file.partition("/")[0].removesuffix(".py")
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    importlib.import_module(name)
+    with pytest.raises(
+        UserError, match=f"libraries must come before .*{name}' was imported from .*PYTHONPATH"
+    ):
+        load_study(study)
+
+
+def test_the_name_of_this_package_is_told_too(study: Path) -> None:
+    (study.parent / "automl.py").write_text("x = 1")
+    load_study(study)
+    (line,) = shadows.warnings(study.parent)
+    assert "automl.py" in line and "automl/__init__.py, not this file" in line
 
 
 def test_other_files_are_not_told(study: Path) -> None:

@@ -74,14 +74,24 @@ def test_a_users_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "def images():\n    return Dataset(np.ones((20, 1, 3, 3)), np.arange(20) % 2, 'image')\n"
         "def wrong():\n    return [1]\n"
         "number = 3\n"
+        "def sized(n):\n    raise RuntimeError('called')\n"
+        "class Made:\n    def __init__(self):\n        raise RuntimeError('called')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     task = load_task(spec("my_data:images"))
     assert task.shape == (1, 3, 3) and not task.train.x.any()
     with pytest.raises(UserError, match="'my_data:wrong' returned list; wrap it"):
         load_task(spec("my_data:wrong"))
-    with pytest.raises(UserError, match="must be a function, but 'my_data:number' is a int"):
+    with pytest.raises(
+        UserError, match="must be a function without arguments, but 'my_data:number' is a int"
+    ):
         load_task(spec("my_data:number"))
+    with pytest.raises(
+        UserError, match=r"'my_data:sized' has the arguments \(n\): missing a required argument"
+    ):
+        load_task(spec("my_data:sized"))
+    with pytest.raises(UserError, match="'my_data:Made' is a class; define it with def"):
+        load_task(spec("my_data:Made"))
 
 
 def write(path: Path, text: str) -> Path:

@@ -20,7 +20,7 @@ from in_process import automl
 from jsonschema import Draft202012Validator
 
 from automl.benchmarks.files import find_file
-from automl.cli import app
+from automl.cli.commands import app
 from automl.config import load_study, resolve
 from automl.config.schema import study_schema
 from automl.contracts import UserError

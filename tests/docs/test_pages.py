@@ -13,7 +13,7 @@ import typer
 from doc_pages import ROOT, Page, named_commands, pages, written_commands
 from sandbox import parsed
 
-from automl.cli import app
+from automl.cli.commands import app
 from automl.training.recipe import NetworkOptions
 
 sys.path.insert(0, str(ROOT / "docs" / "tools"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
+from sockets import LOOPBACK, below, listening
 
 from automl import plugins
 
@@ -14,33 +14,6 @@ pytestmark = [
     pytest.mark.ray,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
-LISTENS = "0A"
-LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-
-
-def _below(parent: int) -> set[int]:
-    """The processes that this one has started, and theirs."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue  # it has just ended
-    found = {parent}
-    while more := {pid for pid, above in parents.items() if above in found} - found:
-        found |= more
-    return found - {parent}
-
-
-def _sockets(pids: set[int]) -> set[str]:
-    found = set()
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").glob("*"):
-            try:
-                found.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
-            except OSError:
-                continue
-    return found
 
 
 def test_everything_listens_on_loopback() -> None:
@@ -48,13 +21,7 @@ def test_everything_listens_on_loopback() -> None:
     executor = plugin(plugin.Options())
     executor.check()
     try:
-        mine = _sockets(_below(os.getpid()))
-        listening = {
-            fields[1].partition(":")[0]
-            for kind in ("tcp", "tcp6")
-            for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
-            if (fields := line.split())[3] == LISTENS and fields[9] in mine
-        }
+        found = listening(below(os.getpid()))
     finally:
         executor.close()
-    assert listening and listening <= LOOPBACK
+    assert found and found <= LOOPBACK

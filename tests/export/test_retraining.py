@@ -13,10 +13,11 @@ from automl import plugins
 from automl.contracts import RunError, UserError
 from automl.data import load_task
 from automl.export import export_config
+from automl.export.registered import fetch_signed
 from automl.export.retraining import Training, train
+from automl.export.signing import Maker
 from automl.export.winner import read_winner, write_winner
 from automl.ledger import Ledger
-from automl.recorder.registry import fetch_model
 from automl.training.saved import load_network
 
 CPU = Training(device="cpu")
@@ -36,7 +37,8 @@ def test_the_registered_model_scores_the_same_to_the_last_digit(
     done = train(best, finished.store, Training(epochs=3, device="cpu"), message=said.append)
     assert len(said) == 3
     winner = read_winner(best)
-    folder = fetch_model(finished.store, done.name, tmp_path / "fetched")
+    folder, maker = fetch_signed(finished.store, done.name, tmp_path / "fetched")
+    assert maker is Maker.THIS_STORE
     task = load_task(winner.task.model_dump(mode="json"), winner.import_path)
     evaluator = plugins.build("evaluators", winner.training)
     assert evaluator.score(folder, task, task.validation, winner.task.metrics) == done.values

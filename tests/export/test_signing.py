@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def test_code_elsewhere_is_refused_unless_signed(
     finished: Any, winner: Winner, best: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_trust(read_winner(best), best, finished.store)
-    with pytest.raises(UserError, match=r"signed by: another store\), but it names tiny_images:images in /"):
+    with pytest.raises(UserError, match=r"but tiny_images:images is in /.*signed by: another store\)"):
         check_trust(read_winner(best), best, store)
     with pytest.raises(UserError, match=r"signed by: nobody.*run again with --trust"):
         check_trust(winner, best, finished.store)
@@ -75,20 +76,58 @@ def test_code_elsewhere_is_refused_unless_signed(
     check_trust(winner, best, store)
 
 
-def test_what_names_no_code_or_no_folder_is_trained(winner: Winner, best: Path, store: Store) -> None:
-    gone = winner.model_copy(update={"import_path": ["/no/such/folder"]})
-    check_trust(gone, best, store)
+def test_code_that_is_nowhere_is_not_refused(
+    winner: Winner, best: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails later, when it is imported."""
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in winner.import_path])
+    monkeypatch.delitem(sys.modules, "tiny_images", raising=False)
+    check_trust(winner.model_copy(update={"import_path": ["/no/such/folder"]}), best, store)
+    with pytest.raises(UserError, match="but tiny_images:images is in /"):
+        check_trust(winner, best, store)
+
+
+def test_what_names_no_code_is_trained(winner: Winner, best: Path, store: Store) -> None:
     plain = winner.model_copy(update={"task": winner.task.model_copy(update={"dataset": "digits"})})
     check_trust(plain, best, store)
 
 
-def test_code_in_options_counts(winner: Winner, best: Path, store: Store) -> None:
+def test_code_in_options_counts(
+    winner: Winner,
+    best: Path,
+    store: Store,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     task = winner.task.model_copy(update={"dataset": "digits"})
     options = {"inner": [{"call": "evil.code:run"}]}
     training = type(winner.training)(winner.training.name, options)
     hidden = winner.model_copy(update={"task": task, "training": training})
-    with pytest.raises(UserError, match=r"names evil\.code:run in /"):
+    check_trust(hidden, best, store)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "evil").mkdir()
+    (elsewhere / "evil/code.py").write_text("raise RuntimeError('this must not run')")
+    hidden = hidden.model_copy(update={"import_path": [str(elsewhere)]})
+    with pytest.raises(UserError, match=r"evil\.code:run is in /.*/evil/code\.py"):
         check_trust(hidden, best, store)
+    monkeypatch.syspath_prepend(elsewhere)  # or where PYTHONPATH leads to
+    with pytest.raises(UserError, match=r"evil\.code:run is in /"):
+        check_trust(sign(hidden.model_copy(update={"import_path": []}), store), best, store)
+
+
+@pytest.mark.parametrize("code", ["evil/__init__.py", "evil/code.py"])
+def test_a_link_beside_the_file_is_no_code_of_its_folder(
+    code: str, winner: Winner, best: Path, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    for file in ("evil/__init__.py", "evil/code.py"):
+        (elsewhere / file).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / file).write_text("raise RuntimeError('this must not run')")
+    (best.parent / "evil").mkdir()
+    (best.parent / code).symlink_to(elsewhere / code)
+    task = winner.task.model_copy(update={"dataset": "evil.code:make"})
+    with pytest.raises(UserError, match=f"is in {elsewhere}"):
+        check_trust(winner.model_copy(update={"task": task, "import_path": []}), best, store)
 
 
 def test_the_commands(

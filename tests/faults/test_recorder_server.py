@@ -113,4 +113,6 @@ def test_registry_behind_a_server(filled: Filled, tmp_path: Path) -> None:
     write_file(tmp_path / "model" / "weights.pt", "weights")
     run = TrainingRun("demo/train-1", "accuracy", {"epochs": 8}, {"accuracy": 0.5})
     assert register_model(filled.store, name="demo", folder=tmp_path / "model", run=run) == "1"
-    assert (fetch_model(filled.store, "demo", tmp_path / "back") / "weights.pt").read_text() == "weights"
+    assert (
+        fetch_model(filled.store, "demo", tmp_path / "back").folder / "weights.pt"
+    ).read_text() == "weights"

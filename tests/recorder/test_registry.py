@@ -36,7 +36,7 @@ def test_registers_and_loads_back(store: Store, folder: Path, tmp_path: Path) ->
     assert (run.info.status, run.info.run_name) == ("FINISHED", "demo/train-1")
     assert run.data.params == {"config.lr": "0.1", "epochs": "8"}
     assert run.data.metrics == {"accuracy": 0.875, "loss": 0.25}
-    back = fetch_model(store, "demo", tmp_path / "back")
+    back = fetch_model(store, "demo", tmp_path / "back").folder
     assert {path.name: path.read_bytes() for path in back.iterdir()} == {
         "weights.pt": b"weights",
         "config.json": b"{}",

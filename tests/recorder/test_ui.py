@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE
 from recorder_helpers import Filled, eventually
+from sockets import below, listening
 
 from automl.contracts import UserError
 from automl.ledger import Store, resolve_store
@@ -86,6 +87,7 @@ def test_no_process_is_left(filled: Filled, number: signal.Signals) -> None:
     program = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     eventually(lambda: is_open(port))
     (server,) = children(program.pid)
+    assert listening(below(program.pid)) == {"0100007F"}, "127.0.0.1"
     program.send_signal(number)
     assert program.wait(PATIENCE) == (-number if number is signal.SIGKILL else 0)
     eventually(lambda: not is_open(port))

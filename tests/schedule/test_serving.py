@@ -201,7 +201,7 @@ def test_the_real_command_gets_file_and_store(store: Store, tmp_path: Path, monk
     firing = SimpleNamespace(id=7)
     process = daemon.launch_run(row("0 2 * * *"), firing, store, tmp_path / "log")  # type: ignore[arg-type]
     assert process.wait(PATIENCE) == 0
-    assert (tmp_path / "log").read_text() == f"-m automl.cli run --firing 7 s.yaml {store.folder}\n"
+    assert (tmp_path / "log").read_text() == f"-P -m automl.cli run --firing 7 s.yaml {store.folder}\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

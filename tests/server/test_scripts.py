@@ -6,6 +6,7 @@ import base64
 import os
 import signal
 import socket
+import stat
 import subprocess
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from patience import PATIENCE
+from sockets import below, listening
 
 from automl.contracts import Outcome, Report, TrialState
 from automl.ledger import NewTrial, Store, resolve_store
@@ -257,6 +259,28 @@ def test_the_server_serves_the_store(store: Store, tmp_path: Path) -> None:
         assert status(url + SEARCH) == 200
         processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
         assert str(store.folder / "mlflow.db") not in processes
+
+
+@pytest.mark.slow
+def test_accounts_in_a_file_are_for_its_user_alone(tmp_path: Path) -> None:
+    """So is all that the server makes; it listens on this machine only; files beside it hide no library."""
+    for name in ("json.py", "sqlalchemy.py", "mlflow.py"):
+        (tmp_path / name).write_text("raise RuntimeError('a trap')")
+    environ = {
+        "AUTOML_STORE": str(tmp_path / "store"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": SECRET,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": SECRET,
+    }
+    before = os.umask(0)
+    try:
+        with served("--auth", store=environ, cwd=tmp_path) as url:
+            assert (status(url + SEARCH), status(url + SEARCH, SECRET)) == (401, 200)
+            assert listening(below(os.getpid())) == {"0100007F"}, "127.0.0.1"
+    finally:
+        os.umask(before)
+    found = {path: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "store").rglob("*")}
+    assert {"accounts.db", "accounts.ini", "mlflow.db", "ledger.db"} <= {path.name for path in found}
+    assert not {str(path): oct(mode) for path, mode in found.items() if mode & 0o077}
 
 
 @pytest.mark.slow
