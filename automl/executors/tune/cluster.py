@@ -15,13 +15,14 @@ from ray._private import ray_constants
 from ray.job_config import JobConfig
 
 from automl.contracts import JobSource, RunError, UserError
-from automl.executors.tune import health
+from automl.executors.tune import guard, health, token
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.watchdog import Watchdog
 from automl.moments import around
 
 LEAVING = 10.0  # seconds that our own cluster has to end; a stopped raylet never answers
+_guards: list[guard.Guard] = []  # over the cluster of our own
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
@@ -31,6 +32,7 @@ def connect(address: str | None) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
+    _unguard()
     try:
         with around("process", "ray"):
             ray.init(
@@ -46,9 +48,10 @@ def connect(address: str | None) -> None:
             f"{error}; start one with `ray start --head` and give every node and this process the same "
             "RAY_AUTH_TOKEN, or leave the address out"
         ) from error
-    token = Path.home() / ".ray" / "auth_token"
-    if token.exists() and token.stat().st_uid == os.getuid():
-        token.chmod(0o600)  # Ray makes it readable to everybody on this machine
+    _guards.append(guard.Guard())
+    secret = Path.home() / ".ray" / "auth_token"
+    if secret.exists() and secret.stat().st_uid == os.getuid():
+        secret.chmod(0o600)  # Ray makes it readable to everybody on this machine
 
 
 class _Nothing(list[str]):
@@ -73,6 +76,12 @@ def leave() -> None:
         ray.shutdown()
     finally:
         late.cancel()
+    _unguard()
+
+
+def _unguard() -> None:
+    while _guards:
+        _guards.pop().leave()
 
 
 def slots(cpus: float, gpus: float) -> int:
@@ -98,11 +107,8 @@ def run(
     A cluster of our own that dies is started again. Raises `RunError` when Tune fails, when our cluster dies
     without having ended a trial `RESTARTS` times in a row, or when that at `address` stays away.
     """
-    if address is not None and os.environ.get("RAY_AUTH_MODE", "").lower() == "disabled":
-        source.tell(
-            f"the Ray cluster at {address} asks for no token (RAY_AUTH_MODE=disabled): whoever reaches it "
-            "runs code on it and reads what trials hold; start it with RAY_AUTH_MODE=token RAY_AUTH_TOKEN=…"
-        )
+    if address is not None:
+        token.tell_when_none(str(ray.get_runtime_context().gcs_address), source.tell)
     restarts = 0
     while True:
         bridge = Bridge(source, trials_at_once)
@@ -124,6 +130,7 @@ def run(
 def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> health.Watch:
     """One Tune run, to its end or until the cluster dies."""
     head, own = health.Head(bridge.source.tell), health.Watch()
+    gc.freeze()  # what is there already, such as all of torch, need not be looked at below
     tuner = tune.Tuner(
         tune.with_resources(Actor, resources),
         tune_config=tune.TuneConfig(
@@ -153,6 +160,7 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
         head.leave()
         own.leave()
         gc.collect()  # a handle of Ray's that is dropped while Ray shuts down ends the process
+        gc.unfreeze()
     if bridge.failure is not None:
         raise bridge.failure
     return own

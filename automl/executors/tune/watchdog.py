@@ -39,6 +39,8 @@ class Watchdog(tune.Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: object) -> None:
         """At least ten times a second. Raises an error when the cluster died."""
+        if isinstance(self.bridge.failure, KeyboardInterrupt):  # it came while the ledger was written
+            raise self.bridge.failure
         now = time.monotonic()
         if now - self._looked < LOOK:
             return

@@ -1,0 +1,49 @@
+"""Whether a Ray cluster asks for a token: whoever reaches one without runs code on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final
+
+PATIENCE: Final = 20.0  # seconds that the head may take to answer
+_OPEN: Final = "open"
+_CALL: Final = f"""
+import sys
+from ray._raylet import GcsClient
+GcsClient(address=sys.argv[1]).get_all_node_info(timeout=5)
+print({_OPEN!r})
+"""
+
+
+def asks_for_none(address: str) -> bool:
+    """Whether the head at `host:port` answers a caller without a token. False also when it is away."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    try:
+        done = subprocess.run(  # a process of its own: Ray reads its mode once, and we have a token
+            [sys.executable, "-P", "-c", _CALL, address],
+            env={**kept, "RAY_AUTH_MODE": "disabled", "HOME": os.devnull},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.stdout.strip() == _OPEN
+
+
+def tell_when_none(address: str, tell: Callable[[str], object]) -> None:
+    """Find it out in a thread, and tell."""
+
+    def find() -> None:
+        if asks_for_none(address):
+            tell(
+                f"the Ray cluster at {address} asks for no token, so whoever reaches it runs code on it and "
+                "reads what trials hold; start it with RAY_AUTH_MODE=token and one RAY_AUTH_TOKEN for all"
+            )
+
+    threading.Thread(target=find, name="ray token", daemon=True).start()
