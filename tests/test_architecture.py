@@ -63,7 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "ledger": BASE,
     "report": BASE | {"ledger", "plugins", "strategies"},
     "recorder": SPACE | {"ledger", "masking", "plugins", "provenance", "report"},
-    "storage": {"ledger", "recorder"},
+    "storage": {"contracts", "ledger", "recorder"},
     "doctor": BASE | {"executors", "ledger", "masking", "provenance", "recorder"},
     "export": WORKER
     | {
