@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from automl.contracts import Report, RunError, UserError
 from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
+from automl.recorder.telling import told
 from automl.recorder.texts import clean_key, clean_text, flatten, short
 
 if TYPE_CHECKING:
@@ -55,6 +56,13 @@ def register_model(store: Store, *, name: str, folder: Path, run: TrainingRun, a
     sums = _sums(folder)
     if not sums:
         raise UserError(f"a model must be a folder with files, but {str(folder)!r} has none; train it first")
+    with told(store, "register a model"):
+        return _register(store, name, folder, run, alias, sums)
+
+
+def _register(
+    store: Store, name: str, folder: Path, run: TrainingRun, alias: str, sums: Mapping[str, str]
+) -> str:
     client = make_client(store)
     experiment = open_experiment(client, store, name)
     run_id = _record(client, experiment.id, run, folder)
