@@ -5,24 +5,37 @@ Every room that opens a store does it here, so no store has one side alone, and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from automl.contracts import RunError, UserError
 from automl.ledger import Ledger, Store, setup
+from automl.ledger.connecting import explained
 from automl.ledger.files import beside, is_damaged, sqlite_file
 from automl.ledger.store import MLFLOW_SCHEMA
 from automl.ledger.tables import SCHEMA
 from automl.private import private
+from automl.recorder.mlflow_marker import condition, has_none
 from automl.recorder.mlflow_tables import MlflowTables
+from automl.recorder.uids import run_uid
+
+LOOKED_UP: Final = 20  # campaigns, one of which must be in MLflow
 
 
 def open_ledger(store: Store) -> Ledger:
     """The ledger of a store, which is created first when it does not exist (see `prepare`)."""
     prepare(store)
-    return Ledger(store)
+    ledger = Ledger(store)
+    try:
+        _notice_a_loss(store, ledger)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
 
 
 @private()
@@ -31,40 +44,30 @@ def prepare(store: Store) -> None:
 
     Raises `UserError` when the store is older or newer than this version, or cannot be reached.
     """
-    ledger, mlflow = sqlite_file(store.url), sqlite_file(store.tracking_uri)
-    lost = ledger is not None and mlflow is not None and ledger.exists() and not mlflow.exists()
-    if lost and setup.is_current(store):  # before there is a file again: a killed process must not forget it
-        _forget_records(store)
-        lost = False
-    setup.prepare(store, MlflowTables(store))
-    if lost:  # the ledger had another version's tables, or none
-        _forget_records(store)
-
-
-def _forget_records(store: Store) -> None:
-    """MLflow's file is gone: what it had is written again, by the next run of a campaign or by a repair."""
-    with setup.explained(store), Ledger(store) as ledger:
-        if ledger.forget_records():
-            told = "MLflow's database %s was missing; `automl audit NAME --repair` writes it from the ledger"
-            logging.getLogger(__name__).warning(told, sqlite_file(store.tracking_uri))
+    setup.prepare(store, _mlflow_tables(store))
 
 
 @private()
-def set_damaged_aside(store: Store) -> Path | None:
-    """Rename MLflow's SQLite file when it is damaged, to be created anew. Returns where it is now."""
+def set_damaged_aside(store: Store) -> str | None:
+    """Rename MLflow's SQLite file, or schema, when it is broken, to be created anew. Returns its new name."""
     file = sqlite_file(store.tracking_uri)
-    if file is None or not file.exists() or not is_damaged(file):
+    broken = bool(condition(store).broken) or (file is not None and file.is_file() and is_damaged(file))
+    if not broken:
         return None
-    aside = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
+    moment = time.strftime("%Y%m%d-%H%M%S")
+    if file is None:
+        name = f"{MLFLOW_SCHEMA}_damaged_{moment.replace('-', '_')}"
+        return setup.rename_schema(store, MLFLOW_SCHEMA, name)
+    aside = file.with_name(f"{file.name}.damaged-{moment}")
     for part in (*beside(file), file):
         part.rename(aside.with_name(part.name.replace(file.name, aside.name)))
-    return aside
+    return str(aside)
 
 
 @private()
 def upgrade(store: Store) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
-    return setup.upgrade(store, MlflowTables(store))
+    return setup.upgrade(store, _mlflow_tables(store))
 
 
 @dataclass(frozen=True)
@@ -122,3 +125,24 @@ def _moved(table: str, column: str, before: str, after: str) -> str:
         f"UPDATE {table} SET {column} = '{there}' || substr({column}, {len(before) + 1}) "
         f"WHERE ({begins}){inside}"
     )
+
+
+def _mlflow_tables(store: Store) -> MlflowTables:
+    # before there are tables again: a process that is killed in between must not forget it
+    return MlflowTables(store, before_creating=lambda: _forget_records(store, "was missing or empty"))
+
+
+def _forget_records(store: Store, why: str) -> None:
+    """MLflow has lost everything: it is written again, by the next run of a campaign or by a repair."""
+    with explained(store), Ledger(store) as ledger:
+        if ledger.forget_records():
+            told = "MLflow's database %s %s; `automl audit NAME --repair` writes it from the ledger"
+            logging.getLogger(__name__).warning(told, store.shown_tracking, why)
+
+
+def _notice_a_loss(store: Store, ledger: Ledger) -> None:
+    """See whether MLflow has any of the campaigns that were recorded there: it may be another file now."""
+    recorded = ledger.recorded_campaigns(LOOKED_UP)
+    if recorded and has_none(store, [run_uid(began, name) for name, began in recorded]):
+        with contextlib.suppress(UserError, RunError):  # a user who may only read needs MLflow for nothing
+            _forget_records(store, "was emptied or swapped: it has no campaign that was recorded there")

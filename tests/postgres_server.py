@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,12 +34,13 @@ def server_programs() -> Path | None:
 class PostgresServer:
     """A server on a free port of the loopback interface, in a temporary folder of its own."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, settings: Sequence[str] = ()) -> None:
         programs = server_programs()
         if programs is None:
             raise RuntimeError("no PostgreSQL server programs on this machine")
         self._programs = programs
         self._durable = durable
+        self._settings = [word for setting in settings for word in ("-c", setting)]
         self._folder = Path(tempfile.mkdtemp(prefix="automl-postgres-"))
         self._data = self._folder / "data"
         self._port = _free_port()
@@ -67,6 +69,7 @@ class PostgresServer:
         """Start the server and wait until it answers; after a kill that may need several tries."""
         sync = "on" if self._durable else "off"
         options = ["-p", str(self._port), "-k", "", "-h", "127.0.0.1", "-c", f"fsync={sync}"]
+        options += self._settings
         command = [str(self._programs / "postgres"), "-D", str(self._data), *options]
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:

@@ -67,7 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     "ledger": BASE,
     "report": BASE | {"ledger", "plugins", "strategies"},
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
-    "storage": {"ledger", "private", "recorder"},
+    "storage": {"contracts", "ledger", "private", "recorder"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
     "export": WORKER
     | {

@@ -21,6 +21,7 @@ from automl.contracts import Report, UserError
 from automl.ledger import Ledger, NewTrial, ReportRow, Store, resolve_store, setup
 from automl.ledger.database import make_engine
 from automl.ledger.files import read_revision
+from automl.ledger.layout import VERSION_TABLE
 from automl.ledger.tables import metadata
 from automl.recorder import mlflow_tables
 from automl.recorder.mlflow_marker import VERSION_TABLE as MLFLOW_VERSION_TABLE
@@ -44,7 +45,7 @@ def test_no_ledger_is_opened_in_a_store_that_does_not_exist(tmp_path: Path) -> N
 def differences(store: Store) -> list[Any]:
     engine = make_engine(store.url)
     with engine.connect() as connection:
-        options = {"version_table": setup.VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+        options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
         found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
     engine.dispose()
     return list(found)
@@ -52,7 +53,7 @@ def differences(store: Store) -> list[Any]:
 
 def test_migrations_give_exactly_our_tables(any_store: Store) -> None:
     assert differences(any_store) == []
-    assert read_revision(any_store.url, setup.VERSION_TABLE) == setup.HEAD
+    assert read_revision(any_store.url, VERSION_TABLE) == setup.HEAD
 
 
 def test_the_newest_revision_is_the_head() -> None:
@@ -146,7 +147,7 @@ def set_revision(url: str, table: str, revision: str) -> None:
 @pytest.mark.parametrize("which", ["ledger", "mlflow"])
 def test_a_newer_store_is_refused(any_store: Store, which: str) -> None:
     url = any_store.url if which == "ledger" else any_store.tracking_uri
-    table = setup.VERSION_TABLE if which == "ledger" else MLFLOW_VERSION_TABLE
+    table = VERSION_TABLE if which == "ledger" else MLFLOW_VERSION_TABLE
     set_revision(url, table, "ffff")
     for act in (prepare, upgrade):
         with pytest.raises(UserError, match=r"only a newer .* knows") as caught:
@@ -162,7 +163,7 @@ def test_an_older_ledger_is_never_migrated_silently(
     monkeypatch.setattr(setup, "HEAD", "9999")
     with pytest.raises(UserError, match=f"has older ones \\({head}\\).*`automl db upgrade`"):
         prepare(any_store)
-    assert read_revision(any_store.url, setup.VERSION_TABLE) == head
+    assert read_revision(any_store.url, VERSION_TABLE) == head
 
 
 def first_tables(store: Store) -> dict[str, list[ReportRow]]:
@@ -181,7 +182,7 @@ def first_tables(store: Store) -> dict[str, list[ReportRow]]:
         operations.drop_column("openings", "details")
         without_limits(operations)
     engine.dispose()
-    set_revision(store.url, setup.VERSION_TABLE, "0001")
+    set_revision(store.url, VERSION_TABLE, "0001")
     return reports
 
 
@@ -195,7 +196,7 @@ def test_a_file_of_the_third_revision_is_added_to_with_a_copy_and_a_server_is_no
         operations = Operations(MigrationContext.configure(connection))
         without_limits(operations)
     engine.dispose()
-    set_revision(any_store.url, setup.VERSION_TABLE, "0003")
+    set_revision(any_store.url, VERSION_TABLE, "0003")
     if not any_store.url.startswith("sqlite"):
         with pytest.raises(UserError, match=r"has older ones \(0003\).*`automl db upgrade`"):
             prepare(any_store)

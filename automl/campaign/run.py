@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.private import private
 from automl.progress import Progress
-from automl.recorder import Recorder
+from automl.recorder import Recorder, RecordingError
 from automl.report import cell_picture, collect, course_pictures, html
 from automl.storage import open_ledger
 
@@ -42,8 +43,8 @@ def run_campaign(
     spaces or data have changed since it began, `changed` decides.
     `firing`: the planned start whose campaign it is.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
-    when another process runs this campaign or the tracking server stays away. `began`: the monotonic time
-    from which its limits count, by default now.
+    when another process runs this campaign or the ledger stays away. What MLflow did not take is told.
+    `began`: the monotonic time from which its limits count, by default now.
     """
     began = time.monotonic() if began is None else began
     resolved = resolve(study)
@@ -72,13 +73,28 @@ def run_campaign(
                         pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
                         executor.run(LoggedJobs(pool, recorder))
                     _finish(study, row, ledger, lease, limits)
-                    _attach(recorder, ledger, row.id, searches, folder)
-                    recorder.drain()
+                    _record_the_rest(recorder, ledger, row.id, searches, folder)
                 finally:
                     recorder.close()
             return row.id
     finally:
         executor.close()
+
+
+def _record_the_rest(
+    recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path
+) -> None:
+    """Wait for MLflow. One that stays away fails no campaign: the ledger has it all, and this is told."""
+    log = logging.getLogger(__name__)
+    try:
+        _attach(recorder, ledger, campaign, searches, folder)
+    except OSError as error:
+        advice = f"make room, then run `automl report {campaign} --html report.html`"
+        log.warning("the report must be written into %s, but: %s; %s", folder, error.strerror, advice)
+    try:
+        recorder.drain()
+    except RecordingError as error:
+        log.warning("%s", error)
 
 
 def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:

@@ -90,12 +90,18 @@ def _unexpected(error: Exception) -> None:
     if os.environ.get("AUTOML_DEBUG"):
         traceback.print_exception(error)
         return
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="automl-error-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(mask_text("".join(traceback.format_exception(error))))
-    message = str(error).partition("\n")[0]
-    _say(f"unexpected {type(error).__name__}: {message}; finished trials are safe; traceback: {file.name}")
+    message = (
+        f"unexpected {type(error).__name__}: {str(error).partition(chr(10))[0]}; finished trials are safe"
+    )
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="automl-error-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(mask_text("".join(traceback.format_exception(error))))
+    except OSError as full:
+        _say(f"{message}; no file for the traceback ({full.strerror}): run again with automl --debug …")
+    else:
+        _say(f"{message}; traceback: {file.name}")
 
 
 def _command() -> str:

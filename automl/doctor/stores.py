@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
 import shlex
 import stat
 import urllib.error
@@ -21,6 +23,7 @@ from automl.ledger.state import StoreState, look
 from automl.masking import mask
 from automl.private import ALONE
 from automl.recorder import mlflow_marker
+from automl.recorder.within import NoAnswerError, within
 
 SKEW, MUCH_SKEW = 1.0, 30.0  # seconds between this machine's clock and the database's
 ANSWER: Final = 5.0  # seconds that a tracking server may take
@@ -140,13 +143,20 @@ def mlflow(store: Store) -> Iterator[Finding]:
     if not mlflow_marker.is_sql(store):
         yield from _server(store.tracking_uri)
         return
-    file, ours = sqlite_file(store.tracking_uri), sqlite_file(store.url)
-    if file is not None and ours is not None and ours.exists() and not file.exists():
+    found, file, ours = (
+        mlflow_marker.condition(store),
+        sqlite_file(store.tracking_uri),
+        sqlite_file(store.url),
+    )
+    if ours is not None and not ours.exists():
+        yield Finding("mlflow", f"MLflow {version}")
+    elif found.broken or found.away:
+        text, _, advice = (found.broken or found.away).rpartition("; ")
+        yield problem("mlflow", text, advice)
+    elif found.absent and file is not None:
         text = f"{file.name} is gone, while the ledger is there"
         yield problem("mlflow", text, "automl audit STUDY --repair writes its runs again")
-    elif ours is not None and not ours.exists():
-        yield Finding("mlflow", f"MLflow {version}")
-    elif not mlflow_marker.is_ready(store):
+    elif not mlflow_marker.accepted(store, found.revision):
         text = f"the tables are not known to be those of MLflow {version}"
         yield warning(
             "mlflow", text, "the next `automl run` looks at them; older ones need: automl db upgrade"
@@ -162,19 +172,27 @@ def mlflow(store: Store) -> Iterator[Finding]:
 def _server(address: str) -> Iterator[Finding]:
     shown = mask(address)
     try:
-        with urllib.request.urlopen(f"{address.rstrip('/')}/version", timeout=ANSWER) as answer:
-            theirs = answer.read(100).decode(errors="replace").strip()
+        theirs = within(2 * ANSWER, lambda: _version_of(address))
     except urllib.error.HTTPError as error:
         advice = "check MLFLOW_TRACKING_USERNAME and _PASSWORD" if error.code in (401, 403) else "see its log"
         yield problem("mlflow", f"the tracking server {shown} answers {error.code}", advice)
-    except (OSError, ValueError) as error:
-        text = f"the tracking server {shown} does not answer: {error}"
+    except (OSError, ValueError, NoAnswerError, http.client.HTTPException) as error:
+        text = f"the tracking server {shown} does not answer: {error or type(error).__name__}"
         yield problem("mlflow", text, "start it (mlflow/serve.sh), or correct MLFLOW_TRACKING_URI")
     else:
+        if not re.fullmatch(r"\d+(\.\w+)+", theirs):
+            text = f"the tracking server {shown} answers, but not as MLflow does: {theirs[:40]!r}"
+            yield problem("mlflow", text, "correct MLFLOW_TRACKING_URI, or what is between (a proxy)")
+            return
         yield Finding("mlflow", f"the tracking server {shown} answers, MLflow {theirs}")
         if theirs.split(".")[:1] != metadata.version("mlflow").split(".")[:1]:
             text = f"the server has MLflow {theirs}, this machine {metadata.version('mlflow')}"
             yield warning("mlflow", text, "install the same major version on both")
+
+
+def _version_of(address: str) -> str:
+    with urllib.request.urlopen(f"{address.rstrip('/')}/version", timeout=ANSWER) as answer:
+        return str(answer.read(100).decode(errors="replace").strip())
 
 
 def places(store: Store) -> dict[str, Path]:

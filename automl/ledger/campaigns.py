@@ -190,6 +190,14 @@ class Campaigns:
 
         return self._db.write(work)
 
+    def recorded_campaigns(self, limit: int) -> list[tuple[str, float]]:
+        """The newest campaigns of which MLflow has something: their ids and beginnings (POSIX seconds)."""
+        query = sa.select(campaigns.c.id, campaigns.c.created_at).where(campaigns.c.recorded > 0)
+        query = query.order_by(campaigns.c.created_at.desc()).limit(limit)
+        return self._db.read(
+            lambda connection: [(row.id, row.created_at) for row in connection.execute(query)]
+        )
+
     def mark_campaign_recorded(self, campaign: str, value: int) -> None:
         """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""
         update = sa.update(campaigns).where(campaigns.c.id == campaign).values(recorded=value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
 import time
@@ -26,9 +27,9 @@ class Database:
     """Short transactions on SQLite or PostgreSQL, retried while a failure may be temporary."""
 
     def __init__(
-        self, url: str, *, patience: float = PATIENCE, subject: errors.Subject = errors.LEDGER
+        self, url: str, *, patience: float | None = None, subject: errors.Subject = errors.LEDGER
     ) -> None:
-        self._patience, self._subject = patience, subject
+        self._patience, self._subject = PATIENCE if patience is None else patience, subject
         self._engine = make_engine(url)
         self._writer = self._engine.execution_options(automl_write=True)
         self._quick_writer = self._engine.execution_options(automl_write=True, automl_synced=False)
@@ -113,6 +114,7 @@ class Database:
 def make_engine(url: str) -> sa.Engine:
     """An engine whose SQLite connections are durable (WAL, synced commits) and wait for locks."""
     if not url.startswith("sqlite"):
+        logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns about connections that broke
         return sa.create_engine(url, connect_args={"connect_timeout": CONNECT_TIMEOUT})
     engine = sa.create_engine(url, connect_args={"timeout": PATIENCE})
     sa.event.listen(engine, "connect", _configure_sqlite)
@@ -127,6 +129,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA temp_store = MEMORY")  # a full or missing /tmp is no matter here
 
 
 @contextmanager

@@ -12,14 +12,16 @@ import sqlalchemy as sa
 _PASSING_STATES: Final = ("40001", "40P01", "08", "57P", "53")
 _NOT_ALLOWED: Final = ("42501", "25006")  # SQLSTATE: no privilege, a read-only transaction
 _NO_TABLE: Final = "42P01"
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_READ_ONLY: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
+_NO_COLUMN: Final = "42703"
+_BROKEN: Final = "XX"  # class: damaged data, or an error inside the server
+DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+NOT_WRITABLE: Final = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
 
 
 def is_passing(error: sa.exc.DBAPIError) -> bool:
     """Whether the same transaction may succeed a little later."""
     if isinstance(error.orig, sqlite3.Error):
-        return _code(error.orig) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     if error.connection_invalidated:
         return True
     state = _state(error)
@@ -48,21 +50,27 @@ MLFLOW: Final = Subject("MLflow's database", *2 * ("a repair writes it anew from
 
 def explained(error: sa.exc.DBAPIError, name: str, subject: Subject = LEDGER) -> str | None:
     """What is wrong with the database `name` and what to do; None for an error of this program."""
-    reason, state = first_line(error), _state(error)
-    code = _code(error.orig) if isinstance(error.orig, sqlite3.Error) else None
-    if code in _DAMAGED:
+    reason, state, code = first_line(error), _state(error) or "", sqlite_code(error)
+    if code in DAMAGED or state.startswith(_BROKEN):
         return f"{subject.title} must be sound, but {name} is damaged: {reason}; {subject.damaged}"
-    if code in _READ_ONLY or state in _NOT_ALLOWED:
+    if code in NOT_WRITABLE or state in _NOT_ALLOWED:
         return (
             f"{subject.title} must be writable for this user, but {name} is not: {reason}; give this user "
-            "the right to write, then run the same command"
+            "the right to read and write all of it, then run the same command"
         )
-    if state == _NO_TABLE or (code == sqlite3.SQLITE_ERROR and reason.startswith("no such table")):
+    missing = code == sqlite3.SQLITE_ERROR
+    if state == _NO_TABLE or (missing and reason.startswith("no such table")):
         return gone(name, reason, subject)
+    if state == _NO_COLUMN or (missing and reason.startswith("no such column")):
+        return (
+            f"{subject.title} must keep its columns, but those of {name} were changed by another program: "
+            f"{reason}; {subject.damaged}"
+        )
     if isinstance(error, sa.exc.OperationalError):
         return (
-            f"{subject.title} could not be read or written: {reason}; everything it had acknowledged is "
-            "safe; make the database available again (space, server, locks), then run the same command"
+            f"{subject.title} must be available, but {name} could not be read or written: {reason}; "
+            "everything it had acknowledged is safe; make the database available again (space, server, "
+            "locks), then run the same command"
         )
     return None
 
@@ -78,9 +86,9 @@ def first_line(error: sa.exc.DBAPIError) -> str:
     return (str(error.orig).strip().splitlines() or [type(error.orig).__name__])[0]
 
 
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 for an error of the driver itself."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+def sqlite_code(error: sa.exc.DBAPIError) -> int:
+    """SQLite's primary result code; 0 for another database or an error of the driver itself."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
 
 
 def _state(error: sa.exc.DBAPIError) -> str | None:

@@ -21,11 +21,31 @@ def read_revision(url: str, table: str) -> str | None:
     engine = make_engine(url)
     try:
         with engine.connect() as connection:
-            if not sa.inspect(connection).has_table(table):
-                return None
-            return connection.scalar(sa.select(sa.column("version_num")).select_from(sa.table(table)))
+            return read_revision_in(connection, table) if sa.inspect(connection).has_table(table) else None
     finally:
         engine.dispose()
+
+
+def columns_in(connection: sa.Connection, schema: str) -> dict[str, set[str]]:
+    """The columns of each table of a SQLite file, or of a `schema` of PostgreSQL, readable or not."""
+    columns: dict[str, set[str]] = {}
+    if connection.dialect.name == "sqlite":
+        query = "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+    else:  # not information_schema, which hides what this user may not read
+        query = (
+            "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+            f"AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname = '{schema}'"
+        )
+    for table, column in connection.exec_driver_sql(query):
+        columns.setdefault(table, set()).add(column)
+    return columns
+
+
+def read_revision_in(connection: sa.Connection, table: str) -> str | None:
+    """The revision in Alembic's `table`, which exists. Several, which no version knows, are joined."""
+    query = sa.select(sa.column("version_num", sa.Text)).select_from(sa.table(table))
+    return ", ".join(sorted(map(str, connection.scalars(query)))) or None
 
 
 def back_up(url: str) -> Path | None:

@@ -17,13 +17,13 @@ from typing import Final, Protocol
 import sqlalchemy as sa
 
 from automl.contracts import UserError
-from automl.ledger.database import CONNECT_TIMEOUT, make_engine
-from automl.ledger.errors import first_line
-from automl.ledger.files import back_up, create_whole, read_revision, sqlite_file
+from automl.ledger.connecting import explained, patiently
+from automl.ledger.database import make_engine
+from automl.ledger.files import back_up, create_whole, sqlite_file
+from automl.ledger.layout import Layout, layout_of, mistake
 from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
-VERSION_TABLE: Final = "automl_alembic_version"
 HEAD: Final = "0007"  # the newest revision under migrations/versions
 # revisions to which later ones only add tables and columns
 _ADDED_TO: Final = {"0003", "0004", "0005", "0006"}
@@ -46,29 +46,47 @@ class Companion(Protocol):
 def prepare(store: Store, companion: Companion) -> None:
     """Create the ledger and its companion where they do not exist; safe for many first users at once.
 
-    Raises `UserError` when the store is older or newer than this version, or cannot be reached.
+    Raises `UserError` when the store is older or newer than this version, no ledger, or cannot be reached,
+    and `RunError` when the server has no free connection for a minute.
     """
     with explained(store):
-        if _ledger_revision(store) == HEAD and companion.is_ready():
-            return
-        with _locked(store):
-            _prepare_ledger(store)
-            if not companion.is_ready():
-                companion.prepare()
+        patiently(store, lambda: _prepare(store, companion))
 
 
-def is_current(store: Store) -> bool:
-    """Whether the ledger has this version's tables. Raises `UserError` when it cannot be read."""
-    with explained(store):
-        return _ledger_revision(store) == HEAD
+def _prepare(store: Store, companion: Companion) -> None:
+    layout = _layout(store)
+    if layout is not None and layout.revision == HEAD and companion.is_ready():
+        return
+    with _locked(store):
+        _prepare_ledger(store)
+        if not companion.is_ready():
+            companion.prepare()
+
+
+def rename_schema(store: Store, schema: str, name: str) -> str:
+    """Give a schema of a PostgreSQL store another name, and make an empty one in its place."""
+    with explained(store), _locked(store):
+        engine = make_engine(store.url)
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER SCHEMA {schema} RENAME TO {name}")
+                connection.execute(sa.schema.CreateSchema(schema))
+        finally:
+            engine.dispose()
+    return name
 
 
 def upgrade(store: Store, companion: Companion) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
-    with explained(store), _locked(store):
-        revision = _ledger_revision(store)
-        if revision is not None and revision not in known_revisions():
-            raise UserError(_newer(store, revision))
+    with explained(store):
+        return patiently(store, lambda: _upgrade(store, companion))
+
+
+def _upgrade(store: Store, companion: Companion) -> list[Path]:
+    with _locked(store):
+        layout = _layout(store)
+        if layout is not None and layout.revision not in known_revisions():
+            raise UserError(_newer(store, layout.revision))
         copies = [copy for url in (store.url, store.tracking_uri) if (copy := back_up(url))]
         _migrate(store.url)
         companion.upgrade()
@@ -76,17 +94,17 @@ def upgrade(store: Store, companion: Companion) -> list[Path]:
 
 
 def _prepare_ledger(store: Store) -> None:
-    revision = _ledger_revision(store)
+    layout, file = _layout(store), sqlite_file(store.url)
+    revision = None if layout is None else layout.revision
     if revision == HEAD:
         return
-    file = sqlite_file(store.url)
     if file is not None and revision in _ADDED_TO:
         copy = back_up(store.url)
         _migrate(store.url)
         told = "the store %s was brought from revision %s to %s, which only adds to it; a copy is in %s"
         logging.getLogger(__name__).warning(told, store.shown, revision, HEAD, copy)
-    elif revision is None:
-        if file is None or file.exists():
+    elif layout is None:
+        if file is None:
             _migrate(store.url)
         else:
             create_whole(file, _migrate)
@@ -99,7 +117,7 @@ def _prepare_ledger(store: Store) -> None:
         raise UserError(_newer(store, revision))
 
 
-def _newer(store: Store, revision: str) -> str:
+def _newer(store: Store, revision: str | None) -> str:
     return (
         f"the store must have this version's tables ({HEAD}), but {store.shown} has {revision}, which only a "
         "newer version knows; install that version (`automl db upgrade` cannot go back)"
@@ -133,12 +151,13 @@ def known_revisions() -> set[str]:
     }
 
 
-def _ledger_revision(store: Store) -> str | None:
-    """The revision of our tables; None when there are none yet."""
-    path = sqlite_file(store.url)
-    if path is not None and not path.exists():
-        return None
-    return read_revision(store.url, VERSION_TABLE)
+def _layout(store: Store) -> Layout | None:
+    """What the ledger's database has; None where there is none. Raises `UserError` when it is no ledger."""
+    layout = layout_of(store)
+    wrong = "" if layout is None else mistake(store, layout, HEAD)
+    if wrong:
+        raise UserError(wrong)
+    return layout
 
 
 @contextmanager
@@ -156,36 +175,3 @@ def _locked(store: Store) -> Iterator[None]:
             connection.execute(sa.select(sa.func.pg_advisory_lock(_LOCK)))
             stack.callback(connection.execute, sa.select(sa.func.pg_advisory_unlock(_LOCK)))
         yield
-
-
-@contextmanager
-def explained(store: Store) -> Iterator[None]:
-    """Turn errors that a user can correct (server away, foreign file, read-only folder) into `UserError`."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        url = sa.make_url(store.url)
-        reason = first_line(error)
-        if url.password:
-            reason = reason.replace(url.password, "***")
-        if url.get_backend_name() == "sqlite":
-            raise UserError(
-                f"the store must be a SQLite database this user can write, but {url.database!r} is not: "
-                f"{reason}; move that file away or name another folder in AUTOML_STORE"
-            ) from None
-        if not isinstance(error, sa.exc.OperationalError):
-            raise UserError(
-                f"{url.username or 'this user'} must be able to create tables in database {url.database!r} "
-                f"on {url.host or 'the local socket'}, but it answers: {reason}; grant that, or let an "
-                "administrator run `automl db upgrade` once"
-            ) from None
-        raise UserError(
-            f"the store must be reachable, but database {url.database!r} on {url.host or 'the local socket'} "
-            f"(port {url.port or 5432}) is not within {CONNECT_TIMEOUT} s: {reason}; start the server or "
-            "correct AUTOML_STORE"
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"the store's folder must be writable, but {str(store.folder)!r} is not: {error.strerror}; name "
-            "another one in AUTOML_STORE (with PostgreSQL: AUTOML_FOLDER)"
-        ) from None

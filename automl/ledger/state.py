@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from automl.contracts import UserError
+from automl.ledger.connecting import explained
 from automl.ledger.database import Database
-from automl.ledger.files import read_revision, sqlite_file
-from automl.ledger.setup import HEAD, VERSION_TABLE, explained, known_revisions
+from automl.ledger.layout import layout_of, mistake
+from automl.ledger.setup import HEAD, known_revisions
 from automl.ledger.store import Store
 
 
@@ -37,12 +39,14 @@ class StoreState:
 
 
 def look(store: Store) -> StoreState:
-    """The state of the store's database. Raises `UserError` when it cannot be reached or read."""
-    file = sqlite_file(store.url)
-    if file is not None and not file.exists():
-        return StoreState("SQLite")
+    """The state of the store's database. Raises `UserError` when it cannot be reached or is no ledger."""
     with explained(store):
-        revision = read_revision(store.url, VERSION_TABLE)
+        layout = layout_of(store)
+        if layout is None and store.url.startswith("sqlite"):
+            return StoreState("SQLite")
+        if layout is not None and (wrong := mistake(store, layout, HEAD)):
+            raise UserError(wrong)
+        revision = None if layout is None else layout.revision
         database = Database(store.url, patience=0.0)
         try:
             return database.read(lambda connection: _state(database, connection, revision))

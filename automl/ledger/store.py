@@ -37,6 +37,11 @@ class Store:
         """The ledger's address without its password."""
         return sa.make_url(self.url).set(query={}).render_as_string(hide_password=True)
 
+    @property
+    def shown_tracking(self) -> str:
+        """MLflow's address without its password."""
+        return sa.make_url(self.tracking_uri).set(query={}).render_as_string(hide_password=True)
+
 
 def resolve_store(environ: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Store:
     """The store that the environment names; creates nothing. Raises `UserError` for an impossible one."""

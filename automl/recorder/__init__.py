@@ -3,5 +3,6 @@
 # `environment` first: mlflow reads these settings when it is imported
 from automl.recorder import environment as environment
 from automl.recorder.recorder import Recorder
+from automl.recorder.telling import RecordingError
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "RecordingError"]

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from automl.contracts import TrialState
-from automl.recorder.answers import told
-from automl.recorder.points import Point, latest_points, stored_value
+from automl.recorder.comparison import Comparison
+from automl.recorder.environment import SETTINGS
+from automl.recorder.mlflow_marker import is_sql
 from automl.recorder.projection import Projection, project
-from automl.recorder.wanted_run import WantedRun
-from automl.recorder.writer import StoredRun, Writer
+from automl.recorder.telling import told
+from automl.recorder.wanted_run import WantedRun, final_files
+from automl.recorder.within import while_answering
+from automl.recorder.writer import Beat, Writer
 from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
     from automl.ledger.rows import SearchRow, TrialRow
     from automl.ledger.store import Store
+
+SILENCE: Final = 15  # times the time that one request may take, in which a server must have answered one
 
 
 @dataclass(frozen=True)
@@ -59,38 +65,74 @@ def audit(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     Searches and the campaign itself count too. While a driver is at work, only what it has recorded to the
     end is judged.
     """
-    expected = _Expected.of(ledger, campaign_id)
-    with _opened(store, expected) as writer:
-        return _Comparison.of(expected, writer).audit(expected)
+
+    def work(beat: Beat) -> Audit:
+        expected = Expected.of(ledger, campaign_id)
+        with _opened(store, expected, beat) as writer:
+            return _audit_of(expected, Comparison.of(expected, writer))
+
+    return _answered(store, work)
 
 
 def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
-    """Write what is missing or wrong, remove what is too much; returns a new audit. May be repeated."""
-    expected = _Expected.of(ledger, campaign_id)
-    with _opened(store, expected) as writer:
-        # a server does not let us change some values: these need a new run, whose children a new parent
-        for renew in (False, True, False):
-            comparison = _Comparison.of(expected, writer)
-            if comparison.clean:
-                break
-            _correct(expected, comparison, writer, renew=renew)
-        expected.mark(ledger)
-        return _Comparison.of(expected, writer).audit(expected)
+    """Write what is missing or wrong, remove what is too much; returns a new audit. May be repeated.
+
+    Files that could not be uploaded before are uploaded, too.
+    """
+
+    def work(beat: Beat) -> Audit:
+        expected = Expected.of(ledger, campaign_id)
+        with _opened(store, expected, beat) as writer:
+            # a server does not let us change some values: these need a new run, whose children a new parent
+            for renew in (False, True, False):
+                comparison = Comparison.of(expected, writer)
+                if comparison.clean:
+                    break
+                _correct(expected, comparison, writer, renew=renew)
+            _upload_rest(store, expected, writer)
+            expected.mark(ledger)
+            return _audit_of(expected, Comparison.of(expected, writer))
+
+    return _answered(store, work)
+
+
+def _answered(store: Store, work: Callable[[Beat], Audit]) -> Audit:
+    """What `work` returns; what MLflow does wrong, silence included, becomes `RunError`."""
+    with told(store, "be compared with the ledger"):
+        if is_sql(store):
+            return work(lambda: None)
+        name = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+        return while_answering(SILENCE * float(os.environ.get(name, SETTINGS[name])), work)
 
 
 @contextmanager
-def _opened(store: Store, expected: _Expected) -> Iterator[Writer]:
-    """The writer of a campaign. Raises `RunError` for answers of a server that cannot be used."""
-    with told(store, f"the audit of {expected.projection.campaign.id}"):
-        writer = open_writer(store, expected.projection.campaign)
-        try:
-            yield writer
-        finally:
-            writer.close()
+def _opened(store: Store, expected: Expected, beat: Beat) -> Iterator[Writer]:
+    """The writer of a campaign."""
+    writer = open_writer(store, expected.projection.campaign, beat)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def _upload_rest(store: Store, expected: Expected, writer: Writer) -> None:
+    """Upload the files of what was not recorded to its end, and what the end of a campaign adds."""
+    if expected.live:
+        return
+    unrecorded = {row.id for row in expected.trials if row.recorded < 2}
+    unrecorded |= {row.id for row in expected.searches if row.recorded < 2}
+    campaign = expected.projection.campaign
+    if campaign.recorded < 2:
+        unrecorded |= {campaign.id, *(search.id for search in expected.searches)}
+    folder = store.folder / "work" / campaign.id
+    added = final_files(folder, campaign, expected.searches, expected.trials)
+    for run in expected.runs:
+        if run.identity in unrecorded:
+            writer.upload(run.uid, [*run.artifacts, *added.get(run.identity, ())])
 
 
 @dataclass(frozen=True)
-class _Expected:
+class Expected:
     """What MLflow must have by now: `runs`, parents first. `live`: a driver is adding to it."""
 
     projection: Projection
@@ -100,7 +142,8 @@ class _Expected:
     live: bool
 
     @classmethod
-    def of(cls, ledger: Ledger, campaign_id: str) -> _Expected:
+    def of(cls, ledger: Ledger, campaign_id: str) -> Expected:
+        """What the ledger says now."""
         ledger.check_references()  # a run of a trial that lost its search must not count as one too many
         campaign = ledger.campaign(campaign_id)
         status = None if campaign is None else ledger.status(campaign)
@@ -137,54 +180,19 @@ class _Expected:
         ledger.mark_campaign_recorded(campaign.id, 2 if campaign.state == "finished" else 1)
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """How MLflow differs. `runs`, and `wrong` (stuck or different), by identity; `extra`: runs too many."""
-
-    runs: dict[str, StoredRun]
-    extra: list[StoredRun]
-    missing: list[str]
-    wrong: dict[str, str]
-
-    @classmethod
-    def of(cls, expected: _Expected, writer: Writer) -> _Comparison:
-        runs: dict[str, StoredRun] = {}
-        extra = []
-        for run in writer.read():
-            if run.uid not in (None, expected.projection.uid(run.identity)):
-                continue  # of another ledger's campaign with this name
-            if run.uid is None or run.identity in runs or not expected.knows(run.identity):
-                extra.append(run)
-            else:
-                runs[run.identity] = run
-        run_ids = {run.uid: run.run_id for run in runs.values()}
-        wrong = {}
-        missing = []
-        for wanted in expected.runs:
-            stored = runs.get(wanted.identity)
-            if stored is None:
-                missing.append(wanted.identity)
-            elif fault := _fault(wanted, stored, run_ids.get(wanted.parent, wanted.parent)):
-                wrong[wanted.identity] = fault
-        return cls(runs, extra, missing, wrong)
-
-    @property
-    def clean(self) -> bool:
-        return not (self.missing or self.extra or self.wrong)
-
-    def audit(self, expected: _Expected) -> Audit:
-        identities = [run.identity for run in (*self.runs.values(), *self.extra)]
-        return Audit(
-            trials=len(expected.trials),
-            runs=sum(identity.count("/") == 3 for identity in identities),
-            missing=self.missing,
-            duplicate=sorted({run.identity for run in self.extra}),
-            stuck=[identity for identity, fault in self.wrong.items() if fault == "stuck"],
-            different=[identity for identity, fault in self.wrong.items() if fault == "different"],
-        )
+def _audit_of(expected: Expected, found: Comparison) -> Audit:
+    identities = [run.identity for run in (*found.runs.values(), *found.extra)]
+    return Audit(
+        trials=len(expected.trials),
+        runs=sum(identity.count("/") == 3 for identity in identities),
+        missing=found.missing,
+        duplicate=sorted({run.identity for run in found.extra}),
+        stuck=[identity for identity, fault in found.wrong.items() if fault == "stuck"],
+        different=[identity for identity, fault in found.wrong.items() if fault == "different"],
+    )
 
 
-def _correct(expected: _Expected, comparison: _Comparison, writer: Writer, *, renew: bool) -> None:
+def _correct(expected: Expected, comparison: Comparison, writer: Writer, *, renew: bool) -> None:
     for run in comparison.extra:
         writer.delete(run.run_id)
     if renew:
@@ -195,36 +203,3 @@ def _correct(expected: _Expected, comparison: _Comparison, writer: Writer, *, re
     writer.write(runs)
     for wanted in runs:
         writer.upload(wanted.uid, wanted.artifacts)
-
-
-def _fault(wanted: WantedRun, stored: StoredRun, parent: str | None) -> str:
-    """`stuck`, `different`, or nothing."""
-    if stored.status == "RUNNING" != wanted.status:
-        return "stuck"
-    same = (
-        stored.status == wanted.status
-        and stored.parent == parent
-        and _holds(stored.params, wanted.params)
-        and _holds(stored.tags, {"automl.state": wanted.tags["automl.state"]})
-        and _same_values(wanted.metrics, stored)
-    )
-    return "" if same else "different"
-
-
-def _holds(stored: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    return all(stored.get(key) == value for key, value in wanted.items())
-
-
-def _same_values(wanted: Iterable[Point], stored: StoredRun) -> bool:
-    """Whether our metrics are right; others may have logged more under other keys."""
-    wanted = list(wanted)
-    if stored.points is None:
-        latest = {point.key: stored_value(point.value) for point in latest_points(wanted)}
-        return latest == {key: stored_value(stored.latest[key]) for key in latest if key in stored.latest}
-    keys = {point.key for point in wanted}
-    return _as_stored(wanted) == _as_stored(point for point in stored.points if point.key in keys)
-
-
-def _as_stored(points: Iterable[Point]) -> set[tuple[Point, bool]]:
-    values = ((point, *stored_value(point.value)) for point in points)
-    return {(point._replace(value=value), is_nan) for point, value, is_nan in values}

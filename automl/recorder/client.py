@@ -7,7 +7,7 @@ is created, everything is looked up again after any failure, and duplicates are 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +16,13 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from automl.contracts import RunAddress
+from automl.contracts import RunAddress, RunError
 from automl.moments import moment
 from automl.recorder.experiments import Experiment
 from automl.recorder.points import Point
 from automl.recorder.uploads import Staging, log_dataset, upload
 from automl.recorder.wanted_run import Artifact, WantedRun
-from automl.recorder.writer import StoredRun
+from automl.recorder.writer import Beat, StoredRun
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -38,10 +38,15 @@ class ClientWriter:
     batch = 10  # several calls each: little is repeated after a failure
 
     def __init__(
-        self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow, staging: Staging
+        self,
+        client: MlflowClient,
+        experiment: Experiment,
+        campaign: CampaignRow,
+        staging: Staging,
+        beat: Beat = lambda: None,
     ) -> None:
         self._client, self._experiment, self._campaign = client, experiment, campaign
-        self._staging = staging
+        self._staging, self._beat = staging, beat
         self._run_ids: dict[str, str] | None = None  # by uid; None: to be looked up
         self._one = threading.RLock()  # one thread at a time, or a run is made twice
 
@@ -58,6 +63,7 @@ class ClientWriter:
                     run_ids.pop(run.uid, None)
                     run_id = run_ids[run.uid] = self._create(run, run_ids)
                 log_dataset(self._client, run_id, run)
+                self._beat()
 
     def begin(self, run: WantedRun) -> RunAddress:
         """See `Writer.begin`."""
@@ -85,11 +91,18 @@ class ClientWriter:
         runs = [run for run in found if run.identity == prefix or run.identity.startswith(f"{prefix}/")]
         return sorted(runs, key=lambda run: (run.uid is None, run.status not in _ENDED, -len(run.latest)))
 
+    def absent(self, uids: Collection[str]) -> set[str]:
+        """See `Writer.absent`."""
+        self._run_ids = None
+        with self._lookup_again_on_failure():
+            return set(uids) - self._lookup().keys()
+
     def upload(self, uid: str, artifacts: Sequence[Artifact]) -> None:
         """See `Writer.upload`."""
         if artifacts:
             with self._lookup_again_on_failure():
                 upload(self._client, self._lookup()[uid], artifacts, self._staging)
+                self._beat()
 
     def delete(self, run_id: str) -> None:
         """See `Writer.delete`."""
@@ -133,6 +146,8 @@ class ClientWriter:
     def _create(self, run: WantedRun, run_ids: Mapping[str, str]) -> str:
         created = self._client.create_run(self._experiment.id, run.start, _tags(run, run_ids), run.name)
         run_id = str(created.info.run_id)
+        if not run_id:
+            raise RunError(f"it must name the run that it has made for {run.identity}, but names none")
         moment("request.end", "create_run")
         self._client.log_batch(run_id, _metrics(run.metrics), _params(run))
         moment("request.end", "log_batch")
@@ -167,6 +182,7 @@ class ClientWriter:
                 [self._experiment.id], query, max_results=PAGE, order_by=["start_time ASC"], page_token=token
             )
             runs.extend(page)
+            self._beat()
             token = page.token
             if not token:
                 return runs

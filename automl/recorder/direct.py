@@ -49,12 +49,7 @@ class DirectWriter:
     batch = 200  # one transaction
 
     def __init__(
-        self,
-        client: MlflowClient,
-        experiment: Experiment,
-        campaign: CampaignRow,
-        url: str,
-        staging: Staging,
+        self, client: MlflowClient, experiment: Experiment, campaign: CampaignRow, url: str, staging: Staging
     ) -> None:
         self._client, self._experiment, self._campaign, self._staging = client, experiment, campaign, staging
         self._db = Database(url, patience=PATIENCE, subject=MLFLOW)
@@ -147,6 +142,10 @@ class DirectWriter:
 
         runs = self._db.read(work)
         return sorted(runs, key=lambda run: run.run_id != run.uid)
+
+    def absent(self, uids: Collection[str]) -> set[str]:
+        """See `Writer.absent`; a run in MLflow's trash is there."""
+        return set(uids) - self._db.read(lambda connection: _present(connection, list(uids)))
 
     def upload(self, uid: str, artifacts: Sequence[Artifact]) -> None:
         """See `Writer.upload`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from automl.contracts import RunError
+from automl.recorder.mlflow_marker import condition
 from automl.recorder.projection import campaign_note
 from automl.recorder.texts import clean_key
 
@@ -27,7 +29,16 @@ class Experiment:
 
 
 def make_client(store: Store) -> MlflowClient:
-    """A client of the store's MLflow, independent of environment variables."""
+    """A client of the store's MLflow, independent of environment variables.
+
+    Raises `RunError` when its database cannot be used: MLflow itself would try for two minutes.
+    """
+    for name in ("mlflow.store.db.utils", "mlflow.store.tracking.sqlalchemy_store"):
+        # they log the statements and tracebacks of what they raise
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    found = condition(store)
+    if found.broken or found.away:
+        raise RunError(found.broken or found.away)
     return MlflowClient(tracking_uri=store.tracking_uri, registry_uri=store.tracking_uri)
 
 

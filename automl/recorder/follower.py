@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from automl.contracts import RunAddress, RunError, TrialState
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.run_points import report_points
-from automl.recorder.wanted_run import Artifact
+from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Follower:
     def catch_up(self, enough: Callable[[], bool] = lambda: False) -> None:
         """Record what is new in the ledger; stop early when `enough` becomes true."""
         projection, searches = project(self._ledger, self._campaign_id)
-        self._record_parents(projection, searches)
-        failed: dict[str, Exception] = {}  # of trials whose files could not be uploaded; these alone wait
+        # of what has files that could not be uploaded, which alone waits
+        failed: dict[str, Exception] = self._record_parents(projection, searches)
         while not enough():
             rows = self._ledger.unrecorded(self._campaign_id, self._writer.batch + len(failed))
             rows = [row for row in rows if row.id not in failed]
@@ -69,12 +70,19 @@ class Follower:
             self._record_parents(self._projection, searches)
         return self._writer.begin(self._projection.trial_run(row, []))
 
-    def complete(self) -> None:
-        """Write searches and the campaign with the totals of their trials."""
+    def complete(self, enough: Callable[[], bool] = lambda: False) -> None:
+        """Write searches and the campaign with the totals of their trials; nothing is noted after `enough`.
+
+        Trials that MLflow had and has not any more are written again.
+        """
         self._writer.settle()
         projection, searches = project(self._ledger, self._campaign_id)
         trials = self._ledger.trials(campaign=self._campaign_id)
-        self._write_whole(projection, searches, trials)
+        if self._with_trials:
+            self._write_lost(projection, searches, trials)
+        self._write_whole(projection, searches, trials, enough)
+        if enough():
+            return
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
         self._writer.write([projection.campaign_run(trials)])
         if projection.campaign.state == "finished":
@@ -121,12 +129,14 @@ class Follower:
         """Write the runs of searches with the totals of their trials and openings."""
         openings = self._ledger.openings(self._campaign_id)
         runs = projection.search_runs(searches, trials, openings)
+        failed: dict[str, Exception] = {}
         for start in range(0, len(runs), TOGETHER):
             if enough():
                 return
             self._writer.write(runs[start : start + TOGETHER])
-            for run in runs[start : start + TOGETHER]:
-                self._writer.upload(run.uid, run.artifacts)
+            failed |= self._upload(runs[start : start + TOGETHER])
+        for error in failed.values():
+            raise error
 
     def _write_unfinished(
         self,
@@ -145,16 +155,47 @@ class Follower:
             runs.append(projection.trial_run(trial, trial_reports))
         self._writer.write(runs)
 
-    def _record_parents(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
+    def _record_parents(self, projection: Projection, searches: Sequence[SearchRow]) -> dict[str, Exception]:
+        """Record what is new of the campaign and its searches; returns what could not be uploaded."""
         new = [search for search in searches if search.recorded == 0]
         runs = [projection.search_run(search) for search in new]
         if projection.campaign.recorded == 0:
             runs.insert(0, projection.campaign_run())
         self._writer.write(runs)
-        if projection.campaign.recorded == 0:
-            self._writer.upload(runs[0].uid, runs[0].artifacts)
-            self._ledger.mark_campaign_recorded(self._campaign_id, 1)
         self._ledger.mark_searches_recorded({search.id: 1 for search in new})
+        if projection.campaign.recorded != 0:
+            return {}
+        failed = self._upload(runs[:1])
+        if not failed:
+            self._ledger.mark_campaign_recorded(self._campaign_id, 1)
+        return failed
+
+    def _upload(self, runs: Sequence[WantedRun]) -> dict[str, Exception]:
+        """Upload the files of runs; returns the errors by identity, since one's must not delay the others."""
+        failed: dict[str, Exception] = {}
+        for run in runs:
+            try:
+                self._writer.upload(run.uid, run.artifacts)
+            except Exception as error:  # whatever the artifact store has
+                failed[run.identity] = error
+        return failed
+
+    def _write_lost(
+        self, projection: Projection, searches: Sequence[SearchRow], trials: Sequence[TrialRow]
+    ) -> None:
+        """Write again what MLflow had of this campaign before it was emptied or another store's."""
+        known = {projection.uid(trial.id): trial for trial in trials if trial.recorded}
+        lost = [known[uid] for uid in sorted(self._writer.absent(list(known)))]
+        if not lost:
+            return
+        text = "MLflow had %d runs of %s that it has not any more; they are written again"
+        logging.getLogger(__name__).warning(text, len(lost), self._campaign_id)
+        self._writer.write([projection.campaign_run(), *map(projection.search_run, searches)])
+        for start in range(0, len(lost), self._writer.batch):
+            for error in self._record(projection, lost[start : start + self._writer.batch]).values():
+                raise error
+        if still := self._writer.absent([projection.uid(trial.id) for trial in lost]):
+            raise RunError(f"it keeps nothing of what it is sent: {len(still)} runs are missing")
 
     def _record(self, projection: Projection, rows: Sequence[TrialRow]) -> dict[str, Exception]:
         """Record trials that are new or have ended; returns those whose files could not be uploaded."""
@@ -164,12 +205,9 @@ class Follower:
             reports = self._ledger.reports(trials=list(recorded))
             runs = [projection.trial_run(row, reports.get(row.id, [])) for row in rows]
             self._writer.write(runs)
-            for run in runs:
-                try:
-                    self._writer.upload(run.uid, run.artifacts)
-                except Exception as error:  # the files of one trial must not delay the others
-                    failed[run.identity] = error
-                    del recorded[run.identity]
+            failed = self._upload(runs)
+            for identity in failed:
+                del recorded[identity]
             for row in rows:
                 if row.state is TrialState.RUNNING:
                     self._live[row.id] = max((report.at for report in reports.get(row.id, [])), default=0.0)

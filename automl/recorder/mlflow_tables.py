@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,22 +16,36 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from automl.contracts import UserError
+from automl.ledger.database import make_engine
 from automl.ledger.files import create_whole, read_revision, sqlite_file
-from automl.recorder.mlflow_marker import VERSION_TABLE, is_ready, is_sql, write_marker
+from automl.ledger.store import MLFLOW_SCHEMA
+from automl.recorder.mlflow_marker import VERSION_TABLE, accepted, condition, is_sql, write_marker
 
 if TYPE_CHECKING:
     from automl.ledger.store import Store
 
 
 class MlflowTables:
-    """MLflow's tables of a store, as a `Companion` of the ledger's."""
+    """MLflow's tables of a store, as a `Companion` of the ledger's.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    `before_creating` is called before there are tables where there were none.
+    """
+
+    def __init__(self, store: Store, before_creating: Callable[[], object] = lambda: None) -> None:
+        self._store, self._before_creating = store, before_creating
 
     def is_ready(self) -> bool:
-        """Whether the tables are those of the installed MLflow, found out without importing it."""
-        return is_ready(self._store)
+        """Whether the tables are those of the installed MLflow, found out without importing it.
+
+        Tables that cannot be used are left for a repair, with a warning: campaigns need the ledger alone.
+        """
+        if not is_sql(self._store):
+            return True
+        found = condition(self._store)
+        if found.broken or found.away:
+            logging.getLogger(__name__).warning("nothing can be recorded: %s", found.broken or found.away)
+            return True
+        return not found.absent and accepted(self._store, found.revision)
 
     def prepare(self) -> None:
         """Create the tables where there are none. Call under the store's lock.
@@ -39,14 +53,18 @@ class MlflowTables:
         Raises `UserError` when they are of an older or newer MLflow.
         """
         store = self._store
-        file = sqlite_file(store.tracking_uri)
-        if file is not None and not file.exists():
-            create_whole(file, lambda url: _initialise(url, store.artifacts))
-        revision = read_revision(store.tracking_uri, VERSION_TABLE)
-        if revision is None:
-            _initialise(store.tracking_uri, store.artifacts)
-            revision = read_revision(store.tracking_uri, VERSION_TABLE)
-        newest = _check_revision(store, revision)
+        found = condition(store)
+        if found.broken or found.away:
+            return
+        if found.absent:
+            self._before_creating()
+            file = sqlite_file(store.tracking_uri)
+            if file is None:
+                _create_schema(store)
+                _initialise(store.tracking_uri, store.artifacts)
+            else:
+                create_whole(file, lambda url: _initialise(url, store.artifacts))
+        newest = _check_revision(store, read_revision(store.tracking_uri, VERSION_TABLE))
         write_marker(store, newest)
 
     def upgrade(self) -> None:
@@ -59,6 +77,17 @@ class MlflowTables:
         if revision is not None and revision in known_revisions():
             _migrate(url)
         self.prepare()
+
+
+def _create_schema(store: Store) -> None:
+    """Make MLflow's schema where it was dropped."""
+    engine = make_engine(store.tracking_uri)
+    try:
+        with engine.begin() as connection:
+            if MLFLOW_SCHEMA not in sa.inspect(connection).get_schema_names():
+                connection.execute(sa.schema.CreateSchema(MLFLOW_SCHEMA))
+    finally:
+        engine.dispose()
 
 
 def known_revisions() -> list[str]:

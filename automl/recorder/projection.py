@@ -15,7 +15,6 @@ chart of `best_<metric>` over searches is the anytime comparison, however short 
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -38,6 +37,7 @@ from automl.recorder.texts import (
     short,
     to_json,
 )
+from automl.recorder.uids import run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ STATUS: Final = {
     TrialState.PRUNED: "KILLED",
     TrialState.FAILED: "FAILED",
 }
-_SPACE = uuid.UUID("6b0f2a52-7f5c-5c3c-9a51-6f1d6c2b7d11")
 
 
 def project(
@@ -62,11 +61,6 @@ def project(
         raise UserError(f"a campaign must be in the ledger to be recorded, but there is no {campaign_id!r}")
     searches = ledger.searches(campaign_id)
     return Projection(campaign, searches, interrupted=interrupted), searches
-
-
-def run_uid(campaign: CampaignRow, identity: str) -> str:
-    """The 32 hex digits that name the run of `identity`, unique among ledgers."""
-    return uuid.uuid5(_SPACE, f"{campaign.created_at!r}/{identity}").hex
 
 
 class Projection:
@@ -193,7 +187,7 @@ class Projection:
 
     def uid(self, identity: str) -> str:
         """The uid of an identity of this campaign."""
-        return run_uid(self.campaign, identity)
+        return run_uid(self.campaign.created_at, identity)
 
     def _named(self, run: WantedRun) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""

@@ -19,9 +19,9 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from automl.contracts import Report, RunError, UserError, digest
-from automl.recorder.answers import in_words, told
 from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
+from automl.recorder.telling import reason_of, told
 from automl.recorder.texts import clean_key, clean_text, flatten, short
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def register_model(
     sums = _sums(folder)
     if not sums:
         raise UserError(f"a model must be a folder with files, but {str(folder)!r} has none; train it first")
-    with told(store, f"the registration of {name}"):
+    with told(store, "register a model"):
         return _registered(store, name, folder, run, alias, sums, sign)
 
 
@@ -124,7 +124,7 @@ def _fetched(store: Store, name: str, to: Path, alias: str) -> Fetched:
         version = client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
         raise UserError(
-            f"a model must be registered to be fetched, but {name}@{alias} is not: {in_words(error)}"
+            f"a model must be registered to be fetched, but {name}@{alias} is not: {reason_of(error)}"
         ) from None
     to.mkdir(parents=True, exist_ok=True)
     uri = f"runs:/{version.run_id}/{FOLDER}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from automl.ledger.rows import TrialRow
+from automl.ledger.rows import CampaignRow, SearchRow, TrialRow
 from automl.recorder.points import Point
 from automl.recorder.texts import to_json
 
@@ -57,6 +57,21 @@ def trial_artifacts(trial: TrialRow) -> Iterator[Artifact]:
     model = Path(trial.workdir) / "model"
     if trial.kind == "final" and model.is_dir():
         yield Artifact("model", path=model)
+
+
+def final_files(
+    folder: Path, campaign: CampaignRow, searches: Sequence[SearchRow], trials: Sequence[TrialRow]
+) -> dict[str, list[Artifact]]:
+    """By identity, the files that the end of a campaign has left below its `folder`, for MLflow."""
+    files = {campaign.id: [Artifact("report.html", path=folder / "report.html")]}
+    workdirs = {trial.id: trial.workdir for trial in trials}
+    for search in searches:
+        pictures = sorted((folder / f"{search.arm}-{search.seed}").glob("*.svg"))
+        files[search.id] = [Artifact(picture.name, path=picture) for picture in pictures]
+        workdir = workdirs.get(search.winner or "")
+        if workdir:
+            files[search.id].append(Artifact("checkpoint", path=Path(workdir) / "checkpoints"))
+    return files
 
 
 def trials_table(trials: Sequence[TrialRow]) -> str:

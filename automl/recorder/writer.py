@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from automl.contracts import RunAddress
 from automl.recorder.points import Point
 from automl.recorder.wanted_run import Artifact, WantedRun
+
+Beat: TypeAlias = Callable[[], None]  # to be called whenever a server has answered
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,9 @@ class Writer(Protocol):
 
     def read(self) -> list[StoredRun]:
         """All active runs that carry an identity of this campaign, the intended one of each first."""
+
+    def absent(self, uids: Collection[str]) -> set[str]:
+        """Those of `uids` that have no run."""
 
     def upload(self, uid: str, artifacts: Sequence[Artifact]) -> None:
         """Upload artifacts to the run of a uid, over files of the same names there."""

@@ -12,8 +12,9 @@ from recorder_helpers import SPEC, Filled, write_file
 
 from automl.contracts import Report, TrialState
 from automl.ledger import Ledger, Store
-from automl.recorder.projection import Projection, run_uid
+from automl.recorder.projection import Projection
 from automl.recorder.texts import clean_key, clean_text, flatten
+from automl.recorder.uids import run_uid
 from automl.recorder.wanted_run import WantedRun
 
 
@@ -48,10 +49,10 @@ def test_tree_and_identity(filled: Filled) -> None:
 
 
 def test_uid_is_of_one_ledger(filled: Filled) -> None:
-    assert len(run_uid(filled.campaign, filled.id)) == 32
+    assert len(run_uid(filled.campaign.created_at, filled.id)) == 32
     other = copy.copy(filled.campaign)
     object.__setattr__(other, "created_at", filled.campaign.created_at + 1)
-    assert run_uid(other, filled.id) != run_uid(filled.campaign, filled.id)
+    assert run_uid(other.created_at, filled.id) != run_uid(filled.campaign.created_at, filled.id)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from automl.ledger.setup import VERSION_TABLE
+from automl.ledger.layout import VERSION_TABLE
 from automl.ledger.tables import metadata
 
 context.configure(

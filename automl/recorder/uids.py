@@ -1,0 +1,16 @@
+"""The names of runs: the same for the same thing of a ledger, whoever writes them, and however often."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+_SPACE: Final = uuid.UUID("6b0f2a52-7f5c-5c3c-9a51-6f1d6c2b7d11")
+
+
+def run_uid(began: float, identity: str) -> str:
+    """The 32 hex digits that name the run of `identity`, unique among ledgers.
+
+    `began`: POSIX seconds at which its campaign was created.
+    """
+    return uuid.uuid5(_SPACE, f"{began!r}/{identity}").hex
