@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from patience import PATIENCE
 
-from automl.contracts import Report, UserError
+from automl.contracts import Report, RunError, UserError
 from automl.ledger import Ledger, NewTrial, ReportRow, Store, resolve_store, setup
 from automl.ledger.database import make_engine
 from automl.ledger.files import read_revision
@@ -275,7 +275,7 @@ def test_an_unreachable_server_is_named_without_its_password(tmp_path: Path) -> 
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     store = resolve_store({"AUTOML_STORE": f"postgresql://me:hidden@127.0.0.1:{port}/team"}, tmp_path)
-    with pytest.raises(UserError, match=f"'team' on 127.0.0.1 \\(port {port}\\)") as caught:
+    with pytest.raises(RunError, match=f"'team' on 127.0.0.1 \\(port {port}\\)") as caught:
         prepare(store)
     assert "hidden" not in str(caught.value)
     assert listing(tmp_path) == []

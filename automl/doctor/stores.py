@@ -174,6 +174,7 @@ def _server(address: str) -> Iterator[Finding]:
     try:
         theirs = within(2 * ANSWER, lambda: _version_of(address))
     except urllib.error.HTTPError as error:
+        error.close()
         advice = "check MLFLOW_TRACKING_USERNAME and _PASSWORD" if error.code in (401, 403) else "see its log"
         yield problem("mlflow", f"the tracking server {shown} answers {error.code}", advice)
     except (OSError, ValueError, NoAnswerError, http.client.HTTPException) as error:

@@ -111,7 +111,7 @@ def _of_file(store: Store, error: sa.exc.DBAPIError) -> UserError | RunError:
     )
 
 
-def _of_server(store: Store, error: sa.exc.DBAPIError) -> UserError:
+def _of_server(store: Store, error: sa.exc.DBAPIError) -> UserError | RunError:
     url, reason = sa.make_url(store.url), first_line(error)
     if url.password:
         reason = reason.replace(url.password, "***")
@@ -122,7 +122,8 @@ def _of_server(store: Store, error: sa.exc.DBAPIError) -> UserError:
             "let an administrator run `automl db upgrade` once"
         )
     advice = next((text for form, text in _ADVICE if form.search(reason)), None)
-    return UserError(
+    kind = UserError if advice else RunError  # a server that is away may come back
+    return kind(
         f"the store must be reachable, but {place(store)} is not within {database.CONNECT_TIMEOUT} s: "
         f"{reason}; {advice or 'start the server or correct AUTOML_STORE'}"
     )

@@ -168,6 +168,7 @@ report: Final = Reader(
         "metrics": NUMBERS.or_nothing(),
         "device_seconds": COST,
         "at": SECONDS,
+        "attempt": COUNT.or_nothing(),
     },
 )
 opening: Final = Reader(
@@ -196,6 +197,7 @@ schedule: Final = Reader(
         "paused": FLAG,
         "planned_until": SECONDS,
         "created_at": SECONDS,
+        "trusted": FLAG,
     },
 )
 firing: Final = Reader(

@@ -26,6 +26,7 @@ from patience import PATIENCE
 
 from automl.ledger import resolve_store, setup
 from automl.ledger.database import make_engine
+from automl.ledger.layout import VERSION_TABLE
 
 SCHEMAS = Path(__file__).with_name("schemas")
 REVISIONS = sorted(path.name.partition(".")[0] for path in SCHEMAS.glob("*.tar.xz"))
@@ -135,13 +136,13 @@ def test_a_newer_store_is_refused_and_stays_as_it_is(
     environ = make(setup.HEAD)
     engine = sa.create_engine(resolve_store(environ, tmp_path).url, poolclass=sa.pool.NullPool)
     with engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE {setup.VERSION_TABLE} SET version_num = '0999'"))
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
     code, _, errors = said(environ, *words)
     assert code == 2
     assert "must have this version's tables" in errors
     assert "has 0999, which only a newer version knows; install that version" in errors
     with engine.begin() as connection:
-        assert connection.scalar(sa.text(f"SELECT version_num FROM {setup.VERSION_TABLE}")) == "0999"
+        assert connection.scalar(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")) == "0999"
     assert not list((tmp_path / "store").glob("*.backup-*"))
 
 

@@ -235,7 +235,7 @@ PROBLEMS: list[tuple[str, Callable[[Broken], None], str, str, str]] = [
         "use one of",
     ),
     ("a file for a store", variable("AUTOML_STORE", "{folder}/file"), "store", "is a file", "name a folder"),
-    ("a damaged ledger", damaged, "ledger", "must be a SQLite database", "move that file away"),
+    ("a damaged ledger", damaged, "ledger", "must be a SQLite database", "move it away"),
     ("a clock one hour off", skewed(3600.0), "clock", "is +3600.0 s from", "timedatectl set-ntp true"),
     ("a newer store", older("9999"), "ledger", "which only a newer version knows", "install that version"),
     ("no mlflow.db", no_mlflow_file, "mlflow", "mlflow.db is gone", "automl audit STUDY --repair"),
