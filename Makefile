@@ -15,7 +15,7 @@ help:
 	@echo "make test         set up for development, then format check, lint, types and all tests"
 	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
 	@echo "make soak         for MINUTES=10: a nemesis against everything at once, then property tests and mutated input"
-	@echo "make faults       kills at every named moment of a campaign, on every store and executor: half an hour"
+	@echo "make faults       kills at every named moment of a campaign, on every store and executor, and long faults: an hour"
 	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
 	@echo "make docs         build the documentation into build/site; broken links are errors"
 	@echo "make constraints  write constraints.txt again: the newest versions that pyproject.toml allows (torch stays)"

@@ -176,7 +176,7 @@ def test_an_upgrade_that_dies_between_two_revisions_has_changed_nothing(
     assert_same(json.loads(output), unpacked(REVISIONS[0])[1])
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_killed_upgrade_is_done_again(
     make: Callable[[str], dict[str, str]], said: Said, tmp_path: Path
 ) -> None:

@@ -30,6 +30,8 @@ PLUGIN = Space({"x": Float(-1.0, 1.0)})
 CODE = """
 import time
 
+pytestmark = pytest.mark.faults
+
 def objective(config, context):
     found = context.checkpoint.load()
     for step in range(found[0] + 1 if found else 1, 4):
@@ -132,7 +134,6 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, st
     )
 
 
-@pytest.mark.slow
 def test_a_backup_amid_kills_is_restored_elsewhere_and_goes_on(stores: Any, tmp_path: Path) -> None:
     running, elsewhere = stores
     study, rng = write(tmp_path / "study"), random.Random(3)
@@ -160,7 +161,6 @@ def test_a_backup_amid_kills_is_restored_elsewhere_and_goes_on(stores: Any, tmp_
     assert not (tmp_path / ".automl").exists()  # nothing went to where the store had been
 
 
-@pytest.mark.slow
 def test_a_killed_backup_looks_unfinished_and_a_killed_restore_is_done_again(
     stores: Any, tmp_path: Path
 ) -> None:

@@ -26,6 +26,8 @@ from automl.ledger import Ledger, Store, resolve_store
 from automl.recorder import recorder
 from automl.storage import prepare
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def here(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
@@ -123,7 +125,6 @@ def rows_deleted() -> None:
 LOSSES = [deleted, emptied, damaged, a_folder, another_program, another_store, tables_dropped, rows_deleted]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lose", LOSSES, ids=lambda one: one.__name__)
 def test_lost_between_two_commands(
     lose: Callable[[], None],
@@ -150,7 +151,6 @@ def test_lost_between_two_commands(
     assert len(kept) == (lose in (damaged, a_folder, another_program, tables_dropped))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lose", LOSSES, ids=lambda one: one.__name__)
 def test_lost_while_trials_run(
     lose: Callable[[], None],
@@ -171,7 +171,6 @@ def test_lost_while_trials_run(
     check_whole(monkeypatch, capsys)
 
 
-@pytest.mark.slow
 def test_a_file_that_is_mounted_read_only(
     nemesis: Nemesis,
     here: Store,
@@ -237,7 +236,6 @@ def url(postgres_store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
 SERVER = [schema_dropped, some_tables_dropped, truncated, runs_truncated, version_dropped]
 
 
-@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("lose", SERVER, ids=lambda one: one.__name__)
 def test_lost_on_a_server_between_two_commands(
@@ -262,7 +260,6 @@ def test_lost_on_a_server_between_two_commands(
     check_whole(monkeypatch, capsys)
 
 
-@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize("lose", SERVER, ids=lambda one: one.__name__)
 def test_lost_on_a_server_while_trials_run(

@@ -20,7 +20,7 @@ from patience import PATIENCE
 from automl.doctor import Level, processes
 from automl.executors.tune.token import asks_for_none
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray]
+pytestmark = [pytest.mark.faults, pytest.mark.ray]
 CODE = """
 from automl.space import Float, Space
 SPACE = Space({"x": Float(0.0, 1.0)})

@@ -27,6 +27,8 @@ from unleashed import RUN, TRIALS, Nemesis, check_whole, check_words, unleashed
 from automl.ledger import Ledger, resolve_store
 from automl.recorder import recorder
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def nemesis(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nemesis]:
@@ -88,7 +90,6 @@ def crowd(small_server: PostgresServer, workspace: Path, monkeypatch: pytest.Mon
     made.leave()
 
 
-@pytest.mark.slow
 @pytest.mark.postgres
 def test_no_connection_at_the_start(
     crowd: Crowd, nemesis: Nemesis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -110,7 +111,6 @@ def test_no_connection_at_the_start(
     check_whole(monkeypatch, capsys)
 
 
-@pytest.mark.slow
 @pytest.mark.postgres
 def test_no_connection_while_trials_run(
     crowd: Crowd, nemesis: Nemesis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -122,7 +122,6 @@ def test_no_connection_while_trials_run(
     check_whole(monkeypatch, capsys)
 
 
-@pytest.mark.slow
 @pytest.mark.postgres
 def test_no_connection_for_longer_than_patience(
     crowd: Crowd, nemesis: Nemesis, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -145,7 +144,6 @@ def test_no_connection_for_longer_than_patience(
         assert {str(trial.state) for trial in ledger.trials()} == {"complete"}
 
 
-@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_server_that_is_killed_and_started_again_while_trials_run(
     crashable_postgres: PostgresServer,
@@ -240,7 +238,6 @@ def failing(number: int) -> Callable[[Path], contextlib.AbstractContextManager[N
 PLACES = [full, without_inodes, read_only, a_file, no_folder, failing(errno.EDQUOT), failing(errno.EIO)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("broken", PLACES, ids=lambda one: one.__name__)
 def test_artifacts_that_cannot_be_kept(
     broken: Callable[[Path], contextlib.AbstractContextManager[None]],
@@ -265,7 +262,6 @@ def test_artifacts_that_cannot_be_kept(
     assert {"report.html", "study.json", "winner.json"} <= kept
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("broken", PLACES[:5], ids=lambda one: one.__name__)
 def test_a_temporary_folder_that_cannot_be_used(
     broken: Callable[[Path], contextlib.AbstractContextManager[None]],

@@ -149,7 +149,7 @@ def test_code_elsewhere_is_refused_unless_trusted(
     assert (workspace / "imported").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_schedule_keeps_that_choice_until_it_is_added_again(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +203,7 @@ def objective(config, context):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "executor",
     ["local", "{local: {isolate: true}}", pytest.param("{ray: {trials_at_once: 1}}", marks=pytest.mark.ray)],

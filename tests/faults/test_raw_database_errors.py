@@ -235,7 +235,7 @@ FILES += [without_version, no_version_row, newer, two_versions, version_is_a_vie
 FILES += [no_campaigns, no_trials, no_column]
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("break_it", FILES, ids=lambda one: one.__name__)
 def test_a_file_that_is_no_ledger(
     folder: Path,
@@ -280,7 +280,7 @@ def mounted(source: Path, place: Path, kind: str, flags: int, options: str = "")
 BIND, READ_ONLY, REMOUNT = 4096, 1, 32
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_ledger_on_a_disk_that_is_mounted_read_only(
     folder: Path, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -429,7 +429,7 @@ BROKEN = [unknown_host, a_table_dropped, a_column_dropped, a_column_renamed, the
 BROKEN += [foreign_tables]
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.postgres
 @pytest.mark.parametrize("break_it", REFUSED + BROKEN, ids=lambda one: one.__name__)
 def test_a_server_that_has_no_ledger_for_this_user(
@@ -442,7 +442,7 @@ def test_a_server_that_has_no_ledger_for_this_user(
     check_all(monkeypatch, capsys)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.postgres
 @pytest.mark.parametrize("break_it", [reader, reading_transactions], ids=lambda one: one.__name__)
 def test_a_user_who_may_only_read(
@@ -455,7 +455,7 @@ def test_a_user_who_may_only_read(
     check_all(monkeypatch, capsys, works={*READING, "db upgrade"})
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.postgres
 def test_a_user_without_rights_on_two_tables(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

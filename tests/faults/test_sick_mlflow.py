@@ -19,6 +19,8 @@ from automl.recorder.environment import SETTINGS
 CODE = """
 import os, pathlib, time
 from automl.space import Float, Space
+
+pytestmark = pytest.mark.faults
 SPACE = Space({"x": Float(-1.0, 1.0)})
 def objective(config, context):
     with pathlib.Path(os.environ["TRIALS"]).open("a") as file:
@@ -116,7 +118,6 @@ def check_exact(folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert report["failures"] == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SICK)
 def test_sick_from_the_beginning(
     name: str,
@@ -146,7 +147,6 @@ def test_sick_from_the_beginning(
     assert took < PATIENCE, "the bounds above are seconds"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WHILE)
 def test_sick_while_trials_run(
     name: str,
@@ -171,7 +171,6 @@ def test_sick_while_trials_run(
     assert automl(monkeypatch, "audit", name_of(trials.parent)) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", AT_THE_END)
 def test_sick_at_the_end(
     name: str,
@@ -196,7 +195,6 @@ def test_sick_at_the_end(
     check_exact(trials.parent, monkeypatch, capsys)
 
 
-@pytest.mark.slow
 def test_a_request_that_drips_for_ever(
     server: TrackingServer,
     trials: Path,
@@ -216,7 +214,6 @@ def test_a_request_that_drips_for_ever(
     check_exact(trials.parent, monkeypatch, capsys)
 
 
-@pytest.mark.slow
 def test_running_again_records_the_rest(
     server: TrackingServer,
     trials: Path,

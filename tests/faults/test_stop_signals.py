@@ -13,7 +13,7 @@ import pytest
 from patience import PATIENCE
 from sockets import below
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+pytestmark = [pytest.mark.faults, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 GONE = 30.0  # seconds: Ray's agents would wait a minute for a head that is gone
 CODE = """
 import time

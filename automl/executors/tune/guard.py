@@ -32,7 +32,7 @@ while not select.select([0], [], [], pause)[0]:
     found = {{int(pid): stat(pid) for pid in os.listdir("/proc") if pid.isdigit()}}
     for _ in range(3):  # what they have started, and what that has
         known.update((pid, now) for pid, now in found.items() if now and now[0] in known)
-    pause = min(2 * pause, 5.0)
+    pause = min(1.1 * pause, 5.0)  # a raylet that is killed early leaves nobody who knows its agents
 time.sleep({GRACE})
 for pid in filter(str.isdigit, os.listdir("/proc")):  # a worker that was just starting
     try:
