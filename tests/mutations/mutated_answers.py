@@ -181,7 +181,7 @@ class MutatedAnswers:
     def __init__(self, stored: Stored, server: Server) -> None:
         self._stored, self._server = stored, server
         os.environ.update(SETTINGS)  # which the tests' own clean environment lacks: no retries inside a call
-        Recorder.drain.__defaults__ = (1.0,)  # seconds until a campaign ends without its records
+        Recorder.drain.__defaults__ = (1.0, 60.0)  # seconds until a campaign ends without its records
         server.use(None)
         self._call(COMMANDS[0])  # the first call imports
 
