@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -207,6 +208,9 @@ def test_the_same_files_in_another_folder_are_the_same(
     elsewhere.mkdir()
     for name in ("going_code.py", "going_space.py", "going.yaml", "go"):
         (elsewhere / name).write_text((study.parent / name).read_text())
+    for module in ("going_code", "going_space"):  # as in another process
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != str(study.parent)])
     assert run(elsewhere / "going.yaml", store) == "going-1"
 
 
