@@ -21,6 +21,8 @@ from patience import PATIENCE
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store, resolve_store
 
+pytestmark = pytest.mark.faults
+
 SCRIPTS = Path(__file__).parents[2] / "mlflow"
 TRIALS = 8
 SPACE = """
@@ -29,8 +31,6 @@ PLUGIN = Space({"x": Float(-1.0, 1.0)})
 """
 CODE = """
 import time
-
-pytestmark = pytest.mark.faults
 
 def objective(config, context):
     found = context.checkpoint.load()

@@ -16,11 +16,11 @@ from sick_server import Sickness, TrackingServer, status
 from automl.recorder import audit, recorder
 from automl.recorder.environment import SETTINGS
 
+pytestmark = pytest.mark.faults
+
 CODE = """
 import os, pathlib, time
 from automl.space import Float, Space
-
-pytestmark = pytest.mark.faults
 SPACE = Space({"x": Float(-1.0, 1.0)})
 def objective(config, context):
     with pathlib.Path(os.environ["TRIALS"]).open("a") as file:
