@@ -93,7 +93,10 @@ def _run_killing(study: Path, env: dict[str, str], moments: list[float]) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "executor",
-    ["local", pytest.param("{ray: {trials_at_once: 2}}", marks=pytest.mark.ray, id="ray")],
+    [
+        "local",
+        pytest.param("{ray: {trials_at_once: 2}}", marks=[pytest.mark.ray, pytest.mark.faults], id="ray"),
+    ],
 )
 def test_driver_killed_at_random_moments(executor: str, tmp_path: Path) -> None:
     rng, began = random.Random(7), time.time()
