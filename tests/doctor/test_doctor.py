@@ -258,6 +258,8 @@ def test_a_cluster_that_cannot_be_reached(environ: dict[str, str], level: Level,
     assert words in only(processes.cluster(environ), level).text
 
 
+@pytest.mark.faults
+@pytest.mark.ray
 def test_a_cluster_without_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as head:
