@@ -46,11 +46,8 @@ class Running:
 
     def at(self, moment: float) -> float:
         """Device-seconds at a monotonic second since then, when its machine died."""
-        return (
-            self.last_sign
-            if self._loads
-            else (self._seconds + max(0.0, moment - self._told_at)) * self.devices
-        )
+        silent = 0.0 if self._loads else max(0.0, moment - self._told_at)
+        return self.last_sign + silent * self.devices
 
     @property
     def elapsed(self) -> float:
@@ -135,8 +132,9 @@ class Bridge(Searcher):
             else:
                 reason, ending = self.errors.pop(trial_id, ("its worker died", Ending.LOST))
                 known = self.running.get(trial_id)
-                gone = ending is Ending.PREEMPTED and known is not None  # noticed late
-                used = known.last_sign if gone and known is not None else None
+                used = None
+                if known is not None and ending is Ending.PREEMPTED:  # its death was noticed late
+                    used = known.last_sign
                 self.source.lost(job.trial, job.token, reason, ending, used)
         except BaseException as failure:
             self._fail(failure)
