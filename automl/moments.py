@@ -1,7 +1,7 @@
 """Named moments in the life of a campaign, raised as audit events (PEP 578), at which tests kill processes.
 
-An event costs less than a tenth of a microsecond while nothing listens, and only code inside a process can listen
-(`sys.addaudithook`): no setting of a user can switch a fault on.
+An event costs less than a tenth of a microsecond while nothing listens, and only code inside a process can
+listen (`sys.addaudithook`): no setting of a user can switch a fault on.
 """
 
 from __future__ import annotations
