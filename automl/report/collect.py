@@ -50,7 +50,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         finished_at=campaign.finished_at,
         provenance=campaign.provenance,
         arms=arms,
-        comparison=compare_arms(list(arms.values()), metric, finished=status == "finished"),
+        comparison=compare_arms(list(arms.values()), study, finished=status == "finished"),
         test_openings=len(openings),
         evaluations=every_trial,
         pareto=pareto(searches, trials, [other.direction for other in study.metrics]),
