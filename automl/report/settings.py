@@ -118,7 +118,7 @@ class StudySettings:
             seeds=seeds,
             arms={name: _arm(part) for name, part in spec["arms"].items()},
             finals=(spec.get("final") or {}).get("seeds", 0),
-            plan=Plan(looks["first"] or len(seeds), looks["last"]),
+            plan=_plan(looks["first"], looks["last"]),
             equivalent=spec.get("equivalent"),
             until_decided=bool(looks.get("until_decided")),
         )
@@ -157,6 +157,11 @@ def option(evaluator: PluginSpec, name: str) -> JsonValue:
         return None
     default: JsonValue = field.default if field is not None and not field.is_required() else None
     return default
+
+
+def _plan(first: int, last: int | None) -> Plan:
+    """One seed gives no verdict, so a campaign that may grow is looked at from two on."""
+    return Plan(first if first == last else max(2, first), last)
 
 
 def _arm(part: Mapping[str, Any]) -> ArmSettings:

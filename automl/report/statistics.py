@@ -105,7 +105,7 @@ class Verdict:
     without a margin. `single` is uncorrected. `more_seeds`: how many more an undecided pair needs for 80 %
     power at the observed difference and spread; None when that is unknown, above 1,000, or more than its
     plan has; 0 when decided. `dropped`: seeds without a finite value in both arms. `comparisons`: number of
-    p-values corrected together.
+    p-values corrected together. `last`: the most seeds of a plan with several looks, None without end.
     """
 
     arm: str
@@ -118,6 +118,7 @@ class Verdict:
     dropped: list[int]
     comparisons: int
     within: bool | None = None
+    last: int | None = None
 
     @property
     def single(self) -> float | None:
@@ -242,6 +243,7 @@ def compare_pairs(
                 dropped=_dropped(values[arm], values[against], seeds),
                 comparisons=len(tested),
                 within=_within(result, margin),
+                last=None if plans[place].at_once else plans[place].last,
             )
         )
     return verdicts

@@ -131,7 +131,7 @@ def _claim(verdict: Verdict, direction: Direction, units: Units) -> str:
     ahead = sign if sign * result.mean >= 0 else -sign  # turns differences positive for the one in front
     difference = f"{units.difference(ahead * result.mean)}{units.difference_unit}"
     lead = f"{'ahead' if ahead == sign else 'behind'} by {difference}"
-    if result.n == 1:
+    if result.n == 1 and result.awaits in (None, 2):
         return f"{open_question}: {lead} with one seed, which gives no interval; run more seeds"
     if result.awaits:
         seeds = f"{result.n} of {plural(result.awaits, 'seed')}"
@@ -160,6 +160,10 @@ def _evidence(verdict: Verdict, sign: int, units: Units) -> str:
 def _outlook(verdict: Verdict) -> str:
     if verdict.more_seeds is not None:
         return f"about {plural(verdict.more_seeds, 'more seed')} would"
+    if verdict.last is not None:
+        if verdict.paired.n >= verdict.last:
+            return f"all {plural(verdict.last, 'seed')} of its plan are used"
+        return f"more than the {plural(verdict.last, 'seed')} of its plan would be needed"
     if verdict.paired.mean == 0:
         return "the results so far do not separate them"
     return f"more than {MOST_SEEDS:,} more seeds would be needed"
