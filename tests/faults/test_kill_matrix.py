@@ -99,7 +99,7 @@ class Matrix:
         while new := [one for one in self.moments() if one[0] == role and one not in done]:
             self.run([Fault(role, moment, 1, signal) for role, moment in new], first)
             done.update(new)
-            first = Fault(role, "trial.begin:trial")
+            first = Fault(role, f"trial.begin:{self.kind.kind}")
         last = [(moment, times[who, moment]) for who, moment in done if who == role]
         self.run([Fault(role, moment, number, signal) for moment, number in last if number > 1])
 
