@@ -19,6 +19,7 @@ from automl.report.plain import plain
 from automl.report.proxy_ranking import ProxyRank
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
+from automl.report.standings import places
 from automl.report.wording import Units
 
 
@@ -131,5 +132,8 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
+            "pairs": plain(comparison.pairs),
+            "places": plain(places(comparison)),
+            "optimism": plain(comparison.optimism),
             **({"reason": self.reason} if self.reason else {}),
         }

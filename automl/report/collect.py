@@ -20,6 +20,7 @@ from automl.report.records import Records
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
+from automl.report.verdicts import ArmVerdict
 from automl.report.warnings import accepted, grown, limit, warnings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         finished_at=campaign.finished_at,
         provenance=campaign.provenance,
         arms=arms,
-        comparison=compare_arms(list(arms.values()), metric, finished=status == "finished"),
+        comparison=compare_arms(list(arms.values()), study, finished=status == "finished"),
         test_openings=len(openings),
         evaluations=every_trial,
         pareto=pareto(searches, trials, [other.direction for other in study.metrics]),
@@ -69,6 +70,11 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         ),
         reason=campaign.reason,
     )
+
+
+def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:
+    """The verdicts as if the campaign ended now: a value that is missing will not come."""
+    return compare_arms(list(report.arms.values()), report.settings, finished=True).verdicts
 
 
 def _arms(
