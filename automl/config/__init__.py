@@ -4,13 +4,14 @@ from automl.config.loading import load_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
-from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
+from automl.config.study import Arm, Budget, Final, Limits, Memory, Retry, Schedule, SpaceSpec, Study, Trial
 
 __all__ = [
     "Arm",
     "Budget",
     "Final",
     "Limits",
+    "Memory",
     "ResolvedArm",
     "ResolvedStudy",
     "Retry",

@@ -37,7 +37,7 @@ from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
-from automl.contracts.strategies import Pruner, Strategy
+from automl.contracts.strategies import Pruner, Remembers, Strategy
 from automl.contracts.supernets import MethodTraits
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "Proxy",
     "Pruner",
     "ReadSpec",
+    "Remembers",
     "Replay",
     "Replayed",
     "Report",

@@ -42,47 +42,47 @@ class SearchMemory:
 
 @dataclass(frozen=True)
 class MemorySource:
-    """A campaign that is remembered. `distance` of its data by meta-features, 0 for the same, None: unknown.
+    """A campaign that is remembered. `distance` of its data by meta-features: 0 for the same, None without data.
 
-    `trials`, `device_seconds`: its complete trials and retrainings, and what all its trials had cost.
+    `trials`, `device_seconds`: how many of its configurations are used, and what all its trials had cost.
     """
 
     campaign: str
     data: str
-    same_data: bool
-    comparable: bool
     distance: float | None
+    comparable: bool
     trials: int
     device_seconds: float
 
 
 @dataclass(frozen=True)
 class ArmMemory:
-    """What arms of one space remember.
+    """What arms remember that have the same space and evaluator.
 
     `first`, `trials`: as in `SearchMemory`. `converted`, `dropped`: by reason, how many configurations were
-    changed to fit the space (they are proposed, but are no history) or left out. `left_out`: trials beyond
-    the largest number that is kept.
+    changed to fit the space (they may be proposed, but are no history) or left out. `left_out`: trials beyond
+    the largest number that is kept. `passed_over`: campaigns that were not used, with the reason.
     """
 
+    sources: list[MemorySource] = field(default_factory=list)
     first: list[Config] = field(default_factory=list)
     trials: list[EarlierTrial] = field(default_factory=list)
     converted: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
+    passed_over: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class CampaignMemory:
     """All that a campaign remembers, fixed when it is created.
 
-    `arms`: by name of an arm, its place in `plans`. `passed_over`: campaigns that were not used, with reasons.
+    `arms`: by name of an arm, its place in `plans`. `twins`: by name of an arm, the same one without memory.
     """
 
-    sources: list[MemorySource] = field(default_factory=list)
     plans: list[ArmMemory] = field(default_factory=list)
     arms: dict[str, int] = field(default_factory=dict)
-    passed_over: list[str] = field(default_factory=list)
+    twins: dict[str, str] = field(default_factory=dict)
 
     def plan(self, arm: str) -> ArmMemory | None:
         """What an arm remembers; None for an arm that has no memory."""
@@ -93,7 +93,7 @@ class CampaignMemory:
         plan = self.plan(arm)
         if plan is None or not plan.first:
             return None
-        return SearchMemory(plan.first, plan.trials, [source.comparable for source in self.sources])
+        return SearchMemory(plan.first, plan.trials, [source.comparable for source in plan.sources])
 
     def to_json(self) -> Json:
         """Plain JSON."""
@@ -102,9 +102,10 @@ class CampaignMemory:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> CampaignMemory:
         """The memory that `to_json` wrote."""
-        plans = [
-            ArmMemory(**{**plan, "trials": [EarlierTrial(**trial) for trial in plan["trials"]]})
-            for plan in data["plans"]
-        ]
-        sources = [MemorySource(**source) for source in data["sources"]]
-        return cls(**{**data, "sources": sources, "plans": plans})
+        return cls(**{**data, "plans": [_plan(plan) for plan in data["plans"]]})
+
+
+def _plan(data: Mapping[str, Any]) -> ArmMemory:
+    sources = [MemorySource(**source) for source in data["sources"]]
+    trials = [EarlierTrial(**trial) for trial in data["trials"]]
+    return ArmMemory(**{**data, "sources": sources, "trials": trials})
