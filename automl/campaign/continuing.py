@@ -15,6 +15,8 @@ from automl.identity import Change, Identity, changes, identify
 from automl.ledger import CampaignRow, Ledger
 from automl.progress import Progress
 from automl.provenance import DataIdentity, Provenance
+from automl.remembering import meta_features, remember
+from automl.report import memory_lines
 
 OnChange: TypeAlias = Literal["refuse", "accept"]
 SHOWN = 20
@@ -61,8 +63,13 @@ def choose_campaign(
                 "study "
                 f"has changed: {_listed(found)}"
             )
+    memory = remember(ledger, resolved, data, now)
+    for line in memory_lines(memory) if memory is not None else ():
+        progress.message(f"memory: {line}")
     origin = provenance.collect(Path(study.source), data, now.to_json()).to_json()
-    return ledger.create_campaign(study.name, study.to_json(), study.digest(), origin, firing), False
+    spec = study.to_json()
+    row = ledger.create_campaign(study.name, spec, study.digest(), origin, firing, memory=memory)
+    return row, False
 
 
 def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progress) -> CampaignRow:
@@ -124,8 +131,8 @@ def _listed(found: list[Change]) -> str:
 
 def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
     if task is not None:
-        return DataIdentity(task.name, task.digest, list(task.notes))
+        return DataIdentity(task.name, task.digest, list(task.notes), meta_features(task))
     if isinstance(resolved.protocol, Tabular):
         file = resolved.protocol.options.file
-        return DataIdentity(Path(file).name, file_digest(file))
+        return DataIdentity(Path(file).name, file_digest(file), features={"kind": "benchmark"})
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from automl import plugins
@@ -15,7 +15,7 @@ from automl.campaign.settings import SearchSettings
 from automl.campaign.signs import last_signs
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
-from automl.contracts import Replay, Task, UserError, digest
+from automl.contracts import CampaignMemory, Replay, SearchMemory, Task, UserError, digest
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.space import Space
 from automl.strategies.searcher import Searcher
@@ -63,17 +63,19 @@ def plan_searches(
     study = resolved.study
     rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
     in_memory = row.summary.record == "searches"
+    memory = ledger.memory(row.id) or CampaignMemory()
     searches: list[Search] = []
     live = []
     for search_row in rows:
         arm = resolved.arms[search_row.arm]
         settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
-            replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings))
+            replay = replace(_replay(arm, search_row, settings), memory=memory.of(arm.name))
+            replayed = ReplaySearch(search_row, settings, ledger, replay)
             replayed.restore(trials[search_row.id])
             searches.append(replayed)
         else:
-            searcher = _searcher(resolved, arm, search_row.seed)
+            searcher = _searcher(resolved, arm, search_row.seed, memory.of(arm.name))
             search = LiveSearch(search_row, settings, ledger, searcher, clock)
             live.append(search)
             searches.append(search)
@@ -129,8 +131,11 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
     )
 
 
-def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
+def _searcher(
+    resolved: ResolvedStudy, arm: ResolvedArm, seed: int, memory: SearchMemory | None
+) -> Searcher | None:
     if arm.strategy_spec is None or arm.space is None:
         return None
     metrics = resolved.study.task.metrics
-    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed).with_default()
+    searcher = Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed)
+    return searcher.with_memory(memory).with_default()

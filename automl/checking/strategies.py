@@ -102,14 +102,16 @@ def earlier(metrics: int = 1) -> SearchMemory:
     configs = [SPACE.sample(rng) for _ in range(24)]
     configs.sort(key=lambda config: loss(config, STEPS))
     trials = [
-        EarlierTrial(config, [loss(config, STEPS) + place % 2, float(str(config["width"]))][:metrics], place % 2)
+        EarlierTrial(
+            config, [loss(config, STEPS) + place % 2, float(str(config["width"]))][:metrics], place % 2
+        )
         for place, config in enumerate(configs)
     ]
     return SearchMemory(configs[:3], trials, [True, False])
 
 
 def check_memory(plugin: type[Strategy]) -> None:
-    """First proposals, purity and results of a search with a memory; one that remembers nothing refuses it."""
+    """First proposals, purity and results of a search with a memory; a baseline refuses it."""
     memory = earlier()
     if plugin.remembers == "nothing":
         try:

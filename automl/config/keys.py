@@ -214,7 +214,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
         "memory": Key("Another memory for this arm; `false` for none.", {"from": ["nas-digits-3"]}),
         "twin": Key(
-            "Adds the arm NAME-without-memory with the same budget, so that the report says what memory gave.",
+            "Adds the arm NAME-without-memory with the same budget: the report says what memory gave.",
             True,
         ),
     },

@@ -1,4 +1,4 @@
-"""The keys `memory` and `twin` of a study file: their shorthands, and the rules between them and strategies."""
+"""The keys `memory` and `twin` of a study file: their shorthands, and which strategies may have them."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def check_use(memory: Memory | None, arms: Iterable[Arm | None]) -> Iterator[Mis
 
 
 def remembers(strategy: PluginSpec) -> Remembers | None:
-    """What a strategy can take of earlier campaigns; None for one that is unknown, which is another mistake."""
+    """What a strategy can take of earlier campaigns; None for an unknown one, which is another mistake."""
     try:
         return plugins.load("strategies", strategy.name).remembers
     except UserError:

@@ -42,9 +42,10 @@ class SearchMemory:
 
 @dataclass(frozen=True)
 class MemorySource:
-    """A campaign that is remembered. `distance` of its data by meta-features: 0 for the same, None without data.
+    """A campaign that is remembered. `distance` of its data: 0 for the same ones, None where there are none.
 
-    `trials`, `device_seconds`: how many of its configurations are used, and what all its trials had cost.
+    `comparable`: whether its values are of the same data, evaluator, code and version. `trials`,
+    `device_seconds`: how many of its configurations are used, and what all its trials had cost.
     """
 
     campaign: str
@@ -77,12 +78,12 @@ class ArmMemory:
 class CampaignMemory:
     """All that a campaign remembers, fixed when it is created.
 
-    `arms`: by name of an arm, its place in `plans`. `twins`: by name of an arm, the same one without memory.
+    `arms`: by name, its place in `plans`. `history`: those whose strategy takes trials as history.
     """
 
     plans: list[ArmMemory] = field(default_factory=list)
     arms: dict[str, int] = field(default_factory=dict)
-    twins: dict[str, str] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
 
     def plan(self, arm: str) -> ArmMemory | None:
         """What an arm remembers; None for an arm that has no memory."""
@@ -93,7 +94,8 @@ class CampaignMemory:
         plan = self.plan(arm)
         if plan is None or not plan.first:
             return None
-        return SearchMemory(plan.first, plan.trials, [source.comparable for source in plan.sources])
+        trials = plan.trials if arm in self.history else []
+        return SearchMemory(plan.first, trials, [source.comparable for source in plan.sources])
 
     def to_json(self) -> Json:
         """Plain JSON."""

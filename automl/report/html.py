@@ -16,6 +16,7 @@ from automl.report import (
     failures,
     few_shot,
     proxy_ranking,
+    remembered,
     rung_ranking,
     verdicts,
     warnings,
@@ -111,6 +112,7 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         winners.section(ranked, report.settings.space_name, units, chosen),
         plots.titled("Important parameters", "plot-importance", "plot-parallel"),
         failures.section(report.failures, chosen),
+        remembered.section(report.remembered),
         data.section(report.provenance),
     ]
     return "\n".join(parts)

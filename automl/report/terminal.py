@@ -8,7 +8,16 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from automl.report import collapse, comparison, failures, few_shot, proxy_ranking, rung_ranking, verdicts
+from automl.report import (
+    collapse,
+    comparison,
+    failures,
+    few_shot,
+    proxy_ranking,
+    remembered,
+    rung_ranking,
+    verdicts,
+)
 from automl.report.campaign_report import CampaignReport
 from automl.report.wording import budget_text
 
@@ -31,6 +40,7 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))
     parts += _bullets(failures.TITLE, failures.lines(report.failures), style="bold red")
+    parts += _bullets(remembered.TITLE, remembered.lines(report.remembered), about=remembered.ABOUT)
     parts += _bullets("Warnings:", report.warnings, style="bold yellow")
     return Group(*parts)
 

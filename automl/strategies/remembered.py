@@ -58,7 +58,9 @@ class RememberedTrials:
             if comparable:
                 shifts[source] = [0.0] * len(complete[0].values if complete else [])
             elif differences[source]:
-                shifts[source] = [statistics.median(column) for column in zip(*differences[source], strict=True)]
+                shifts[source] = [
+                    statistics.median(column) for column in zip(*differences[source], strict=True)
+                ]
         return shifts
 
     def _digest(self, trial: FrozenTrial) -> str:
