@@ -25,6 +25,7 @@ from automl.ledger.study_summary import ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
 from automl.recorder.memories import memory_file, memory_tags
+from automl.recorder.notes import campaign_note
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
 from automl.recorder.texts import (
@@ -235,20 +236,6 @@ class Projection:
     def _dataset(self) -> tuple[str, str] | None:
         name, data = self.campaign.summary.dataset, self._origin.data
         return None if name is None else (name, "unknown" if data is None else data.digest)
-
-
-def campaign_note(campaign: CampaignRow) -> str:
-    """The note on the pages of a campaign and of its experiment, as Markdown."""
-    metric = campaign.summary.primary
-    best = clean_key(f"best_{metric.name}")
-    arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
-    return (
-        f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
-        "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
-        "searches (search for tags.`automl.kind` = 'search'; the page loads the newest 100 runs first) "
-        f"and chart `{best}` by step: steps of a search are device-milliseconds, so this is the "
-        "best value so far against the cost. Steps of a trial are epochs or folds."
-    )
 
 
 def _end(finished: float | None) -> int | None:
