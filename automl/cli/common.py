@@ -162,3 +162,13 @@ def _to_stderr() -> None:
 def _flush_c() -> None:
     """Write what C's own buffers hold."""
     ctypes.CDLL(None).fflush(None)
+
+
+def write_text(option: str, path: Path, text: str) -> None:
+    """Write the file that an option names. Raises `UserError` when that cannot be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{option} must name a writable file, but got {str(path)!r}: {error.strerror}"
+        ) from error

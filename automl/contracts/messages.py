@@ -20,7 +20,9 @@ class Replay:
 
     `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
     `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
-    `least`: device-seconds of the cheapest trial, where they are known. `memory`: of earlier campaigns.
+    `least`: device-seconds of the cheapest trial, where they are known. `cut`: the device-seconds that trials
+    had, by their numbers, which the end of an earlier, smaller budget has cut off. `memory`: of earlier
+    campaigns.
     """
 
     strategy: PluginSpec | None
@@ -30,6 +32,7 @@ class Replay:
     trials: int | None
     finals: int
     least: float | None = None
+    cut: dict[str, float] = field(default_factory=dict)
     memory: SearchMemory | None = None
 
     @property

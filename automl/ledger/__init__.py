@@ -16,6 +16,7 @@ from automl.ledger.rows import (
     TrialRow,
 )
 from automl.ledger.store import Store, resolve_store
+from automl.ledger.winners import retrainings, winner_opening
 
 __all__ = [
     "AttemptRow",
@@ -34,4 +35,6 @@ __all__ = [
     "ends_with_terminal",
     "owner_identity",
     "resolve_store",
+    "retrainings",
+    "winner_opening",
 ]

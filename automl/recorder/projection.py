@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from automl.contracts import CampaignMemory, TrialState, UserError
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
-from automl.ledger.study_summary import ArmSummary
+from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
 from automl.recorder.memories import memory_file, memory_tags
@@ -90,8 +90,11 @@ class Projection:
         """The parent of all runs; its counts and costs are those of `trials`."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
+        fixed = {key: value for key, value in self._spec.items() if key in FIXED}
+        grows = {key: value for key, value in self._spec.items() if key not in FIXED}
         tags = {
             **provenance,
+            **{f"automl.extent.{key}": value for key, value in flatten(grows)},
             "automl.kind": "campaign",
             "automl.config.study": row.study,
             "automl.state": row.state,
@@ -113,7 +116,7 @@ class Projection:
             status=self._open if row.state == "running" else "FINISHED",
             start=millis(row.created_at),
             end=_end(row.finished_at),
-            params=dict(flatten(self._spec)),
+            params=dict(flatten(fixed)),  # MLflow changes no parameter: what grows is in tags
             tags=tags,
             metrics=counts(trials, at) if trials else [],
             artifacts=artifacts,
