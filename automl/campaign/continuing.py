@@ -15,6 +15,7 @@ from automl import provenance
 from automl.benchmarks import file_digest
 from automl.campaign.growth import Addition, grow, identity_changes, listed, shifted, unused_shift
 from automl.campaign.recalling import recall, tell_of_arms_without
+from automl.campaign.unchanged import changed_since
 from automl.config import EXTENT, ResolvedStudy, Study
 from automl.contracts import Ending, Json, RunError, Tabular, Task, TrialState, UserError
 from automl.identity import Change, Identity, changes, identify
@@ -79,6 +80,11 @@ def choose_campaign(
         if found is not None:
             tell_of_arms_without(ledger, found.row.id, resolved, progress)
             return found
+    if latest is not None and _only_when_changed(study, wanted):
+        found_changes = changed_since(ledger, latest, study, now)
+        if not found_changes:
+            return _left_out(ledger, latest, study, wanted, progress)
+        progress.message(f"changed since {latest.id}: {'; '.join(found_changes[:SHOWN])}")
     if wanted.more is not None:
         raise UserError(
             f"only a campaign can be given more, but {study.name} has none that this study continues; "
@@ -94,6 +100,23 @@ def choose_campaign(
     if study.seed_shift:
         progress.message(f"{row.id} has seeds that no campaign of {study.name} had: {listed(study.seeds)}")
     return Chosen(row, study)
+
+
+def _only_when_changed(study: Study, wanted: Wanted) -> bool:
+    return wanted.firing is not None and study.schedule is not None and study.schedule.when == "changed"
+
+
+def _left_out(
+    ledger: Ledger, latest: CampaignRow, study: Study, wanted: Wanted, progress: Progress
+) -> Chosen:
+    """End a firing as skipped: it would repeat the latest campaign."""
+    reason = f"study, code and data are those of {latest.id}"
+    if wanted.firing is not None and not ledger.skip_firing(wanted.firing, reason):
+        raise RunError(
+            f"firing {wanted.firing} must be running to be skipped, but is not; nothing was started"
+        )
+    progress.message(f"skipped: {reason}")
+    return Chosen(latest, study, continued=True, complete=True)
 
 
 def _continued(
