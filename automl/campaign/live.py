@@ -11,7 +11,7 @@ from types import MappingProxyType
 from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
-from automl.campaign.state import SearchState
+from automl.campaign.stoppable import StoppableState
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
@@ -19,7 +19,7 @@ from automl.stopping import PRUNED, Standing, stop_reason
 
 
 @dataclass
-class LiveSearch(SearchState):
+class LiveSearch(StoppableState):
     """One search while its campaign runs; its whole state can be rebuilt from the ledger."""
 
     # --- continuing -----------------------------------------------------------------------------
@@ -219,7 +219,7 @@ class LiveSearch(SearchState):
     def _stop_reason(self) -> str | None:
         single, wall = self.settings.fixed is not None, self._allowance.wall_used
         standing = Standing(self._started, self.pressure, single=single, exhausted=self._exhausted, wall=wall)
-        return self._stopped or stop_reason(self.settings, self.counts, standing)
+        return self._stopped or self._asked or stop_reason(self.settings, self.counts, standing)
 
     def stop(self, reason: str) -> None:
         """Start nothing more, no retraining either: a limit of the campaign is reached."""

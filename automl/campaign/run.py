@@ -8,6 +8,7 @@ from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import OnChange, choose_campaign, tell_of_kills
+from automl.campaign.control import Control
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
@@ -67,11 +68,14 @@ def run_campaign(
                 try:
                     folder = store.folder / "work" / row.id
                     clock = CampaignClock(ledger.drives(row.id)[:-1], began)
+                    ledger.reopen_searches(row.id)
                     searches = plan_searches(resolved, row, ledger, folder, clock)
                     limits = CampaignLimits(study.limits, clock, searches)
-                    with progress, Signs(folder, lease.token, searches).noted():
-                        pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
+                    control = Control(ledger, row.id, limits, progress, executor.wake)
+                    with progress, Signs(folder, lease.token, searches).noted(), control.followed():
+                        pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
                         executor.run(LoggedJobs(pool, recorder))
+                    limits.met = limits.stopped or limits.met
                     _finish(study, row, ledger, lease, limits)
                     _record_the_rest(recorder, ledger, row.id, searches, folder)
                 finally:

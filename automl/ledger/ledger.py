@@ -10,6 +10,7 @@ from automl.ledger.bindings import Bindings
 from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
+from automl.ledger.deletions import Deletions
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.references import References
@@ -19,7 +20,9 @@ from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
 
 
-class Ledger(Campaigns, Searches, Trials, Attempts, BulkWrites, Schedules, Firings, Bindings, References):
+class Ledger(
+    Campaigns, Searches, Trials, Attempts, BulkWrites, Schedules, Firings, Bindings, Deletions, References
+):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 
     A lock or a restarting server is waited for up to a minute; then a method raises `RunError`, and
