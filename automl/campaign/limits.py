@@ -10,6 +10,7 @@ from automl.campaign.allowance import Left
 from automl.campaign.clock import CampaignClock
 from automl.campaign.search import Search
 from automl.config import Limits
+from automl.stopping import LIMITS
 
 
 @dataclass
@@ -36,7 +37,7 @@ class CampaignLimits:
             return self.stopped
         most = self.limits.trials
         if most is not None and sum(search.attempts for search in self.searches) >= most:
-            return f"limits: the campaign has started its {most} trials, retrainings and retries"
+            return f"{LIMITS}: the campaign has started its {most} trials, retrainings and retries"
         left = self.left()
         return left.reason if left.seconds <= 0 else None
 
@@ -57,10 +58,10 @@ class CampaignLimits:
             return Left(0.0, self.stopped)
         wall, device, left = self.limits.wall_seconds, self.limits.device_seconds, [Left(math.inf)]
         if wall is not None:
-            reason = f"limits: the campaign has used its {wall:g} wall seconds"
+            reason = f"{LIMITS}: the campaign has used its {wall:g} wall seconds"
             left.append(Left(wall - self.clock.now(), reason))
         if device is not None:
-            reason = f"limits: the campaign has used its {device:g} device-seconds"
+            reason = f"{LIMITS}: the campaign has used its {device:g} device-seconds"
             held = sum(search.devices_held for search in self.searches)
             rest = device - sum(search.cost for search in self.searches)
             seconds = 0.0 if rest <= 0 else rest / held if held else math.inf

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from automl import plugins
@@ -15,9 +16,10 @@ from automl.campaign.settings import SearchSettings
 from automl.campaign.signs import last_signs
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
-from automl.contracts import Replay, Task, UserError, digest
+from automl.contracts import Replay, Task, TrialState, UserError, digest
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.space import Space
+from automl.stopping import may_go_on
 from automl.strategies.searcher import Searcher
 
 
@@ -68,9 +70,11 @@ def plan_searches(
     for search_row in rows:
         arm = resolved.arms[search_row.arm]
         settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
+        reopens = row.state == "running" and arm.name not in study.retired
+        settings, own = replace(settings, reopens=reopens), trials[search_row.id]
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
-            replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings))
-            replayed.restore(trials[search_row.id])
+            replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings, own))
+            replayed.restore(own)
             searches.append(replayed)
         else:
             searcher = _searcher(resolved, arm, search_row.seed)
@@ -85,7 +89,8 @@ def plan_searches(
     return searches
 
 
-def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Replay:
+def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings, trials: Sequence[TrialRow]) -> Replay:
+    cut = [trial for trial in trials if trial.state is TrialState.PRUNED and may_go_on(trial.reason)]
     return Replay(
         strategy=arm.strategy_spec,
         pruner=arm.pruner_spec,
@@ -94,6 +99,7 @@ def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Repla
         trials=settings.trials,
         finals=settings.finals,
         least=settings.least,
+        cut={str(trial.number): trial.device_seconds for trial in cut},
     )
 
 

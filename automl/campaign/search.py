@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from automl.campaign.settings import SearchSettings
-from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report
+from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report, digest
 from automl.ledger import SearchRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -30,6 +31,11 @@ class Incumbent:
     def trained(self) -> Config:
         """The configuration that is retrained and tested."""
         return self.derived or self.config
+
+    @cached_property
+    def key(self) -> str:
+        """The digest of that configuration."""
+        return digest(self.trained)
 
     def beats(self, other: Incumbent | None, direction: Direction) -> bool:
         """Whether its value is strictly better; any trial is better than none."""

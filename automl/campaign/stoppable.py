@@ -1,4 +1,4 @@
-"""Ends of a live search, or of single trials of it, that a user asks for."""
+"""Ends of a live search, or of single trials of it, that a limit of the campaign or a user brings about."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from automl.ledger import TrialRow
 
 @dataclass
 class StoppableState(SearchState, ABC):
-    """A live search that can end at a request. Open trials are cut through `time_left`, as by a limit."""
+    """A live search that can be ended. Open trials are cut through `time_left`."""
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more, no retraining either: a limit of the campaign is reached."""
+        self._stopped = reason
+        for kind in ("trial", "final"):
+            while (row := self._retries.next(kind, due_only=False)) is not None:
+                why = f"not tried again: {reason}"
+                self._end(row, Outcome(TrialState.FAILED, 0.0, reason=why))
+        self._conclude_if_done()
 
     def end(self, reason: str) -> None:
         """Start no further trial; the winner is retrained, unlike after `stop`."""
@@ -32,9 +41,17 @@ class StoppableState(SearchState, ABC):
     def _end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of a trial."""
 
-    @abstractmethod
     def _conclude_if_done(self) -> None:
-        """End the search when nothing of it is open."""
+        if self.ended or self._open or self._retries:
+            return
+        reason = self._stop_reason()
+        if reason is not None:
+            self.ended = True
+            self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
+
+    @abstractmethod
+    def _stop_reason(self) -> str | None:
+        """Why it starts no further trial, or None."""
 
 
 def _not_again(reason: str) -> Outcome:

@@ -86,9 +86,9 @@ def schema() -> None:
 def _campaigns(*, with_reasons: bool) -> dict[str, str]:
     """The status of each; what ended it early, or pauses it, and its label, as words behind it."""
     with open_ledger() as (_, ledger):
-        rows = {row: ledger.status(row) for row in ledger.campaigns()}
-        told = {row: _told(row, ledger) if with_reasons else [] for row in rows}
-    return {row.id: ", ".join([status, *told[row]]) for row, status in rows.items()}
+        rows = ledger.campaigns()
+        words = [[ledger.status(row), *(_told(row, ledger) if with_reasons else [])] for row in rows]
+    return {row.id: ", ".join(parts) for row, parts in zip(rows, words, strict=True)}
 
 
 def _told(row: CampaignRow, ledger: Ledger) -> list[str]:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, shadows, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.pruner_steps import with_rungs
 from automl.config.shorthands import Draft, expand
-from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, Study
-from automl.contracts import Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec
+from automl.config.study import HIDDEN, Arm, Budget, Final, Schedule, SpaceSpec, Study
+from automl.contracts import Json, Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 from automl.space import Space
 
@@ -49,6 +51,29 @@ def load_study(path: str | Path, overrides: Sequence[str] = (), *, trust: bool =
     return with_rungs(Study.from_json({**check.draft.data, "source": str(folder)}))
 
 
+def recorded_study(spec: Json, *, trust: bool = False) -> Study:
+    """The study of a campaign, as it was recorded. Its folder becomes importable, as for `load_study`.
+
+    Raises `UserError` when this version cannot read it, or when it names code elsewhere, unless `trust`.
+    """
+    try:
+        study = Study.from_json(spec)
+    except ValidationError as error:
+        text = (
+            f"{error.error_count()} of its values are not known to this version: {error.errors()[0]['msg']}"
+        )
+        raise UserError(f"a recorded study must be a whole one, but {text}; run its file") from error
+    folder = Path(study.source)
+    shadows.check_loaded(folder)
+    importing.put_last(str(folder))
+    for path, reference in () if trust else origins.references(spec):
+        refusal = origins.refusal(reference, [folder])
+        if refusal is not None:
+            key = ".".join(map(str, path))
+            raise UserError(f"{key}: {refusal}; look at that code, then add --trust")
+    return study
+
+
 def _foreign(draft: Draft, folder: Path) -> Iterator[Mistake]:
     """Code that the study names outside of the places that it may name."""
     for path, reference in origins.references(draft.data):
@@ -71,8 +96,9 @@ class _Check:
         """All mistakes, at the paths of the file."""
         draft = self.draft
         yield from draft.mistakes
-        if "source" in draft.data:
-            yield Mistake(("source",), validation.unknown_key("source", Study))
+        for hidden in HIDDEN:
+            if hidden in draft.data:
+                yield Mistake((hidden,), validation.unknown_key(hidden, Study))
         for found in validation.check(Study, draft.data):
             if not any(found.path[: len(broken)] == broken for broken in draft.broken):
                 yield Mistake(draft.written(found.path), found.text)

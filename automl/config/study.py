@@ -13,6 +13,8 @@ from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.contracts import Ending, Json, Options, PluginSpec, TaskSpec, digest
 
+HIDDEN = ("source", "seed_shift", "retired")  # fields that are no keys of a study file
+EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for; arms may be added too
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
 
@@ -128,7 +130,9 @@ class Study(Part):
     final: Final = Final()
     schedule: Schedule | None = None
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
-    source: str = Field(default=".", repr=False)  # not a key of the file
+    source: str = Field(default=".", repr=False)
+    seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
+    retired: list[Name] = Field(default=[], repr=False)  # arms that the file has dropped since it began
 
     def to_json(self) -> Json:
         """The study as plain JSON values."""
@@ -145,12 +149,22 @@ class Study(Part):
         Left out: schedule, recording, options of the executor that only say where trials run, and the
         folders of the study and of its data, benchmark files included.
         """
-        data = self.to_json()
-        for key in ("schedule", "record", "source"):
-            del data[key]
+        data = self._placeless()
         for key, default in (("limits", Limits()), ("trial", Trial()), ("retry", Retry())):
             if data[key] == default.model_dump(mode="json"):  # as before there were any
                 del data[key]
+        return digest(data)
+
+    def identity(self) -> Json:
+        """What makes it this study and no other: the part of the digest that may not grow (see `EXTENT`)."""
+        data = self._placeless()
+        return {key: value for key, value in data.items() if key not in EXTENT}
+
+    def _placeless(self) -> Json:
+        """Plain JSON without what says only where, when and how it is kept."""
+        data = self.to_json()
+        for key in ("schedule", "record", *HIDDEN):
+            del data[key]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
@@ -159,4 +173,4 @@ class Study(Part):
         for owner, key in files:
             if isinstance(owner.get(key), str) and Path(owner[key]).is_absolute():
                 owner[key] = Path(owner[key]).name
-        return digest(data)
+        return data

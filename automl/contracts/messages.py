@@ -19,7 +19,8 @@ class Replay:
 
     `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
     `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
-    `least`: device-seconds of the cheapest trial, where they are known.
+    `least`: device-seconds of the cheapest trial, where they are known. `cut`: the device-seconds that trials
+    had, by their numbers, which the end of an earlier, smaller budget has cut off.
     """
 
     strategy: PluginSpec | None
@@ -29,6 +30,7 @@ class Replay:
     trials: int | None
     finals: int
     least: float | None = None
+    cut: dict[str, float] = field(default_factory=dict)
 
     @property
     def wall_seconds(self) -> None:

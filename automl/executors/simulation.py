@@ -92,6 +92,7 @@ class _Simulation:
     def _trial(self, number: int, config: Config) -> None:
         budget = self.replay.budget
         remaining = None if budget is None else budget - self.counts.spent
+        remaining = self.replay.cut.get(str(number), remaining)
         trial = self._evaluated("trial", number, config, remaining)
         outcome = trial.outcome
         if self.searcher is not None:

@@ -17,6 +17,7 @@ from automl.ledger.rows import (
     TrialRow,
 )
 from automl.ledger.store import Store, resolve_store
+from automl.ledger.winners import retrainings, winner_opening
 from automl.ledger.wishes import RequestRow, Wish, Wishes
 
 __all__ = [
@@ -40,4 +41,6 @@ __all__ = [
     "ends_with_terminal",
     "owner_identity",
     "resolve_store",
+    "retrainings",
+    "winner_opening",
 ]

@@ -20,6 +20,7 @@ from automl.ledger.tables import (
     campaigns,
     deletions,
     drives,
+    firings,
     openings,
     reports,
     requests,
@@ -89,6 +90,7 @@ class Deletions:
                     f"{campaign} cannot be deleted while {row.owner} drives it; nothing was deleted; stop it "
                     f"first: automl stop {campaign}"
                 )
+            _refuse_open_firing(connection, campaign)
             deletion = DeletionRow(
                 campaign,
                 row.study,
@@ -141,6 +143,11 @@ class Deletions:
 
         return self._db.read(work)
 
+    def label_campaign(self, campaign: str, label: str | None) -> None:
+        """Give a campaign another name beside its id, or none."""
+        chosen = sa.update(campaigns).where(campaigns.c.id == campaign).values(label=label)
+        self._db.write(lambda connection: connection.execute(chosen).rowcount)
+
     def deletions(self) -> list[DeletionRow]:
         """What remains of all deleted campaigns."""
         query = sa.select(deletions).order_by(deletions.c.study, deletions.c.number)
@@ -150,6 +157,16 @@ class Deletions:
         """How often deleted campaigns have opened the test set of the data with that digest."""
         query = sa.select(sa.func.coalesce(sa.func.sum(deletions.c.looks), 0)).where(deletions.c.data == data)
         return self._db.read(lambda connection: int(connection.scalar(query) or 0))
+
+
+def _refuse_open_firing(connection: sa.Connection, campaign: str) -> None:
+    unfinished = (firings.c.campaign == campaign) & firings.c.state.in_(["ready", "running"])
+    slot = connection.scalar(sa.select(firings.c.slot).where(unfinished).limit(1))
+    if slot is not None:
+        raise RunError(
+            f"{campaign} cannot be deleted while a schedule continues it; nothing was deleted; let its "
+            "daemon end it, or remove the schedule and stop it first"
+        )
 
 
 def _data_of(row: CampaignRow) -> str | None:

@@ -183,6 +183,7 @@ opening: Final = Reader(
         "opened_at": SECONDS,
         "values": VALUES.or_nothing(),
         "details": DETAILS.or_nothing(),
+        "trials": TEXTS.or_nothing(),
     },
 )
 schedule: Final = Reader(

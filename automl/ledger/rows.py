@@ -164,7 +164,8 @@ class ReportRow:
 class OpeningRow:
     """One opening of the sealed test set; `values` has one entry per fresh-seed model.
 
-    `details`: all measurements of each model, where there are more than its value.
+    `details`: all measurements of each model, where there are more than its value. `trials`: the
+    retraining behind each model, or the winner itself; None in those of earlier versions.
     """
 
     id: int
@@ -173,6 +174,7 @@ class OpeningRow:
     opened_at: float
     values: list[float] | None
     details: list[dict[str, float]] | None = None
+    trials: list[str] | None = None
 
 
 @dataclass(frozen=True)

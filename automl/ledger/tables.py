@@ -186,6 +186,7 @@ openings = sa.Table(
     sa.Column("opened_at", sa.Float, nullable=False),
     sa.Column("values", Json),  # one per fresh-seed model; null until they are written
     sa.Column("details", Json),  # {name: number} per fresh-seed model; null where the values are all there is
+    sa.Column("trials", Json),  # id of the trial behind each value; null in those of earlier versions
 )
 
 schedules = sa.Table(

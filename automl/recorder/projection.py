@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from automl.contracts import TrialState, UserError
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
-from automl.ledger.study_summary import ArmSummary
+from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
 from automl.recorder.points import counts, millis
@@ -37,7 +37,7 @@ from automl.recorder.texts import (
     short,
     to_json,
 )
-from automl.recorder.uids import run_uid
+from automl.recorder.uids import campaign_name, run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
 
 if TYPE_CHECKING:
@@ -81,8 +81,11 @@ class Projection:
         """The parent of all runs; its counts and costs are those of `trials`."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
+        fixed = {key: value for key, value in self._spec.items() if key in FIXED}
+        grows = {key: value for key, value in self._spec.items() if key not in FIXED}
         tags = {
             **provenance,
+            **{f"automl.extent.{key}": value for key, value in flatten(grows)},
             "automl.kind": "campaign",
             "automl.config.study": row.study,
             "automl.state": row.state,
@@ -101,7 +104,7 @@ class Projection:
             status=self._open if row.state == "running" else "FINISHED",
             start=millis(row.created_at),
             end=_end(row.finished_at),
-            params=dict(flatten(self._spec)),
+            params=dict(flatten(fixed)),  # MLflow changes no parameter: what grows is in tags
             tags=tags,
             metrics=counts(trials, at) if trials else [],
             artifacts=artifacts,
@@ -192,6 +195,7 @@ class Projection:
     def _named(self, run: WantedRun) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
         uid, name = self.uid(run.identity), run.identity.removeprefix(f"{self.campaign.id}/")
+        name = campaign_name(self.campaign) if run.parent is None else name
         tags = {key: value for key, value in run.tags.items() if value}
         tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}

@@ -20,7 +20,7 @@ from automl.report.records import Records
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
-from automl.report.warnings import accepted, limit, warnings
+from automl.report.warnings import accepted, grown, limit, warnings
 
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
@@ -61,7 +61,11 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         proxies=proxies(searches, trials, arms, metric.direction),
         importance=importances(every_trial, arms, metric.direction),
         warnings=warnings(
-            study, status, arms, pruned, (*limit(campaign.reason), *accepted(campaign.provenance))
+            study,
+            status,
+            arms,
+            pruned,
+            (*limit(campaign.reason), *accepted(campaign.provenance), *grown(campaign.provenance)),
         ),
         reason=campaign.reason,
     )

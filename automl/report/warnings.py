@@ -84,6 +84,11 @@ def accepted(provenance: Mapping[str, Any]) -> list[str]:
     return [f"trials before and after a change are compared, which was accepted: {one}" for one in changes]
 
 
+def grown(provenance: Mapping[str, Any]) -> list[str]:
+    """A line for each time that the campaign was given more."""
+    return [f"the campaign has grown: {one}" for one in provenance.get("grown", ())]
+
+
 def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:
     lines = []
     if search.best is None and search.state == "finished":
@@ -93,7 +98,9 @@ def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:
     if search.finals_failed:
         lines.append(f"{name}: {search.finals_failed} of its fresh-seed retrainings failed")
     if search.test_openings > 1:
-        lines.append(f"{name} opened the test set {search.test_openings} times; the first values count")
+        lines.append(
+            f"{name} opened the test set {search.test_openings} times, so its later values were not unseen"
+        )
     allowed = budget.device_seconds
     if allowed and search.device_seconds > _OVERRUN * allowed:
         lines.append(f"{name} used {search.device_seconds:.0f} of {allowed:.0f} device-seconds")
