@@ -95,7 +95,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; NAME must be a campaign's id.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a campaign for good: its rows, working files and MLflow runs. Its looks at test data stay counted.
+    """Delete a campaign for good: rows, working files, MLflow runs. Its looks at test data stay counted.
 
     Example: automl delete quickstart-3
     """
@@ -129,7 +129,7 @@ def gc(
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what nobody needs: leftovers of deleted campaigns and dead processes, checkpoints, MLflow's trash.
+    """Remove what nobody needs: files of deleted campaigns and dead processes, checkpoints, MLflow's trash.
 
     Example: automl gc --dry-run
     """
