@@ -70,6 +70,7 @@ ALLOWED: dict[str, set[str]] = {
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
+    "upkeep": BASE | {"config", "ledger", "masking", "private", "recorder", "storage"},
     "export": WORKER
     | {
         "config",

@@ -10,6 +10,7 @@ from automl.ledger.bindings import Bindings
 from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
+from automl.ledger.deletions import Deletions
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.growing import Growing
@@ -31,6 +32,7 @@ class Ledger(
     Schedules,
     Firings,
     Bindings,
+    Deletions,
     References,
     Memories,
 ):

@@ -86,6 +86,7 @@ campaign: Final = Reader(
         "heartbeat_at": _ENDED,
         "recorded": COUNT,
         "reason": _WORDS,
+        "label": NAME.or_nothing(),
     },
     _campaign,
 )

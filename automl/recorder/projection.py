@@ -39,7 +39,7 @@ from automl.recorder.texts import (
     short,
     to_json,
 )
-from automl.recorder.uids import run_uid
+from automl.recorder.uids import campaign_name, run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ class Projection:
     def _named(self, run: WantedRun) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
         uid, name = self.uid(run.identity), run.identity.removeprefix(f"{self.campaign.id}/")
+        name = campaign_name(self.campaign) if run.parent is None else name
         tags = {key: value for key, value in run.tags.items() if value}
         tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}
