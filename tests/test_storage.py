@@ -123,7 +123,7 @@ def test_many_first_users_at_once_on_postgresql(postgres_url: str, tmp_path: Pat
     assert mlflow_works(store)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_first_user_killed_anywhere_leaves_no_broken_store(tmp_path: Path) -> None:
     store = resolve_store({}, tmp_path)
     for delay in (0.3, 0.8, 1.3, 1.8, 2.3, 2.8):
