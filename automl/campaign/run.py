@@ -10,6 +10,7 @@ from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import Chosen, Wanted, choose_campaign, tell_of_kills
+from automl.campaign.control import Control
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
@@ -60,8 +61,8 @@ def run_campaign(
                 progress.message(f"data: {line}")
             chosen = choose_campaign(ledger, resolved, task, wanted, progress)
             row = chosen.row
-            if chosen.complete:
-                progress.message(f"{row.id} is complete: it has all that is asked for; nothing was started")
+            if nothing := _nothing_to_do(chosen):
+                progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
                 resolved = replace(resolve(chosen.study), executor=executor)
@@ -73,6 +74,15 @@ def run_campaign(
             return row.id
     finally:
         executor.close()
+
+
+def _nothing_to_do(chosen: Chosen) -> str:
+    """Why nothing is to be run; "" when something is."""
+    row = chosen.row
+    if row.was_stopped and row.recorded >= 2:
+        advice = f"`automl resume {row.id}` lets it go on, --fresh starts another one"
+        return f"was {row.reason}; nothing was started; {advice}"
+    return "is complete: it has all that is asked for; nothing was started" if chosen.complete else ""
 
 
 def _drive(
@@ -91,6 +101,7 @@ def _drive(
             row = ledger.grow_campaign(row.id, lease.token, spec, study.digest(), chosen.grows)
         folder = store.folder / "work" / row.id
         clock = CampaignClock(ledger.drives(row.id)[:-1], began)
+        ledger.reopen_searches(row.id)
         recorder = Recorder(store, ledger, row.id, record=row.summary.record)
         recorder.start()
         try:
@@ -98,9 +109,11 @@ def _drive(
             while more:
                 searches = plan_searches(resolved, row, ledger, folder, clock)
                 limits = CampaignLimits(study.limits, clock, searches)
-                with progress, Signs(folder, lease.token, searches).noted():
-                    pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
+                control = Control(ledger, row.id, limits, progress, executor.wake)
+                with progress, Signs(folder, lease.token, searches).noted(), control.followed():
+                    pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
                     executor.run(LoggedJobs(pool, recorder))
+                limits.met = limits.stopped or limits.met
                 _open_tests(study, row, ledger, lease, limits)
                 going_on = row.state != "finished" and not limits.met
                 more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)

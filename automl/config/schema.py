@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from automl import plugins
 from automl.config.keys import KEYS, Key
 from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
-from automl.config.study import Arm, Budget, SpaceSpec, Study, Trial
+from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
@@ -31,6 +31,7 @@ def study_schema() -> Schema:
     definitions = {part.__name__: _part(part, parts[part.__name__]) for part in KEYS}
     _task_shorthands(definitions[TaskSpec.__name__])
     definitions[SpaceSpec.__name__] = _space(definitions[SpaceSpec.__name__])
+    definitions[Memory.__name__] = _memory(definitions[Memory.__name__])
     definitions[Budget.__name__]["minProperties"] = 1
     _size(definitions[Trial.__name__]["properties"]["memory"])
     definitions |= {kind: _plugin(kind) for kind in OPTIONS_KINDS}
@@ -112,6 +113,13 @@ def _space(written: Schema) -> Schema:
     names = {"anyOf": [*_names("spaces"), {"type": "string", "pattern": r"\.npz$"}]}
     written["properties"]["name"] |= names
     return {"anyOf": [names, written]}
+
+
+def _memory(written: Schema) -> Schema:
+    names: list[Schema] = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    del written["properties"]["from"]["anyOf"]
+    written["properties"]["from"]["anyOf"] = names
+    return {"anyOf": [*names, {"const": False}, written]}
 
 
 def _size(memory: Schema) -> None:

@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
+from automl.config.memories import add_twins, expand_memory
+from automl.config.shorthand_draft import Draft, Use
 from automl.config.sizes import in_bytes
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
 MOST_LOOKS = 200  # seeds of a campaign that adds them by itself
-
-
-class Use(NamedTuple):
-    """A plug-in that a study names, and the written-out key path where it does."""
-
-    kind: str
-    name: str
-    options: Json
-    path: KeyPath
-
-
-@dataclass
-class Draft:
-    """A study written out but not validated. `origins`: written-out key path → the one in the file.
-
-    `broken`: written-out paths whose shape is already among the `mistakes`.
-    """
-
-    data: Json = field(default_factory=dict)
-    origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
-    broken: set[KeyPath] = field(default_factory=set)
-    mistakes: list[Mistake] = field(default_factory=list)
-    plugins: list[Use] = field(default_factory=list)
-    looks: Json = field(default_factory=dict)
-
-    def written(self, path: KeyPath) -> KeyPath:
-        """The key path in the file that stands for the written-out `path`."""
-        for length in range(len(path), 0, -1):
-            origin = self.origins.get(path[:length])
-            if origin is not None:
-                return (*origin, *path[length:])
-        return path
-
-    def refuse(self, path: KeyPath, text: str) -> None:
-        """Note a shape that cannot be written out."""
-        self.broken.add(path)
-        self.mistakes.append(Mistake(self.written(path), text))
 
 
 def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
@@ -62,7 +26,8 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
         _expand_nulls(data["task"], "read", "columns", "split", "episodes")
         _expand_columns(draft, data["task"])
     _expand_nulls(data, "budget", "limits", "trial", "retry", "final", "schedule")
-    _expand_memory(draft)
+    _expand_size(draft)
+    expand_memory(draft, data, ())
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
         _expand_plugin(draft, data, (key,), kind)
@@ -83,7 +48,7 @@ def _expand_nulls(data: Json, *keys: str) -> None:
             data[key] = _without_nulls(data[key])
 
 
-def _expand_memory(draft: Draft) -> None:
+def _expand_size(draft: Draft) -> None:
     trial = draft.data.get("trial")
     memory = trial.get("memory") if isinstance(trial, dict) else None
     if isinstance(trial, dict) and isinstance(memory, str):
@@ -250,6 +215,9 @@ def _expand_arms(draft: Draft) -> None:
             for key, kind in (("strategy", "strategies"), ("pruner", "pruners"), ("evaluator", "evaluators")):
                 _expand_plugin(draft, arm, ("arms", name, key), kind)
             _expand_space(draft, arm, ("arms", name))
+            expand_memory(draft, arm, ("arms", name))
+    add_twins(draft)
+    arms = draft.data["arms"]
     only_references = arms and all(isinstance(arm, dict) and "reference" in arm for arm in arms.values())
     if BASELINE_ARM not in arms and not only_references:
         draft.data["arms"] = {BASELINE_ARM: {"strategy": {"name": BASELINE.name, "options": {}}}, **arms}

@@ -85,11 +85,26 @@ class Retry(Part):
         return again.get(ending, 0)
 
 
+class Memory(Part):
+    """What strategies remember of earlier campaigns. `top`: how many of their best come first.
+
+    `source`, in files `from`: `last` of this study, `all` on similar data, or campaigns and studies by name;
+    no names: nothing is remembered.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    source: Literal["last", "all"] | list[str] = Field(
+        default="last", alias="from", description="write last, all, or [names of campaigns or studies]"
+    )
+    top: int = Field(default=5, ge=1, le=100, description="write how many, such as 5")
+
+
 class Arm(Part):
     """One method: a strategy, an evaluator that searches by itself, or a reference.
 
-    `evaluator` and `space` None mean the study's; `reference` names the space whose default
-    configuration is the hand-designed one.
+    `evaluator`, `space` and `memory` None mean the study's; `reference` names the space whose default
+    configuration is the hand-designed one. `twin`: there is the same arm without memory, too.
     """
 
     strategy: PluginSpec | None = None
@@ -97,6 +112,8 @@ class Arm(Part):
     evaluator: PluginSpec | None = None
     space: SpaceSpec | None = None
     reference: str | None = Field(default=None, description="write the name of a hand-designed configuration")
+    memory: Memory | None = None
+    twin: bool = Field(default=False, description="write true or false")
 
 
 class Final(Part):
@@ -106,11 +123,15 @@ class Final(Part):
 
 
 class Schedule(Part):
-    """When the study runs again. `catchup`: seconds that a missed slot may still start."""
+    """When the study runs again. `catchup`: seconds that a missed slot may still start.
+
+    `when`: at every time of `cron`, or only if study, code or data have changed since the last campaign.
+    """
 
     cron: str = Field(description='write five fields, such as "0 2 * * *"')
     timezone: str = Field(default="UTC", description="write a name such as Europe/Paris")
     catchup: float = Field(default=3600, ge=0, description="write seconds, such as 3600")
+    when: Literal["always", "changed"] = Field(default="always", description="write always or changed")
 
 
 class Looks(Part):
@@ -135,6 +156,7 @@ class Study(Part):
     limits: Limits = Limits()
     trial: Trial = Trial()
     retry: Retry = Retry()
+    memory: Memory | None = None
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
     equivalent: float | None = Field(default=None, gt=0, description="write a difference such as 0.002")
@@ -183,6 +205,10 @@ class Study(Part):
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
+        for owner in arms:
+            owner.pop("twin", None)  # the twin is an arm of its own
+            if owner["memory"] is None:  # as before there was any
+                del owner["memory"]
         files = [(data["task"], "dataset"), *((arm["space"], "name") for arm in arms if arm["space"])]
         files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]
         for owner, key in files:

@@ -18,6 +18,7 @@ from automl.report.failures import Failure
 from automl.report.few_shot import FewShotArm
 from automl.report.plain import plain
 from automl.report.proxy_ranking import ProxyRank
+from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
 from automl.report.standings import places
@@ -33,7 +34,7 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
-    `reason`: the limit of the campaign that ended it early.
+    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns.
     """
 
     study: str
@@ -56,6 +57,7 @@ class CampaignReport:
     importance: Mapping[str, float]
     warnings: tuple[str, ...]
     reason: str | None = None
+    remembered: RememberedReport | None = None
 
     @property
     def metric(self) -> Metric:
@@ -149,4 +151,5 @@ class CampaignReport:
             "warnings": plain(self.warnings),
             **{key: answer for key, answer in self.answers().items() if key in ADDED},
             **({"reason": self.reason} if self.reason else {}),
+            **({"remembered": plain(self.remembered)} if self.remembered else {}),
         }

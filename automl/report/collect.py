@@ -17,6 +17,7 @@ from automl.report.few_shot import few_shot_arms
 from automl.report.importance import importances
 from automl.report.proxy_ranking import proxies
 from automl.report.records import Records
+from automl.report.remembered import remembered
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
@@ -42,6 +43,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     arms = _arms(study, searches, trials, openings)
     every_trial = evaluations(searches, trials)
     pruned = pruned_arms(ledger, study, searches, trials)
+    comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
     return CampaignReport(
         study=campaign.study,
         campaign=campaign.id,
@@ -51,7 +53,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         finished_at=campaign.finished_at,
         provenance=campaign.provenance,
         arms=arms,
-        comparison=compare_arms(list(arms.values()), study, finished=status == "finished"),
+        comparison=comparison,
         test_openings=len(openings),
         evaluations=every_trial,
         pareto=pareto(searches, trials, [other.direction for other in study.metrics]),
@@ -69,6 +71,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
             (*limit(campaign.reason), *accepted(campaign.provenance), *grown(campaign.provenance)),
         ),
         reason=campaign.reason,
+        remembered=remembered(ledger.memory(campaign.id), arms, comparison, metric),
     )
 
 

@@ -17,6 +17,7 @@ from automl.report import (
     few_shot,
     optimism,
     proxy_ranking,
+    remembered,
     rung_ranking,
     standings,
     verdicts,
@@ -115,6 +116,7 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         winners.section(ranked, report.settings.space_name, units, chosen),
         plots.titled("Important parameters", "plot-importance", "plot-parallel"),
         failures.section(report.failures, chosen),
+        remembered.section(report.remembered),
         data.section(report.provenance),
     ]
     return "\n".join(parts)

@@ -15,6 +15,7 @@ from automl.report import (
     few_shot,
     optimism,
     proxy_ranking,
+    remembered,
     rung_ranking,
     standings,
     verdicts,
@@ -43,6 +44,7 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))
     parts += _bullets(failures.TITLE, failures.lines(report.failures), style="bold red")
+    parts += _bullets(remembered.TITLE, remembered.lines(report.remembered), about=remembered.ABOUT)
     parts += _bullets("Warnings:", report.warnings, style="bold yellow")
     return Group(*parts)
 

@@ -103,7 +103,7 @@ def test_ten_trials_that_grow_are_thirty_at_once(
     study: Path, store: Store, ledger: Ledger, strategy: str
 ) -> None:
     if strategy == "proxy_screen":
-        pytest.skip("it needs a network's space: see the test of a screening that is killed")
+        pytest.skip("it needs the space of a network: see the test of a screening that grows and is killed")
     least, most = (3, 9) if strategy in COSTLY else (10, 30)
     arm = PRUNERS.get(strategy, f"{{strategy: {strategy}}}")
     arms = ["seeds=1", f"arms={{random: {{strategy: random}}, other: {arm}}}"]
