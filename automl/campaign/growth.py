@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from automl.config import Arm, Budget, Looks, Study
+from automl.config import Arm, Budget, Limits, Looks, Study
 from automl.contracts import UserError
 from automl.identity import Change, changes
 
@@ -87,7 +87,7 @@ def grow(before: Study, asked: Study) -> Growth:
     looks = _looks(before, asked, kept)
     if before.record != asked.record:
         kept.append(f"record: {before.record} stays, not {asked.record}")
-    more += [str(change) for change in _changed("limits", before, asked)]
+    more += _raised(before.limits, asked.limits)
     study = asked.model_copy(
         update={
             "arms": arms,
@@ -141,8 +141,13 @@ def _told(item: str, before: float, asked: float, more: list[str], kept: list[st
         kept.append(f"{item}: {before:g} stay, not {asked:g}")
 
 
-def _changed(part: str, before: Study, asked: Study) -> Iterator[Change]:
-    yield from changes(before.to_json()[part], asked.to_json()[part], part)
+def _raised(before: Limits, asked: Limits) -> Iterator[str]:
+    """The limits that leave more room; lower ones hold from now on, and end nothing that has ended."""
+    had, wanted = before.model_dump(), asked.model_dump()
+    for name, value in had.items():
+        if value is not None and (wanted[name] is None or wanted[name] > value):
+            to = "none" if wanted[name] is None else f"{wanted[name]:g}"
+            yield f"limits.{name}: from {value:g} to {to}"
 
 
 def _with_seeds(study: Study, seeds: list[int]) -> Study:
