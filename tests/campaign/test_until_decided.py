@@ -10,8 +10,9 @@ import toy_benchmark
 from report_examples import ACCURACY, RANDOM, FakeLedger, fake
 
 from automl.campaign import run_campaign
+from automl.campaign.growth import grow
 from automl.campaign.until_decided import next_searches
-from automl.config import load_study
+from automl.config import Looks, Study, load_study
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
@@ -132,3 +133,35 @@ def test_a_killed_campaign_goes_on_where_the_seeds_were_added(
     with Ledger(store) as ledger:
         at_once = {(row.arm, row.seed) for row in ledger.searches(name)}
         assert at_once == {(arm, seed) for arm in ("random", "tpe") for seed in range(5)}
+
+
+def planned(tmp_path: Path, seeds: str) -> Study:
+    toy_benchmark.write(tmp_path / "toy.npz")
+    path = tmp_path / "toytable.yaml"
+    path.write_text(toy_benchmark.STUDY.replace("seeds: 2", f"seeds: {seeds}"))
+    return load_study(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "told"),
+    [
+        ("3", "8", False),
+        ("{exactly: 3}", "8", True),
+        ("3", "{exactly: 8}", True),
+        ("{until: decided, at_most: 5}", "{until: decided, at_most: 9}", True),
+        ("{until: decided, at_most: 5}", "{until: decided, at_most: 5}", False),
+        ("3", "{until: decided}", True),
+    ],
+)
+def test_a_campaign_that_grows_keeps_its_plan_of_verdicts(
+    tmp_path: Path, before: str, asked: str, told: bool
+) -> None:
+    had, wanted = planned(tmp_path, before), planned(tmp_path, asked)
+    growth = grow(had, wanted)
+    assert growth.study.looks == had.looks
+    assert any("verdicts stay planned" in line for line in growth.kept) is told
+
+
+def test_a_campaign_of_an_earlier_version_grows_from_the_seeds_that_it_had(tmp_path: Path) -> None:
+    old = planned(tmp_path, "3").model_copy(update={"looks": None})
+    assert grow(old, planned(tmp_path, "6")).study.looks == Looks(first=3)
