@@ -10,10 +10,10 @@ import toy_benchmark
 from report_examples import ACCURACY, RANDOM, FakeLedger, fake
 
 from automl.campaign import run_campaign
-from automl.campaign.growth import grow
+from automl.campaign.growth import Addition, grow
 from automl.campaign.until_decided import next_searches
 from automl.config import Looks, Study, load_study
-from automl.contracts import TrialState
+from automl.contracts import TrialState, UserError
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 from automl.report import collect, settled_verdicts
@@ -165,3 +165,9 @@ def test_a_campaign_that_grows_keeps_its_plan_of_verdicts(
 def test_a_campaign_of_an_earlier_version_grows_from_the_seeds_that_it_had(tmp_path: Path) -> None:
     old = planned(tmp_path, "3").model_copy(update={"looks": None})
     assert grow(old, planned(tmp_path, "6")).study.looks == Looks(first=3)
+
+
+def test_no_seeds_are_added_by_hand_to_a_campaign_that_adds_them_itself(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="adds seeds by itself until every arm is decided, at most 20"):
+        Addition(seeds=2).to(planned(tmp_path, "{until: decided}"))
+    assert Addition(seeds=2).to(planned(tmp_path, "3")).seeds == [0, 1, 2, 3, 4]
