@@ -57,6 +57,11 @@ def test_nothing_is_added_beyond_the_most() -> None:
     assert added(campaign({"tpe": 0.001}, 11)) == [("random", 11), ("tpe", 11)]
 
 
+def test_an_arm_that_the_file_has_dropped_gets_no_more() -> None:
+    assert added(campaign({"tpe": 0.001, "gp": 0.002}, 4, retired=["gp"])) == [("random", 4), ("tpe", 4)]
+    assert added(campaign({"tpe": 0.001}, 4, retired=["tpe"])) == []
+
+
 def test_equivalent_arms_are_decided() -> None:
     assert added(campaign({"tpe": 0.0}, 11)) == [("random", 11), ("tpe", 11)]
     assert added(campaign({"tpe": 0.0}, 11, equivalent=0.1)) == []
@@ -82,6 +87,21 @@ def test_a_study_with_a_number_of_seeds_adds_none() -> None:
     for looks in (None, {"first": 3, "last": None}, {"first": 3, "last": 3}):
         ledger.row.spec["looks"] = looks
         assert added(ledger) == []
+
+
+def test_an_arm_that_came_later_gets_the_seeds_that_random_search_has() -> None:
+    ledger = campaign({"tpe": 0.001, "late": 0.002}, 6)
+    ledger.search_rows = [row for row in ledger.search_rows if row.arm != "late" or row.seed < 3]
+    ledger.trial_rows = [row for row in ledger.trial_rows if "/late/" not in row.id or int(row.id[-3]) < 3]
+    assert added(ledger) == [("late", 3), ("random", 6), ("tpe", 6)]
+    assert added(ledger, at_once=6) == [
+        ("late", 3),
+        ("late", 4),
+        ("random", 6),
+        ("tpe", 6),
+        ("random", 7),
+        ("tpe", 7),
+    ]
 
 
 @pytest.fixture
