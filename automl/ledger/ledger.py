@@ -13,13 +13,16 @@ from automl.ledger.database import Database
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.references import References
+from automl.ledger.results import Results
 from automl.ledger.schedules import Schedules
 from automl.ledger.searches import Searches
 from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
 
 
-class Ledger(Campaigns, Searches, Trials, Attempts, BulkWrites, Schedules, Firings, Bindings, References):
+class Ledger(
+    Campaigns, Searches, Trials, Attempts, BulkWrites, Schedules, Firings, Bindings, References, Results
+):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 
     A lock or a restarting server is waited for up to a minute; then a method raises `RunError`, and

@@ -24,6 +24,7 @@ from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, Tr
 from automl.ledger.study_summary import ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
+from automl.recorder.notes import campaign_note, last_tags
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
 from automl.recorder.texts import (
@@ -42,6 +43,7 @@ from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, tri
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
+    from automl.report.against import Against
 
 TABLE_FILE: Final = "trials.json"
 STATUS: Final = {
@@ -77,8 +79,11 @@ class Projection:
         self._open = "SCHEDULED" if interrupted else "RUNNING"
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
-    def campaign_run(self, trials: Sequence[TrialRow] = ()) -> WantedRun:
-        """The parent of all runs; its counts and costs are those of `trials`."""
+    def campaign_run(self, trials: Sequence[TrialRow] = (), last: Against | None = None) -> WantedRun:
+        """The parent of all runs; its counts and costs are those of `trials`.
+
+        `last`: the campaign against the last one of its study.
+        """
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
         tags = {
@@ -88,8 +93,9 @@ class Projection:
             "automl.state": row.state,
             "automl.study_digest": row.digest,
             "automl.executor": row.summary.executor,
-            "mlflow.note.content": campaign_note(row),
+            "mlflow.note.content": campaign_note(row, last),
         }
+        tags |= last_tags(last)
         tags["mlflow.source.git.commit"] = "" if self._origin.code is None else self._origin.code.commit
         artifacts = [
             Artifact("study.json", text=to_json(self._spec)),
@@ -224,20 +230,6 @@ class Projection:
     def _dataset(self) -> tuple[str, str] | None:
         name, data = self.campaign.summary.dataset, self._origin.data
         return None if name is None else (name, "unknown" if data is None else data.digest)
-
-
-def campaign_note(campaign: CampaignRow) -> str:
-    """The note on the pages of a campaign and of its experiment, as Markdown."""
-    metric = campaign.summary.primary
-    best = clean_key(f"best_{metric.name}")
-    arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
-    return (
-        f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
-        "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
-        "searches (search for tags.`automl.kind` = 'search'; the page loads the newest 100 runs first) "
-        f"and chart `{best}` by step: steps of a search are device-milliseconds, so this is the "
-        "best value so far against the cost. Steps of a trial are epochs or folds."
-    )
 
 
 def _end(finished: float | None) -> int | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from automl.contracts import Metric
+from automl.report.against import Against
 from automl.report.arms import ArmReport
 from automl.report.chosen import Chosen, choose
 from automl.report.collapse import OneShotSearch
@@ -29,7 +30,8 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
-    `reason`: the limit of the campaign that ended it early.
+    `reason`: the limit of the campaign that ended it early. `last`: a finished campaign against the last
+    finished one before it.
     """
 
     study: str
@@ -52,6 +54,7 @@ class CampaignReport:
     importance: Mapping[str, float]
     warnings: tuple[str, ...]
     reason: str | None = None
+    last: Against | None = None
 
     @property
     def metric(self) -> Metric:
@@ -132,4 +135,5 @@ class CampaignReport:
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
             **({"reason": self.reason} if self.reason else {}),
+            **({"last": plain(self.last)} if self.last else {}),
         }

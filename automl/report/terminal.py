@@ -8,7 +8,16 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from automl.report import collapse, comparison, failures, few_shot, proxy_ranking, rung_ranking, verdicts
+from automl.report import (
+    collapse,
+    comparison,
+    failures,
+    few_shot,
+    last,
+    proxy_ranking,
+    rung_ranking,
+    verdicts,
+)
 from automl.report.campaign_report import CampaignReport
 from automl.report.wording import budget_text
 
@@ -26,6 +35,7 @@ def terminal(report: CampaignReport) -> RenderableType:
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
+    parts += last.terminal(report.last)
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
