@@ -66,6 +66,7 @@ ALLOWED: dict[str, set[str]] = {
     "executors": WORKER | {"importing", "masking", "private", "spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
     "report": BASE | {"ledger", "plugins", "strategies"},
+    "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},

@@ -69,7 +69,7 @@ def init(
     )
     if file.exists():
         raise UserError(f"automl init must not write over {file}, which exists; name another file with -o")
-    _write("-o", file, text)
+    write_text("-o", file, text)
     say(text.rstrip())
     say(f"\nwrote {file}\nnext:  automl check {file}\n       automl run {file}")
 
@@ -182,7 +182,7 @@ def report(
 
     with only_json(as_json), open_ledger() as (store, ledger), private_in(store.folder, html):
         collected = collect(ledger, find_campaign(ledger, name).id)
-        _write("--html", html, page(collected))
+        write_text("--html", html, page(collected))
     if as_json:
         emit(collected.to_json())
     else:
@@ -220,7 +220,8 @@ def _forecast(study: Study, cost: Forecast) -> list[str]:
     return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *cost.lines()]
 
 
-def _write(option: str, path: Path, text: str) -> None:
+def write_text(option: str, path: Path, text: str) -> None:
+    """Write a file that `option` names. Raises `UserError` when it cannot be written."""
     from automl.contracts import UserError
 
     try:

@@ -51,6 +51,21 @@ def comparable(now: Standing, before: Standing) -> Comparable:
     return Comparable(obstacle, "same", ())
 
 
+def measured(standing: Standing) -> str:
+    """A key of what values are of: campaigns with the same one may be ranked together."""
+    task = _task(standing)
+    parts = {
+        "metric": [standing.metric.name, standing.metric.direction.value],
+        "dataset": dataset_name(task.dataset),
+        "target": task.target,
+        "episodes": _episodes(task),
+        "reading": [task.read.model_dump(), task.columns.model_dump(), task.split.model_dump()],
+        "data": standing.data,
+        "without": [_evaluator(standing), _code(standing)] if task.dataset is None else None,
+    }
+    return json.dumps(parts, sort_keys=True, default=str)
+
+
 def dataset_name(dataset: str | None) -> str | None:
     """The dataset without the folder it was in."""
     return Path(dataset).name if dataset and Path(dataset).is_absolute() else dataset

@@ -38,6 +38,11 @@ class Standing:
         return self.settings.metrics[0]
 
     @property
+    def by_folds(self) -> bool:
+        """Whether means over folds choose the winner, as in `CampaignReport`."""
+        return self.settings.cross_validates and "identity" in self.provenance
+
+    @property
     def data(self) -> str | None:
         """The digest of the campaign's data; None where none was noted."""
         noted = self.provenance.get("data")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from automl.contracts import TrialState
 from automl.ledger.results import CampaignResults
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TotalRow, TrialRow
 
+Values: TypeAlias = Mapping[str, Sequence[float | None]]
+GOOD: Values = {"random": [0.90, 0.91, 0.92, 0.91, 0.90], "tpe": [0.95, 0.96, 0.95, 0.94, 0.95]}
+BAD: Values = {"random": [0.80, 0.81, 0.82, 0.81, 0.80], "tpe": [0.85, 0.86, 0.85, 0.84, 0.86]}
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 EDGES = ["edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_1_3", "edge_2_3"]
 ACCURACY: list[dict[str, str]] = [{"name": "accuracy", "direction": "maximize"}]
@@ -160,6 +163,22 @@ def values_only(by_arm: Mapping[str, Sequence[float | None]], **options: Any) ->
             else:
                 ledger.trial(search, 0, [value])
     return ledger
+
+
+def campaign(
+    values: Values, number: int, *, fresh: bool = True, first: int = 0, **options: Any
+) -> FakeLedger:
+    """One trial per seed, from seed `first` on, with two retrainings whose mean is its value."""
+    options.setdefault("data", "a" * 64)
+    seeds = range(first, first + max(map(len, values.values())))
+    made = fake(dict.fromkeys(values, RANDOM), number=number, seeds=seeds, **options)
+    for arm, of_arm in values.items():
+        for seed, value in zip(seeds, of_arm, strict=False):
+            search = made.search(arm, seed)
+            made.trial(search, 0, [0.99 if value is None else value + 0.02])
+            for final in range(2 if fresh and value is not None else 0):
+                made.trial(search, final, [value - 0.001 + final * 0.002], kind="final")
+    return made
 
 
 def realistic(seeds: int = 5, trials: int = 40, metrics: list[dict[str, str]] = ACCURACY) -> FakeLedger:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
 from typing import Any
 
 import numpy as np
 import pytest
-from report_examples import ACCURACY, LOSS, RANDOM, FakeLedger, fake
+from report_examples import ACCURACY, BAD, GOOD, LOSS, RANDOM, FakeLedger, Values, campaign, fake
 from rich.console import Console
 from scipy import stats
 
@@ -19,26 +18,6 @@ from automl.ledger.rows import CampaignRow
 from automl.report import collect, html, terminal
 from automl.report.against import Against
 from automl.report.between import difference, welch
-
-Values = Mapping[str, Sequence[float | None]]
-GOOD: Values = {"random": [0.90, 0.91, 0.92, 0.91, 0.90], "tpe": [0.95, 0.96, 0.95, 0.94, 0.95]}
-BAD: Values = {"random": [0.80, 0.81, 0.82, 0.81, 0.80], "tpe": [0.85, 0.86, 0.85, 0.84, 0.86]}
-
-
-def campaign(
-    values: Values, number: int, *, fresh: bool = True, first: int = 0, **options: Any
-) -> FakeLedger:
-    """One trial per seed, from seed `first` on, with two retrainings whose mean is its value."""
-    options.setdefault("data", "a" * 64)
-    seeds = range(first, first + max(map(len, values.values())))
-    made = fake(dict.fromkeys(values, RANDOM), number=number, seeds=seeds, **options)
-    for arm, of_arm in values.items():
-        for seed, value in zip(seeds, of_arm, strict=False):
-            search = made.search(arm, seed)
-            made.trial(search, 0, [0.99 if value is None else value + 0.02])
-            for final in range(2 if fresh and value is not None else 0):
-                made.trial(search, final, [value - 0.001 + final * 0.002], kind="final")
-    return made
 
 
 def last(now: FakeLedger, before: FakeLedger | None) -> Against:
