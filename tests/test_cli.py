@@ -39,6 +39,10 @@ NAMES = {
     "schema",
     "check-plugin",
     "doctor",
+    "compare",
+    "leaderboard",
+    "history",
+    "diff",
 }
 Call = Callable[..., tuple[int, str, str]]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from automl.contracts import UserError
+from automl.report.against import against_last
 from automl.report.arms import ArmReport, arm_order, arm_report
 from automl.report.campaign_report import CampaignReport
 from automl.report.collapse import one_shot_searches
@@ -72,6 +73,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         ),
         reason=campaign.reason,
         remembered=remembered(ledger.memory(campaign.id), arms, comparison, metric),
+        last=against_last(ledger, campaign, arms) if status == "finished" else None,
     )
 
 
