@@ -39,6 +39,12 @@ NAMES = {
     "schema",
     "check-plugin",
     "doctor",
+    "stop",
+    "pause",
+    "resume",
+    "rename",
+    "delete",
+    "gc",
 }
 Call = Callable[..., tuple[int, str, str]]
 

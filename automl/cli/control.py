@@ -114,9 +114,8 @@ def delete(
     if as_json:
         emit(asdict(gone))
         return
-    say(
-        f"{gone.campaign} is deleted: {gone.rows} rows, {gone.runs} runs, {shown(gone.bytes)} of working files"
-    )
+    files = f"{shown(gone.bytes)} of working files"
+    say(f"{gone.campaign} is deleted: {gone.rows} rows, {gone.runs} runs, {files}")
     if gone.in_trash:
         say("its runs are in the trash of MLflow's server, where `mlflow gc` deletes them for good")
     if gone.looks:

@@ -27,5 +27,8 @@ class Records(Protocol):
     def openings(self, campaign: str, /) -> Sequence[OpeningRow]:
         """Its openings of the test set, the oldest first."""
 
+    def deleted_looks(self, data: str, /) -> int:
+        """How often deleted campaigns have opened the test set of the data with that digest."""
+
     def reports(self, *, search: str) -> Mapping[str, Sequence[ReportRow]]:
         """By trial of a search, what it reported."""

@@ -42,6 +42,9 @@ class FakeLedger:
     def openings(self, campaign: str) -> list[OpeningRow]:
         return list(self.opening_rows)
 
+    def deleted_looks(self, data: str) -> int:
+        return 0
+
     def reports(self, *, search: str) -> dict[str, list[ReportRow]]:
         return {trial: rows for trial, rows in self.report_rows.items() if trial.startswith(f"{search}/")}
 
