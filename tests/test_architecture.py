@@ -65,6 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER | {"importing", "masking", "private", "spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
+    "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "strategies"},
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
     "storage": {"contracts", "ledger", "private", "recorder"},

@@ -14,12 +14,15 @@ from pydantic import ValidationError
 from automl import provenance
 from automl.benchmarks import file_digest
 from automl.campaign.growth import Addition, grow, identity_changes, listed, shifted, unused_shift
+from automl.campaign.recalling import recall, tell_of_arms_without
+from automl.campaign.unchanged import changed_since
 from automl.config import EXTENT, ResolvedStudy, Study
 from automl.contracts import Ending, Json, RunError, Tabular, Task, TrialState, UserError
 from automl.identity import Change, Identity, changes, identify
 from automl.ledger import CampaignRow, Ledger
 from automl.progress import Progress
 from automl.provenance import DataIdentity, Provenance
+from automl.remembering import meta_features
 
 OnChange: TypeAlias = Literal["refuse", "accept"]
 SHOWN = 20
@@ -75,7 +78,13 @@ def choose_campaign(
     if latest is not None and not wanted.fresh:
         found = _continued(ledger, latest, study, now, wanted, progress)
         if found is not None:
+            tell_of_arms_without(ledger, found.row.id, resolved, progress)
             return found
+    if latest is not None and _only_when_changed(study, wanted):
+        found_changes = changed_since(ledger, latest, study, now)
+        if not found_changes:
+            return _left_out(ledger, latest, study, wanted, progress)
+        progress.message(f"changed since {latest.id}: {'; '.join(found_changes[:SHOWN])}")
     if wanted.more is not None:
         raise UserError(
             f"only a campaign can be given more, but {study.name} has none that this study continues; "
@@ -84,11 +93,30 @@ def choose_campaign(
     if (wanted.fresh and not wanted.same_seeds) or wanted.firing is not None:
         used = {seed for row in ledger.campaigns(study.name) for seed in row.spec.get("seeds", ())}
         study = shifted(study, unused_shift(study, used))
+    memory = recall(ledger, resolved, data, now, progress)
     origin = provenance.collect(Path(study.source), data, now.to_json()).to_json()
-    row = ledger.create_campaign(study.name, study.to_json(), study.digest(), origin, wanted.firing)
+    spec, firing = study.to_json(), wanted.firing
+    row = ledger.create_campaign(study.name, spec, study.digest(), origin, firing, memory=memory)
     if study.seed_shift:
         progress.message(f"{row.id} has seeds that no campaign of {study.name} had: {listed(study.seeds)}")
     return Chosen(row, study)
+
+
+def _only_when_changed(study: Study, wanted: Wanted) -> bool:
+    return wanted.firing is not None and study.schedule is not None and study.schedule.when == "changed"
+
+
+def _left_out(
+    ledger: Ledger, latest: CampaignRow, study: Study, wanted: Wanted, progress: Progress
+) -> Chosen:
+    """End a firing as skipped: it would repeat the latest campaign."""
+    reason = f"study, code and data are those of {latest.id}"
+    if wanted.firing is not None and not ledger.skip_firing(wanted.firing, reason):
+        raise RunError(
+            f"firing {wanted.firing} must be running to be skipped, but is not; nothing was started"
+        )
+    progress.message(f"skipped: {reason}")
+    return Chosen(latest, study, continued=True, complete=True)
 
 
 def _continued(
@@ -165,7 +193,7 @@ def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progre
             f"a firing must continue {bound.id} as it was begun, but since then this has changed: "
             f"{_listed(found)}; the next slot starts a new campaign"
         )
-    kept = {key: vars(before)[key] for key in (*EXTENT, "arms", "record", "seed_shift", "retired")}
+    kept = {key: vars(before)[key] for key in (*EXTENT, "arms", "record", "seed_shift", "retired", "looks")}
     return Chosen(bound, study.model_copy(update=kept), continued=True)
 
 
@@ -213,8 +241,8 @@ def _listed(found: list[Change]) -> str:
 
 def _data(resolved: ResolvedStudy, task: Task | None) -> DataIdentity | None:
     if task is not None:
-        return DataIdentity(task.name, task.digest, list(task.notes))
+        return DataIdentity(task.name, task.digest, list(task.notes), meta_features(task))
     if isinstance(resolved.protocol, Tabular):
         file = resolved.protocol.options.file
-        return DataIdentity(Path(file).name, file_digest(file))
+        return DataIdentity(Path(file).name, file_digest(file), features={"kind": "benchmark"})
     return None

@@ -16,7 +16,7 @@ from automl.campaign.settings import SearchSettings
 from automl.campaign.signs import last_signs
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
-from automl.contracts import Replay, Task, TrialState, UserError, digest
+from automl.contracts import CampaignMemory, Replay, SearchMemory, Task, TrialState, UserError, digest
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.space import Space
 from automl.stopping import may_go_on
@@ -58,13 +58,19 @@ def _refusal(resolved: ResolvedStudy, arm: ResolvedArm, space: Space, task: Task
 def plan_searches(
     resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path, clock: CampaignClock
 ) -> list[Search]:
-    """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
+    """All searches of a campaign, restored from the ledger; trials work in folders below `folder`.
+
+    Those of its study, and those that the ledger has besides: added until every arm is decided.
+    """
     trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=row.id):
         trials[trial.search].append(trial)
     study = resolved.study
-    rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
+    wanted = [(name, seed) for seed in study.seeds for name in study.arms]
+    added = [(search.arm, search.seed) for search in ledger.searches(row.id)]
+    rows = ledger.add_searches(row.id, list(dict.fromkeys([*wanted, *added])))
     in_memory = row.summary.record == "searches"
+    memory = ledger.memory(row.id) or CampaignMemory()
     searches: list[Search] = []
     live = []
     for search_row in rows:
@@ -73,11 +79,12 @@ def plan_searches(
         reopens = row.state == "running" and arm.name not in study.retired
         settings, own = replace(settings, reopens=reopens), trials[search_row.id]
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
-            replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings, own))
+            replay = replace(_replay(arm, search_row, settings, own), memory=memory.of(arm.name))
+            replayed = ReplaySearch(search_row, settings, ledger, replay)
             replayed.restore(own)
             searches.append(replayed)
         else:
-            searcher = _searcher(resolved, arm, search_row.seed)
+            searcher = _searcher(resolved, arm, search_row.seed, memory.of(arm.name))
             search = LiveSearch(search_row, settings, ledger, searcher, clock)
             live.append(search)
             searches.append(search)
@@ -135,8 +142,11 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
     )
 
 
-def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
+def _searcher(
+    resolved: ResolvedStudy, arm: ResolvedArm, seed: int, memory: SearchMemory | None
+) -> Searcher | None:
     if arm.strategy_spec is None or arm.space is None:
         return None
     metrics = resolved.study.task.metrics
-    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed).with_default()
+    searcher = Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed)
+    return searcher.with_memory(memory).with_default()

@@ -18,6 +18,7 @@ from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent, Search
 from automl.campaign.signs import Signs
+from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
@@ -100,17 +101,23 @@ def _drive(
         folder = store.folder / "work" / row.id
         clock = CampaignClock(ledger.drives(row.id)[:-1], began)
         ledger.reopen_searches(row.id)
-        searches = plan_searches(resolved, row, ledger, folder, clock)
         recorder = Recorder(store, ledger, row.id, record=row.summary.record)
         recorder.start()
         try:
-            limits = CampaignLimits(study.limits, clock, searches)
-            control = Control(ledger, row.id, limits, progress, executor.wake)
-            with progress, Signs(folder, lease.token, searches).noted(), control.followed():
-                pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
-                executor.run(LoggedJobs(pool, recorder))
-            limits.met = limits.stopped or limits.met
-            _finish(study, row, ledger, lease, limits)
+            more = True
+            while more:
+                searches = plan_searches(resolved, row, ledger, folder, clock)
+                limits = CampaignLimits(study.limits, clock, searches)
+                control = Control(ledger, row.id, limits, progress, executor.wake)
+                with progress, Signs(folder, lease.token, searches).noted(), control.followed():
+                    pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
+                    executor.run(LoggedJobs(pool, recorder))
+                limits.met = limits.stopped or limits.met
+                _open_tests(study, row, ledger, lease, limits)
+                going_on = row.state != "finished" and not limits.met
+                more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
+            if row.state != "finished":
+                ledger.finish_campaign(row.id, lease.token, limits.met)
             _record_the_rest(recorder, ledger, row.id, searches, folder)
         finally:
             recorder.close()
@@ -132,8 +139,8 @@ def _record_the_rest(
         log.warning("%s", error)
 
 
-def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
-    """Open the test set for each winner, then end the campaign. Without time it stays sealed."""
+def _open_tests(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
+    """Open the test set for each winner. Without time it stays sealed."""
     waiting = unopened(limits.searches, ledger, row.id)
     lease.check()
     if waiting and not limits.out_of_time():
@@ -142,8 +149,6 @@ def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits
         if study.task.dataset and not limits.out_of_time():
             lease.check()
             open_data(one, ledger)
-    if row.state != "finished":
-        ledger.finish_campaign(row.id, lease.token, limits.met)
 
 
 def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:

@@ -114,8 +114,8 @@ def delete(
     if as_json:
         emit(asdict(gone))
         return
-    files = f"{shown(gone.bytes)} of working files"
-    say(f"{gone.campaign} is deleted: {gone.rows} rows, {gone.runs} runs, {files}")
+    size = shown(gone.bytes)
+    say(f"{gone.campaign} is deleted: {gone.rows} rows, {gone.runs} runs, {size} of working files")
     if gone.in_trash:
         say("its runs are in the trash of MLflow's server, where `mlflow gc` deletes them for good")
     if gone.looks:

@@ -4,7 +4,20 @@ from automl.config.loading import load_study, recorded_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
-from automl.config.study import EXTENT, Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
+from automl.config.study import (
+    EXTENT,
+    Arm,
+    Budget,
+    Final,
+    Limits,
+    Looks,
+    Memory,
+    Retry,
+    Schedule,
+    SpaceSpec,
+    Study,
+    Trial,
+)
 
 __all__ = [
     "EXTENT",
@@ -12,6 +25,8 @@ __all__ = [
     "Budget",
     "Final",
     "Limits",
+    "Looks",
+    "Memory",
     "ResolvedArm",
     "ResolvedStudy",
     "Retry",

@@ -47,9 +47,9 @@ class _Simulation:
         context = TrialContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
-            Searcher.build(
-                self.space, replay.strategy, replay.pruner, self.metrics, replay.seed
-            ).with_default()
+            Searcher.build(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
+            .with_memory(replay.memory)
+            .with_default()
             if replay.strategy is not None
             else None
         )

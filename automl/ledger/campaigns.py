@@ -8,10 +8,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from automl.contracts import RunError, UserError
+from automl.contracts import CampaignMemory, RunError, UserError
 from automl.ledger import reading
 from automl.ledger.bindings import bind
 from automl.ledger.database import Database
+from automl.ledger.memories import keep_memory
 from automl.ledger.owner import is_alive, is_same_host
 from automl.ledger.requests import Requests, refuse_open
 from automl.ledger.rows import CampaignRow, DriveRow
@@ -34,10 +35,13 @@ class Campaigns(Requests):
         digest: str,
         provenance: Mapping[str, object],
         firing: int | None = None,
+        *,
+        memory: CampaignMemory | None = None,
     ) -> CampaignRow:
         """A new campaign of `study`, numbered after its latest.
 
-        `firing`: the planned start whose campaign it is. Raises `RunError` when that one has a campaign.
+        `firing`: the planned start whose campaign it is. `memory`: what it remembers of earlier ones. Raises
+        `RunError` when the firing has a campaign.
         """
         created = time.time()
 
@@ -61,6 +65,8 @@ class Campaigns(Requests):
                     "created_at": created,
                 },
             )
+            if memory is not None:
+                keep_memory(connection, f"{study}-{number}", memory)
             row = latest_campaign(connection, study)
             if row is None:
                 raise RuntimeError(f"{study}-{number} was inserted but cannot be read")

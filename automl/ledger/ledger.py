@@ -14,6 +14,7 @@ from automl.ledger.deletions import Deletions
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.growing import Growing
+from automl.ledger.memories import Memories
 from automl.ledger.references import References
 from automl.ledger.schedules import Schedules
 from automl.ledger.searches import Searches
@@ -33,6 +34,7 @@ class Ledger(
     Bindings,
     Deletions,
     References,
+    Memories,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 

@@ -25,7 +25,7 @@ from automl.ledger.rules import (
     WHOLE,
     one_of,
 )
-from automl.ledger.shapes import PROVENANCE, STUDY
+from automl.ledger.shapes import MEMORY, PROVENANCE, STUDY
 
 _ENDED: Final = SECONDS.or_nothing()
 _WORDS: Final = TEXT.or_nothing()
@@ -90,6 +90,7 @@ campaign: Final = Reader(
     },
     _campaign,
 )
+memory: Final = Reader(rows.MemoryRow, "memory", ("campaign",), {"campaign": NAME, "content": MEMORY})
 drive: Final = Reader(
     rows.DriveRow,
     "drive",

@@ -48,6 +48,14 @@ class CampaignRow:
 
 
 @dataclass(frozen=True)
+class MemoryRow:
+    """What a campaign remembers of earlier ones, as plain JSON."""
+
+    campaign: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class DriveRow:
     """A time at which a campaign had a driver: from its start to its last sign of life, in POSIX seconds."""
 

@@ -66,6 +66,13 @@ campaigns = sa.Table(
     sa.UniqueConstraint("study", "number"),
 )
 
+memories = sa.Table(
+    "memories",  # what a campaign remembers of earlier ones, fixed when it is created
+    metadata,
+    sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), primary_key=True),
+    sa.Column("content", Json, nullable=False),  # a `CampaignMemory`
+)
+
 drives = sa.Table(
     "drives",  # the times at which a campaign had a driver: what its limits and wall seconds count
     metadata,

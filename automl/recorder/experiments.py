@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 
 from automl.contracts import RunError
 from automl.recorder.mlflow_marker import condition
-from automl.recorder.projection import campaign_note
+from automl.recorder.notes import campaign_note
 from automl.recorder.texts import clean_key
 
 if TYPE_CHECKING:

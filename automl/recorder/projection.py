@@ -19,11 +19,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from automl.contracts import TrialState, UserError
+from automl.contracts import CampaignMemory, TrialState, UserError
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
 from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
+from automl.recorder.memories import memory_file, memory_tags
+from automl.recorder.notes import campaign_note
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
 from automl.recorder.texts import (
@@ -60,17 +62,24 @@ def project(
     if campaign is None:
         raise UserError(f"a campaign must be in the ledger to be recorded, but there is no {campaign_id!r}")
     searches = ledger.searches(campaign_id)
-    return Projection(campaign, searches, interrupted=interrupted), searches
+    memory = ledger.memory(campaign_id)
+    return Projection(campaign, searches, memory, interrupted=interrupted), searches
 
 
 class Projection:
     """The runs of one campaign. `interrupted`: it has no driver, so none of its trials is running."""
 
     def __init__(
-        self, campaign: CampaignRow, searches: Sequence[SearchRow], *, interrupted: bool = False
+        self,
+        campaign: CampaignRow,
+        searches: Sequence[SearchRow],
+        memory: CampaignMemory | None = None,
+        *,
+        interrupted: bool = False,
     ) -> None:
         self.with_trials = campaign.summary.record == "trials"
         self.campaign = campaign
+        self._memory = memory
         self.metrics = (campaign.summary.primary, *campaign.summary.metrics[1:])
         self._origin = Provenance.from_json(campaign.provenance)
         self._spec = mask(campaign.spec)
@@ -98,6 +107,9 @@ class Projection:
             Artifact("study.json", text=to_json(self._spec)),
             Artifact("provenance.json", text=to_json(mask(row.provenance))),
         ]
+        if self._memory is not None:
+            tags |= memory_tags(self._memory)
+            artifacts.append(memory_file(self._memory))
         run = WantedRun(
             identity=row.id,
             parent=None,
@@ -228,20 +240,6 @@ class Projection:
     def _dataset(self) -> tuple[str, str] | None:
         name, data = self.campaign.summary.dataset, self._origin.data
         return None if name is None else (name, "unknown" if data is None else data.digest)
-
-
-def campaign_note(campaign: CampaignRow) -> str:
-    """The note on the pages of a campaign and of its experiment, as Markdown."""
-    metric = campaign.summary.primary
-    best = clean_key(f"best_{metric.name}")
-    arms = ", ".join(f"`{arm}`" for arm in campaign.summary.arms)
-    return (
-        f"Study **{campaign.study}**: arms {arms}, {metric.direction} `{metric.name}`.\n\n"
-        "Tree: campaign > search (arm/seed) > trial. To compare the arms at equal cost, show only the "
-        "searches (search for tags.`automl.kind` = 'search'; the page loads the newest 100 runs first) "
-        f"and chart `{best}` by step: steps of a search are device-milliseconds, so this is the "
-        "best value so far against the cost. Steps of a trial are epochs or folds."
-    )
 
 
 def _end(finished: float | None) -> int | None:

@@ -17,8 +17,10 @@ from automl.report.failures import Failure
 from automl.report.few_shot import FewShotArm
 from automl.report.plain import plain
 from automl.report.proxy_ranking import ProxyRank
+from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
+from automl.report.standings import places
 from automl.report.wording import Units
 
 
@@ -29,7 +31,7 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
-    `reason`: the limit of the campaign that ended it early.
+    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns.
     """
 
     study: str
@@ -52,6 +54,7 @@ class CampaignReport:
     importance: Mapping[str, float]
     warnings: tuple[str, ...]
     reason: str | None = None
+    remembered: RememberedReport | None = None
 
     @property
     def metric(self) -> Metric:
@@ -131,5 +134,9 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
+            "pairs": plain(comparison.pairs),
+            "places": plain(places(comparison)),
+            "optimism": plain(comparison.optimism),
             **({"reason": self.reason} if self.reason else {}),
+            **({"remembered": plain(self.remembered)} if self.remembered else {}),
         }

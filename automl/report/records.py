@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from automl.contracts import CampaignMemory
     from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
 
 
@@ -29,6 +30,9 @@ class Records(Protocol):
 
     def deleted_looks(self, data: str, /) -> int:
         """How often deleted campaigns have opened the test set of the data with that digest."""
+
+    def memory(self, campaign: str, /) -> CampaignMemory | None:
+        """What it remembers of earlier campaigns."""
 
     def reports(self, *, search: str) -> Mapping[str, Sequence[ReportRow]]:
         """By trial of a search, what it reported."""

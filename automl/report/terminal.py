@@ -8,7 +8,18 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from automl.report import collapse, comparison, failures, few_shot, proxy_ranking, rung_ranking, verdicts
+from automl.report import (
+    collapse,
+    comparison,
+    failures,
+    few_shot,
+    optimism,
+    proxy_ranking,
+    remembered,
+    rung_ranking,
+    standings,
+    verdicts,
+)
 from automl.report.campaign_report import CampaignReport
 from automl.report.wording import budget_text
 
@@ -26,11 +37,14 @@ def terminal(report: CampaignReport) -> RenderableType:
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
+    parts += _bullets(standings.TITLE, standings.lines(report.comparison), about=standings.ABOUT)
+    parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))
     parts += _bullets(failures.TITLE, failures.lines(report.failures), style="bold red")
+    parts += _bullets(remembered.TITLE, remembered.lines(report.remembered), about=remembered.ABOUT)
     parts += _bullets("Warnings:", report.warnings, style="bold yellow")
     return Group(*parts)
 

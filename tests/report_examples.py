@@ -45,6 +45,9 @@ class FakeLedger:
     def deleted_looks(self, data: str) -> int:
         return 0
 
+    def memory(self, campaign: str) -> None:
+        return None
+
     def reports(self, *, search: str) -> dict[str, list[ReportRow]]:
         return {trial: rows for trial, rows in self.report_rows.items() if trial.startswith(f"{search}/")}
 
