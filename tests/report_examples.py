@@ -50,6 +50,9 @@ class FakeLedger:
     def openings(self, campaign: str) -> list[OpeningRow]:
         return list(self.opening_rows)
 
+    def deleted_looks(self, data: str) -> int:
+        return 0
+
     def memory(self, campaign: str) -> None:
         return None
 
