@@ -16,6 +16,7 @@ from automl.ledger.firings import Firings
 from automl.ledger.growing import Growing
 from automl.ledger.memories import Memories
 from automl.ledger.references import References
+from automl.ledger.results import Results
 from automl.ledger.schedules import Schedules
 from automl.ledger.searches import Searches
 from automl.ledger.store import Store
@@ -35,6 +36,7 @@ class Ledger(
     Deletions,
     References,
     Memories,
+    Results,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 

@@ -19,6 +19,7 @@ from automl.recorder.wanted_run import WantedRun, final_files
 from automl.recorder.within import while_answering
 from automl.recorder.writer import Beat, Writer
 from automl.recorder.writer_choice import open_writer
+from automl.report.against import against_last
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -157,7 +158,8 @@ class Expected:
             openings = ledger.openings(campaign_id)
             parents = projection.search_runs(searches, trials, openings)
             ended = trials if projection.campaign.state == "finished" else []
-            runs = [projection.campaign_run(ended), *parents, *runs]
+            last = against_last(ledger, projection.campaign)
+            runs = [projection.campaign_run(ended, last), *parents, *runs]
         return cls(projection, searches, trials, runs, live)
 
     @cached_property

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from automl.contracts import Metric
+from automl.report.against import Against
 from automl.report.arms import ArmReport
 from automl.report.chosen import Chosen, choose
 from automl.report.collapse import OneShotSearch
@@ -34,7 +35,8 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
-    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns.
+    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns. `last`: a
+    finished campaign against the last finished one before it.
     """
 
     study: str
@@ -58,6 +60,7 @@ class CampaignReport:
     warnings: tuple[str, ...]
     reason: str | None = None
     remembered: RememberedReport | None = None
+    last: Against | None = None
 
     @property
     def metric(self) -> Metric:
@@ -152,4 +155,5 @@ class CampaignReport:
             **{key: answer for key, answer in self.answers().items() if key in ADDED},
             **({"reason": self.reason} if self.reason else {}),
             **({"remembered": plain(self.remembered)} if self.remembered else {}),
+            **({"last": plain(self.last)} if self.last else {}),
         }
