@@ -31,11 +31,15 @@ class GitState:
 
 @dataclass(frozen=True)
 class DataIdentity:
-    """The data of a campaign: name, sha256, and what reading them found out, left out or converted."""
+    """The data of a campaign: name, sha256, and what reading them found out, left out or converted.
+
+    `features`: meta-features, by which later campaigns find similar data; nothing where they were not kept.
+    """
 
     name: str
     digest: str
     notes: list[str] = field(default_factory=list)
+    features: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

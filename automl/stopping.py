@@ -8,6 +8,7 @@ from typing import Protocol
 
 from automl.contracts import TrialState
 
+BUDGET, LIMITS = "budget", "limits"  # reasons of ends that begin so are of a size, which may grow
 PRUNED = "pruned"  # the reason of a trial that a pruner has ended
 FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
 MARGIN = 0.9  # of the least that a trial is expected to cost must be left, or nothing fits the rest
@@ -107,6 +108,11 @@ class Counts:
         self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
 
 
+def may_go_on(reason: str | None) -> bool:
+    """Whether a search that ended by `reason` goes on when it is given more."""
+    return (reason or "").partition(":")[0] in (BUDGET, LIMITS)
+
+
 def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | None:
     """Why a search starts no further trial, or None."""
     if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
@@ -116,11 +122,13 @@ def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | No
     if standing.exhausted:
         return "complete: the strategy has nothing left to propose"
     if allowed.trials is not None and standing.started >= allowed.trials:
-        return f"budget: {allowed.trials} trials"
+        return f"{BUDGET}: {allowed.trials} trials"
     if allowed.wall_seconds is not None and standing.wall >= allowed.wall_seconds:
-        return f"budget: {standing.wall:.1f} of {allowed.wall_seconds:g} wall seconds"
+        return f"{BUDGET}: {standing.wall:.1f} of {allowed.wall_seconds:g} wall seconds"
     if allowed.budget is not None:
         least = counts.least if allowed.least is None else allowed.least
         if allowed.budget - standing.pressure <= MARGIN * least:
-            return f"budget: {counts.spent:.1f} of {allowed.budget:g} device-seconds; no trial fits the rest"
+            return (
+                f"{BUDGET}: {counts.spent:.1f} of {allowed.budget:g} device-seconds; no trial fits the rest"
+            )
     return None

@@ -19,6 +19,7 @@ from automl.checking.searches import (
     plan,
     trial_row,
 )
+from automl.checking.strategies import earlier
 from automl.contracts import Config, PluginSpec
 from automl.strategies.searcher import Searcher
 
@@ -47,9 +48,11 @@ def spec(name: str) -> PluginSpec:
     return PluginSpec(name, dict(plugins.load(kind, name).example_options))
 
 
-def proposals(strategy: str, seed: int, trials: int = 8) -> list[Config | None]:
+def proposals(strategy: str, seed: int, trials: int = 8, *, remembering: bool = False) -> list[Config | None]:
     """The first proposals of a sequential search."""
     searcher = Searcher.build(SPACE, spec(strategy), PluginSpec("none"), [LOSS], seed)
+    if remembering:
+        searcher.with_memory(earlier()).with_default()
     history = History()
     events = [(event, number) for number in range(trials) for event in ("ask", "report", "tell")]
     advance(searcher, history, events)
@@ -57,4 +60,6 @@ def proposals(strategy: str, seed: int, trials: int = 8) -> list[Config | None]:
 
 
 if __name__ == "__main__":  # another process, for the test that the seed alone decides
-    sys.stdout.write(json.dumps({name: proposals(name, 3) for name in sys.argv[1:]}))
+    with_memory, *names = sys.argv[1:]
+    found = {name: proposals(name, 3, remembering=with_memory == "remembering") for name in names}
+    sys.stdout.write(json.dumps(found))

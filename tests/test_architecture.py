@@ -65,11 +65,13 @@ ALLOWED: dict[str, set[str]] = {
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER | {"importing", "masking", "private", "spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
+    "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "strategies"},
     "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
+    "upkeep": BASE | {"config", "ledger", "masking", "private", "recorder", "storage"},
     "export": WORKER
     | {
         "config",

@@ -1,5 +1,7 @@
 """Runs a study: the one room that knows all others."""
 
+from automl.campaign.continuing import Wanted
+from automl.campaign.growth import Addition
 from automl.campaign.run import run_campaign
 
-__all__ = ["run_campaign"]
+__all__ = ["Addition", "Wanted", "run_campaign"]

@@ -11,15 +11,15 @@ from types import MappingProxyType
 from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
-from automl.campaign.state import SearchState
-from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
+from automl.campaign.stoppable import StoppableState
+from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed, digest
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.stopping import PRUNED, Standing, stop_reason
+from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
 
 
 @dataclass
-class LiveSearch(SearchState):
+class LiveSearch(StoppableState):
     """One search while its campaign runs; its whole state can be rebuilt from the ledger."""
 
     # --- continuing -----------------------------------------------------------------------------
@@ -37,8 +37,10 @@ class LiveSearch(SearchState):
         """
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
-        self._next_final = len(trials) - len(ordinary)
-        self._final_cost = sum(row.device_seconds for row in trials if row.kind == "final")
+        finals = [row for row in trials if row.kind == "final"]
+        self._finals_started = len(finals)
+        self._retrained.update(digest(row.config) for row in finals)
+        self._final_cost = sum(row.device_seconds for row in finals)
         self.attempts = sum(row.attempt for row in trials)
         if ordinary:
             starts = [row.started_at for row in ordinary]
@@ -59,6 +61,14 @@ class LiveSearch(SearchState):
                     self.counts.charge(row.device_seconds)
                 cost = cost_of_killed(row, reports.get(row.id, ()), signs)
                 self._lost(row, cost, "its driver was killed", Ending.PREEMPTED)
+        self._reopen()
+
+    def _reopen(self) -> None:
+        """Go on where its campaign has grown: it ended by a size, and that is not reached now."""
+        reopens = self.ended and self.settings.reopens and may_go_on(self.row.reason)
+        if reopens and self._stop_reason() is None:
+            self.row = self.ledger.reopen_search(self.row.id)
+            self.ended = False
 
     # --- proposing ------------------------------------------------------------------------------
 
@@ -76,21 +86,24 @@ class LiveSearch(SearchState):
             self._conclude_if_done()
             return None
         self._started += 1
-        return self._start("trial", number, config, self.settings.workdir / str(number))
+        seed = derive_seed(self.row.seed, "trial", number)
+        return self._start("trial", number, config, self.settings.workdir / str(number), seed)
 
     def propose_final(self) -> Job | None:
         """The next fresh-seed retraining of the winner, or None."""
         if (row := self._retries.next("final")) is not None:
             return self._hand_out(row)
-        if not self.ended or self._next_final >= self._finals() or self.best is None:
+        if not self.ended or not self._finals_missing() or self.best is None:
             return None
-        number = self._next_final
-        self._next_final += 1
-        return self._start("final", number, self.best.trained, self.settings.workdir / f"final-{number}")
+        number, of_this_winner = self._finals_started, self._retrained[self.best.key]
+        self._finals_started += 1
+        self._retrained[self.best.key] += 1
+        seed = derive_seed(self.row.seed, "final", of_this_winner)
+        workdir = self.settings.workdir / f"final-{number}"
+        return self._start("final", number, self.best.trained, workdir, seed)
 
-    def _start(self, kind: str, number: int, config: Config, workdir: Path) -> Job:
+    def _start(self, kind: str, number: int, config: Config, workdir: Path, seed: int) -> Job:
         shutil.rmtree(workdir, ignore_errors=True)  # of a campaign of this name whose ledger was deleted
-        seed = derive_seed(self.row.seed, kind, number)
         new = NewTrial(kind, number, config, seed, asked_after=self.counts.ended, workdir=str(workdir))
         return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
@@ -219,24 +232,7 @@ class LiveSearch(SearchState):
     def _stop_reason(self) -> str | None:
         single, wall = self.settings.fixed is not None, self._allowance.wall_used
         standing = Standing(self._started, self.pressure, single=single, exhausted=self._exhausted, wall=wall)
-        return self._stopped or stop_reason(self.settings, self.counts, standing)
-
-    def stop(self, reason: str) -> None:
-        """Start nothing more, no retraining either: a limit of the campaign is reached."""
-        self._stopped = reason
-        for kind in ("trial", "final"):
-            while (row := self._retries.next(kind, due_only=False)) is not None:
-                why = f"not tried again: {reason}"
-                self._end(row, Outcome(TrialState.FAILED, 0.0, reason=why))
-        self._conclude_if_done()
-
-    def _conclude_if_done(self) -> None:
-        if self.ended or self._open or self._retries:
-            return
-        reason = self._stop_reason()
-        if reason is not None:
-            self.ended = True
-            self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
+        return self._stopped or self._asked or stop_reason(self.settings, self.counts, standing)
 
     def status(self) -> SearchStatus:
         """Its line in the live progress."""

@@ -1,48 +1,113 @@
-"""Opens the sealed test set for winners of finished searches; each opening is recorded and counted."""
+"""Opens the sealed test set for winners of finished searches; each opening is recorded and counted.
+
+A search that has grown is opened again when it has another winner or more retrainings; what has been scored
+keeps its values.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from automl import plugins
 from automl.campaign.search import Search
-from automl.contracts import Config, Tabular, TrialState
+from automl.contracts import Tabular, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
 from automl.executors.process import use_cpus
-from automl.ledger import Ledger
+from automl.ledger import Ledger, OpeningRow, TrialRow, retrainings, winner_opening
 
 
-def open_tables(searches: Sequence[Search], count: int, ledger: Ledger) -> None:
-    """Open the test columns of benchmark tables, each table once, for all winners that have one."""
-    groups: defaultdict[tuple[str, str], dict[str, Config]] = defaultdict(dict)
+@dataclass(frozen=True)
+class Unopened:
+    """A search whose winner is not yet scored: its complete retrainings, and what was scored before."""
+
+    search: Search
+    models: list[TrialRow]
+    before: OpeningRow | None
+
+    @property
+    def table(self) -> Tabular | None:
+        """The evaluator that looks test values up, for a search of a benchmark that has some."""
+        evaluator = plugins.build("evaluators", self.search.final_evaluator)
+        return evaluator if isinstance(evaluator, Tabular) and evaluator.options.test else None
+
+    @property
+    def behind(self) -> list[str]:
+        """The trial behind each value."""
+        if self.table is not None and self.search.best is not None:
+            return [self.search.best.trial] * self.search.settings.finals
+        return [model.id for model in self.models]
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether nothing is left to score."""
+        if self.before is None:
+            return not self.behind
+        done = self.before.trials
+        return done == self.behind if done is not None else len(self.before.values or []) >= len(self.behind)
+
+
+def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[Unopened]:
+    """The searches with a winner that is not scored, or not with all its retrainings."""
+    openings: defaultdict[str, list[OpeningRow]] = defaultdict(list)
+    for opening in ledger.openings(campaign):
+        openings[opening.search].append(opening)
+    found = []
     for search in searches:
-        evaluator = plugins.build("evaluators", search.final_evaluator)
-        if search.best is not None and isinstance(evaluator, Tabular) and evaluator.options.test:
-            groups[evaluator.options.file, evaluator.options.test][search.row.id] = search.best.trained
-    for (file, column), winners in groups.items():
-        ids = ledger.open_tests({name: f"winner of {name}" for name in winners})
-        openings = [ids[name] for name in winners]
-        values = open_test_column(file, column, list(winners.values()), count, openings=openings)
+        if search.best is None or not search.settings.finals:
+            continue
+        trials = [] if search.settings.simulated else ledger.trials(search=search.row.id)
+        models = retrainings(search.best.trained, trials)
+        before = winner_opening(search.best.trial, models, openings[search.row.id])
+        complete = [model for model in models if model.state is TrialState.COMPLETE]
+        found.append(Unopened(search, complete, before))
+    return [one for one in found if not one.is_scored]
+
+
+def open_tables(waiting: Sequence[Unopened], ledger: Ledger) -> None:
+    """Open the test columns of benchmark tables, each table once, for all winners that have one."""
+    groups: defaultdict[tuple[str, str, int], dict[str, Unopened]] = defaultdict(dict)
+    for one in waiting:
+        if (table := one.table) is not None and one.search.best is not None:
+            options = table.options
+            key = options.file, options.test or "", one.search.settings.finals
+            groups[key][one.search.row.id] = one
+    for (file, column, count), group in groups.items():
+        ids = ledger.open_tests({name: one.behind for name, one in group.items()})
+        openings = [ids[name] for name in group]
+        configs = [one.search.best.trained for one in group.values() if one.search.best is not None]
+        values = open_test_column(file, column, configs, count, openings=openings)
         ledger.close_tests(dict(zip(openings, values, strict=True)))
 
 
-def open_data(search: Search, ledger: Ledger) -> None:
-    """Open the test set once for a search's winner and score all its fresh-seed models."""
-    trials = ledger.trials(search=search.row.id)
-    models = [trial for trial in trials if trial.kind == "final" and trial.state is TrialState.COMPLETE]
+def open_data(one: Unopened, ledger: Ledger) -> None:
+    """Open the test set once for a search's winner and score its fresh-seed models that have no value yet."""
+    search, models = one.search, one.models
     evaluator = plugins.build("evaluators", search.final_evaluator)
     if search.best is None or not models or evaluator.simulated:
         return
     settings = search.settings
-    opening = ledger.open_test(search.row.id, f"winner of {search.row.id}")
+    opening = ledger.open_test(search.row.id, f"winner of {search.row.id}", one.behind)
     task = load_task(settings.task, settings.import_path)
     data = open_test(settings.task, settings.import_path, opening=opening.id)
     if not settings.gpus:
         use_cpus(settings.cpus)
     primary = settings.metrics[0]
-    scores = [evaluator.score(Path(model.workdir or "") / "model", task, data, [primary]) for model in models]
+    known = _known(one.before, primary.name)
+    scores = [
+        known.get(model.id) or evaluator.score(Path(model.workdir or "") / "model", task, data, [primary])
+        for model in models
+    ]
     details = scores if any(len(score) > 1 for score in scores) else None
     ledger.close_test(opening.id, [score[primary.name] for score in scores], details)
+
+
+def _known(opening: OpeningRow | None, metric: str) -> dict[str, dict[str, float]]:
+    """What an earlier opening measured, by the trial behind it."""
+    if opening is None or opening.trials is None or opening.values is None:
+        return {}
+    scores = opening.details or [{metric: value} for value in opening.values]
+    return dict(zip(opening.trials, scores, strict=True))

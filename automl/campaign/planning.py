@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from automl import plugins
@@ -15,9 +16,10 @@ from automl.campaign.settings import SearchSettings
 from automl.campaign.signs import last_signs
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
-from automl.contracts import Replay, Task, UserError, digest
+from automl.contracts import CampaignMemory, Replay, SearchMemory, Task, TrialState, UserError, digest
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.space import Space
+from automl.stopping import may_go_on
 from automl.strategies.searcher import Searcher
 
 
@@ -56,24 +58,33 @@ def _refusal(resolved: ResolvedStudy, arm: ResolvedArm, space: Space, task: Task
 def plan_searches(
     resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path, clock: CampaignClock
 ) -> list[Search]:
-    """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
+    """All searches of a campaign, restored from the ledger; trials work in folders below `folder`.
+
+    Those of its study, and those that the ledger has besides: added until every arm is decided.
+    """
     trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=row.id):
         trials[trial.search].append(trial)
     study = resolved.study
-    rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
+    wanted = [(name, seed) for seed in study.seeds for name in study.arms]
+    added = [(search.arm, search.seed) for search in ledger.searches(row.id)]
+    rows = ledger.add_searches(row.id, list(dict.fromkeys([*wanted, *added])))
     in_memory = row.summary.record == "searches"
+    memory = ledger.memory(row.id) or CampaignMemory()
     searches: list[Search] = []
     live = []
     for search_row in rows:
         arm = resolved.arms[search_row.arm]
         settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
+        reopens = row.state == "running" and arm.name not in study.retired
+        settings, own = replace(settings, reopens=reopens), trials[search_row.id]
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
-            replayed = ReplaySearch(search_row, settings, ledger, _replay(arm, search_row, settings))
-            replayed.restore(trials[search_row.id])
+            replay = replace(_replay(arm, search_row, settings, own), memory=memory.of(arm.name))
+            replayed = ReplaySearch(search_row, settings, ledger, replay)
+            replayed.restore(own)
             searches.append(replayed)
         else:
-            searcher = _searcher(resolved, arm, search_row.seed)
+            searcher = _searcher(resolved, arm, search_row.seed, memory.of(arm.name))
             search = LiveSearch(search_row, settings, ledger, searcher, clock)
             live.append(search)
             searches.append(search)
@@ -85,7 +96,8 @@ def plan_searches(
     return searches
 
 
-def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Replay:
+def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings, trials: Sequence[TrialRow]) -> Replay:
+    cut = [trial for trial in trials if trial.state is TrialState.PRUNED and may_go_on(trial.reason)]
     return Replay(
         strategy=arm.strategy_spec,
         pruner=arm.pruner_spec,
@@ -94,6 +106,7 @@ def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings) -> Repla
         trials=settings.trials,
         finals=settings.finals,
         least=settings.least,
+        cut={str(trial.number): trial.device_seconds for trial in cut},
     )
 
 
@@ -129,8 +142,11 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
     )
 
 
-def _searcher(resolved: ResolvedStudy, arm: ResolvedArm, seed: int) -> Searcher | None:
+def _searcher(
+    resolved: ResolvedStudy, arm: ResolvedArm, seed: int, memory: SearchMemory | None
+) -> Searcher | None:
     if arm.strategy_spec is None or arm.space is None:
         return None
     metrics = resolved.study.task.metrics
-    return Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed).with_default()
+    searcher = Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed)
+    return searcher.with_memory(memory).with_default()

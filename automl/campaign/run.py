@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
-from automl.campaign.continuing import OnChange, choose_campaign, tell_of_kills
+from automl.campaign.continuing import Chosen, Wanted, choose_campaign, tell_of_kills
+from automl.campaign.control import Control
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
-from automl.campaign.openings import open_data, open_tables
+from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent, Search
 from automl.campaign.signs import Signs
-from automl.config import Study, resolve
+from automl.campaign.until_decided import add_seeds
+from automl.config import ResolvedStudy, Study, resolve
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.private import private
@@ -25,23 +28,22 @@ from automl.recorder import Recorder, RecordingError
 from automl.report import cell_picture, collect, course_pictures, html
 from automl.storage import open_ledger
 
+AS_WRITTEN = Wanted()
+
 
 @private()
 def run_campaign(
     study: Study,
     *,
     store: Store,
-    fresh: bool = False,
-    changed: OnChange = "refuse",
-    firing: int | None = None,
+    wanted: Wanted = AS_WRITTEN,
     progress: Progress,
     began: float | None = None,
 ) -> str:
     """Run `study` to its end and return the campaign's id.
 
-    Continues the latest campaign of the same study when that was interrupted, unless `fresh`. When its code,
-    spaces or data have changed since it began, `changed` decides.
-    `firing`: the planned start whose campaign it is.
+    The latest campaign of the same study is continued: an interrupted one goes on, and it grows by what the
+    study asks for beyond it; one that has all of that is left alone. `wanted` says what is asked for besides.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the ledger stays away. What MLflow did not take is told.
     `began`: the monotonic time from which its limits count, by default now.
@@ -56,29 +58,69 @@ def run_campaign(
         with open_ledger(store) as ledger:
             for line in task.notes if task else ():
                 progress.message(f"data: {line}")
-            row, continued = choose_campaign(ledger, resolved, task, fresh, changed, firing, progress)
-            progress.message(f"{'continuing' if continued else 'starting'} {row.id}")
-            if continued:
+            chosen = choose_campaign(ledger, resolved, task, wanted, progress)
+            row = chosen.row
+            if nothing := _nothing_to_do(chosen):
+                progress.message(f"{row.id} {nothing}")
+                return row.id
+            if chosen.study != study:
+                resolved = replace(resolve(chosen.study), executor=executor)
+            progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
+            if chosen.continued:
                 ledger.check_references()
                 tell_of_kills(ledger, row.id, progress)
-            with held(ledger, row.id, began) as lease:
-                recorder = Recorder(store, ledger, row.id, record=row.summary.record)
-                recorder.start()
-                try:
-                    folder = store.folder / "work" / row.id
-                    clock = CampaignClock(ledger.drives(row.id)[:-1], began)
-                    searches = plan_searches(resolved, row, ledger, folder, clock)
-                    limits = CampaignLimits(study.limits, clock, searches)
-                    with progress, Signs(folder, lease.token, searches).noted():
-                        pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
-                        executor.run(LoggedJobs(pool, recorder))
-                    _finish(study, row, ledger, lease, limits)
-                    _record_the_rest(recorder, ledger, row.id, searches, folder)
-                finally:
-                    recorder.close()
+            _drive(resolved, chosen, store, ledger, progress, began)
             return row.id
     finally:
         executor.close()
+
+
+def _nothing_to_do(chosen: Chosen) -> str:
+    """Why nothing is to be run; "" when something is."""
+    row = chosen.row
+    if row.was_stopped and row.recorded >= 2:
+        advice = f"`automl resume {row.id}` lets it go on, --fresh starts another one"
+        return f"was {row.reason}; nothing was started; {advice}"
+    return "is complete: it has all that is asked for; nothing was started" if chosen.complete else ""
+
+
+def _drive(
+    resolved: ResolvedStudy,
+    chosen: Chosen,
+    store: Store,
+    ledger: Ledger,
+    progress: Progress,
+    began: float,
+) -> None:
+    """Run the chosen campaign to its end, as its one driver."""
+    row, study, executor = chosen.row, resolved.study, resolved.executor
+    with held(ledger, row.id, began) as lease:
+        if chosen.grows is not None:
+            spec = study.to_json()
+            row = ledger.grow_campaign(row.id, lease.token, spec, study.digest(), chosen.grows)
+        folder = store.folder / "work" / row.id
+        clock = CampaignClock(ledger.drives(row.id)[:-1], began)
+        ledger.reopen_searches(row.id)
+        recorder = Recorder(store, ledger, row.id, record=row.summary.record)
+        recorder.start()
+        try:
+            more = True
+            while more:
+                searches = plan_searches(resolved, row, ledger, folder, clock)
+                limits = CampaignLimits(study.limits, clock, searches)
+                control = Control(ledger, row.id, limits, progress, executor.wake)
+                with progress, Signs(folder, lease.token, searches).noted(), control.followed():
+                    pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
+                    executor.run(LoggedJobs(pool, recorder))
+                limits.met = limits.stopped or limits.met
+                _open_tests(study, row, ledger, lease, limits)
+                going_on = row.state != "finished" and not limits.met
+                more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
+            if row.state != "finished":
+                ledger.finish_campaign(row.id, lease.token, limits.met)
+            _record_the_rest(recorder, ledger, row.id, searches, folder)
+        finally:
+            recorder.close()
 
 
 def _record_the_rest(
@@ -97,19 +139,16 @@ def _record_the_rest(
         log.warning("%s", error)
 
 
-def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
-    """Open the test set for each winner, then end the campaign. Without time it stays sealed."""
-    opened = {opening.search for opening in ledger.openings(row.id) if opening.values is not None}
-    waiting = [search for search in limits.searches if search.row.id not in opened and study.final.seeds]
+def _open_tests(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
+    """Open the test set for each winner. Without time it stays sealed."""
+    waiting = unopened(limits.searches, ledger, row.id)
     lease.check()
     if waiting and not limits.out_of_time():
-        open_tables(waiting, study.final.seeds, ledger)
-    for search in waiting:
+        open_tables(waiting, ledger)
+    for one in waiting:
         if study.task.dataset and not limits.out_of_time():
             lease.check()
-            open_data(search, ledger)
-    if row.state != "finished":
-        ledger.finish_campaign(row.id, lease.token, limits.met)
+            open_data(one, ledger)
 
 
 def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from automl.campaign.settings import SearchSettings
-from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report
+from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report, digest
 from automl.ledger import SearchRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -30,6 +31,11 @@ class Incumbent:
     def trained(self) -> Config:
         """The configuration that is retrained and tested."""
         return self.derived or self.config
+
+    @cached_property
+    def key(self) -> str:
+        """The digest of that configuration."""
+        return digest(self.trained)
 
     def beats(self, other: Incumbent | None, direction: Direction) -> bool:
         """Whether its value is strictly better; any trial is better than none."""
@@ -92,6 +98,12 @@ class Search(Protocol):
 
     def stop(self, reason: str) -> None:
         """Start nothing more, no retraining either: a limit of the campaign is reached."""
+
+    def end(self, reason: str) -> None:
+        """Start no further trial: a user has asked for that. Its winner is retrained."""
+
+    def drop(self, trial: str, reason: str) -> None:
+        """Do not try a trial again that waits for it: a user has asked for that."""
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""

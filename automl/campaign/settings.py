@@ -29,7 +29,8 @@ class SearchSettings:
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
     `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
-    itself. `share`: the part of the budget that a trial without a value may use.
+    itself. `share`: the part of the budget that a trial without a value may use. `reopens`: though it has
+    ended, it goes on when it is given more than it has used.
     """
 
     metrics: list[Metric]
@@ -54,6 +55,7 @@ class SearchSettings:
     fixed: Config | None = None
     simulated: bool = False
     returns_early: bool = False
+    reopens: bool = False
 
     @property
     def devices(self) -> float:

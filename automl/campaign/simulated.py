@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
 
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
-from automl.contracts import Ending, Job, Outcome, PluginSpec, Replay, Replayed, Report, TrialState
-from automl.ledger import Ledger, SearchRow, TrialRow
+from automl.contracts import (
+    Ending,
+    Job,
+    Outcome,
+    PluginSpec,
+    Replay,
+    Replayed,
+    Report,
+    RunError,
+    TrialState,
+    digest,
+)
+from automl.ledger import Ledger, SearchRow, TrialRow, retrainings
+from automl.ledger.rows import trial_identity
 from automl.progress import SearchStatus
-from automl.stopping import Counts
+from automl.stopping import Counts, Standing, may_go_on, stop_reason
 
 WORKER_ATTEMPTS = 2  # a replay whose worker died is run once more
 
@@ -31,15 +45,31 @@ class ReplaySearch:
         self._token = ""  # of the attempt that runs
         self._attempt = 0
         self._stopped = ""  # by which limit of the campaign
+        self._known: dict[str, TrialRow] = {}  # trials that the ledger has, by id
 
-    def restore(self, trials: list[TrialRow]) -> None:
-        """Rebuild a finished search from the ledger."""
+    def restore(self, trials: Sequence[TrialRow]) -> None:
+        """Rebuild a finished search from the ledger; one whose campaign has grown goes on."""
         self.ended = self.row.state == "finished"
+        self._known = {trial.id: trial for trial in trials}
         for trial in trials:
             if trial.kind == "trial":
-                self.counts.add(trial.state, trial.device_seconds)
+                self.counts.add(trial.state, trial.device_seconds, trial.reason or "")
             if trial.id == self.row.winner and trial.values:
                 self.best = Incumbent(trial.values[0], trial.id, trial.config)
+        if self.ended and self.settings.reopens and self._has_more():
+            self.row = self.ledger.reopen_search(self.row.id)
+            self.ended = False
+
+    def _has_more(self) -> bool:
+        """Whether its budget is not used up, or retrainings of its winner are missing."""
+        single = self.replay.strategy is None
+        standing = Standing(self.counts.ended, self.counts.spent, single=single)
+        if may_go_on(self.row.reason) and stop_reason(self.replay, self.counts, standing) is None:
+            return True
+        return self.best is not None and len(self._finals()) < self.replay.finals
+
+    def _finals(self) -> list[TrialRow]:
+        return [] if self.best is None else retrainings(self.best.trained, self._known.values())
 
     @property
     def cost(self) -> float:
@@ -114,24 +144,56 @@ class ReplaySearch:
             self._stopped = reason
 
     def stop(self, reason: str) -> None:
-        """End it without trials, unless it runs or has ended."""
+        """End it without further trials, unless it runs or has ended."""
         if not self.ended and not self._token:
-            self.ledger.finish_replay(self.row, [], reason, None)
+            self.ledger.finish_replay(self.row, [], reason, self.best.trial if self.best else None)
             self.ended = True
+
+    def end(self, reason: str) -> None:
+        """The same: it has no winner to retrain."""
+        self.stop(reason)
+
+    def drop(self, trial: str, reason: str) -> None:
+        """Nothing: its trials are not tried one by one."""
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Write the whole search; one that failed ends without trials."""
         if token != self._token:
             return
-        trials, reason = outcome.trials, outcome.reason
+        trials, reason = list(outcome.trials), outcome.reason
         if outcome.state is not TrialState.COMPLETE:
             trials, reason = [], self._stopped or f"failures: its replay ended: {outcome.reason}"
-        self.counts = Counts()
+        if outcome.state is TrialState.COMPLETE or not self._known:
+            self.counts, self.best = Counts(), None
         for replayed in trials:
             if replayed.kind == "trial":
                 self._count(replayed)
-        self.ledger.finish_replay(self.row, trials, reason, self.best.trial if self.best else None)
+        new, told = self._new(trials), sum(trial.kind == "trial" for trial in self._known.values())
+        winner = self.best.trial if self.best else None
+        self.ledger.finish_replay(self.row, new, reason, winner, told=told)
         self.ended, self._token = True, ""
+
+    def _new(self, trials: Sequence[Replayed]) -> list[Replayed]:
+        """Those that the ledger has not: a search that has grown is replayed from its beginning.
+
+        Raises `RunError` where the replay is not that of the trials that are there.
+        """
+        new, numbers = [], count(sum(trial.kind == "final" for trial in self._known.values()))
+        of_winner = len(self._finals())
+        for trial in trials:
+            if trial.kind == "final":
+                if trial.number >= of_winner:
+                    new.append(replace(trial, number=next(numbers)))
+                continue
+            known = self._known.get(trial_identity(self.row.id, trial.kind, trial.number))
+            if known is None:
+                new.append(trial)
+            elif (digest(known.config), known.state) != (digest(trial.config), trial.outcome.state):
+                raise RunError(
+                    f"a replay must repeat the trials that {self.row.id} has, but {known.id} differs: its "
+                    "table or a plug-in has changed; start a new campaign with --fresh"
+                )
+        return new
 
     def _count(self, ended: Replayed) -> None:
         """Count and charge a trial, and keep it when it is the best."""
@@ -150,7 +212,8 @@ class ReplaySearch:
             return
         self._token = ""
         if self._attempt >= WORKER_ATTEMPTS:
-            self.ledger.finish_search(self.row.id, f"failures: {reason}", None)
+            winner = self.best.trial if self.best else None
+            self.ledger.finish_search(self.row.id, f"failures: {reason}", winner)
             self.ended = True
 
     def status(self) -> SearchStatus:

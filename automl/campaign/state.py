@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from automl.campaign.allowance import Allowance
@@ -33,10 +34,12 @@ class SearchState:
         self._open = OpenTrials(self.settings.devices)
         self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
         self._retries = Retries(self.settings.retry)
-        self._next_final = 0
+        self._finals_started = 0  # of all its winners
+        self._retrained: Counter[str] = Counter()  # retrainings by the digest of their configuration
         self._started = 0
         self._exhausted = False
         self._stopped = ""  # by which limit of the campaign
+        self._asked = ""  # by whom it was ended
         self._final_cost = 0.0  # device-seconds of retrainings that have ended
         self.attempts = 0
 
@@ -68,7 +71,7 @@ class SearchState:
     def idle(self) -> bool:
         """No trial is open or waiting, and none will come."""
         waiting = bool(self._open or self._retries)
-        return self.ended and not waiting and self._next_final >= self._finals()
+        return self.ended and not waiting and not self._finals_missing()
 
     @property
     def final_evaluator(self) -> PluginSpec:
@@ -90,5 +93,8 @@ class SearchState:
         if attempt is not None:
             attempt.cut = reason
 
-    def _finals(self) -> int:
-        return self.settings.finals if self.best is not None and not self._stopped else 0
+    def _finals_missing(self) -> int:
+        """How many more retrainings its winner needs."""
+        if self.best is None or self._stopped:
+            return 0
+        return max(0, self.settings.finals - self._retrained[self.best.key])

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from collections.abc import Iterator
 from functools import partial
 
 from automl.checking.frame import Check
 from automl.checking.options import check_options
-from automl.checking.searches import LOSS, SIZE, SPACE, Rows, advance, check_restored, plan
-from automl.contracts import Config, Metric, PluginSpec, Strategy, TrialState
+from automl.checking.searches import LOSS, SIZE, SPACE, STEPS, Rows, advance, check_restored, loss, plan
+from automl.contracts import (
+    Config,
+    EarlierTrial,
+    Metric,
+    PluginSpec,
+    SearchMemory,
+    Strategy,
+    TrialState,
+)
 from automl.plugins import build
 from automl.strategies.searcher import Searcher
 
@@ -31,6 +40,8 @@ def checks(plugin: object) -> Iterator[Check]:
     )
     yield Check("what it keeps with a trial is small plain JSON", partial(_check_attributes, plugin))
     yield Check("values that are not finite count as failures", partial(_check_not_finite, plugin))
+    rule = "what is remembered is proposed first, by seed and history alone, and is part of no result"
+    yield Check(rule, partial(check_memory, plugin))
     if plugin.max_objectives != 1:
         rule = "a search by two metrics is restored alike"
         yield Check(rule, partial(check_restore, plugin, (LOSS, SIZE)))
@@ -83,6 +94,53 @@ def _check_attributes(plugin: type[Strategy]) -> None:
     for row in rows.trials.values():
         text = json.dumps(row.attributes, allow_nan=False)
         assert len(text) < LARGEST, f"attributes must be under {LARGEST} characters, but are {text}"
+
+
+def earlier(metrics: int = 1) -> SearchMemory:
+    """A memory of two campaigns: 24 trials, of which one source is comparable; the best three come first."""
+    rng = random.Random(5)
+    configs = [SPACE.sample(rng) for _ in range(24)]
+    configs.sort(key=lambda config: loss(config, STEPS))
+    trials = [
+        EarlierTrial(
+            config, [loss(config, STEPS) + place % 2, float(str(config["width"]))][:metrics], place % 2
+        )
+        for place, config in enumerate(configs)
+    ]
+    return SearchMemory(configs[:3], trials, [True, False])
+
+
+def check_memory(plugin: type[Strategy]) -> None:
+    """First proposals, purity and results of a search with a memory; a baseline refuses it."""
+    memory = earlier()
+    if plugin.remembers == "nothing":
+        try:
+            new_searcher(plugin).with_memory(memory)
+        except ValueError:
+            return
+        raise AssertionError("a strategy that remembers nothing must not be given a memory")
+    assert plugin.remembers in ("history", "proposals"), (
+        f"remembers must be history, proposals or nothing, but is {plugin.remembers!r}; correct it"
+    )
+
+    def make() -> Searcher:
+        return new_searcher(plugin).with_memory(memory).with_default()
+
+    events = [(event, number) for number in range(8) for event in ("ask", "report", "tell")]
+    found = []
+    for _ in range(2):
+        rows = Rows()
+        advance(make(), rows, events)
+        found.append([answer[2] for answer in rows.answers if answer[0] == "ask"])
+    first = len(memory.first)
+    assert found[0][:first] == memory.first, (
+        f"the first proposals must be {memory.first}, but are {found[0][:first]}"
+    )
+    assert found[0] == found[1], f"the same seed must propose the same, but does not: {found}"
+    assert len(rows.trials) == rows.told == len(events) // 3, (
+        f"trials that are remembered must not be counted, but {rows.told} were told"
+    )
+    check_restored(make, TRIALS, (LOSS,), CUTS)
 
 
 def _check_not_finite(plugin: type[Strategy]) -> None:

@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.common import Json, emit, find_campaign, only_json, open_ledger, say
-from automl.cli.runs import write_text
+from automl.cli.common import Json, emit, find_campaign, only_json, open_ledger, say, write_text
 from automl.private import private_in
 
 PANEL = "Campaigns over time"

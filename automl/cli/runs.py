@@ -1,4 +1,4 @@
-"""Commands about campaigns: init, check, run, report.
+"""Commands about campaigns: run, report.
 
 Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 """
@@ -15,7 +15,6 @@ from automl.cli.common import (
     Json,
     Name,
     Set,
-    StudyFile,
     Trust,
     emit,
     find_campaign,
@@ -23,16 +22,15 @@ from automl.cli.common import (
     only_json,
     open_ledger,
     say,
+    write_text,
 )
 from automl.cli.common import study_path as path_of
 from automl.cli.masked_output import masked_output
+from automl.cli.studies import forecast_lines
 from automl.private import private_in
 
 if TYPE_CHECKING:
-    from automl.campaign.continuing import OnChange
-    from automl.config import ResolvedStudy, Study
-    from automl.data.summary import Summary
-    from automl.forecast import Forecast
+    from automl.config import Study
     from automl.ledger import Store
     from automl.report import CampaignReport
 
@@ -41,89 +39,27 @@ PANEL = "Campaigns"
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    for command in (init, check, run, report):
+    for command in (run, report):
         app.command(rich_help_panel=PANEL)(command)
 
 
-def init(
-    source: Annotated[
-        str, typer.Argument(metavar="FILE", help="A table, a folder of images, .npz or code.py.")
-    ],
-    target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The column of a table to predict.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="The study file.")
-    ] = None,
-) -> None:
-    """Write a study file for data or code of yours, with every guess in it as a comment.
-
-    Example: automl init houses.csv --target price
-    """
-    from automl import templates
-    from automl.contracts import UserError
-
-    text = templates.template(source, target)
-    file = output or Path(
-        f"{templates.slug(Path(source.partition('.py:')[0]).name.removesuffix('.py'))}.yaml"
-    )
-    if file.exists():
-        raise UserError(f"automl init must not write over {file}, which exists; name another file with -o")
-    write_text("-o", file, text)
-    say(text.rstrip())
-    say(f"\nwrote {file}\nnext:  automl check {file}\n       automl run {file}")
-
-
-def check(
-    file: StudyFile,
-    overrides: Set = None,
-    call: Annotated[
-        bool, typer.Option("--call", help="Call your own code too: functions that make data, your networks.")
-    ] = False,
-    trust: Trust = False,
-    as_json: Json = False,
-) -> None:
-    """Check a study file and its data: every mistake at once, and what it will cost. Creates nothing.
-
-    Code that the file names is imported, but no function of it is called.
-
-    Example: automl check studies/quickstart.yaml --set budget.device_seconds=10
-    """
-    from automl.config import load_study, resolve, secret_values, warnings
-    from automl.forecast import forecast
-
-    with only_json(as_json):
-        study = load_study(path_of(file), overrides or [], trust=trust)
-        resolved = resolve(study)
-        for evaluator in (resolved.protocol, *(arm.evaluator for arm in resolved.arms.values())):
-            evaluator.check_code()
-        found = None if study.task.dataset is None else _look_at_data(resolved, call)
-        cost = forecast(resolved)
-        for line in (*warnings(Path(study.source)), *secret_values(resolved)):
-            note(line)
-    if as_json:
-        data = {} if found is None else {"data": found.to_json()}
-        emit({"study": study.name, "arms": list(study.arms), "seeds": study.seeds, **cost.to_json(), **data})
-        return
-    say(f"{file} is valid")
-    for line in [*_forecast(study, cost), *(found.lines() if found else [])]:
-        say(line)
-
-
-def _look_at_data(resolved: ResolvedStudy, call: bool) -> Summary | None:
-    from automl.cli import checked  # a study without data need not wait for its libraries
-
-    for line in () if call else checked.not_called(resolved):
-        note(f"note: {line}; `automl run` does so before anything starts, and so does --call")
-    return checked.data_of(resolved, call)
-
-
 def run(  # noqa: PLR0913 - each is an option of the command
-    file: StudyFile,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A study file, a shipped study, or one that has run.")
+    ],
     overrides: Set = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start a new campaign instead of continuing an interrupted one.")
+        bool, typer.Option("--fresh", help="Start a new campaign, with seeds that none has had.")
     ] = False,
+    same_seeds: Annotated[
+        bool, typer.Option("--same-seeds", help="With --fresh: the seeds of the file.")
+    ] = False,
+    add_seeds: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Let the latest campaign grow by N seeds.")
+    ] = 0,
+    add_trials: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Let its searches grow by N trials each.")
+    ] = 0,
     accept: Annotated[
         bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
     ] = False,
@@ -132,12 +68,15 @@ def run(  # noqa: PLR0913 - each is an option of the command
     progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Run a study, or continue its interrupted campaign. Ctrl-C at any time; nothing finished is lost.
+    """Bring a study's latest campaign up to what its file asks for, or start the first one.
+
+    An interrupted campaign goes on; a finished one grows when more is asked for: a larger budget, more seeds,
+    arms or retrainings. Ctrl-C at any time; nothing finished is lost.
 
     Example: automl run studies/quickstart.yaml --set "seeds=[0, 1, 2]"
     """
     began = time.monotonic()
-    from automl.config import load_study, resolve, secret_values, warnings
+    from automl.config import resolve, secret_values, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
     from automl.progress import progress_for
@@ -145,23 +84,40 @@ def run(  # noqa: PLR0913 - each is an option of the command
     shown = progress_for(progress)
     store = resolve_store()  # once: an objective may change the working folder
     with only_json(as_json), masked_output(firing is not None):  # a daemon keeps it in the store
-        study = load_study(path_of(file), overrides or [], trust=trust)
+        study = _study(file, overrides or [], store, trust)
         for line in warnings(Path(study.source)):
             note(line)
         if progress != "quiet":
             resolved = resolve(study)
-            for line in (*secret_values(resolved), *_forecast(study, forecast(resolved))):
+            for line in (*secret_values(resolved), *forecast_lines(study, forecast(resolved))):
                 note(line)
-        from automl.campaign import run_campaign
+        from automl.campaign import Addition, Wanted, run_campaign
 
-        changed: OnChange = "accept" if accept else "refuse"
-        campaign = run_campaign(
-            study, store=store, fresh=fresh, changed=changed, firing=firing, progress=shown, began=began
-        )
+        more = Addition(add_seeds, add_trials) if add_seeds or add_trials else None
+        wanted = Wanted(fresh, same_seeds, "accept" if accept else "refuse", firing, more)
+        campaign = run_campaign(study, store=store, wanted=wanted, progress=shown, began=began)
     _check_found(_show_report(campaign, as_json, store))
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
         say(f"       automl export {campaign} -o best.yaml")
+
+
+def _study(file: str, overrides: list[str], store: Store, trust: bool) -> Study:
+    """The study of a file, or of the latest campaign of that name where there is no such file."""
+    from automl.config import load_study, recorded_study
+    from automl.contracts import UserError
+
+    path = path_of(file)
+    exists = store.url.startswith("postgresql") or (store.folder / "ledger.db").exists()
+    if path.exists() or path.suffix or not exists:
+        return load_study(path, overrides, trust=trust)
+    with open_ledger(store) as (_, ledger):
+        row = find_campaign(ledger, file)
+    if overrides:
+        raise UserError(
+            f"--set changes the keys of a file, but {file!r} is the study of {row.id}; name a file"
+        )
+    return recorded_study(row.spec, trust=trust)
 
 
 def report(
@@ -213,20 +169,3 @@ def _show_report(name: str, as_json: bool, store: Store | None = None) -> Campai
 
     Console().print(terminal(collected))
     return collected
-
-
-def _forecast(study: Study, cost: Forecast) -> list[str]:
-    shown = study.seeds if len(study.seeds) <= 10 else f"{study.seeds[0]} … {study.seeds[-1]}"
-    return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *cost.lines()]
-
-
-def write_text(option: str, path: Path, text: str) -> None:
-    """Write a file that `option` names. Raises `UserError` when it cannot be written."""
-    from automl.contracts import UserError
-
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{option} must name a writable file, but got {str(path)!r}: {error.strerror}"
-        ) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +28,7 @@ from automl.cli.common import (
 
 if TYPE_CHECKING:
     from automl.ledger import Ledger
-    from automl.ledger.rows import ScheduleRow
+    from automl.ledger.rows import FiringRow, ScheduleRow
 
 Study = Annotated[str, typer.Argument(metavar="NAME", help="A study with a schedule, or its file.")]
 
@@ -37,19 +37,22 @@ app = typer.Typer(no_args_is_help=True, help="Run studies repeatedly, at the tim
 
 @dataclass(frozen=True)
 class _Planned:
-    """A schedule and its next start."""
+    """A schedule, its next start, and its last firing that has come to an end."""
 
     row: ScheduleRow
     next: datetime
+    last: FiringRow | None
 
     @classmethod
     def of(cls, ledger: Ledger, row: ScheduleRow) -> _Planned:
         from automl import schedule
 
-        return cls(row, schedule.next_slot(row, ledger.now()))
+        over = [one for one in ledger.firings(row.study) if one.state in ("done", "failed", "skipped")]
+        return cls(row, schedule.next_slot(row, ledger.now()), over[-1] if over else None)
 
     def to_json(self) -> dict[str, object]:
-        return {**asdict(self.row), "next": self.next.isoformat()}
+        last = None if self.last is None else asdict(self.last)
+        return {**asdict(self.row), "next": self.next.isoformat(), "last": last}
 
 
 @app.command()
@@ -91,7 +94,7 @@ def add(
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Show all schedules and their next starts."""
+    """Show all schedules, their next starts and what became of their last ones."""
     from automl import schedule
 
     with only_json(as_json), open_ledger() as (_, ledger):
@@ -103,6 +106,11 @@ def list_(as_json: Json = False) -> None:
         row = planned.row
         when = "paused" if row.paused else f"next: {planned.next.isoformat()}"
         say(f"{row.study}  {row.cron}  {row.timezone}  {when}  {row.file}")
+        if planned.last is not None:
+            last = planned.last
+            slot = datetime.fromtimestamp(last.slot, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            about = " ".join(part for part in (last.campaign, last.reason) if part)
+            say(f"  last: {slot}, {last.state}{f': {about}' if about else ''}")
 
 
 @app.command()
@@ -138,7 +146,7 @@ def run(
     from automl.ledger import resolve_store
 
     note("running studies that are due; Ctrl-C stops the daemon, and the next one continues its campaigns")
-    schedule.serve(resolve_store(), at_once=at_once)
+    schedule.serve(resolve_store(), at_once=at_once, tell=note)
 
 
 @app.command()

@@ -105,7 +105,7 @@ def history(ledger: Records, rows: Sequence[CampaignRow], dataset: str) -> Histo
         if why:
             left_out.append((one.campaign, why))
             continue
-        verdicts = compare_arms(list(one.arms.values()), one.metric, finished=True).verdicts
+        verdicts = compare_arms(list(one.arms.values()), one.settings, finished=True).verdicts
         found += [(one, verdict) for verdict in verdicts]
     tested = [i for i, (_, verdict) in enumerate(found) if verdict.single_p_value is not None]
     corrected, _ = holm([found[i][1].single_p_value or 0.0 for i in tested])

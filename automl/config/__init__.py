@@ -1,16 +1,32 @@
 """Study YAML → validated `Study`; every mistake at once, with file, line and key."""
 
-from automl.config.loading import load_study
+from automl.config.loading import load_study, recorded_study
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
-from automl.config.study import Arm, Budget, Final, Limits, Retry, Schedule, SpaceSpec, Study, Trial
+from automl.config.study import (
+    EXTENT,
+    Arm,
+    Budget,
+    Final,
+    Limits,
+    Looks,
+    Memory,
+    Retry,
+    Schedule,
+    SpaceSpec,
+    Study,
+    Trial,
+)
 
 __all__ = [
+    "EXTENT",
     "Arm",
     "Budget",
     "Final",
     "Limits",
+    "Looks",
+    "Memory",
     "ResolvedArm",
     "ResolvedStudy",
     "Retry",
@@ -19,6 +35,7 @@ __all__ = [
     "Study",
     "Trial",
     "load_study",
+    "recorded_study",
     "resolve",
     "secret_values",
     "warnings",

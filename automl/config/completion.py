@@ -7,7 +7,7 @@ import copy
 from automl.config.checks import evaluator_class
 from automl.config.defaults import BASELINE_ARM
 from automl.config.document import KeyPath, Mistake
-from automl.config.shorthands import Draft, Use
+from automl.config.shorthand_draft import Draft, Use
 from automl.contracts import Direction, Evaluator, Json, Metric, PluginSpec, TaskOutline, UserError
 from automl.space import Parameter, Space
 from automl.spaces import find_space

@@ -6,3 +6,4 @@ BASELINE_ARM = "random"  # the arm that every study has
 BASELINE = PluginSpec("random")  # its strategy
 NO_PRUNER = PluginSpec("none")
 EXECUTOR = PluginSpec("local")
+TWIN = "-without-memory"  # ends the name of the arm that `twin: true` adds

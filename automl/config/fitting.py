@@ -10,7 +10,7 @@ from automl.config import validation
 from automl.config.checks import evaluator_class
 from automl.config.defaults import BASELINE, BASELINE_ARM, NO_PRUNER
 from automl.config.document import KeyPath, Mistake, one_line
-from automl.config.shorthands import Use
+from automl.config.shorthand_draft import Use
 from automl.config.study import Arm
 from automl.contracts import Builder, Evaluator, Metric, PluginSpec, TaskOutline, UserError
 from automl.space import Space

@@ -9,6 +9,7 @@ from automl.config.study import (
     Budget,
     Final,
     Limits,
+    Memory,
     Retry,
     Schedule,
     SpaceSpec,
@@ -50,11 +51,17 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"transient": 2, "lost": 3},
         ),
         "seeds": Key(
-            "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
+            "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3. "
+            "`{until: decided, at_least: 3, at_most: 20}` adds seeds until every arm is decided; "
+            "`{exactly: n}` takes verdicts at n seeds alone.",
+            3,
         ),
         "arms": Key(
             "The methods to compare, by name. The arm `random` is added when it is missing.",
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
+        ),
+        "equivalent": Key(
+            "Arms that differ by no more than this, in the unit of the primary metric, are equivalent.", 0.002
         ),
         "executor": Key(
             "Where trials run: one name, with its options; by default `local`.",
@@ -62,6 +69,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
         "final": Key(
             "What follows a search: by default 3 retrainings, or none without a dataset.", {"seeds": 3}
+        ),
+        "memory": Key(
+            "What strategies remember of earlier campaigns; by default nothing. `last`, `all`, or a list of "
+            "names stand for `{from: …}`.",
+            {"from": "last", "top": 5},
         ),
         "schedule": Key("When the study runs again.", {"cron": "0 2 * * *", "timezone": "Europe/Paris"}),
         "record": Key(
@@ -206,6 +218,19 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "A space whose default configuration is the hand-designed reference; it replaces the strategy.",
             "resnet",
         ),
+        "memory": Key("Another memory for this arm; `false` for none.", {"from": ["nas-digits-3"]}),
+        "twin": Key(
+            "Adds the arm NAME-without-memory with the same budget: the report says what memory gave.",
+            True,
+        ),
+    },
+    Memory: {
+        "from": Key(
+            "Finished campaigns: the `last` one of this study, `all` on similar data, or names of campaigns "
+            "and studies (of which the last one is taken).",
+            "last",
+        ),
+        "top": Key("How many of their best configurations are proposed first.", 5),
     },
     Final: {
         "seeds": Key(
@@ -217,5 +242,10 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),
         "timezone": Key("The time zone of `cron`.", "Europe/Paris"),
         "catchup": Key("Seconds after its time within which a missed campaign may still start.", 3600),
+        "when": Key(
+            "`always`, or only when the study, its code or its data have `changed` since its last finished "
+            "campaign.",
+            "changed",
+        ),
     },
 }

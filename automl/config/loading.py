@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from automl import importing, origins, plugins
-from automl.config import checks, completion, fitting, shadows, tabular, validation, yamlfile
+from automl.config import checks, completion, fitting, memories, shadows, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
 from automl.config.pruner_steps import with_rungs
-from automl.config.shorthands import Draft, expand
-from automl.config.study import Arm, Budget, Final, Schedule, SpaceSpec, Study
-from automl.contracts import Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec
+from automl.config.shorthand_draft import Draft
+from automl.config.shorthands import expand
+from automl.config.study import HIDDEN, Arm, Budget, Final, Memory, Schedule, SpaceSpec, Study
+from automl.contracts import Json, Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 from automl.space import Space
 
@@ -46,7 +49,32 @@ def load_study(path: str | Path, overrides: Sequence[str] = (), *, trust: bool =
     mistakes = [*document.mistakes, *check.mistakes()]
     if mistakes:
         raise document.error(mistakes)
-    return with_rungs(Study.from_json({**check.draft.data, "source": str(folder)}))
+    seeds = draft.data.get("seeds", Study.model_fields["seeds"].default)
+    hidden = {"source": str(folder), "looks": {"first": len(seeds), **draft.looks}}
+    return with_rungs(Study.from_json({**draft.data, **hidden}))
+
+
+def recorded_study(spec: Json, *, trust: bool = False) -> Study:
+    """The study of a campaign, as it was recorded. Its folder becomes importable, as for `load_study`.
+
+    Raises `UserError` when this version cannot read it, or when it names code elsewhere, unless `trust`.
+    """
+    try:
+        study = Study.from_json(spec)
+    except ValidationError as error:
+        text = (
+            f"{error.error_count()} of its values are not known to this version: {error.errors()[0]['msg']}"
+        )
+        raise UserError(f"a recorded study must be a whole one, but {text}; run its file") from error
+    folder = Path(study.source)
+    shadows.check_loaded(folder)
+    importing.put_last(str(folder))
+    for path, reference in () if trust else origins.references(spec):
+        refusal = origins.refusal(reference, [folder])
+        if refusal is not None:
+            key = ".".join(map(str, path))
+            raise UserError(f"{key}: {refusal}; look at that code, then add --trust")
+    return study
 
 
 def _foreign(draft: Draft, folder: Path) -> Iterator[Mistake]:
@@ -71,8 +99,9 @@ class _Check:
         """All mistakes, at the paths of the file."""
         draft = self.draft
         yield from draft.mistakes
-        if "source" in draft.data:
-            yield Mistake(("source",), validation.unknown_key("source", Study))
+        for hidden in HIDDEN:
+            if hidden in draft.data:
+                yield Mistake((hidden,), validation.unknown_key(hidden, Study))
         for found in validation.check(Study, draft.data):
             if not any(found.path[: len(broken)] == broken for broken in draft.broken):
                 yield Mistake(draft.written(found.path), found.text)
@@ -128,6 +157,8 @@ class _Check:
         arms = self.draft.data.get("arms")
         names = list(arms) if isinstance(arms, dict) else []
         found = {name: self._part(Arm, "arms", name) for name in names}
+        memory = self._part(Memory, "memory")
+        yield from memories.check_use(memory, found.values())
         needs_space = any(arm is not None and arm.reference is None for arm in found.values())
         if needs_space and self.draft.data.get("space") is None:
             text = "must be given, but is missing; write the name of one (automl list spaces)"
@@ -137,6 +168,7 @@ class _Check:
                 continue
             where = ("arms", name)
             yield from fitting.check_arm(name, arm, len(task.metrics) if task else 1, where)
+            yield from memories.check_memory(arm, memory, where)
             if arm.reference is not None:
                 space, mistakes = checks.load_space(SpaceSpec(name=arm.reference), (*where, "reference"))
                 yield from [Mistake((*where, "reference"), text) for _, text in mistakes]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from automl import plugins
-from automl.config.study import Arm, Study
+from automl.config.study import Arm, Memory, Study
 from automl.contracts import Config, Evaluator, Executor, Json, PluginSpec, Pruner, Strategy
 from automl.space import Space
 from automl.spaces import find_space, load_space
@@ -18,6 +18,7 @@ class ResolvedArm:
 
     `space_spec`: the space as plain JSON, as workers load it. `fixed`: the one configuration of an arm
     without a strategy (empty for a one-shot search). `evaluator_spec`: the evaluator as plain JSON.
+    `memory`: None where its strategy remembers nothing.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ResolvedArm:
     pruner: Pruner
     pruner_spec: PluginSpec
     is_reference: bool
+    memory: Memory | None = None
 
     @property
     def named_evaluators(self) -> tuple[PluginSpec, ...]:
@@ -66,6 +68,9 @@ def resolve(study: Study) -> ResolvedStudy:
 def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
     space, space_spec, fixed = _space(study, arm)
     evaluator = arm.evaluator or study.evaluator
+    strategy = plugins.build("strategies", arm.strategy) if arm.strategy else None
+    memory = arm.memory or study.memory
+    remembers = strategy is not None and strategy.remembers != "nothing"
     return ResolvedArm(
         name=name,
         space=space,
@@ -73,11 +78,12 @@ def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
         fixed=fixed,
         evaluator=plugins.build("evaluators", evaluator),
         evaluator_spec=evaluator,
-        strategy=plugins.build("strategies", arm.strategy) if arm.strategy else None,
+        strategy=strategy,
         strategy_spec=arm.strategy,
         pruner=plugins.build("pruners", arm.pruner),
         pruner_spec=arm.pruner,
         is_reference=arm.reference is not None,
+        memory=memory if remembers and memory is not None and memory.source != [] else None,
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias
 
 from automl import plugins
 from automl.config.keys import KEYS, Key
-from automl.config.shorthands import MAX_SEEDS
-from automl.config.study import Arm, Budget, SpaceSpec, Study, Trial
+from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
+from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
@@ -31,6 +31,7 @@ def study_schema() -> Schema:
     definitions = {part.__name__: _part(part, parts[part.__name__]) for part in KEYS}
     _task_shorthands(definitions[TaskSpec.__name__])
     definitions[SpaceSpec.__name__] = _space(definitions[SpaceSpec.__name__])
+    definitions[Memory.__name__] = _memory(definitions[Memory.__name__])
     definitions[Budget.__name__]["minProperties"] = 1
     _size(definitions[Trial.__name__]["properties"]["memory"])
     definitions |= {kind: _plugin(kind) for kind in OPTIONS_KINDS}
@@ -73,10 +74,22 @@ def _study_shorthands(study: Schema) -> None:
     seeds, arms = study["properties"]["seeds"], study["properties"]["arms"]
     many = {key: seeds.pop(key) for key in ("type", "minItems", "items")}
     del many["items"]["description"]
-    seeds["anyOf"] = [{"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}, many]
+    number = {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}
+    some = {"type": "integer", "minimum": 2, "maximum": MOST_LOOKS}
+    until = {"until": {"const": "decided"}, "at_least": some, "at_most": some}
+    seeds["anyOf"] = [number, many, _mapping({"exactly": number}, "exactly"), _mapping(until, "until")]
     del arms["minProperties"], arms["propertyNames"]
     arms["additionalProperties"] = False
     study["required"].remove("arms")
+
+
+def _mapping(properties: Schema, required: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [required],
+        "additionalProperties": False,
+    }
 
 
 def _task_shorthands(task: Schema) -> None:
@@ -100,6 +113,13 @@ def _space(written: Schema) -> Schema:
     names = {"anyOf": [*_names("spaces"), {"type": "string", "pattern": r"\.npz$"}]}
     written["properties"]["name"] |= names
     return {"anyOf": [names, written]}
+
+
+def _memory(written: Schema) -> Schema:
+    names: list[Schema] = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+    del written["properties"]["from"]["anyOf"]
+    written["properties"]["from"]["anyOf"] = names
+    return {"anyOf": [*names, {"const": False}, written]}
 
 
 def _size(memory: Schema) -> None:

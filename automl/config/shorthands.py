@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
+from automl.config.memories import add_twins, expand_memory
+from automl.config.shorthand_draft import Draft, Use
 from automl.config.sizes import in_bytes
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
-
-
-class Use(NamedTuple):
-    """A plug-in that a study names, and the written-out key path where it does."""
-
-    kind: str
-    name: str
-    options: Json
-    path: KeyPath
-
-
-@dataclass
-class Draft:
-    """A study written out but not validated. `origins`: written-out key path → the one in the file.
-
-    `broken`: written-out paths whose shape is already among the `mistakes`.
-    """
-
-    data: Json = field(default_factory=dict)
-    origins: dict[KeyPath, KeyPath] = field(default_factory=dict)
-    broken: set[KeyPath] = field(default_factory=set)
-    mistakes: list[Mistake] = field(default_factory=list)
-    plugins: list[Use] = field(default_factory=list)
-
-    def written(self, path: KeyPath) -> KeyPath:
-        """The key path in the file that stands for the written-out `path`."""
-        for length in range(len(path), 0, -1):
-            origin = self.origins.get(path[:length])
-            if origin is not None:
-                return (*origin, *path[length:])
-        return path
-
-    def refuse(self, path: KeyPath, text: str) -> None:
-        """Note a shape that cannot be written out."""
-        self.broken.add(path)
-        self.mistakes.append(Mistake(self.written(path), text))
+MOST_LOOKS = 200  # seeds of a campaign that adds them by itself
 
 
 def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
@@ -60,7 +26,8 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
         _expand_nulls(data["task"], "read", "columns", "split", "episodes")
         _expand_columns(draft, data["task"])
     _expand_nulls(data, "budget", "limits", "trial", "retry", "final", "schedule")
-    _expand_memory(draft)
+    _expand_size(draft)
+    expand_memory(draft, data, ())
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
         _expand_plugin(draft, data, (key,), kind)
@@ -81,7 +48,7 @@ def _expand_nulls(data: Json, *keys: str) -> None:
             data[key] = _without_nulls(data[key])
 
 
-def _expand_memory(draft: Draft) -> None:
+def _expand_size(draft: Draft) -> None:
     trial = draft.data.get("trial")
     memory = trial.get("memory") if isinstance(trial, dict) else None
     if isinstance(trial, dict) and isinstance(memory, str):
@@ -192,6 +159,11 @@ def _expand_plugin(draft: Draft, owner: Json, path: KeyPath, kind: str) -> None:
 
 def _expand_seeds(draft: Draft) -> None:
     seeds = draft.data.get("seeds")
+    if isinstance(seeds, dict):
+        draft.data["seeds"] = [0]
+        first = _seeds_of_mapping(draft, _without_nulls(seeds))
+        draft.data["seeds"] = list(range(first))
+        return
     if isinstance(seeds, bool) or not isinstance(seeds, int):
         return
     if 1 <= seeds <= MAX_SEEDS:
@@ -200,6 +172,34 @@ def _expand_seeds(draft: Draft) -> None:
         draft.refuse(
             ("seeds",), f"must be 1 to {MAX_SEEDS} seeds, but got {seeds}; write how many, such as 3"
         )
+
+
+def _seeds_of_mapping(draft: Draft, seeds: Json) -> int:
+    """How many seeds a campaign begins with, by `{until: decided, …}` or `{exactly: n}`."""
+    known = ("until", "at_least", "at_most") if "until" in seeds or "exactly" not in seeds else ("exactly",)
+    for key in seeds:
+        if key not in known:
+            hint = nearest(str(key), known)
+            draft.refuse(("seeds", key), f"must be a key of seeds, but got {shown(key)}; {hint}")
+    if "exactly" in known:
+        count = _count(draft, "exactly", seeds["exactly"], 1, MAX_SEEDS)
+        draft.looks = {"last": count}
+        return count
+    if seeds.get("until") != "decided":
+        text = f"until must be decided, but got {shown(seeds.get('until'))}"
+        draft.refuse(("seeds",), f"{text}; write {{until: decided, at_least: 3, at_most: 20}}, or how many")
+    most = _count(draft, "at_most", seeds.get("at_most", 20), 2, MOST_LOOKS)
+    least = _count(draft, "at_least", seeds.get("at_least", min(3, most)), 2, most)
+    draft.looks = {"last": most, "until_decided": True}
+    return least
+
+
+def _count(draft: Draft, key: str, value: object, least: int, most: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    rule = f"must be {least} to {most} seeds, but got {shown(value)}"
+    draft.refuse(("seeds", key), f"{rule}; write how many, such as {least}")
+    return least
 
 
 def _expand_arms(draft: Draft) -> None:
@@ -215,6 +215,9 @@ def _expand_arms(draft: Draft) -> None:
             for key, kind in (("strategy", "strategies"), ("pruner", "pruners"), ("evaluator", "evaluators")):
                 _expand_plugin(draft, arm, ("arms", name, key), kind)
             _expand_space(draft, arm, ("arms", name))
+            expand_memory(draft, arm, ("arms", name))
+    add_twins(draft)
+    arms = draft.data["arms"]
     only_references = arms and all(isinstance(arm, dict) and "reference" in arm for arm in arms.values())
     if BASELINE_ARM not in arms and not only_references:
         draft.data["arms"] = {BASELINE_ARM: {"strategy": {"name": BASELINE.name, "options": {}}}, **arms}

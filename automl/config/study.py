@@ -13,6 +13,8 @@ from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.contracts import Ending, Json, Options, PluginSpec, TaskSpec, digest
 
+HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
+EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for; arms may be added too
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
 
@@ -83,11 +85,26 @@ class Retry(Part):
         return again.get(ending, 0)
 
 
+class Memory(Part):
+    """What strategies remember of earlier campaigns. `top`: how many of their best come first.
+
+    `source`, in files `from`: `last` of this study, `all` on similar data, or campaigns and studies by name;
+    no names: nothing is remembered.
+    """
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    source: Literal["last", "all"] | list[str] = Field(
+        default="last", alias="from", description="write last, all, or [names of campaigns or studies]"
+    )
+    top: int = Field(default=5, ge=1, le=100, description="write how many, such as 5")
+
+
 class Arm(Part):
     """One method: a strategy, an evaluator that searches by itself, or a reference.
 
-    `evaluator` and `space` None mean the study's; `reference` names the space whose default
-    configuration is the hand-designed one.
+    `evaluator`, `space` and `memory` None mean the study's; `reference` names the space whose default
+    configuration is the hand-designed one. `twin`: there is the same arm without memory, too.
     """
 
     strategy: PluginSpec | None = None
@@ -95,6 +112,8 @@ class Arm(Part):
     evaluator: PluginSpec | None = None
     space: SpaceSpec | None = None
     reference: str | None = Field(default=None, description="write the name of a hand-designed configuration")
+    memory: Memory | None = None
+    twin: bool = Field(default=False, description="write true or false")
 
 
 class Final(Part):
@@ -104,11 +123,26 @@ class Final(Part):
 
 
 class Schedule(Part):
-    """When the study runs again. `catchup`: seconds that a missed slot may still start."""
+    """When the study runs again. `catchup`: seconds that a missed slot may still start.
+
+    `when`: at every time of `cron`, or only if study, code or data have changed since the last campaign.
+    """
 
     cron: str = Field(description='write five fields, such as "0 2 * * *"')
     timezone: str = Field(default="UTC", description="write a name such as Europe/Paris")
     catchup: float = Field(default=3600, ge=0, description="write seconds, such as 3600")
+    when: Literal["always", "changed"] = Field(default="always", description="write always or changed")
+
+
+class Looks(Part):
+    """When verdicts are taken: first at `first` seeds of a campaign; `last`: at most so many, None for any.
+
+    `until_decided`: the campaign adds seeds by itself until every arm is decided, or has `last`.
+    """
+
+    first: int = Field(ge=1)
+    last: int | None = None
+    until_decided: bool = False
 
 
 class Study(Part):
@@ -122,13 +156,18 @@ class Study(Part):
     limits: Limits = Limits()
     trial: Trial = Trial()
     retry: Retry = Retry()
+    memory: Memory | None = None
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
+    equivalent: float | None = Field(default=None, gt=0, description="write a difference such as 0.002")
     executor: PluginSpec = EXECUTOR
     final: Final = Final()
     schedule: Schedule | None = None
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
-    source: str = Field(default=".", repr=False)  # not a key of the file
+    source: str = Field(default=".", repr=False)
+    seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
+    looks: Looks | None = Field(default=None, repr=False)  # of the file's `seeds`; None: one look
+    retired: list[Name] = Field(default=[], repr=False)  # arms that the file has dropped since it began
 
     def to_json(self) -> Json:
         """The study as plain JSON values."""
@@ -145,18 +184,34 @@ class Study(Part):
         Left out: schedule, recording, options of the executor that only say where trials run, and the
         folders of the study and of its data, benchmark files included.
         """
-        data = self.to_json()
-        for key in ("schedule", "record", "source"):
-            del data[key]
+        data = self._placeless()
         for key, default in (("limits", Limits()), ("trial", Trial()), ("retry", Retry())):
             if data[key] == default.model_dump(mode="json"):  # as before there were any
                 del data[key]
+        return digest(data)
+
+    def identity(self) -> Json:
+        """What makes it this study and no other: the part of the digest that may not grow (see `EXTENT`)."""
+        data = self._placeless()
+        return {key: value for key, value in data.items() if key not in EXTENT}
+
+    def _placeless(self) -> Json:
+        """Plain JSON without what says only where, when and how it is kept."""
+        data = self.to_json()
+        for key in ("schedule", "record", *HIDDEN):
+            del data[key]
+        if data["equivalent"] is None:  # as before there was any
+            del data["equivalent"]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
+        for owner in arms:
+            owner.pop("twin", None)  # the twin is an arm of its own
+            if owner["memory"] is None:  # as before there was any
+                del owner["memory"]
         files = [(data["task"], "dataset"), *((arm["space"], "name") for arm in arms if arm["space"])]
         files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]
         for owner, key in files:
             if isinstance(owner.get(key), str) and Path(owner[key]).is_absolute():
                 owner[key] = Path(owner[key]).name
-        return digest(data)
+        return data

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from automl.benchmarks import load_table
 from automl.config.checks import evaluator_class
-from automl.config.shorthands import Draft
+from automl.config.shorthand_draft import Draft
 from automl.contracts import Json, PluginSpec, UserError
 from automl.spaces import is_table
 

@@ -39,7 +39,7 @@ def check(model: type[BaseModel], data: object) -> list[Mistake]:
 
 def unknown_key(name: str, owner: type[BaseModel]) -> str:
     """The message about a key that `owner` does not have. Fields with `repr=False` are not for users."""
-    known = [key for key, item in owner.model_fields.items() if item.repr]
+    known = [item.alias or key for key, item in owner.model_fields.items() if item.repr]
     return f"must be a known key, but got {shown(name)}; {nearest(name, known)}"
 
 
@@ -78,9 +78,10 @@ def _field(model: type[BaseModel], path: KeyPath) -> tuple[type[BaseModel], Fiel
     """The innermost model around `path` and the field that `path` goes through there."""
     owner, item = model, None
     for part in path:
-        if not isinstance(part, str) or part not in owner.model_fields:
+        fields = {known.alias or key: known for key, known in owner.model_fields.items()}
+        if not isinstance(part, str) or part not in fields:
             continue
-        item = owner.model_fields[part]
+        item = fields[part]
         inner = _model_in(item.annotation)
         if inner is not None and part != path[-1]:
             owner = inner

@@ -34,9 +34,10 @@ from automl.contracts.evaluators import (
 )
 from automl.contracts.execution import Executor, JobSource
 from automl.contracts.learners import LearnerTraits, TaskKind
+from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
-from automl.contracts.strategies import Pruner, Strategy
+from automl.contracts.strategies import Pruner, Remembers, Strategy
 from automl.contracts.supernets import MethodTraits
 
 __all__ = [
@@ -45,14 +46,17 @@ __all__ = [
     "LATE",
     "PROXY",
     "RESERVED_METRICS",
+    "ArmMemory",
     "BaselineArm",
     "Builder",
+    "CampaignMemory",
     "Checkpoint",
     "Checkpoints",
     "ColumnsSpec",
     "Config",
     "Context",
     "Direction",
+    "EarlierTrial",
     "Ending",
     "EpisodeSpec",
     "Episodes",
@@ -64,6 +68,7 @@ __all__ = [
     "JobSource",
     "Json",
     "LearnerTraits",
+    "MemorySource",
     "MethodTraits",
     "Metric",
     "Mistakes",
@@ -73,6 +78,7 @@ __all__ = [
     "Proxy",
     "Pruner",
     "ReadSpec",
+    "Remembers",
     "Replay",
     "Replayed",
     "Report",
@@ -80,6 +86,7 @@ __all__ = [
     "RunAddress",
     "RunError",
     "Scalar",
+    "SearchMemory",
     "Split",
     "SplitSpec",
     "State",

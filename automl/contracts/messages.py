@@ -8,6 +8,7 @@ from typing import Any
 
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
 from automl.contracts.endings import Ending
+from automl.contracts.memory import SearchMemory
 
 LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
 LONGEST_REASON = 10_000  # characters
@@ -19,7 +20,9 @@ class Replay:
 
     `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
     `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
-    `least`: device-seconds of the cheapest trial, where they are known.
+    `least`: device-seconds of the cheapest trial, where they are known. `cut`: the device-seconds that trials
+    had, by their numbers, which the end of an earlier, smaller budget has cut off. `memory`: of earlier
+    campaigns.
     """
 
     strategy: PluginSpec | None
@@ -29,6 +32,8 @@ class Replay:
     trials: int | None
     finals: int
     least: float | None = None
+    cut: dict[str, float] = field(default_factory=dict)
+    memory: SearchMemory | None = None
 
     @property
     def wall_seconds(self) -> None:
@@ -39,7 +44,9 @@ class Replay:
     def from_json(cls, data: Mapping[str, Any]) -> Replay:
         """The replay that `dataclasses.asdict` wrote."""
         strategy, pruner = data["strategy"], PluginSpec(**data["pruner"])
-        return cls(**{**data, "strategy": strategy and PluginSpec(**strategy), "pruner": pruner})
+        memory = data.get("memory") and SearchMemory.from_json(data["memory"])
+        strategy = strategy and PluginSpec(**strategy)
+        return cls(**{**data, "strategy": strategy, "pruner": pruner, "memory": memory})
 
 
 @dataclass(frozen=True)

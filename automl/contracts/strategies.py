@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from automl.contracts.basics import Metric, PluginSpec, UserError
+from automl.contracts.basics import Json, Metric, PluginSpec, UserError
 from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.evaluators import Builder
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from automl.space import Space
+
+Remembers: TypeAlias = Literal["history", "proposals", "nothing"]
 
 
 class Strategy(ABC):
@@ -32,6 +34,9 @@ class Strategy(ABC):
     - `conditional` (True): it can search a space with conditional parameters.
       A study that asks for more than these two allow is refused.
     - `builder` (None): what the space must build and the arm's evaluator must train.
+    - `remembers` ("proposals"): what it can take of earlier campaigns. Their best configurations as the first
+      proposals; besides them, earlier trials as its "history" (complete trials of the study with number -1,
+      seen while it proposes); or "nothing", as a baseline.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions
@@ -39,6 +44,7 @@ class Strategy(ABC):
     max_objectives: ClassVar[int | None] = None
     conditional: ClassVar[bool] = True
     builder: ClassVar[Builder | None] = None
+    remembers: ClassVar[Remembers] = "proposals"
 
     options: BaseOptions
 
@@ -86,6 +92,10 @@ class Strategy(ABC):
     def proposals(self, space: Space) -> int | None:
         """How many configurations it proposes before it has nothing left; None (the default): no end."""
         return None
+
+    def remembered_attributes(self) -> Json:
+        """Plain JSON to keep with a first proposal of memory, so that its samplers know it as their own."""
+        return {}
 
 
 class Pruner(ABC):

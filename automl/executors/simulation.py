@@ -47,9 +47,9 @@ class _Simulation:
         context = TrialContext(job, self, None, self.space, evaluator, "cpu")
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
-            Searcher.build(
-                self.space, replay.strategy, replay.pruner, self.metrics, replay.seed
-            ).with_default()
+            Searcher.build(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
+            .with_memory(replay.memory)
+            .with_default()
             if replay.strategy is not None
             else None
         )
@@ -92,6 +92,7 @@ class _Simulation:
     def _trial(self, number: int, config: Config) -> None:
         budget = self.replay.budget
         remaining = None if budget is None else budget - self.counts.spent
+        remaining = self.replay.cut.get(str(number), remaining)
         trial = self._evaluated("trial", number, config, remaining)
         outcome = trial.outcome
         if self.searcher is not None:

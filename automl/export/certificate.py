@@ -129,6 +129,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         baseline_beaten=beaten,
         baseline=baseline,
         test_openings=report.test_openings,
+        winner_openings=search.test_openings,
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
     )

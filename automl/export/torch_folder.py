@@ -15,6 +15,7 @@ from automl.data.inputs import class_names, normalisation
 from automl.export import learner_folder
 from automl.export.certificate import find_winner
 from automl.export.source import Flattened
+from automl.ledger.winners import retrainings
 
 if TYPE_CHECKING:
     from automl.export.winner import Winner
@@ -75,8 +76,8 @@ def export_torch(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | N
     direction = Direction(certificate.direction)
     finals = [
         trial
-        for trial in ledger.trials(search=f"{campaign_id}/{certificate.arm}/{certificate.seed}")
-        if trial.kind == "final" and trial.state is TrialState.COMPLETE and trial.values
+        for trial in retrainings(winner.trained, ledger.trials(search=certificate.search))
+        if trial.state is TrialState.COMPLETE and trial.values
     ]
     if not finals:
         raise UserError(

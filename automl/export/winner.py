@@ -33,7 +33,7 @@ class Comparison(Part):
     """The winner's arm against the baseline, over the campaign's seeds."""
 
     against: str
-    verdict: Literal["better", "worse", "undecided", "is the baseline"]
+    verdict: Literal["better", "worse", "undecided", "equivalent", "is the baseline"]
     compared: str
     difference: float | None = None
     interval: list[float | None] | None = None
@@ -58,7 +58,11 @@ class Values(Part):
 
 
 class Certificate(Part):
-    """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided."""
+    """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
+
+    `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
+    has grown; None in files of earlier versions.
+    """
 
     campaign: str
     arm: str
@@ -75,8 +79,14 @@ class Certificate(Part):
     baseline_beaten: bool | None
     baseline: Comparison | None
     test_openings: int
+    winner_openings: int | None = None
     code: dict[str, str | None]
     data: str | None
+
+    @property
+    def search(self) -> str:
+        """The id of the winner's search."""
+        return f"{self.campaign}/{self.arm}/{self.seed}"
 
 
 class Signature(Part):
@@ -119,7 +129,10 @@ class Winner(Part):
 
     def digest(self) -> str:
         """Sha256 (hex) of all values but the checksum and the signature."""
-        return digest(self.model_dump(mode="json", exclude={"checksum", "signature"}))
+        data = self.model_dump(mode="json", exclude={"checksum", "signature"})
+        if self.certificate.winner_openings is None:  # as before there was that key
+            del data["certificate"]["winner_openings"]
+        return digest(data)
 
 
 def write_winner(winner: Winner, path: Path) -> None:

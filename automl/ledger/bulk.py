@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -21,15 +21,24 @@ class BulkWrites:
     _held: dict[str, int]
 
     def finish_replay(
-        self, search: SearchRow, replayed: Iterable[Replayed], reason: str, winner: str | None
+        self,
+        search: SearchRow,
+        replayed: Iterable[Replayed],
+        reason: str,
+        winner: str | None,
+        *,
+        told: int = 0,
     ) -> bool:
         """Write a whole search with its trials and reports and end it; False when it already was.
 
+        `told`: trials that it has already, when it has grown.
         Raises `RunError` when another driver has taken over the campaign: then nothing is written.
         """
         finished = time.time()
         replayed = list(replayed)
-        trial_values = [_trial_values(search.id, told, trial) for told, trial in enumerate(replayed)]
+        trial_values = [
+            _trial_values(search.id, told + number, trial) for number, trial in enumerate(replayed)
+        ]
         report_values = [values for trial in replayed for values in _report_values(search.id, trial)]
         ended = {"state": "finished", "reason": storable(reason), "winner": winner, "finished_at": finished}
 
@@ -52,8 +61,8 @@ class BulkWrites:
 
         return self._db.write(work)
 
-    def open_tests(self, reasons: Mapping[str, str]) -> dict[str, int]:
-        """Record that winners are about to be scored on the test set, with a reason for each search.
+    def open_tests(self, scored: Mapping[str, Sequence[str]]) -> dict[str, int]:
+        """Record that winners are about to be scored on the test set; the trials behind values, by search.
 
         Returns the openings' ids by search. As in `open_test`, an opening without values is used again.
         """
@@ -61,11 +70,15 @@ class BulkWrites:
 
         def work(connection: sa.Connection) -> dict[str, int]:
             pending = sa.select(openings.c.search, openings.c.id).where(openings.c["values"].is_(None))
-            ids = {row.search: row.id for row in connection.execute(pending) if row.search in reasons}
-            for search, reason in reasons.items():
-                if search not in ids:
-                    insert = sa.insert(openings).values(search=search, reason=reason, opened_at=opened)
-                    ids[search] = connection.scalar(insert.returning(openings.c.id)) or 0
+            ids = {row.search: row.id for row in connection.execute(pending) if row.search in scored}
+            for search, behind in scored.items():
+                if search in ids:
+                    again = sa.update(openings).where(openings.c.id == ids[search])
+                    connection.execute(again.values(trials=list(behind)))
+                    continue
+                values = {"search": search, "reason": f"winner of {search}", "opened_at": opened}
+                insert = sa.insert(openings).values(**values, trials=list(behind))
+                ids[search] = connection.scalar(insert.returning(openings.c.id)) or 0
             return ids
 
         return self._db.write(work)

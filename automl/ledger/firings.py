@@ -1,7 +1,8 @@
 """Firings: the planned starts of schedules, each taken by one process at a time.
 
-A firing is ready, then running, then done or failed; or it is skipped. Its token grows with each
-process that takes it, so that a process that was wrongly thought dead cannot end it.
+A firing is ready, then running, then done or failed; or it is skipped, also while running when its process
+finds that nothing has changed. Its token grows with each process that takes it, so that a process that was
+wrongly thought dead cannot end it.
 
     slot comes ──► ready ──claim──► running ──bind──► running with its campaign ──finish──► done
        │             │               │    ▲                       │    ▲
@@ -88,6 +89,30 @@ class Firings:
         """
         values = {"owner": None, "lease_until": None, "attempts": attempts}
         return self._db.write(lambda connection: _change(connection, firing, values))
+
+    def skip_firing(self, firing: int, reason: str) -> bool:
+        """End a running firing that has no campaign as skipped; False when it is in another state."""
+
+        def work(connection: sa.Connection) -> bool:
+            chosen = firings.c.id == firing
+            free = chosen & (firings.c.state == "running") & firings.c.campaign.is_(None)
+            values = {"state": "skipped", "reason": reason, "finished_at": self._db.time(connection)}
+            if connection.execute(sa.update(firings).where(free).values(**values)).rowcount:
+                return True
+            row = connection.execute(sa.select(firings).where(chosen)).one_or_none()
+            return row is not None and (row.state, row.reason) == ("skipped", reason)  # committed after all
+
+        return self._db.write(work)
+
+    def firing(self, firing: int) -> FiringRow | None:
+        """The firing of that id."""
+        query = sa.select(firings).where(firings.c.id == firing)
+
+        def work(connection: sa.Connection) -> FiringRow | None:
+            row = connection.execute(query).one_or_none()
+            return None if row is None else reading.firing(row)
+
+        return self._db.read(work)
 
     def finish_firing(
         self, firing: FiringRow, state: str, reason: str | None, now: float | None = None

@@ -10,8 +10,11 @@ from automl.ledger.bindings import Bindings
 from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
+from automl.ledger.deletions import Deletions
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
+from automl.ledger.growing import Growing
+from automl.ledger.memories import Memories
 from automl.ledger.references import References
 from automl.ledger.results import Results
 from automl.ledger.schedules import Schedules
@@ -21,7 +24,19 @@ from automl.ledger.trials import Trials, report_statement
 
 
 class Ledger(
-    Campaigns, Searches, Trials, Attempts, BulkWrites, Schedules, Firings, Bindings, References, Results
+    Campaigns,
+    Growing,
+    Searches,
+    Trials,
+    Attempts,
+    BulkWrites,
+    Schedules,
+    Firings,
+    Bindings,
+    Deletions,
+    References,
+    Memories,
+    Results,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 

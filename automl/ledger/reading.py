@@ -25,7 +25,7 @@ from automl.ledger.rules import (
     WHOLE,
     one_of,
 )
-from automl.ledger.shapes import PROVENANCE, STUDY
+from automl.ledger.shapes import MEMORY, PROVENANCE, STUDY
 
 _ENDED: Final = SECONDS.or_nothing()
 _WORDS: Final = TEXT.or_nothing()
@@ -86,9 +86,11 @@ campaign: Final = Reader(
         "heartbeat_at": _ENDED,
         "recorded": COUNT,
         "reason": _WORDS,
+        "label": NAME.or_nothing(),
     },
     _campaign,
 )
+memory: Final = Reader(rows.MemoryRow, "memory", ("campaign",), {"campaign": NAME, "content": MEMORY})
 drive: Final = Reader(
     rows.DriveRow,
     "drive",
@@ -196,6 +198,7 @@ opening: Final = Reader(
         "opened_at": SECONDS,
         "values": VALUES.or_nothing(),
         "details": DETAILS.or_nothing(),
+        "trials": TEXTS.or_nothing(),
     },
 )
 schedule: Final = Reader(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
+
+STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
 
 
 @dataclass(frozen=True)
 class CampaignRow:
     """One dated execution of a study. `spec` is the resolved study, `provenance` its origin, both as JSON.
 
-    `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit that ended it early.
+    `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit, or the request, that
+    ended it early. `label`: another name of it.
     """
 
     id: str
@@ -31,11 +34,25 @@ class CampaignRow:
     heartbeat_at: float | None
     recorded: int
     reason: str | None = None
+    label: str | None = None
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a request has ended it."""
+        return (self.reason or "").startswith(STOPPED)
 
     @cached_property
     def summary(self) -> StudySummary:
         """The resolved study by names, read from `spec`."""
         return StudySummary.from_json(self.spec)
+
+
+@dataclass(frozen=True)
+class MemoryRow:
+    """What a campaign remembers of earlier ones, as plain JSON."""
+
+    campaign: str
+    content: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -176,7 +193,8 @@ class ReportRow:
 class OpeningRow:
     """One opening of the sealed test set; `values` has one entry per fresh-seed model.
 
-    `details`: all measurements of each model, where there are more than its value.
+    `details`: all measurements of each model, where there are more than its value. `trials`: the
+    retraining behind each model, or the winner itself; None in those of earlier versions.
     """
 
     id: int
@@ -185,6 +203,7 @@ class OpeningRow:
     opened_at: float
     values: list[float] | None
     details: list[dict[str, float]] | None = None
+    trials: list[str] | None = None
 
 
 @dataclass(frozen=True)

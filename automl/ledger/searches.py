@@ -82,10 +82,11 @@ class Searches:
         if parameters:
             self._db.write(lambda connection: connection.execute(update, parameters).rowcount)
 
-    def open_test(self, search: str, reason: str) -> OpeningRow:
+    def open_test(self, search: str, reason: str, scored: Sequence[str] | None = None) -> OpeningRow:
         """Record that a search's winner is about to be scored on the test set.
 
-        An opening without values (its driver died) is used again instead of counted twice.
+        `scored`: the trial behind each value. An opening without values (its driver died) is used again
+        instead of counted twice.
         """
         opened = time.time()
 
@@ -96,8 +97,11 @@ class Searches:
             if row is None:
                 insert = sa.insert(openings).values(search=search, reason=reason, opened_at=opened)
                 key = connection.scalar(insert.returning(openings.c.id))
-                row = connection.execute(sa.select(openings).where(openings.c.id == key)).one()
-            return reading.opening(row)
+            else:
+                key = row.id
+            chosen = openings.c.id == key
+            connection.execute(sa.update(openings).where(chosen).values(trials=scored))
+            return reading.opening(connection.execute(sa.select(openings).where(chosen)).one())
 
         return self._db.write(work)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from automl.ledger.rules import Rule
 
@@ -66,6 +66,7 @@ class _Data(_Part):
     name: str
     digest: str
     notes: list[str] = []
+    features: dict[str, Any] = {}
 
 
 class _Origin(_Part):
@@ -82,6 +83,51 @@ class _Origin(_Part):
     accepted: list[str] = []
 
 
+class _EarlierTrial(_Part):
+    config: dict[str, Any]
+    values: list[float]
+    source: int
+
+
+class _Source(_Part):
+    campaign: str
+    data: str
+    distance: float | None
+    comparable: bool
+    trials: int
+    device_seconds: float
+
+
+class _Plan(_Part):
+    sources: list[_Source]
+    first: list[dict[str, Any]]
+    trials: list[_EarlierTrial]
+    converted: dict[str, int]
+    dropped: dict[str, int]
+    left_out: int
+    passed_over: list[str]
+
+    @model_validator(mode="after")
+    def _refer(self) -> _Plan:
+        if any(not 0 <= trial.source < len(self.sources) for trial in self.trials):
+            raise ValueError("a trial is of a source that is not listed")
+        return self
+
+
+class _Memory(_Part):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    plans: list[_Plan]
+    arms: dict[str, int]
+    history: list[str]
+
+    @model_validator(mode="after")
+    def _refer(self) -> _Memory:
+        if any(not 0 <= place < len(self.plans) for place in self.arms.values()):
+            raise ValueError("an arm has a plan that is not listed")
+        return self
+
+
 def _rule(words: str, shape: type[_Part]) -> Rule:
     def fault(value: Any) -> str:
         try:
@@ -96,3 +142,4 @@ def _rule(words: str, shape: type[_Part]) -> Rule:
 
 STUDY: Final = _rule("the JSON of a study", _Study)
 PROVENANCE: Final = _rule("the JSON of a provenance", _Origin)
+MEMORY: Final = _rule("the JSON of a memory", _Memory)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from automl.contracts import Direction, Metric, RunError
+
+FIXED: Final = ("name", "task", "space", "evaluator", "trial", "retry", "arms")  # while a campaign grows
 
 
 @dataclass(frozen=True)

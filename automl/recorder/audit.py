@@ -150,7 +150,7 @@ class Expected:
         status = None if campaign is None else ledger.status(campaign)
         projection, searches = project(ledger, campaign_id, interrupted=status == "interrupted")
         trials = ledger.trials(campaign=campaign_id)
-        live = status == "running"
+        live = status in ("running", "paused")
         reports = ledger.reports(campaign=campaign_id) if projection.with_trials else {}
         judged = [trial for trial in trials if projection.with_trials and (not live or trial.recorded == 2)]
         runs = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]

@@ -19,11 +19,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from automl.contracts import TrialState, UserError
+from automl.contracts import CampaignMemory, TrialState, UserError
 from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
-from automl.ledger.study_summary import ArmSummary
+from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
+from automl.recorder.memories import memory_file, memory_tags
 from automl.recorder.notes import campaign_note, last_tags
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
@@ -38,7 +39,7 @@ from automl.recorder.texts import (
     short,
     to_json,
 )
-from automl.recorder.uids import run_uid
+from automl.recorder.uids import campaign_name, run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
 
 if TYPE_CHECKING:
@@ -62,17 +63,24 @@ def project(
     if campaign is None:
         raise UserError(f"a campaign must be in the ledger to be recorded, but there is no {campaign_id!r}")
     searches = ledger.searches(campaign_id)
-    return Projection(campaign, searches, interrupted=interrupted), searches
+    memory = ledger.memory(campaign_id)
+    return Projection(campaign, searches, memory, interrupted=interrupted), searches
 
 
 class Projection:
     """The runs of one campaign. `interrupted`: it has no driver, so none of its trials is running."""
 
     def __init__(
-        self, campaign: CampaignRow, searches: Sequence[SearchRow], *, interrupted: bool = False
+        self,
+        campaign: CampaignRow,
+        searches: Sequence[SearchRow],
+        memory: CampaignMemory | None = None,
+        *,
+        interrupted: bool = False,
     ) -> None:
         self.with_trials = campaign.summary.record == "trials"
         self.campaign = campaign
+        self._memory = memory
         self.metrics = (campaign.summary.primary, *campaign.summary.metrics[1:])
         self._origin = Provenance.from_json(campaign.provenance)
         self._spec = mask(campaign.spec)
@@ -80,14 +88,14 @@ class Projection:
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
     def campaign_run(self, trials: Sequence[TrialRow] = (), last: Against | None = None) -> WantedRun:
-        """The parent of all runs; its counts and costs are those of `trials`.
-
-        `last`: the campaign against the last one of its study.
-        """
+        """The parent of all runs; counts and costs are those of `trials`; `last`: see `report.against`."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
+        fixed = {key: value for key, value in self._spec.items() if key in FIXED}
+        grows = {key: value for key, value in self._spec.items() if key not in FIXED}
         tags = {
             **provenance,
+            **{f"automl.extent.{key}": value for key, value in flatten(grows)},
             "automl.kind": "campaign",
             "automl.config.study": row.study,
             "automl.state": row.state,
@@ -101,13 +109,16 @@ class Projection:
             Artifact("study.json", text=to_json(self._spec)),
             Artifact("provenance.json", text=to_json(mask(row.provenance))),
         ]
+        if self._memory is not None:
+            tags |= memory_tags(self._memory)
+            artifacts.append(memory_file(self._memory))
         run = WantedRun(
             identity=row.id,
             parent=None,
             status=self._open if row.state == "running" else "FINISHED",
             start=millis(row.created_at),
             end=_end(row.finished_at),
-            params=dict(flatten(self._spec)),
+            params=dict(flatten(fixed)),  # MLflow changes no parameter: what grows is in tags
             tags=tags,
             metrics=counts(trials, at) if trials else [],
             artifacts=artifacts,
@@ -198,6 +209,7 @@ class Projection:
     def _named(self, run: WantedRun) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
         uid, name = self.uid(run.identity), run.identity.removeprefix(f"{self.campaign.id}/")
+        name = campaign_name(self.campaign) if run.parent is None else name
         tags = {key: value for key, value in run.tags.items() if value}
         tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}

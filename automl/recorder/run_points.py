@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from automl.contracts import Metric, TrialState
 from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.winners import retrainings, winner_opening
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
 
@@ -59,8 +60,13 @@ def search_points(
         return points
     at = millis(search.finished_at)
     points += [point for point in counts(ended, at) if point.key != "device_seconds"]
-    fresh = [trial.values[0] for trial in trials if trial.kind == "final" and trial.values]
-    tests = [opening.values for opening in openings if opening.search == search.id and opening.values]
+    winner = next((trial for trial in trials if trial.id == search.winner), None)
+    if winner is None:
+        return points
+    finals = retrainings(winner.derived or winner.config, trials)
+    own = (opening for opening in openings if opening.search == search.id)
+    opening = winner_opening(winner.id, finals, own)
+    fresh = [trial.values[0] for trial in finals if trial.values]
     points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
-    points += summary(clean_key(f"test_{metric.name}"), tests[-1] if tests else [], at)
+    points += summary(clean_key(f"test_{metric.name}"), (opening.values if opening else None) or [], at)
     return points

@@ -18,8 +18,10 @@ from automl.report.failures import Failure
 from automl.report.few_shot import FewShotArm
 from automl.report.plain import plain
 from automl.report.proxy_ranking import ProxyRank
+from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
+from automl.report.standings import places
 from automl.report.wording import Units
 
 
@@ -30,8 +32,8 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
-    `reason`: the limit of the campaign that ended it early. `last`: a finished campaign against the last
-    finished one before it.
+    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns. `last`: a
+    finished campaign against the last finished one before it.
     """
 
     study: str
@@ -55,6 +57,7 @@ class CampaignReport:
     warnings: tuple[str, ...]
     reason: str | None = None
     last: Against | None = None
+    remembered: RememberedReport | None = None
 
     @property
     def metric(self) -> Metric:
@@ -134,6 +137,10 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
+            "pairs": plain(comparison.pairs),
+            "places": plain(places(comparison)),
+            "optimism": plain(comparison.optimism),
             **({"reason": self.reason} if self.reason else {}),
             **({"last": plain(self.last)} if self.last else {}),
+            **({"remembered": plain(self.remembered)} if self.remembered else {}),
         }

@@ -18,10 +18,12 @@ from automl.report.few_shot import few_shot_arms
 from automl.report.importance import importances
 from automl.report.proxy_ranking import proxies
 from automl.report.records import Records
+from automl.report.remembered import remembered
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
-from automl.report.warnings import accepted, limit, warnings
+from automl.report.verdicts import ArmVerdict
+from automl.report.warnings import accepted, grown, limit, warnings
 
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
@@ -42,6 +44,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     arms = _arms(study, searches, trials, openings)
     every_trial = evaluations(searches, trials)
     pruned = pruned_arms(ledger, study, searches, trials)
+    comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
     return CampaignReport(
         study=campaign.study,
         campaign=campaign.id,
@@ -51,7 +54,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         finished_at=campaign.finished_at,
         provenance=campaign.provenance,
         arms=arms,
-        comparison=compare_arms(list(arms.values()), metric, finished=status == "finished"),
+        comparison=comparison,
         test_openings=len(openings),
         evaluations=every_trial,
         pareto=pareto(searches, trials, [other.direction for other in study.metrics]),
@@ -62,11 +65,21 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         proxies=proxies(searches, trials, arms, metric.direction),
         importance=importances(every_trial, arms, metric.direction),
         warnings=warnings(
-            study, status, arms, pruned, (*limit(campaign.reason), *accepted(campaign.provenance))
+            study,
+            status,
+            arms,
+            pruned,
+            (*limit(campaign.reason), *accepted(campaign.provenance), *grown(campaign.provenance)),
         ),
         reason=campaign.reason,
         last=against_last(ledger, campaign, arms) if status == "finished" else None,
+        remembered=remembered(ledger.memory(campaign.id), arms, comparison, metric),
     )
+
+
+def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:
+    """The verdicts as if the campaign ended now: a value that is missing will not come."""
+    return compare_arms(list(report.arms.values()), report.settings, finished=True).verdicts
 
 
 def _arms(

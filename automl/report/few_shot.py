@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.contracts import ADAPTATION_STEPS, PluginSpec, TrialState
+from automl.ledger.winners import retrainings, winner_opening
 from automl.report.chosen import Chosen, marked
 from automl.report.evaluations import Trials
 from automl.report.markup import Column, note, table
@@ -103,8 +104,9 @@ def few_shot_arms(
         return ()
     pools: dict[tuple[str, bool], _Pool] = {}
     for search in searches:
-        models = _models(search, trials[search.id])
-        if not models:
+        winner = next((row for row in trials[search.id] if row.id == search.winner), None)
+        models = [] if winner is None else _models(winner, trials[search.id])
+        if winner is None or not models:
             continue
         spec = study.evaluator_of(search.arm)
         spec = PluginSpec(spec.name, spec.options | models[0].config)
@@ -113,15 +115,15 @@ def few_shot_arms(
         pool.learners.add(str(option(spec, "learner")))
         width = f"-{spec.options['width']}" if "width" in spec.options else ""
         pool.backbones.add(f"{option(spec, 'backbone')}{width}")
-        pool.details += next((o.details for o in openings if o.search == search.id and o.details), [])
+        opening = winner_opening(winner.id, models, (one for one in openings if one.search == search.id))
+        pool.details += (opening.details if opening else None) or []
     return tuple(_entry(study, arm, transductive, pool) for (arm, transductive), pool in pools.items())
 
 
-def _models(search: SearchRow, rows: Sequence[TrialRow]) -> list[TrialRow]:
+def _models(winner: TrialRow, rows: Sequence[TrialRow]) -> list[TrialRow]:
     """The retrained winners; the winner itself where there are none."""
-    complete = [row for row in rows if row.state is TrialState.COMPLETE and row.values]
-    finals = [row for row in complete if row.kind == "final"]
-    return finals or [row for row in complete if row.id == search.winner]
+    finals = retrainings(winner.derived or winner.config, rows)
+    return [row for row in finals if row.state is TrialState.COMPLETE and row.values] or [winner]
 
 
 def _entry(study: StudySettings, arm: str, transductive: bool, pool: _Pool) -> FewShotArm:

@@ -13,8 +13,11 @@ from automl.report import (
     failures,
     few_shot,
     last,
+    optimism,
     proxy_ranking,
+    remembered,
     rung_ranking,
+    standings,
     verdicts,
     warnings,
     winners,
@@ -62,6 +65,8 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         last.section(report.last),
         "<h2>All arms</h2>",
         comparison.section(ranked, report.comparison, metric, units, chosen),
+        standings.section(report.comparison, chosen),
+        optimism.section(report.comparison.optimism, units, chosen),
         few_shot.section(report.ranked_few_shot, metric.name, units, chosen),
         plots.titled("Best value against cost", "plot-anytime"),
         plots.titled("Validation, fresh seeds, test", "plot-levels"),
@@ -72,6 +77,7 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         winners.section(ranked, report.settings.space_name, units, chosen),
         plots.titled("Important parameters", "plot-importance", "plot-parallel"),
         failures.section(report.failures, chosen),
+        remembered.section(report.remembered),
         data.section(report.provenance),
     ]
     return "\n".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from automl.contracts import CampaignMemory
     from automl.ledger.results import CampaignResults
     from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
 
@@ -27,6 +28,9 @@ class Records(Protocol):
 
     def openings(self, campaign: str, /) -> Sequence[OpeningRow]:
         """Its openings of the test set, the oldest first."""
+
+    def memory(self, campaign: str, /) -> CampaignMemory | None:
+        """What it remembers of earlier campaigns."""
 
     def reports(self, *, search: str) -> Mapping[str, Sequence[ReportRow]]:
         """By trial of a search, what it reported."""

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
+from automl.ledger.winners import retrainings, winner_opening
 from automl.report.plain import finite
 
 if TYPE_CHECKING:
@@ -79,6 +80,12 @@ class SearchReport:
     test_openings: int
     gaps: Gaps
 
+    def has_ended(self, level: Level, finals: int) -> bool:
+        """Whether its value of this level is the last one. `finals`: its retrainings."""
+        if self.state != "finished" or self.value(level) is None:
+            return False
+        return level == "validation" or len(self.fresh) + self.finals_failed >= finals
+
     def value(self, level: Level) -> float | None:
         """The best value on `validation`, or the mean of the `fresh` or `test` values."""
         if level == "validation":
@@ -92,11 +99,12 @@ def search_report(
 ) -> SearchReport:
     """The report of a search from the rows of its trials and of its openings of the test set."""
     trials = sorted((row for row in rows if row.kind == "trial"), key=tell_order)
-    finals = sorted((row for row in rows if row.kind == "final"), key=lambda row: row.number)
-    best = _best(search, trials, direction)
+    selected = _selected(search, trials, direction)
+    best = None if selected is None else _best(selected)
+    finals = [] if selected is None else retrainings(selected.derived or selected.config, rows)
+    opening = None if selected is None else winner_opening(selected.id, finals, openings)
     fresh = tuple(values[0] for row in finals if (values := final_values(row)))
-    written = [opening.values for opening in openings if opening.values]
-    test = tuple(value for value in written[0] if _usable(value)) if written else ()
+    test = tuple(filter(_usable, opening.values or ())) if opening else ()
     return SearchReport(
         seed=search.seed,
         trials=TrialCounts(
@@ -109,7 +117,7 @@ def search_report(
         test=test,
         state=search.state,
         reason=search.reason,
-        final_device_seconds=math.fsum(row.device_seconds for row in finals),
+        final_device_seconds=math.fsum(row.device_seconds for row in rows if row.kind == "final"),
         finals_failed=sum(row.state is TrialState.FAILED for row in finals),
         test_openings=len(openings),
         gaps=_gaps(best, fresh, test),
@@ -138,7 +146,7 @@ def finite_config(config: Config) -> Config:
     return {name: finite(value) if isinstance(value, float) else value for name, value in config.items()}
 
 
-def _best(search: SearchRow, trials: Sequence[TrialRow], direction: Direction) -> Best | None:
+def _selected(search: SearchRow, trials: Sequence[TrialRow], direction: Direction) -> TrialRow | None:
     """The selected trial, or the best so far; of equal ones the first."""
     best: tuple[TrialRow, tuple[float, ...]] | None = None
     for trial in trials:
@@ -146,13 +154,14 @@ def _best(search: SearchRow, trials: Sequence[TrialRow], direction: Direction) -
         if values is None:
             continue
         if trial.id == search.winner:
-            best = trial, values
-            break
+            return trial
         if best is None or direction.better(values[0], best[1][0]):
             best = trial, values
-    if best is None:
-        return None
-    trial, values = best
+    return None if best is None else best[0]
+
+
+def _best(trial: TrialRow) -> Best:
+    values = final_values(trial) or ()
     derived = None if trial.derived is None else finite_config(trial.derived)
     return Best(trial.id, values[0], finite_config(trial.config), derived, values)
 

@@ -14,8 +14,11 @@ from automl.report import (
     failures,
     few_shot,
     last,
+    optimism,
     proxy_ranking,
+    remembered,
     rung_ranking,
+    standings,
     verdicts,
 )
 from automl.report.campaign_report import CampaignReport
@@ -36,11 +39,14 @@ def terminal(report: CampaignReport) -> RenderableType:
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
     parts += last.terminal(report.last)
+    parts += _bullets(standings.TITLE, standings.lines(report.comparison), about=standings.ABOUT)
+    parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)
     parts += _bullets(collapse.TITLE, collapse.lines(report.collapse))
     parts += _bullets(failures.TITLE, failures.lines(report.failures), style="bold red")
+    parts += _bullets(remembered.TITLE, remembered.lines(report.remembered), about=remembered.ABOUT)
     parts += _bullets("Warnings:", report.warnings, style="bold yellow")
     return Group(*parts)
 

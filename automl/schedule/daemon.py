@@ -83,7 +83,10 @@ class _Run:
 
 @dataclass
 class Daemon:
-    """The firings that one process has claimed. `clock` returns POSIX seconds, None: the store's clock."""
+    """The firings that one process has claimed. `clock` returns POSIX seconds, None: the store's clock.
+
+    `tell` takes a line about each firing that has ended.
+    """
 
     ledger: Ledger
     store: Store
@@ -91,6 +94,7 @@ class Daemon:
     clock: Clock
     active: list[_Run] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
+    tell: Callable[[str], None] = lambda text: None
 
     def plan(self, slots_between: SlotsBetween) -> None:
         """Write a row for each slot that has come."""
@@ -187,6 +191,10 @@ class Daemon:
     def _end(self, run: _Run, state: str, reason: str | None) -> None:
         if self.ledger.finish_firing(run.firing, state, reason, self.clock()):
             self.ended.add(run.firing.id)
+            self.tell(f"{run.firing.study}: {state}{f', {reason}' if reason else ''}")
+        elif (found := self.ledger.firing(run.firing.id)) is not None and found.state == "skipped":
+            self.ended.add(found.id)  # its process found that nothing has changed
+            self.tell(f"{found.study}: skipped, {found.reason}")
         self.active.remove(run)
 
     def _leave(self, run: _Run, kills: int) -> None:

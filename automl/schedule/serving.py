@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -43,14 +43,15 @@ def serve(
     at_once: int = 1,
     poll: float = POLL,
     clock: Clock = lambda: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Run due firings, at most `at_once` campaigns at a time, until SIGTERM or Ctrl-C.
 
     The signal asks running campaigns to stop; the next daemon continues them. `clock` gives POSIX
-    seconds, or None for the clock of the store.
+    seconds, or None for the clock of the store. `tell` takes a line about each firing that has ended.
     """
     with open_ledger(store) as ledger, _until_signalled() as stop:
-        daemon = Daemon(ledger, store, run, clock)
+        daemon = Daemon(ledger, store, run, clock, tell=tell)
         try:
             while not stop.is_set():
                 daemon.plan(slots_between)

@@ -13,6 +13,7 @@ from automl.space import Space
 from automl.space.parameters import Choice, Float, Parameter
 
 TOLD = "automl:told"  # trial attribute: its place in the order in which trials of its search ended
+REMEMBERED = "automl:remembered"  # trial attribute: its place among the best of earlier campaigns
 FALLBACK = "automl:fallback"  # trial attribute: drawn at random, because every proposal broke a constraint
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from automl.contracts import Metric, Options, Strategy, UserError
 from automl.space import Space
-from automl.strategies.base import FALLBACK, TOLD, common_distributions
+from automl.strategies.base import FALLBACK, REMEMBERED, TOLD, common_distributions
 
 GENERATION = "cma:generation"
 
@@ -59,6 +59,7 @@ class ReplayedSampler(CmaEsSampler):
         seed = int(self._cma_rng.rng.randint(2**31 - 1))
         transform = _SearchSpaceTransform(search_space, transform_0_1=True)
         if not self._replayed:
+            self._x0 = self._remembered(study)
             self._replayed.append(self._init_optimizer(transform, study.direction))
         optimizer = self._replayed[0]
         self._replay(optimizer, complete, transform, study.direction)
@@ -66,6 +67,12 @@ class ReplayedSampler(CmaEsSampler):
         study._storage.set_trial_system_attr(trial._trial_id, GENERATION, optimizer.generation)
         proposed: dict[str, Any] = transform.untransform(optimizer.ask())
         return proposed
+
+    def _remembered(self, study: Study) -> dict[str, Any] | None:
+        """The best configuration of earlier campaigns, which is the first mean; None without one."""
+        trials = study._get_trials(deepcopy=False, use_cache=True)
+        best = next((trial for trial in trials if trial.system_attrs.get(REMEMBERED) == 0), None)
+        return None if best is None else {name: best.params[name] for name in self._common}
 
     def _replay(
         self,

@@ -31,6 +31,7 @@ class GP(Strategy):
 
     Options = GPOptions
     example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
+    remembers = "history"
 
     options: GPOptions
 

@@ -96,6 +96,7 @@ class Grid(Strategy):
 
     Options = GridOptions
     example_options: ClassVar[Mapping[str, Any]] = {"points": 3}
+    remembers = "nothing"
 
     options: GridOptions
 

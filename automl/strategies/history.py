@@ -94,7 +94,7 @@ class WholeSampler(BaseSampler):
 
     @abstractmethod
     def propose(self, number: int, history: History) -> Proposal:
-        """The configuration of trial `number`, a function of the history and the sampler's seed."""
+        """The strategy's proposal `number`, a function of the history and the sampler's seed."""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Nothing is sampled by Optuna."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,9 +17,10 @@ from optuna.storages import InMemoryStorage
 from optuna.study._tell import _tell_with_warning
 from optuna.trial import FrozenTrial
 
-from automl.contracts import Config, Metric
+from automl.contracts import Config, Metric, SearchMemory
 from automl.space import Float, Space
 from automl.strategies.base import distribution
+from automl.strategies.remembered import RememberedTrials, RememberingStudy
 
 JOINT = "relative_params:"  # in names of attributes with values drawn jointly, inactive ones too
 
@@ -43,6 +45,13 @@ class MemoryStudy:
             sampler=sampler,
             pruner=pruner,
         )
+        self._remembered: RememberedTrials | None = None
+
+    def remember(self, memory: SearchMemory) -> None:
+        """Show earlier trials to samplers, beside those of this search, from now on."""
+        study = self.study
+        self.study = RememberingStudy(study.study_name, self.storage, study.sampler, study.pruner)
+        self._remembered = RememberedTrials(self._space, memory, self._distributions)
 
     def open(self, number: int) -> int:
         """Create trial `number`; numbers that were skipped become failed trials without a configuration."""
@@ -73,8 +82,21 @@ class MemoryStudy:
     def draw(self, number: int) -> Config:
         """A configuration for an open trial, drawn parameter by parameter."""
         self.study._thread_local.cached_all_trials = None
-        trial = optuna.Trial(self.study, number)
-        return self._space.fill(lambda name, _: trial._suggest(name, self._distributions[name]))
+        with self._remembering():
+            trial = optuna.Trial(self.study, number)
+            return self._space.fill(lambda name, _: trial._suggest(name, self._distributions[name]))
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        if self._remembered is None or not isinstance(self.study, RememberingStudy):
+            yield
+            return
+        own = self.storage.get_all_trials(self.study._study_id, deepcopy=False)
+        self.study.earlier = self._remembered.beside(own)
+        try:
+            yield
+        finally:
+            self.study.earlier = ()
 
     def set_config(self, number: int, config: Config) -> None:
         """Replace what was drawn for an open trial; its attributes stay."""

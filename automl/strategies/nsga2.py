@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from optuna.samplers import BaseSampler, NSGAIISampler
 from pydantic import Field
 
-from automl.contracts import Metric, Options, Strategy
+from automl.contracts import Json, Metric, Options, Strategy
 from automl.space import Space
 
 
@@ -43,6 +43,10 @@ class NSGA2(Strategy):
             swapping_prob=self.options.swap,
             mutation_prob=self.options.mutation,
         )
+
+    def remembered_attributes(self) -> Json:
+        """They are members of the first generation."""
+        return {NSGAIISampler._get_generation_key(): 0}
 
 
 PLUGIN = NSGA2

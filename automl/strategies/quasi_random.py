@@ -46,6 +46,7 @@ class QuasiRandom(Strategy):
     """Scrambled Sobol or Halton points; parameters with conditions are drawn at random."""
 
     Options = QuasiRandomOptions
+    remembers = "nothing"
 
     options: QuasiRandomOptions
 

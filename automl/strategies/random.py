@@ -30,6 +30,7 @@ class Random(Strategy):
     """Uniform sampling, of the logarithm for `log` parameters (Bergstra and Bengio, JMLR 2012)."""
 
     Options = RandomOptions
+    remembers = "nothing"
 
     options: RandomOptions
 

@@ -22,13 +22,14 @@ from automl.contracts import (
     Metric,
     PluginSpec,
     Pruner,
+    SearchMemory,
     Strategy,
     TrialState,
     UserError,
     derive_seed,
 )
 from automl.space import Space
-from automl.strategies.base import FALLBACK, TOLD
+from automl.strategies.base import FALLBACK, REMEMBERED, TOLD
 from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
 from automl.strategies.memory import MemoryStudy
 
@@ -75,32 +76,57 @@ class Searcher:
         self._seed = seed
         self._strategy = strategy
         self._default_trial: int | None = None
+        self._first: list[Config] = []  # proposals of memory, before any of the strategy's own
         self._history = History(space, metrics)
         self._memory = MemoryStudy(space, metrics, seed, self._sampler(0, 0), pruner.pruner(metrics[0]))
         self._ended = 0  # trials that have ended
         self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own
 
+    def with_memory(self, memory: SearchMemory | None) -> Searcher:
+        """The searcher, which proposes the best of earlier campaigns first and has their trials as history.
+
+        They are part of no result: none is asked, told, counted or charged.
+        """
+        if memory is not None and self._strategy.remembers == "nothing":
+            raise ValueError(f"{type(self._strategy).__name__} remembers nothing, but was given a memory")
+        if memory is not None:
+            self._first = list(memory.first)
+            if self._strategy.remembers == "history":
+                self._memory.remember(memory)
+        return self
+
     def with_default(self) -> Searcher:
-        """The searcher, which proposes the space's default configuration where its strategy says."""
-        self._default_trial = self._strategy.default_trial()
+        """The searcher, which proposes the space's default configuration where its strategy says.
+
+        Not again when it is among the first proposals of memory.
+        """
+        known = {self._space.digest(config) for config in self._first}
+        if self._space.digest(self._space.default_config()) not in known:
+            self._default_trial = self._strategy.default_trial()
         return self
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
         seed = derive_seed(self._seed, number, attempt)
         sampler: BaseSampler = self._strategy.sampler(self._space, self._metrics, seed, self._seed)
-        return sampler.stage(number, self._history) if isinstance(sampler, StagedSampler) else sampler
+        if isinstance(sampler, StagedSampler):
+            return sampler.stage(number - len(self._first), self._history)
+        return sampler
 
     def ask(self, number: int) -> Config | None:
         """The configuration of trial `number`; None when the strategy has nothing left to propose."""
+        own = number - len(self._first)  # its place among the strategy's own proposals
+        if own < 0:
+            attributes = {REMEMBERED: number, **self._strategy.remembered_attributes()}
+            return self._take(number, Proposal(dict(self._first[number]), attributes))
         sampler = self._sampler(number, 0)
         self._memory.use(sampler)
         end = self._strategy.proposals(self._space)
-        if end is not None and number >= end:
+        if end is not None and own >= end:
             return None
-        if number == self._default_trial:
+        if own == self._default_trial:
             return self._take(number, Proposal(self._space.default_config()))
         if isinstance(sampler, WholeSampler):
-            return self._take(number, sampler.propose(number, self._history))
+            return self._take(number, sampler.propose(own, self._history))
         before = self._memory.study_attributes()
         config = self._draw(self._memory.open(number))
         self._memory.forget_joint_draw(number)

@@ -31,6 +31,7 @@ class TPE(Strategy):
 
     Options = TPEOptions
     example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
+    remembers = "history"
 
     options: TPEOptions
 

@@ -33,6 +33,7 @@ SECTIONS = {
     "Trial": "trial",
     "Retry": "retry",
     "Arm": "arms.NAME",
+    "Memory": "memory",
     "Final": "final",
     "Schedule": "schedule",
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from automl.campaign import run_campaign
+from automl.campaign import Wanted, run_campaign
 from automl.checkpoints import CheckpointFolder
 from automl.config import load_study
 from automl.contracts import RunError, TrialState
@@ -76,7 +76,8 @@ def study(workspace: Path) -> Path:
 
 
 def run(study: Path, store: Store, *overrides: str, fresh: bool = False) -> str:
-    return run_campaign(load_study(study, overrides), store=store, fresh=fresh, progress=QuietProgress())
+    wanted = Wanted(fresh=fresh, same_seeds=True)
+    return run_campaign(load_study(study, overrides), store=store, wanted=wanted, progress=QuietProgress())
 
 
 def test_all_arms_and_seeds_run_to_their_budget(study: Path, store: Store, ledger: Ledger) -> None:
@@ -100,12 +101,13 @@ def test_all_arms_and_seeds_run_to_their_budget(study: Path, store: Store, ledge
     campaign = ledger.campaign("toy-1")
     assert campaign is not None
     assert campaign.state == "finished"
-    assert run(study, store) == "toy-2", "a finished study starts again as a new campaign"
+    assert run(study, store) == "toy-1", "it has all that is asked for"
+    assert len(ledger.trials(campaign="toy-1")) == 24
 
 
 def test_same_seed_same_search_other_seed_other_search(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)
-    run(study, store)
+    run(study, store, fresh=True)
     configs = {
         name: [t.config for t in ledger.trials(search=f"{name}/0")] for name in ("toy-1/tpe", "toy-2/tpe")
     }
@@ -190,7 +192,7 @@ def test_a_changed_study_starts_anew(study: Path, store: Store, ledger: Ledger) 
     with pytest.raises(KeyboardInterrupt):
         run(study, store)
     Path("go").touch()
-    assert run(study, store, "budget.trials=2") == "toy-2"
+    assert run(study, store, 'arms={"random": {"strategy": "random"}, "tpe": {"strategy": "gp"}}') == "toy-2"
     assert run(study, store, fresh=True) == "toy-3"
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from automl import schedule
-from automl.campaign import run_campaign
+from automl.campaign import Wanted, run_campaign
 from automl.campaign.continuing import OnChange
 from automl.config import load_study
 from automl.config.study import Schedule
@@ -65,7 +65,9 @@ def study(workspace: Path, store: Store) -> Path:
 
 
 def run(study: Path, store: Store, changed: OnChange = "refuse", told: Told | None = None) -> str:
-    return run_campaign(load_study(study), store=store, changed=changed, progress=told or QuietProgress())
+    return run_campaign(
+        load_study(study), store=store, wanted=Wanted(changed=changed), progress=told or QuietProgress()
+    )
 
 
 def edit(study: Path) -> None:
@@ -137,7 +139,9 @@ def fires(study: Path, ledger: Ledger) -> int:
 
 
 def run_firing(study: Path, store: Store, firing: int, told: Told | None = None) -> str:
-    return run_campaign(load_study(study), store=store, firing=firing, progress=told or QuietProgress())
+    return run_campaign(
+        load_study(study), store=store, wanted=Wanted(firing=firing), progress=told or QuietProgress()
+    )
 
 
 def test_a_firing_adopts_an_interrupted_campaign(study: Path, store: Store, ledger: Ledger) -> None:
@@ -152,7 +156,9 @@ def test_a_firing_leaves_what_has_changed_and_says_so(study: Path, store: Store,
     told = Told()
     assert run_firing(study, store, fires(study, ledger), told) == "going-2"
     assert any(
-        "going-1 was interrupted and is left as it is: code.going_code.py" in line for line in told.lines
+        "going-1 was interrupted and is left as it is; since it began, this has changed: code.going_code.py"
+        in line
+        for line in told.lines
     )
 
 
@@ -182,12 +188,10 @@ def test_a_firing_that_ended_starts_nothing(study: Path, store: Store, ledger: L
 
 
 def test_a_changed_study_is_a_new_campaign_and_says_so(study: Path, store: Store) -> None:
-    study.write_text(STUDY.replace("trials: 2", "trials: 3"))
+    study.write_text(STUDY.replace("direction: minimize", "direction: maximize"))
     told = Told()
     assert run(study, store, told=told) == "going-2"
-    assert any(
-        "none of its trials is used" in line and "budget.trials: from 2 to 3" in line for line in told.lines
-    )
+    assert any("none of its trials is used" in line and "task.metrics: from" in line for line in told.lines)
 
 
 def test_a_campaign_without_a_noted_identity_is_continued_and_this_is_said(

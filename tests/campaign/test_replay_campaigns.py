@@ -14,7 +14,7 @@ import toy_benchmark
 from toy_benchmark import STUDY
 
 from automl.benchmarks import load_table
-from automl.campaign import run_campaign
+from automl.campaign import Wanted, run_campaign
 from automl.config import load_study
 from automl.contracts import Outcome, Replayed, Report, RunError, TrialState, UserError
 from automl.data.sealed import open_test_column
@@ -41,7 +41,8 @@ def study(workspace: Path) -> Path:
 
 
 def run(study: Path, store: Store, *overrides: str, fresh: bool = False) -> str:
-    return run_campaign(load_study(study, overrides), store=store, fresh=fresh, progress=QuietProgress())
+    wanted = Wanted(fresh=fresh, same_seeds=True)
+    return run_campaign(load_study(study, overrides), store=store, wanted=wanted, progress=QuietProgress())
 
 
 def report(store: Store, campaign: str) -> dict[str, Any]:
@@ -181,9 +182,9 @@ def test_openings_that_never_got_values_are_taken_up_again(any_ledger: Ledger) -
     ledger = any_ledger
     campaign = ledger.create_campaign("sealed", {}, "d", {}).id
     names = [row.id for row in ledger.add_searches(campaign, [("random", 0), ("random", 1)])]
-    first = ledger.open_tests(dict.fromkeys(names, "winner"))
+    first = ledger.open_tests({name: [] for name in names})
     ledger.close_tests({first[names[0]]: [0.5]})
-    again = ledger.open_tests({names[1]: "winner"})
+    again = ledger.open_tests({names[1]: []})
     assert again == {names[1]: first[names[1]]}
     ledger.close_tests({first[names[0]]: [0.9], again[names[1]]: [0.7]})
     assert [opening.values for opening in ledger.openings(campaign)] == [[0.5], [0.7]]

@@ -71,6 +71,10 @@ def test_shipped_studies_are_valid(path: Path, validator: Draft202012Validator) 
         {"arms": {"a": {"strategy": {"grid": None}}, "b": {"strategy": "my_package.search:PLUGIN"}}},
         {"evaluator": {"my_package.evaluators:Mine": {"anything": 1}}},
         {"record": "searches", "final": {"seeds": 0}},
+        {"memory": "last"},
+        {"memory": ["nas-digits-3"]},
+        {"memory": {"from": "all", "top": 2}, "arms": {"a": {"strategy": "tpe", "twin": True}}},
+        {"arms": {"a": {"strategy": "tpe", "memory": "nas-digits"}, "b": {"memory": False}}},
     ],
     ids=str,
 )
@@ -85,7 +89,7 @@ def test_wrong_files_are_refused(change: dict[str, Any], validator: Draft202012V
 
 def test_every_key_has_a_meaning_and_a_valid_example(validator: Draft202012Validator) -> None:
     for part, keys in KEYS.items():
-        fields = {name for name, field in part.model_fields.items() if field.repr}
+        fields = {field.alias or name for name, field in part.model_fields.items() if field.repr}
         assert set(keys) - {"metric", "direction"} == fields, part
     for name, key in KEYS[Study].items():
         assert validator.is_valid(plain(GOOD) | {name: key.example}), name
@@ -98,7 +102,7 @@ def test_every_part_is_in_the_schema() -> None:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Options)
     }
-    assert parts - {Options, Part, data_spec.Grown} == set(KEYS)
+    assert parts - {Options, Part, study.Looks, data_spec.Grown} == set(KEYS)
     assert TaskSpec.__name__ in study_schema()["$defs"]
 
 

@@ -16,7 +16,7 @@ import toy_benchmark
 import yaml
 
 from automl import plugins
-from automl.campaign import run_campaign
+from automl.campaign import Wanted, run_campaign
 from automl.config import load_study, resolve
 from automl.contracts import UserError
 from automl.data import load_task
@@ -222,7 +222,7 @@ def test_run_report_and_export(name: str, folder: Path, store: Store, tmp_path: 
     reports, exports, modules = [], [], []
     for prefix in ("", PREFIX):
         study = load_study(written(folder, STUDIES[name], prefix))
-        campaign = run_campaign(study, store=store, fresh=True, progress=QuietProgress())
+        campaign = run_campaign(study, store=store, wanted=Wanted(fresh=True), progress=QuietProgress())
         with open_ledger(store) as ledger:
             reports.append(stable(unnamed(collect(ledger, campaign).to_json())))
             export_config(ledger, campaign, tmp_path / f"{prefix}best.yaml", store=store)

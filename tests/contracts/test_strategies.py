@@ -86,14 +86,23 @@ def test_strategies_say_how_many_metrics_they_take() -> None:
                 Searcher.build(SPACE, spec(name), PluginSpec("none"), metrics, 0)
 
 
-def test_other_process_same_search() -> None:
+REMEMBERING = [name for name in STRATEGIES if plugins.load("strategies", name).remembers != "nothing"]
+
+
+def test_baselines_remember_nothing() -> None:
+    assert {"random", "quasi_random", "grid"} == set(STRATEGIES) - set(REMEMBERING)
+
+
+@pytest.mark.parametrize(("what", "names"), [("fresh", STRATEGIES), ("remembering", REMEMBERING)])
+def test_other_process_same_search(what: str, names: list[str]) -> None:
     script = Path(histories.__file__)
     environment = {**os.environ, "PYTHONHASHSEED": "4242", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", str(script), *STRATEGIES]
+    command = [sys.executable, "-W", "ignore", str(script), what, *names]
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment, check=True, cwd=script.parent
     )
-    assert json.loads(done.stdout) == {name: proposals(name, 3) for name in STRATEGIES}
+    remembering = what == "remembering"
+    assert json.loads(done.stdout) == {name: proposals(name, 3, remembering=remembering) for name in names}
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ class Executed(NamedTuple):
 class FaultStudy:
     """A study in `folder` on `store`, whose trials note what they execute: `steps` of so many `seconds`.
 
-    `trials` and fresh-seed `finals` of each of its searches, openings of the test set
-    `opened`. `trials` 0: numbers that the budget decides.
+    `trials` and fresh-seed `finals` of each of its searches, whose winners are `opened` so often. `trials` 0:
+    numbers that the budget decides. `smaller`: keys with which it is run to its end first, so that it grows.
     `extra` joins the environment of its processes. `hit`: the faults that have happened, in words.
     """
 
@@ -126,8 +126,10 @@ class FaultStudy:
     number: int = 1  # of its campaign that is looked at
     finals = 0
     searches = 2
-    opened = False
+    opened = 0
+    smaller: tuple[str, ...] = ()
     noted = True
+    kind = "trial"  # of what it runs
     steps: int = 3
     seconds: float = 0.05
     extra: dict[str, str] = field(default_factory=dict)
@@ -181,6 +183,12 @@ class FaultStudy:
 
     def run(self, fault: Fault | None = None) -> int:
         """Run the study with a fault; its exit status."""
+        if self.smaller:
+            words = [word for key in self.smaller for word in ("--set", key)]
+            process = self.start("run", str(self.file), *words, "--progress", "log")
+            self.smaller = ()
+            process.join(PATIENCE)
+            assert process.exitcode == 0, self.output.read_text()[-2000:]
         if fault is not None:
             self.faults += 1
             mark = self.folder / f"mark-{self.faults}"
@@ -212,7 +220,7 @@ class ScoredStudy(FaultStudy):
 
     trials: int = 2
     finals = 1
-    opened = True
+    opened = 1
     noted = False
 
     def write(self) -> None:
@@ -221,12 +229,33 @@ class ScoredStudy(FaultStudy):
 
 
 @dataclass
+class GrownStudy(FaultStudy):
+    """A finished campaign that is asked for more trials."""
+
+    smaller: tuple[str, ...] = ("budget.trials=2",)
+
+
+@dataclass
+class GrownScoredStudy(ScoredStudy):
+    """A finished campaign whose winners are retrained and scored once more."""
+
+    finals = 2
+    opened = 2
+    kind = "final"
+    smaller: tuple[str, ...] = ("final.seeds=1",)
+
+    def write(self) -> None:
+        super().write()
+        self.file.write_text(self.file.read_text().replace("final: {seeds: 1}", "final: {seeds: 2}"))
+
+
+@dataclass
 class ReplayedStudy(FaultStudy):
     """Searches on a tabular benchmark, each of which is written in one transaction."""
 
     trials: int = 0  # as many as the budget holds, which differs
     searches = 4
-    opened = True
+    opened = 1
     noted = False
 
     def write(self) -> None:

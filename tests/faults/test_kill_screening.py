@@ -48,14 +48,17 @@ def _outcome(trial: TrialRow) -> tuple[Any, ...]:
     return trial.number, trial.config, trial.state, trial.values, (trial.attributes or {}).get(SCORE)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_killed_screening_equals_one_left_alone(store: Store, tmp_path: Path) -> None:
-    """Killed while it screens, and while it evaluates what it kept; then another campaign, undisturbed."""
+    """Grown and killed while it screens, killed while it evaluates; then another one, undisturbed."""
     study = tmp_path / "screened.yaml"
     study.write_text(STUDY)
     env = {**os.environ, "AUTOML_STORE": str(store.folder)}
     command = [sys.executable, "-m", "automl.cli", "run", str(study)]
-    for begun in (DRAW // 2, DRAW + 2):
+    first = [*command, "--set", f"budget.trials={DRAW // 2}"]
+    assert subprocess.run(first, env=env, capture_output=True, check=False).returncode == 0
+    assert len(_trials(store, "screened-1")) == DRAW // 2
+    for begun in (DRAW - 2, DRAW + 2):
         process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and len(_trials(store, "screened-1")) < begun:
             time.sleep(0.005)
@@ -63,7 +66,7 @@ def test_a_killed_screening_equals_one_left_alone(store: Store, tmp_path: Path) 
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert begun <= len(_trials(store, "screened-1")) < TRIALS
-    for more in ([], ["--fresh"]):
+    for more in ([], ["--fresh", "--same-seeds"]):
         done = subprocess.run([*command, *more], env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 

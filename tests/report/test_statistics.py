@@ -103,7 +103,8 @@ def test_the_corrected_p_decides() -> None:
     verdict = next(found for found in compare(arms, "random", MAX) if found.arm == "a")
     assert verdict.single < 0.05 < verdict.p_value
     assert verdict.verdict == "undecided"
-    assert verdict.paired.interval[0] > 0
+    assert verdict.paired.interval[0] < 0 < verdict.paired.interval[1]
+    assert verdict.paired.level == pytest.approx(1 - 0.05 / 3)
     assert verdict.more_seeds > 0
 
 

@@ -50,6 +50,9 @@ class FakeLedger:
     def openings(self, campaign: str) -> list[OpeningRow]:
         return list(self.opening_rows)
 
+    def memory(self, campaign: str) -> None:
+        return None
+
     def reports(self, *, search: str) -> dict[str, list[ReportRow]]:
         return {trial: rows for trial, rows in self.report_rows.items() if trial.startswith(f"{search}/")}
 

@@ -1,0 +1,32 @@
+"""What belongs to the winner of a search: its retrainings, and the opening of the test set that scored it.
+
+A search that has grown may have had another winner before, whose retrainings and openings stay in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from automl.contracts import Config, digest
+from automl.ledger.rows import OpeningRow, TrialRow
+
+
+def retrainings(trained: Config, trials: Iterable[TrialRow]) -> list[TrialRow]:
+    """The fresh-seed retrainings of a winner's configuration among a search's trials, by number."""
+    wanted = digest(trained)
+    found = [trial for trial in trials if trial.kind == "final" and digest(trial.config) == wanted]
+    return sorted(found, key=lambda trial: trial.number)
+
+
+def winner_opening(
+    winner: str, finals: Sequence[TrialRow], openings: Iterable[OpeningRow]
+) -> OpeningRow | None:
+    """Of the `openings` that have values of a search's present winner or its `finals`, the one of the most.
+
+    Of equal ones it is the first: to look again gives no other value. Openings of earlier versions do not say
+    what they scored: there was one, after all else.
+    """
+    own = {winner, *(trial.id for trial in finals)}
+    found = [one for one in openings if one.values is not None]
+    found = [one for one in found if one.trials is None or own.issuperset(one.trials)]
+    return max(found, key=lambda one: (len(one.values or ()), -one.id), default=None)

@@ -1,0 +1,361 @@
+"""Campaigns that grow: what they were at once, and what stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy_benchmark
+
+from automl import plugins
+from automl.campaign import Addition, Wanted, run_campaign
+from automl.config import Study, load_study
+from automl.contracts import TrialState, UserError
+from automl.export.certificate import find_winner
+from automl.ledger import Ledger, Store, TrialRow
+from automl.progress import QuietProgress
+from automl.recorder.audit import audit
+from automl.report import collect
+
+CODE = """
+import time
+from automl.space import Choice, Float, Int, Space
+SPACE = Space({"x": Float(-1.0, 1.0), "n": Int(1, 4), "kind": Choice(["a", "b"])})
+
+def objective(config, context):
+    for step in range(1, 4):
+        context.report(step, config["x"] ** 2 + config["n"] / 10 + 1 / step)
+    return config["x"] ** 2 + config["n"] / 10
+
+def slow(config, context):
+    time.sleep(0.05)
+    return config["x"] ** 2
+"""
+STUDY = """
+name: growing
+task: {metric: loss, direction: minimize}
+space: "growing_code:SPACE"
+evaluator: {function: {call: "growing_code:objective"}}
+budget: {trials: 3}
+seeds: 2
+arms: {random: {strategy: random}, tpe: {strategy: tpe}}
+executor: local
+final: {seeds: 0}
+"""
+IRIS = """
+name: growing
+task: {dataset: iris, metric: accuracy}
+space: {name: tabular, fix: {model: knn}}
+evaluator: pipeline
+budget: {trials: 1}
+seeds: 1
+arms: {random: {strategy: random}}
+executor: local
+final: {seeds: 1}
+"""
+PRUNERS = {"median": "{strategy: random, pruner: median}", "asha": "{strategy: tpe, pruner: asha}"}
+COSTLY = {"gp"}  # a tenth of a second and more a proposal
+
+
+class Told(QuietProgress):
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture
+def study(workspace: Path) -> Path:
+    (workspace / "growing_code.py").write_text(CODE)
+    path = workspace / "growing.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+def run(study: Path, store: Store, *overrides: str, told: Told | None = None, **wanted: Any) -> str:
+    loaded = load_study(study, overrides)
+    return run_campaign(loaded, store=store, wanted=Wanted(**wanted), progress=told or QuietProgress())
+
+
+def of_search(trial: TrialRow) -> tuple[Any, ...]:
+    search = trial.search.partition("/")[2]
+    return search, trial.kind, trial.number, trial.config, trial.seed, trial.state, trial.values, trial.told
+
+
+def content(ledger: Ledger, campaign: str) -> list[tuple[Any, ...]]:
+    """All that does not depend on the clock."""
+    return sorted(map(of_search, ledger.trials(campaign=campaign)), key=lambda row: row[:3])
+
+
+def differences(store: Store, ledger: Ledger, campaign: str) -> list[str]:
+    """What MLflow has otherwise than the ledger."""
+    found = audit(store, ledger, campaign)
+    return [*found.missing, *found.duplicate, *found.stuck, *found.different]
+
+
+@pytest.mark.parametrize("strategy", [*plugins.names("strategies"), *PRUNERS])
+def test_ten_trials_that_grow_are_thirty_at_once(
+    study: Path, store: Store, ledger: Ledger, strategy: str
+) -> None:
+    if strategy == "proxy_screen":
+        pytest.skip("it needs the space of a network: see the test of a screening that grows and is killed")
+    least, most = (3, 9) if strategy in COSTLY else (10, 30)
+    arm = PRUNERS.get(strategy, f"{{strategy: {strategy}}}")
+    arms = ["seeds=1", f"arms={{random: {{strategy: random}}, other: {arm}}}"]
+    metrics = ["task={metrics: {loss: minimize}}"] if strategy == "nsga2" else []
+    assert run(study, store, *arms, *metrics, f"budget.trials={least}") == "growing-1"
+    assert run(study, store, *arms, *metrics, f"budget.trials={most}") == "growing-1"
+    assert run(study, store, *arms, *metrics, f"budget.trials={most}", "name=whole") == "whole-1"
+    grown, whole = content(ledger, "growing-1"), content(ledger, "whole-1")
+    assert [row[:3] for row in grown] == [row[:3] for row in whole]
+    assert grown == whole
+    assert ledger.searches("growing-1")[0].state == "finished"
+    assert differences(store, ledger, "growing-1") == []
+
+
+def test_more_seeds_are_further_searches_only(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    before = content(ledger, "growing-1")
+    told = Told()
+    assert run(study, store, "seeds=5", told=told) == "growing-1"
+    assert any("seeds: 3 more (2, 3, 4)" in line for line in told.lines)
+    after = content(ledger, "growing-1")
+    assert [row for row in after if row in before] == before
+    assert {row[0] for row in after} - {row[0] for row in before} == {
+        f"{arm}/{seed}" for arm in ("random", "tpe") for seed in (2, 3, 4)
+    }
+    assert differences(store, ledger, "growing-1") == []
+
+
+def test_all_that_is_asked_for_is_there(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    told, before = Told(), ledger.campaign("growing-1")
+    assert run(study, store, told=told) == "growing-1"
+    assert any("growing-1 is complete" in line and "nothing was started" in line for line in told.lines)
+    assert ledger.campaign("growing-1") == before
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("budget.trials=2", "budget.trials: 3 stay, not 2"),
+        ("seeds=[1]", "seeds: 1 stay that are not asked for (0)"),
+        ("arms={random: {strategy: random}}", "arms: tpe stay as they are, and do not grow"),
+    ],
+)
+def test_less_is_told_and_changes_nothing(
+    study: Path, store: Store, ledger: Ledger, override: str, line: str
+) -> None:
+    run(study, store)
+    told, before = Told(), content(ledger, "growing-1")
+    assert run(study, store, override, told=told) == "growing-1"
+    assert any(line in one for one in told.lines), told.lines
+    assert content(ledger, "growing-1") == before
+
+
+def test_an_arm_may_come_go_and_come_back(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store, "seeds=1")
+    arms = "arms={random: {strategy: random}, gp: {strategy: quasi_random}}"
+    assert run(study, store, "seeds=1", arms, "budget.trials=5") == "growing-1"
+    counts = {search.arm: len(ledger.trials(search=search.id)) for search in ledger.searches("growing-1")}
+    assert counts == {"random": 5, "tpe": 3, "gp": 5}, "an arm that the file has dropped does not grow"
+    assert run(study, store, "seeds=1", "budget.trials=5") == "growing-1"
+    assert len(ledger.trials(search="growing-1/tpe/0")) == 5
+    assert differences(store, ledger, "growing-1") == []
+
+
+@pytest.mark.parametrize(
+    ("override", "item"),
+    [
+        ("task.direction=maximize", "task.metrics"),
+        ("arms.tpe={strategy: quasi_random}", "arms.tpe.strategy"),
+        ("space.fix={n: 2}", "space"),
+        ("task.metric=error", "task.metrics"),
+    ],
+)
+def test_another_study_is_the_next_campaign_and_what_changed_is_told(
+    study: Path, store: Store, override: str, item: str
+) -> None:
+    if override.startswith("space"):
+        study.write_text(STUDY.replace('space: "growing_code:SPACE"', 'space: {name: "growing_code:SPACE"}'))
+    run(study, store)
+    told = Told()
+    assert run(study, store, override, told=told) == "growing-2"
+    assert any("growing-1 belongs to another study" in line and item in line for line in told.lines), (
+        told.lines
+    )
+
+
+def test_other_code_is_the_next_campaign_unless_accepted(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    code = study.parent / "growing_code.py"
+    code.write_text(CODE + "# more\n")
+    told = Told()
+    assert run(study, store, "budget.trials=4", told=told) == "growing-2"
+    assert any(
+        "growing-1 is finished; since it began, this has changed: code.gr" in line for line in told.lines
+    )
+    code.write_text(CODE + "# other\n")
+    assert run(study, store, "budget.trials=6", changed="accept") == "growing-2"
+    assert "code.growing_code.py" in collect(ledger, "growing-2").warnings[0]
+    assert len(ledger.trials(search="growing-2/tpe/0")) == 6
+
+
+def test_a_budget_of_another_kind_goes_on_from_what_is_there(
+    study: Path, store: Store, ledger: Ledger
+) -> None:
+    call = "evaluator={function: {call: 'growing_code:slow'}}"
+    run(study, store, "seeds=1", call, "budget={trials: 2}")
+    told = Told()
+    run(study, store, "seeds=1", call, "budget={device_seconds: 0.5}", told=told)
+    assert any("budget.device_seconds: from nothing to 0.5" in line for line in told.lines)
+    trials = ledger.trials(search="growing-1/tpe/0")
+    assert len(trials) > 4
+    assert 0.4 < sum(trial.device_seconds for trial in trials) < 0.7
+
+
+def test_a_search_that_a_limit_ended_goes_on(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store, "limits.trials=7")
+    assert len(ledger.trials(campaign="growing-1")) == 7
+    assert {search.reason for search in ledger.searches("growing-1")} != {"budget: 3 trials"}
+    run(study, store, "limits.trials=100")
+    assert content(ledger, "growing-1") == content(ledger, run(study, store, "name=whole"))
+    assert ledger.campaign("growing-1").reason is None  # type: ignore[union-attr]
+    before = ledger.campaign("growing-1")
+    run(study, store, "limits.trials=2")
+    assert ledger.campaign("growing-1") == before, "a lower limit ends nothing that has ended"
+
+
+def test_a_winner_that_stays_keeps_its_retrainings_and_is_scored_once(
+    study: Path, store: Store, ledger: Ledger
+) -> None:
+    study.write_text(IRIS)
+    run(study, store)
+    (model,) = (trial for trial in ledger.trials(campaign="growing-1") if trial.kind == "final")
+    run(study, store, "seeds=2")
+    assert [one.search for one in ledger.openings("growing-1")] == [
+        "growing-1/random/0",
+        "growing-1/random/1",
+    ]
+    run(study, store, "seeds=2", "final.seeds=2")
+    openings = ledger.openings("growing-1")
+    assert [len(one.values or ()) for one in openings] == [1, 1, 2, 2]
+    assert openings[2].trials == [model.id, "growing-1/random/0/final-1"]
+    assert openings[2].values[0] == openings[0].values[0]  # type: ignore[index]
+    report = collect(ledger, "growing-1")
+    assert report.test_openings == 4
+    assert report.arms["random"].searches[0].test == tuple(openings[2].values or ())
+    assert any("the test set had been opened 2 times before" in line for line in report.warnings)
+    certificate = find_winner(ledger, "growing-1").certificate
+    assert (certificate.test_openings, certificate.winner_openings) == (4, 2)
+    assert differences(store, ledger, "growing-1") == []
+
+
+def test_a_new_winner_is_retrained_with_the_seeds_that_it_would_have_had(
+    study: Path, store: Store, ledger: Ledger
+) -> None:
+    study.write_text(IRIS)
+    run(study, store)
+    first = ledger.searches("growing-1")[0].winner
+    trials = 1
+    while ledger.searches("growing-1")[0].winner == first and trials < 12:
+        trials += 2
+        run(study, store, f"budget.trials={trials}")
+    search = ledger.searches("growing-1")[0]
+    assert search.winner != first
+    run(study, store, f"budget.trials={trials}", "name=whole")
+    finals = [trial for trial in ledger.trials(search=search.id) if trial.kind == "final"]
+    (whole,) = (trial for trial in ledger.trials(campaign="whole-1") if trial.kind == "final")
+    assert (finals[-1].config, finals[-1].seed, finals[-1].values) == (whole.config, whole.seed, whole.values)
+    grown, at_once = (collect(ledger, name).arms["random"].searches[0] for name in ("growing-1", "whole-1"))
+    assert (grown.fresh, grown.test) == (at_once.fresh, at_once.test)
+    assert differences(store, ledger, "growing-1") == []
+
+
+@pytest.mark.parametrize("record", ["searches", "trials"])
+def test_a_search_of_a_table_goes_on(workspace: Path, store: Store, ledger: Ledger, record: str) -> None:
+    toy_benchmark.write(workspace / "toy.npz")
+    path = workspace / "toytable.yaml"
+    path.write_text(toy_benchmark.STUDY)
+    more = f"record={record}"
+    run(path, store, more, "budget.device_seconds=60.0", "final.seeds=1")
+    first = content(ledger, "toytable-1")
+    run(path, store, more, "budget.device_seconds=200.0", "final.seeds=2")
+    after = content(ledger, "toytable-1")
+    assert [row for row in after if row in first] == first
+    assert len(after) > len(first)
+    for search in ledger.searches("toytable-1"):
+        trials = [trial for trial in ledger.trials(search=search.id) if trial.kind == "trial"]
+        assert sorted(trial.told for trial in trials if trial.told is not None) == list(range(len(trials)))
+        best = max(trial.values[0] for trial in trials if trial.state is TrialState.COMPLETE and trial.values)
+        (winner,) = (trial for trial in trials if trial.id == search.winner)
+        assert winner.values is not None
+        assert winner.values[0] == best
+    report = collect(ledger, "toytable-1")
+    assert all(len(search.test) == 2 for arm in report.arms.values() for search in arm.searches)
+    found = audit(store, ledger, "toytable-1")
+    assert (found.missing, found.different) == ([], [])
+
+
+def test_a_new_campaign_has_seeds_that_none_had(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    assert run(study, store, fresh=True) == "growing-2"
+    assert run(study, store, fresh=True) == "growing-3"
+    assert run(study, store, fresh=True, same_seeds=True) == "growing-4"
+    seeds = [sorted({search.seed for search in ledger.searches(f"growing-{n}")}) for n in (1, 2, 3, 4)]
+    assert seeds == [[0, 1], [2, 3], [4, 5], [0, 1]]
+
+
+def test_what_has_other_seeds_than_its_file_grows_as_well(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    run(study, store, fresh=True)
+    assert run(study, store) == "growing-2"
+    assert len(ledger.trials(campaign="growing-2")) == 12
+    assert run(study, store, "seeds=3", "budget.trials=4") == "growing-2"
+    assert sorted({search.seed for search in ledger.searches("growing-2")}) == [2, 3, 4]
+    assert len(ledger.trials(campaign="growing-2")) == 24
+
+
+def test_more_of_what_is_there(study: Path, store: Store, ledger: Ledger) -> None:
+    with pytest.raises(UserError, match="only a campaign can be given more, but growing has none"):
+        run(study, store, more=Addition(seeds=1))
+    run(study, store)
+    run(study, store, more=Addition(seeds=2, trials=4))
+    assert {search.seed for search in ledger.searches("growing-1")} == {0, 1, 2, 3}
+    assert len(ledger.trials(campaign="growing-1")) == 2 * 4 * 7
+    row = ledger.campaign("growing-1")
+    assert row is not None
+    recorded = Study.from_json(row.spec)
+    run_campaign(recorded, store=store, wanted=Wanted(more=Addition(seeds=1)), progress=QuietProgress())
+    assert {search.seed for search in ledger.searches("growing-1")} == {0, 1, 2, 3, 4}
+    with pytest.raises(UserError, match=r"--add-device-seconds needs .* has trials"):
+        run(study, store, more=Addition(device_seconds=3.0))
+
+
+def test_a_growth_that_is_interrupted_goes_on(
+    study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(study, store)
+    reopened: list[str] = []
+    reopen = Ledger.reopen_search
+
+    def dies(self: Ledger, search: str) -> Any:
+        reopened.append(search)
+        if len(reopened) == 2:
+            raise KeyboardInterrupt
+        return reopen(self, search)
+
+    monkeypatch.setattr(Ledger, "reopen_search", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run(study, store, "budget.trials=6")
+    monkeypatch.undo()
+    monkeypatch.chdir(study.parent)
+    assert ledger.status(ledger.campaign("growing-1")) == "interrupted"  # type: ignore[arg-type]
+    assert run(study, store, "budget.trials=6") == "growing-1"
+    assert content(ledger, "growing-1") == content(ledger, run(study, store, "budget.trials=6", "name=whole"))
+    assert differences(store, ledger, "growing-1") == []
