@@ -50,6 +50,9 @@ class FakeLedger:
     def openings(self, campaign: str) -> list[OpeningRow]:
         return list(self.opening_rows)
 
+    def deleted_looks(self, data: str) -> int:
+        return 0
+
     def memory(self, campaign: str) -> None:
         return None
 
@@ -239,5 +242,5 @@ def _search(ledger: FakeLedger, arm: str, seed: int, trials: int, rng: random.Ra
     assert best is not None
     fresh = [best[0] - 0.004 + rng.gauss(0, 0.003) for _ in range(3)]
     for number, value in enumerate(fresh):
-        ledger.trial(search, number, [value, *values[1:]], kind="final", cost=6.0)
+        ledger.trial(search, number, [value, *values[1:]], kind="final", cost=6.0, config=best[1])
     ledger.opening(search, [value - 0.006 + rng.gauss(0, 0.003) for value in fresh])

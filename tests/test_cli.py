@@ -43,6 +43,12 @@ NAMES = {
     "leaderboard",
     "history",
     "diff",
+    "stop",
+    "pause",
+    "resume",
+    "rename",
+    "delete",
+    "gc",
 }
 Call = Callable[..., tuple[int, str, str]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from dataclasses import replace
@@ -158,6 +159,9 @@ def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Se
     report = collect(ledger, campaign)
     path.write_text(html(report), encoding="utf-8")
     recorder.attach(campaign, path, path.name)
+    answers = folder / "comparison.json"
+    answers.write_text(json.dumps(report.answers(), indent=1), encoding="utf-8")
+    recorder.attach(campaign, answers, answers.name)
     courses = {entry.trial.rpartition("/")[0]: entry.course for entry in report.collapse}
     for search in searches:
         if search.best is not None and search.best.workdir is not None:

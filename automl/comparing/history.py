@@ -19,9 +19,10 @@ from pydantic import JsonValue
 from automl.contracts import Direction, UserError
 from automl.report.comparable import dataset_name
 from automl.report.comparison import compare_arms
+from automl.report.judging import Answer
 from automl.report.plain import plain
 from automl.report.standing import Standing, standings
-from automl.report.statistics import ALPHA, Answer, holm
+from automl.report.statistics import ALPHA, holm
 from automl.report.verdicts import BASELINE, ArmVerdict
 
 if TYPE_CHECKING:

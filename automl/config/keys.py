@@ -51,9 +51,8 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"transient": 2, "lost": 3},
         ),
         "seeds": Key(
-            "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3. "
-            "`{until: decided, at_least: 3, at_most: 20}` adds seeds until every arm is decided; "
-            "`{exactly: n}` takes verdicts at n seeds alone.",
+            "One search runs per arm and seed: a list, n for 0 … n-1 (by default 3), `{exactly: n}` to take "
+            "verdicts at n alone, or `{until: decided, at_least: 3, at_most: 20}` to add what it takes.",
             3,
         ),
         "arms": Key(

@@ -21,6 +21,7 @@ from automl.ledger.tables import (
     deletions,
     drives,
     firings,
+    memories,
     openings,
     reports,
     requests,
@@ -121,6 +122,7 @@ class Deletions:
                 searches: searches.c.campaign == campaign,
                 drives: drives.c.campaign == campaign,
                 requests: requests.c.campaign == campaign,
+                memories: memories.c.campaign == campaign,
                 campaigns: campaigns.c.id == campaign,
             }
             counts = {

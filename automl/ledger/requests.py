@@ -84,11 +84,12 @@ class Requests:
         """Let searches go on that a request has ended which does not hold any more."""
 
         def work(connection: sa.Connection) -> None:
-            wishes = Wishes.of(_requests(connection, campaign))
-            held = [request.words for request in wishes.stops.values()]
+            stops = Wishes.of(_requests(connection, campaign)).stops
+            if campaign in stops:
+                return
             cut = (searches.c.campaign == campaign) & searches.c.reason.startswith(STOPPED)
             again = {**_AGAIN, "winner": None}
-            connection.execute(sa.update(searches).where(cut, searches.c.reason.not_in(held)).values(again))
+            connection.execute(sa.update(searches).where(cut, searches.c.id.not_in(stops)).values(again))
 
         self._db.write(work)
 

@@ -189,6 +189,7 @@ def _study(sides: _Sides, arm: str, other: str) -> ArmAgainst:
         f"{words.evidence(found, found.p_value, sides.direction, sides.units)}"
         f"{words.alike(answer, found, sides.within, sides.units)})"
         f"{words.on_data(sides.on.data, sides.on.notes)}"
+        f"{words.at_budget(sides.now.settings.budget, sides.before.settings.budget)}"
     )
     return ArmAgainst(arm, other, answer, found, found.p_value, sentence)
 

@@ -8,6 +8,7 @@ from typing import Final
 from automl.contracts import Direction
 from automl.report.between import Answer, Difference
 from automl.report.searches import Level
+from automl.report.settings import Budget
 from automl.report.wording import Units, p_text, plural
 
 LEVELS: Final[dict[Level, str]] = {
@@ -68,6 +69,19 @@ def means(now: str, before: str, found: Difference, units: Units) -> str:
     unit = f"\N{NO-BREAK SPACE}{units.unit}" if units.unit else ""
     values = [units.value(side.mean) + unit for side in (found.now, found.before)]
     return f"{now} {values[0]}, was {'' if now == before else f'{before} '}{values[1]}"
+
+
+def at_budget(now: Budget, before: Budget) -> str:
+    """That both had another budget: a difference may be that of the budgets."""
+    if now == before:
+        return ""
+    shown = [
+        ", ".join(
+            f"{value:g} {name.replace('_', ' ')}" for name, value in vars(one).items() if value is not None
+        )
+        for one in (now, before)
+    ]
+    return f", at another budget ({shown[0]}, was {shown[1]})"
 
 
 def alike(answer: Answer, found: Difference, within: float, units: Units) -> str:

@@ -20,7 +20,8 @@ import numpy as np
 from scipy import special
 
 from automl.contracts import Direction
-from automl.report.statistics import ALPHA, Spread, compare
+from automl.report.judging import compare
+from automl.report.statistics import ALPHA, Spread
 
 Answer: TypeAlias = Literal["better", "worse", "no different", "cannot tell"]
 Values: TypeAlias = Mapping[int, float | None]  # by seed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -23,6 +24,8 @@ from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
 from automl.report.standings import places
 from automl.report.wording import Units
+
+ADDED: Final = ("pairs", "places", "optimism")  # behind the older keys of the JSON
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ class CampaignReport:
     importance: Mapping[str, float]
     warnings: tuple[str, ...]
     reason: str | None = None
-    last: Against | None = None
     remembered: RememberedReport | None = None
+    last: Against | None = None
 
     @property
     def metric(self) -> Metric:
@@ -105,6 +108,18 @@ class CampaignReport:
         """How often the test set was opened; None for a study without a dataset."""
         return self.test_openings if self.settings.dataset else None
 
+    def answers(self) -> dict[str, JsonValue]:
+        """What the comparison says, as plain JSON: verdicts, ranking, and the optimism of each arm."""
+        comparison = self.comparison
+        return {
+            "compared": comparison.compared,
+            "verdicts": plain(comparison.verdicts),
+            "ranking": plain(comparison.ranking),
+            "pairs": plain(comparison.pairs),
+            "places": plain(places(comparison)),
+            "optimism": plain(comparison.optimism),
+        }
+
     def to_json(self) -> dict[str, JsonValue]:
         """Plain JSON, without NaN and infinity."""
         settings, comparison = self.settings, self.comparison
@@ -137,10 +152,8 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
-            "pairs": plain(comparison.pairs),
-            "places": plain(places(comparison)),
-            "optimism": plain(comparison.optimism),
+            **{key: answer for key, answer in self.answers().items() if key in ADDED},
             **({"reason": self.reason} if self.reason else {}),
-            **({"last": plain(self.last)} if self.last else {}),
             **({"remembered": plain(self.remembered)} if self.remembered else {}),
+            **({"last": plain(self.last)} if self.last else {}),
         }

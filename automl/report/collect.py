@@ -23,10 +23,10 @@ from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
 from automl.report.verdicts import ArmVerdict
-from automl.report.warnings import accepted, grown, limit, warnings
+from automl.report.warnings import accepted, grown, limit, seen_by_deleted, warnings
 
 if TYPE_CHECKING:
-    from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
+    from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
 
 
 def collect(ledger: Records, campaign_id: str) -> CampaignReport:
@@ -64,17 +64,19 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         few_shot=few_shot_arms(study, searches, trials, openings),
         proxies=proxies(searches, trials, arms, metric.direction),
         importance=importances(every_trial, arms, metric.direction),
-        warnings=warnings(
-            study,
-            status,
-            arms,
-            pruned,
-            (*limit(campaign.reason), *accepted(campaign.provenance), *grown(campaign.provenance)),
-        ),
+        warnings=warnings(study, status, arms, pruned, _told(ledger, campaign)),
         reason=campaign.reason,
-        last=against_last(ledger, campaign, arms) if status == "finished" else None,
         remembered=remembered(ledger.memory(campaign.id), arms, comparison, metric),
+        last=against_last(ledger, campaign, arms) if status == "finished" else None,
     )
+
+
+def _told(ledger: Records, campaign: CampaignRow) -> tuple[str, ...]:
+    """What is known of the campaign as a whole."""
+    origin = campaign.provenance
+    data = (origin.get("data") or {}).get("digest")
+    looks = ledger.deleted_looks(data) if data else 0
+    return (*limit(campaign.reason), *accepted(origin), *grown(origin), *seen_by_deleted(looks))
 
 
 def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:

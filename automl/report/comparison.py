@@ -17,11 +17,12 @@ from rich.text import Text
 from automl.contracts import Direction, Metric
 from automl.report.arms import ArmReport
 from automl.report.chosen import STAR, Chosen, marked
+from automl.report.judging import Rules, compare, compare_pairs
 from automl.report.markup import Column, table
 from automl.report.optimism import Optimism, optimism
 from automl.report.searches import Level
 from automl.report.settings import StudySettings
-from automl.report.statistics import Rules, Spread, compare, compare_pairs
+from automl.report.statistics import Spread
 from automl.report.verdicts import BASELINE, ArmVerdict, arm_verdict
 from automl.report.wording import Units, plural, seconds
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-GROWN: Final = 0.1  # weight of looks after the planned one, when a campaign grows
+GROWN: Final = 0.05  # of looks after the planned one, when a campaign grows: times n / first
 FAR: Final = 0.02  # weight of the looks at which a campaign doubles later
 EVERY_SEED: Final = 20  # a campaign that grows is looked at after every seed up to here, or to twice its plan
 MOST_STEPS: Final = 50
@@ -69,7 +69,7 @@ class Plan:
         if self.last is not None:
             return ((n - 1) / (self.last - 1)) ** 2
         if n <= self.every:
-            return 1.0 if n == self.first else GROWN
+            return 1.0 if n == self.first else min(1.0, GROWN * n / self.first)
         doublings = math.log2(n / self.every)
         return FAR * 0.5 ** (doublings - 1) if doublings == int(doublings) else 0.0
 

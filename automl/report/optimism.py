@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from html import escape
 
 from automl.report.chosen import Chosen, marked
+from automl.report.judging import Rules
 from automl.report.markup import Column, table
 from automl.report.searches import Level, SearchReport
-from automl.report.statistics import Rules, paired
+from automl.report.statistics import paired
 from automl.report.wording import Units, plural
 
 TITLE = "Optimism of the selection (later − earlier value, mean over seeds):"
@@ -37,6 +38,11 @@ class Optimism:
     fresh_to_test: Gap
     validation_to_test: Gap
 
+    @property
+    def seeds(self) -> int:
+        """With a value after that of the selection."""
+        return max(self.validation_to_fresh.seeds, self.validation_to_test.seeds)
+
 
 def optimism(searches: Sequence[SearchReport], rules: Rules) -> Optimism:
     """The gaps of an arm."""
@@ -55,25 +61,27 @@ def _gap(searches: Sequence[SearchReport], earlier: Level, later: Level, rules: 
 
 
 def lines(found: Mapping[str, Optimism], units: Units) -> Iterator[str]:
-    """A line for each arm that has retrained a winner."""
+    """A line for each arm that has retrained or tested a winner."""
     for arm, gaps in found.items():
-        if gaps.validation_to_fresh.mean is not None:
-            parts = [f"best → fresh {_text(gaps.validation_to_fresh, units)}"]
-            if gaps.fresh_to_test.mean is not None:
-                parts.append(f"fresh → test {_text(gaps.fresh_to_test, units)}")
-            yield f"{arm}: {', '.join(parts)} ({plural(gaps.validation_to_fresh.seeds, 'seed')})"
+        steps = {"best → fresh": gaps.validation_to_fresh, "fresh → test": gaps.fresh_to_test}
+        known = {name: gap for name, gap in steps.items() if gap.mean is not None}
+        if not known and gaps.validation_to_test.mean is not None:
+            known = {"best → test": gaps.validation_to_test}
+        if known:
+            text = ", ".join(f"{name} {_text(gap, units)}" for name, gap in known.items())
+            yield f"{arm}: {text} ({plural(max(gap.seeds for gap in known.values()), 'seed')})"
 
 
 def section(found: Mapping[str, Optimism], units: Units, chosen: Chosen | None = None) -> str:
     """The HTML table; empty before a winner is retrained."""
-    known = {arm: gaps for arm, gaps in found.items() if gaps.validation_to_fresh.mean is not None}
+    known = {arm: gaps for arm, gaps in found.items() if gaps.seeds}
     if not known:
         return ""
     columns = [Column(name) for name in ("arm", "seeds", "best → fresh", "fresh → test", "best → test")]
     rows = [
         [
             escape(marked(arm, chosen)),
-            str(gaps.validation_to_fresh.seeds),
+            str(gaps.seeds),
             _text(gaps.validation_to_fresh, units),
             _text(gaps.fresh_to_test, units),
             _text(gaps.validation_to_test, units),

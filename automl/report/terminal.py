@@ -38,9 +38,9 @@ def terminal(report: CampaignReport) -> RenderableType:
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
-    parts += last.terminal(report.last)
     parts += _bullets(standings.TITLE, standings.lines(report.comparison), about=standings.ABOUT)
     parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
+    parts += last.terminal(report.last)
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.contracts import Direction
+from automl.report.judging import Answer, Verdict
 from automl.report.searches import Level
-from automl.report.statistics import Answer, Verdict
 from automl.report.wording import COMPARED, Units, sentence, test_set
 
 BASELINE: Final = "random"

@@ -78,6 +78,12 @@ def limit(reason: str | None) -> list[str]:
     return [] if reason is None else [f"the campaign ended early at one of its {reason}; {text}"]
 
 
+def seen_by_deleted(looks: int) -> list[str]:
+    """The line about looks at the test set of these data whose campaigns are deleted."""
+    times = "once" if looks == 1 else f"{looks} times"
+    return [f"deleted campaigns have opened the test set of these data {times}"] if looks else []
+
+
 def accepted(provenance: Mapping[str, Any]) -> list[str]:
     """A line for each change that was accepted while the campaign was interrupted."""
     changes = provenance.get("accepted", ())

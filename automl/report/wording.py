@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from automl.contracts import Direction
+from automl.report.judging import Verdict
 from automl.report.settings import Budget
-from automl.report.statistics import MOST_SEEDS, Spread, Verdict
+from automl.report.statistics import MOST_SEEDS, Spread
 
 FRACTIONS = {"accuracy", "balanced_accuracy", "f1", "roc_auc"}
 COMPARED = {

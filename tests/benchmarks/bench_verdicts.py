@@ -1,6 +1,6 @@
 """False and right verdicts of replayed campaigns, by the rule that takes them. Run as a script:
 
-    AUTOML_DATA=… python tests/benchmarks/bench_verdicts.py [--campaigns 1000] [--pool 300]
+    AUTOML_DATA=… python tests/benchmarks/bench_verdicts.py [--campaigns 1000] [--pool 300] [--folder …]
 
 A pool of real searches is run on benchmark tables with the simulated clock. A replayed campaign draws 20
 seeds of it for each of two arms. `false`: both arms are random search, with other seeds. `right`: one
@@ -15,7 +15,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,23 +87,24 @@ RULES = [
 ]
 
 
-def run_pool(text: str, seeds: int) -> dict[str, Pool]:
-    """Run the searches of a study with `seeds` seeds each."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "study.yaml"
-        path.write_text(f"{text}seeds: {seeds}\n", encoding="utf-8")
-        environ = {**os.environ, "AUTOML_STORE": str(Path(folder) / "store")}
-        automl = [sys.executable, "-m", "automl.cli"]
-        subprocess.run([*automl, "run", str(path)], env=environ, check=True, stdout=subprocess.DEVNULL)
-        name = yaml.safe_load(text)["name"]
-        shown = subprocess.run(
-            [*automl, "report", name, "--json"], env=environ, check=True, capture_output=True
-        )
+def run_pool(text: str, seeds: int, folder: Path) -> dict[str, Pool]:
+    """Run the searches of a study with `seeds` seeds each, in a store below `folder`.
+
+    Searches whose winner lacks a value in the table are left out.
+    """
+    path = folder / "study.yaml"
+    path.write_text(f"{text}seeds: {seeds}\n", encoding="utf-8")
+    environ = {**os.environ, "AUTOML_STORE": str(folder / "store")}
+    automl = [sys.executable, "-m", "automl.cli"]
+    subprocess.run([*automl, "run", str(path)], env=environ, check=True, stdout=subprocess.DEVNULL)
+    name = yaml.safe_load(text)["name"]
+    shown = subprocess.run([*automl, "report", name, "--json"], env=environ, check=True, capture_output=True)
     pools = {}
     for arm, searches in json.loads(shown.stdout)["arms"].items():
-        whole = [search for search in searches if search["best"] and search["fresh"]]
-        values = [search["test"] or search["fresh"] for search in whole]
-        pools[arm] = Pool(np.array([search["best"]["value"] for search in whole]), np.array(values))
+        found = [(search["best"], search["test"] or search["fresh"]) for search in searches]
+        most = max(len(values) for _, values in found)
+        whole = [(best["value"], values) for best, values in found if best and len(values) == most]
+        pools[arm] = Pool(np.array([chosen for chosen, _ in whole]), np.array([v for _, v in whole]))
     return pools
 
 
@@ -241,9 +241,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--campaigns", type=int, default=1000)
     parser.add_argument("--pool", type=int, default=300)
+    parser.add_argument("--folder", type=Path, default=Path("build/verdicts"), help="of the searches")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
-    pools = {name: run_pool(text, options.pool) for name, text in STUDIES.items()}
+    pools = {}
+    for name, text in STUDIES.items():
+        folder = options.folder / name.replace(" ", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        pools[name] = run_pool(text, options.pool, folder)
     tables: dict[str, Callable[[], Iterator[str]]] = {
         "Rules": lambda: rules_table(
             {

@@ -43,7 +43,7 @@ def test_a_campaign_that_grows_keeps_a_little_for_later_looks(first: int) -> Non
     x = plan.level(0.05)
     far = 2 * looks.FAR * x
     assert abs(crossed(plan, x) + far - 0.05) < 0.0022  # up to 20 seeds, and the bound of all looks beyond
-    assert x > 0.029  # of 0.05 at the look that was planned
+    assert x > {2: 0.017, 3: 0.023, 5: 0.032, 10: 0.044}[first]  # of 0.05 at the look that was planned
     assert sum(plan.weight(n) for n in plan.looks(10**6)[-12:]) < 2 * looks.FAR
 
 
@@ -86,7 +86,8 @@ def test_one_look_is_the_ordinary_test() -> None:
 def test_looks_of_a_plan_without_end_double_after_a_while() -> None:
     assert Plan(5).looks(200) == [*range(5, 21), 40, 80, 160]
     assert Plan(15).looks(70) == [*range(15, 31), 60]
-    assert [Plan(5).weight(n) for n in (4, 5, 6, 20, 21, 40, 80)] == [0, 1, 0.1, 0.1, 0, 0.02, 0.01]
+    weights = [Plan(5).weight(n) for n in (4, 5, 6, 20, 21, 40, 80)]
+    assert weights == pytest.approx([0, 1, 0.06, 0.2, 0, 0.02, 0.01])
     assert Plan(3, 20).weight(20) == 1 and Plan(3, 20).weight(21) == 0
 
 

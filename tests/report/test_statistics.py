@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from automl.contracts import Direction
-from automl.report.statistics import compare, holm, paired, seeds_needed
+from automl.report.judging import compare
+from automl.report.statistics import holm, paired, seeds_needed
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
 
