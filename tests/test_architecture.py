@@ -67,9 +67,11 @@ ALLOWED: dict[str, set[str]] = {
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "strategies"},
+    "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
+    "upkeep": BASE | {"config", "ledger", "masking", "private", "recorder", "storage"},
     "export": WORKER
     | {
         "config",

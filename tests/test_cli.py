@@ -39,6 +39,16 @@ NAMES = {
     "schema",
     "check-plugin",
     "doctor",
+    "compare",
+    "leaderboard",
+    "history",
+    "diff",
+    "stop",
+    "pause",
+    "resume",
+    "rename",
+    "delete",
+    "gc",
 }
 Call = Callable[..., tuple[int, str, str]]
 

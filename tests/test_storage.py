@@ -123,7 +123,7 @@ def test_many_first_users_at_once_on_postgresql(postgres_url: str, tmp_path: Pat
     assert mlflow_works(store)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_first_user_killed_anywhere_leaves_no_broken_store(tmp_path: Path) -> None:
     store = resolve_store({}, tmp_path)
     for delay in (0.3, 0.8, 1.3, 1.8, 2.3, 2.8):
@@ -213,6 +213,9 @@ def test_a_file_of_the_third_revision_is_added_to_with_a_copy_and_a_server_is_no
 def without_limits(operations: Operations) -> None:
     """Take away what revisions 0004 to 0011 add."""
     operations.drop_table("memories")
+    operations.drop_table("requests")
+    operations.drop_table("deletions")
+    operations.drop_column("campaigns", "label")
     operations.drop_column("openings", "trials")
     operations.drop_column("reports", "attempt")
     operations.drop_column("schedules", "trusted")

@@ -193,7 +193,7 @@ def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progre
             f"a firing must continue {bound.id} as it was begun, but since then this has changed: "
             f"{_listed(found)}; the next slot starts a new campaign"
         )
-    kept = {key: vars(before)[key] for key in (*EXTENT, "arms", "record", "seed_shift", "retired")}
+    kept = {key: vars(before)[key] for key in (*EXTENT, "arms", "record", "seed_shift", "retired", "looks")}
     return Chosen(bound, study.model_copy(update=kept), continued=True)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from automl.config import Arm, Budget, Study
+from automl.config import Arm, Budget, Limits, Looks, Study
 from automl.contracts import UserError
 from automl.identity import Change, changes
 
@@ -84,20 +84,32 @@ def grow(before: Study, asked: Study) -> Growth:
     finals = max(before.final.seeds, asked.final.seeds)
     _told("final.seeds", before.final.seeds, asked.final.seeds, more, kept)
     budget = _budget(before.budget, asked.budget, more, kept)
+    looks = _looks(before, asked, kept)
     if before.record != asked.record:
         kept.append(f"record: {before.record} stays, not {asked.record}")
-    more += [str(change) for change in _changed("limits", before, asked)]
+    more += _raised(before.limits, asked.limits)
     study = asked.model_copy(
         update={
             "arms": arms,
             "budget": budget,
             "final": before.final.model_copy(update={"seeds": finals}),
             "record": before.record,
+            "looks": looks,
             "seed_shift": before.seed_shift,
             "retired": [name for name in arms if name not in asked.arms],
         }
     )
     return Growth(_with_seeds(study, seeds), tuple(more), tuple(kept))
+
+
+def _looks(before: Study, asked: Study, kept: list[str]) -> Looks:
+    """The plan of verdicts stays: they may have been looked at, and count on it."""
+    had = before.looks or Looks(first=len(before.seeds))
+    wanted = asked.looks or Looks(first=len(asked.seeds))
+    if (had.last, had.until_decided) != (wanted.last, wanted.until_decided):
+        most = "as many seeds as there are" if had.last is None else f"at most {had.last} seeds"
+        kept.append(f"seeds: verdicts stay planned for {most}; --fresh plans anew")
+    return had
 
 
 def _arms(before: Study, asked: Study, more: list[str], kept: list[str]) -> dict[str, Arm]:
@@ -129,8 +141,13 @@ def _told(item: str, before: float, asked: float, more: list[str], kept: list[st
         kept.append(f"{item}: {before:g} stay, not {asked:g}")
 
 
-def _changed(part: str, before: Study, asked: Study) -> Iterator[Change]:
-    yield from changes(before.to_json()[part], asked.to_json()[part], part)
+def _raised(before: Limits, asked: Limits) -> Iterator[str]:
+    """The limits that leave more room; lower ones hold from now on, and end nothing that has ended."""
+    had, wanted = before.model_dump(), asked.model_dump()
+    for name, value in had.items():
+        if value is not None and (wanted[name] is None or wanted[name] > value):
+            to = "none" if wanted[name] is None else f"{wanted[name]:g}"
+            yield f"limits.{name}: from {value:g} to {to}"
 
 
 def _with_seeds(study: Study, seeds: list[int]) -> Study:

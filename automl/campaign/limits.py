@@ -15,20 +15,26 @@ from automl.stopping import LIMITS
 
 @dataclass
 class CampaignLimits:
-    """What all `searches` may use together. `met`: the limit that ended the campaign early, once one has."""
+    """What all `searches` may use together. `met`: the limit that ended the campaign early, once one has.
+
+    `stopped`: why a user has ended it, once one has; may be set by another thread.
+    """
 
     limits: Limits
     clock: CampaignClock
     searches: Sequence[Search]
     met: str | None = None
+    stopped: str = ""
 
     @property
     def bounded(self) -> bool:
         """Whether there is any limit."""
-        return self.limits != Limits()
+        return self.limits != Limits() or bool(self.stopped)
 
     def reached(self) -> str | None:
         """Why nothing more may start, or None."""
+        if self.stopped:
+            return self.stopped
         most = self.limits.trials
         if most is not None and sum(search.attempts for search in self.searches) >= most:
             return f"{LIMITS}: the campaign has started its {most} trials, retrainings and retries"
@@ -36,8 +42,11 @@ class CampaignLimits:
         return left.reason if left.seconds <= 0 else None
 
     def out_of_time(self) -> bool:
-        """Whether its wall seconds are used up, so that nothing at all may follow but the report."""
+        """Whether it was stopped or has used its wall seconds: nothing at all may follow but the report."""
         wall = self.limits.wall_seconds
+        if self.stopped:
+            self.met = self.stopped
+            return True
         if wall is None or self.clock.now() < wall:
             return False
         self.met = self.left().reason
@@ -45,6 +54,8 @@ class CampaignLimits:
 
     def left(self) -> Left:
         """Wall seconds that open attempts may go on; they use the device-seconds together."""
+        if self.stopped:
+            return Left(0.0, self.stopped)
         wall, device, left = self.limits.wall_seconds, self.limits.device_seconds, [Left(math.inf)]
         if wall is not None:
             reason = f"{LIMITS}: the campaign has used its {wall:g} wall seconds"

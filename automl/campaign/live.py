@@ -11,7 +11,7 @@ from types import MappingProxyType
 from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
-from automl.campaign.state import SearchState
+from automl.campaign.stoppable import StoppableState
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed, digest
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
@@ -19,7 +19,7 @@ from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
 
 
 @dataclass
-class LiveSearch(SearchState):
+class LiveSearch(StoppableState):
     """One search while its campaign runs; its whole state can be rebuilt from the ledger."""
 
     # --- continuing -----------------------------------------------------------------------------
@@ -232,24 +232,7 @@ class LiveSearch(SearchState):
     def _stop_reason(self) -> str | None:
         single, wall = self.settings.fixed is not None, self._allowance.wall_used
         standing = Standing(self._started, self.pressure, single=single, exhausted=self._exhausted, wall=wall)
-        return self._stopped or stop_reason(self.settings, self.counts, standing)
-
-    def stop(self, reason: str) -> None:
-        """Start nothing more, no retraining either: a limit of the campaign is reached."""
-        self._stopped = reason
-        for kind in ("trial", "final"):
-            while (row := self._retries.next(kind, due_only=False)) is not None:
-                why = f"not tried again: {reason}"
-                self._end(row, Outcome(TrialState.FAILED, 0.0, reason=why))
-        self._conclude_if_done()
-
-    def _conclude_if_done(self) -> None:
-        if self.ended or self._open or self._retries:
-            return
-        reason = self._stop_reason()
-        if reason is not None:
-            self.ended = True
-            self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
+        return self._stopped or self._asked or stop_reason(self.settings, self.counts, standing)
 
     def status(self) -> SearchStatus:
         """Its line in the live progress."""

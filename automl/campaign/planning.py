@@ -58,12 +58,17 @@ def _refusal(resolved: ResolvedStudy, arm: ResolvedArm, space: Space, task: Task
 def plan_searches(
     resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path, clock: CampaignClock
 ) -> list[Search]:
-    """All searches of a campaign, restored from the ledger; trials work in folders below `folder`."""
+    """All searches of a campaign, restored from the ledger; trials work in folders below `folder`.
+
+    Those of its study, and those that the ledger has besides: added until every arm is decided.
+    """
     trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=row.id):
         trials[trial.search].append(trial)
     study = resolved.study
-    rows = ledger.add_searches(row.id, [(name, seed) for seed in study.seeds for name in study.arms])
+    wanted = [(name, seed) for seed in study.seeds for name in study.arms]
+    added = [(search.arm, search.seed) for search in ledger.searches(row.id)]
+    rows = ledger.add_searches(row.id, list(dict.fromkeys([*wanted, *added])))
     in_memory = row.summary.record == "searches"
     memory = ledger.memory(row.id) or CampaignMemory()
     searches: list[Search] = []

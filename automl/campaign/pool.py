@@ -5,27 +5,60 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.search import Search
 from automl.contracts import Ending, Job, Outcome, Report
+from automl.ledger import Wishes
 from automl.progress import Progress
 
 SOON = 1e-3  # seconds
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
 
+class Asks(Protocol):
+    """What users ask of the campaign; another thread may change it."""
+
+    @property
+    def wishes(self) -> Wishes:
+        """What holds now."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing new may start for now."""
+
+
+@dataclass(frozen=True)
+class Nobody:
+    """Nobody asks for anything."""
+
+    wishes: Wishes = field(default_factory=Wishes)
+    paused: bool = False
+
+
+NOBODY: Final = Nobody()
+
+
 class Pool:
     """The `JobSource` of a campaign. `slots`: trials that run at a time."""
 
     def __init__(
-        self, searches: Sequence[Search], lease: Lease, progress: Progress, limits: CampaignLimits, slots: int
+        self,
+        searches: Sequence[Search],
+        lease: Lease,
+        progress: Progress,
+        limits: CampaignLimits,
+        slots: int,
+        control: Asks = NOBODY,
     ) -> None:
         self.searches, self.lease, self.progress = searches, lease, progress
-        self.limits, self.slots = limits, slots
+        self.limits, self.slots, self.control = limits, slots, control
+        self._by_id = {search.row.id: search for search in searches}
         self._owner: dict[str, Search] = {}
+        self._finals: set[str] = set()  # retrainings among those
         self._shown = 0.0
 
     def next_job(self) -> Job | None:
@@ -37,6 +70,18 @@ class Pool:
             for search in self.searches:
                 search.stop(reason)
             return None
+        self._obey()
+        return None if self.control.paused else self._next_job()
+
+    def _obey(self) -> None:
+        """End searches, and trials that wait to be tried again, as users have asked."""
+        for target, request in self.control.wishes.stops.items():
+            if target in self._by_id:
+                self._by_id[target].end(request.words)
+            elif (search := self._by_id.get(target.rpartition("/")[0])) is not None:
+                search.drop(target, request.words)
+
+    def _next_job(self) -> Job | None:
         running = sum(search.runs for search in self.searches)
         for search in sorted(self.searches, key=lambda search: search.pressure):
             if search.settings.wall_seconds is not None and not search.runs and running >= self.slots:
@@ -61,7 +106,7 @@ class Pool:
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial."""
         self._show()
-        reason = self._owner[trial].report(trial, token, report)
+        reason = self._owner[trial].report(trial, token, report) or self._asked(trial) or None
         left = self.limits.left()
         if reason is not None or left.seconds > 0:
             return reason
@@ -75,7 +120,15 @@ class Pool:
         if left.seconds <= min(seconds, SOON):
             search.cut(trial, token, left.reason)
             self.limits.met = left.reason
+        elif asked := self._asked(trial):
+            search.cut(trial, token, asked)
+            return 0.0
         return min(seconds, left.seconds)
+
+    def _asked(self, trial: str) -> str:
+        """Why a user has ended an open trial; "" when nobody has. A search keeps its retrainings."""
+        search = self._owner[trial].row.id
+        return self.control.wishes.reason(*([trial] if trial in self._finals else [trial, search]))
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
@@ -95,6 +148,8 @@ class Pool:
 
     def _note(self, job: Job, search: Search) -> Job:
         self._owner[job.trial] = search
+        if job.final:
+            self._finals.add(job.trial)
         if not self.limits.bounded:
             return job
         left = self.limits.left().seconds
@@ -107,4 +162,7 @@ class Pool:
         now = time.monotonic()
         if force or now - self._shown > SHOW_EVERY:
             self._shown = now
-            self.progress.update([search.status() for search in self.searches])
+            found = [search.status() for search in self.searches]
+            if self.control.paused:
+                found = [one if one.state == "finished" else replace(one, state="paused") for one in found]
+            self.progress.update(found)

@@ -64,6 +64,14 @@ class Retries:
                 return waiting.row
         return None
 
+    def take(self, trial: str) -> TrialRow | None:
+        """Take out the next attempt of a trial; None when none waits."""
+        for waiting in self._waiting:
+            if waiting.row.id == trial:
+                self._waiting.remove(waiting)
+                return waiting.row
+        return None
+
 
 def _counts(ending: Ending, cost: float) -> bool:
     """Whether an attempt counts: not one that its driver's or node's death ended before it began."""

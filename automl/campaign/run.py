@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import Chosen, Wanted, choose_campaign, tell_of_kills
+from automl.campaign.control import Control
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
@@ -17,6 +19,7 @@ from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent, Search
 from automl.campaign.signs import Signs
+from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store
@@ -58,8 +61,8 @@ def run_campaign(
                 progress.message(f"data: {line}")
             chosen = choose_campaign(ledger, resolved, task, wanted, progress)
             row = chosen.row
-            if chosen.complete:
-                progress.message(f"{row.id} is complete: it has all that is asked for; nothing was started")
+            if nothing := _nothing_to_do(chosen):
+                progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
                 resolved = replace(resolve(chosen.study), executor=executor)
@@ -71,6 +74,15 @@ def run_campaign(
             return row.id
     finally:
         executor.close()
+
+
+def _nothing_to_do(chosen: Chosen) -> str:
+    """Why nothing is to be run; "" when something is."""
+    row = chosen.row
+    if row.was_stopped and row.recorded >= 2:
+        advice = f"`automl resume {row.id}` lets it go on, --fresh starts another one"
+        return f"was {row.reason}; nothing was started; {advice}"
+    return "is complete: it has all that is asked for; nothing was started" if chosen.complete else ""
 
 
 def _drive(
@@ -89,15 +101,24 @@ def _drive(
             row = ledger.grow_campaign(row.id, lease.token, spec, study.digest(), chosen.grows)
         folder = store.folder / "work" / row.id
         clock = CampaignClock(ledger.drives(row.id)[:-1], began)
-        searches = plan_searches(resolved, row, ledger, folder, clock)
+        ledger.reopen_searches(row.id)
         recorder = Recorder(store, ledger, row.id, record=row.summary.record)
         recorder.start()
         try:
-            limits = CampaignLimits(study.limits, clock, searches)
-            with progress, Signs(folder, lease.token, searches).noted():
-                pool = Pool(searches, lease, progress, limits, executor.trials_at_once)
-                executor.run(LoggedJobs(pool, recorder))
-            _finish(study, row, ledger, lease, limits)
+            more = True
+            while more:
+                searches = plan_searches(resolved, row, ledger, folder, clock)
+                limits = CampaignLimits(study.limits, clock, searches)
+                control = Control(ledger, row.id, limits, progress, executor.wake)
+                with progress, Signs(folder, lease.token, searches).noted(), control.followed():
+                    pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
+                    executor.run(LoggedJobs(pool, recorder))
+                limits.met = limits.stopped or limits.met
+                _open_tests(study, row, ledger, lease, limits)
+                going_on = row.state != "finished" and not limits.met
+                more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
+            if row.state != "finished":
+                ledger.finish_campaign(row.id, lease.token, limits.met)
             _record_the_rest(recorder, ledger, row.id, searches, folder)
         finally:
             recorder.close()
@@ -119,8 +140,8 @@ def _record_the_rest(
         log.warning("%s", error)
 
 
-def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
-    """Open the test set for each winner, then end the campaign. Without time it stays sealed."""
+def _open_tests(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
+    """Open the test set for each winner. Without time it stays sealed."""
     waiting = unopened(limits.searches, ledger, row.id)
     lease.check()
     if waiting and not limits.out_of_time():
@@ -129,8 +150,6 @@ def _finish(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits
         if study.task.dataset and not limits.out_of_time():
             lease.check()
             open_data(one, ledger)
-    if row.state != "finished":
-        ledger.finish_campaign(row.id, lease.token, limits.met)
 
 
 def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:
@@ -140,6 +159,9 @@ def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Se
     report = collect(ledger, campaign)
     path.write_text(html(report), encoding="utf-8")
     recorder.attach(campaign, path, path.name)
+    answers = folder / "comparison.json"
+    answers.write_text(json.dumps(report.answers(), indent=1), encoding="utf-8")
+    recorder.attach(campaign, answers, answers.name)
     courses = {entry.trial.rpartition("/")[0]: entry.course for entry in report.collapse}
     for search in searches:
         if search.best is not None and search.best.workdir is not None:

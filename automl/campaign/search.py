@@ -99,6 +99,12 @@ class Search(Protocol):
     def stop(self, reason: str) -> None:
         """Start nothing more, no retraining either: a limit of the campaign is reached."""
 
+    def end(self, reason: str) -> None:
+        """Start no further trial: a user has asked for that. Its winner is retrained."""
+
+    def drop(self, trial: str, reason: str) -> None:
+        """Do not try a trial again that waits for it: a user has asked for that."""
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
 

@@ -149,6 +149,13 @@ class ReplaySearch:
             self.ledger.finish_replay(self.row, [], reason, self.best.trial if self.best else None)
             self.ended = True
 
+    def end(self, reason: str) -> None:
+        """The same: it has no winner to retrain."""
+        self.stop(reason)
+
+    def drop(self, trial: str, reason: str) -> None:
+        """Nothing: its trials are not tried one by one."""
+
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Write the whole search; one that failed ends without trials."""
         if token != self._token:

@@ -39,6 +39,7 @@ class SearchState:
         self._started = 0
         self._exhausted = False
         self._stopped = ""  # by which limit of the campaign
+        self._asked = ""  # by whom it was ended
         self._final_cost = 0.0  # device-seconds of retrainings that have ended
         self.attempts = 0
 

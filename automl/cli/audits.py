@@ -38,7 +38,7 @@ def audit(
             campaign = find_campaign(ledger, name).id
             result = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
             for other in ledger.campaigns() if repair else ():
-                if other.id != campaign and other.recorded == 0 and ledger.status(other) != "running":
+                if other.id != campaign and other.recorded == 0 and not ledger.is_driven(other):
                     auditing.repair(store, ledger, other.id)
                     note(f"MLflow had nothing of {other.id}, which is written too")
     if as_json:

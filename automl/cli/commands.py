@@ -14,7 +14,18 @@ from typing import Annotated
 
 import typer
 
-from automl.cli import audits, doctor, plugin_checks, results, runs, schedules, stores, studies
+from automl.cli import (
+    audits,
+    comparisons,
+    control,
+    doctor,
+    plugin_checks,
+    results,
+    runs,
+    schedules,
+    stores,
+    studies,
+)
 from automl.cli.common import reserve_output
 from automl.contracts import RunError, UserError
 from automl.masking import MaskingFilter, mask_text
@@ -36,7 +47,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (studies, runs, audits, results, plugin_checks, stores, doctor):
+for room in (studies, runs, control, audits, comparisons, results, plugin_checks, stores, doctor):
     room.register(app)
 app.add_typer(schedules.app, name="schedule")
 

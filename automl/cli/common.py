@@ -73,11 +73,14 @@ def open_ledger(store: Store | None = None) -> Iterator[tuple[Store, Ledger]]:
 
 
 def find_campaign(ledger: Ledger, name: str) -> CampaignRow:
-    """The campaign of that id, or the latest one of that study. Raises `UserError` when there is none."""
+    """The campaign of that id or label, or the latest of that study. Raises `UserError` for none."""
     study = study_name(name)
     campaign = ledger.latest(study) or ledger.campaign(study)
     if campaign is None:
         campaigns = ledger.campaigns()
+        for row in campaigns:
+            if row.label == study:
+                return row
         known = dict.fromkeys([row.study for row in campaigns] + [row.id for row in campaigns])
         raise UserError(
             f"NAME must be a study or campaign that has run, but got {study!r}; {nearest(study, known)}"

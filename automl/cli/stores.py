@@ -5,13 +5,16 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl import plugins
 from automl.cli.common import Json, emit, only_json, open_ledger, say, shipped_studies
 from automl.contracts import UserError
+
+if TYPE_CHECKING:
+    from automl.ledger import CampaignRow, Ledger
 
 PANEL = "Store and plug-ins"
 KINDS = [*plugins.PACKAGES, "studies", "campaigns"]
@@ -53,7 +56,11 @@ def list_(
     if kind not in KINDS:
         raise UserError(plugins.unknown("KIND", kind, KINDS))
     rows = (
-        _campaigns() if kind == "campaigns" else _studies() if kind == "studies" else plugins.summaries(kind)
+        _campaigns(with_reasons=not as_json)
+        if kind == "campaigns"
+        else _studies()
+        if kind == "studies"
+        else plugins.summaries(kind)
     )
     if as_json:
         emit(rows)
@@ -76,9 +83,19 @@ def schema() -> None:
     emit(written)
 
 
-def _campaigns() -> dict[str, str]:
+def _campaigns(*, with_reasons: bool) -> dict[str, str]:
+    """The status of each; what ended it early, or pauses it, and its label, as words behind it."""
     with open_ledger() as (_, ledger):
-        return {row.id: ledger.status(row) for row in ledger.campaigns()}
+        rows = ledger.campaigns()
+        words = [[ledger.status(row), *(_told(row, ledger) if with_reasons else [])] for row in rows]
+    return {row.id: ", ".join(parts) for row, parts in zip(rows, words, strict=True)}
+
+
+def _told(row: CampaignRow, ledger: Ledger) -> list[str]:
+    wishes = ledger.wishes(row.id)
+    pause = wishes.pause if row.state == "running" else None
+    why = row.reason or (pause.words if pause else "") or wishes.reason(row.id)
+    return [*([why] if why else []), *([f"called {row.label!r}"] if row.label else [])]
 
 
 def _studies() -> dict[str, str]:

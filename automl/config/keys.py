@@ -51,11 +51,16 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"transient": 2, "lost": 3},
         ),
         "seeds": Key(
-            "One search runs per arm and seed: a list, or n for the seeds 0 … n-1; by default 3.", 3
+            "One search runs per arm and seed: a list, n for 0 … n-1 (by default 3), `{exactly: n}` to take "
+            "verdicts at n alone, or `{until: decided, at_least: 3, at_most: 20}` to add what it takes.",
+            3,
         ),
         "arms": Key(
             "The methods to compare, by name. The arm `random` is added when it is missing.",
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
+        ),
+        "equivalent": Key(
+            "Arms that differ by no more than this, in the unit of the primary metric, are equivalent.", 0.002
         ),
         "executor": Key(
             "Where trials run: one name, with its options; by default `local`.",

@@ -49,7 +49,9 @@ def load_study(path: str | Path, overrides: Sequence[str] = (), *, trust: bool =
     mistakes = [*document.mistakes, *check.mistakes()]
     if mistakes:
         raise document.error(mistakes)
-    return with_rungs(Study.from_json({**check.draft.data, "source": str(folder)}))
+    seeds = draft.data.get("seeds", Study.model_fields["seeds"].default)
+    hidden = {"source": str(folder), "looks": {"first": len(seeds), **draft.looks}}
+    return with_rungs(Study.from_json({**draft.data, **hidden}))
 
 
 def recorded_study(spec: Json, *, trust: bool = False) -> Study:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from automl import plugins
 from automl.config.keys import KEYS, Key
-from automl.config.shorthands import MAX_SEEDS
+from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
 from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
@@ -74,10 +74,22 @@ def _study_shorthands(study: Schema) -> None:
     seeds, arms = study["properties"]["seeds"], study["properties"]["arms"]
     many = {key: seeds.pop(key) for key in ("type", "minItems", "items")}
     del many["items"]["description"]
-    seeds["anyOf"] = [{"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}, many]
+    number = {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS}
+    some = {"type": "integer", "minimum": 2, "maximum": MOST_LOOKS}
+    until = {"until": {"const": "decided"}, "at_least": some, "at_most": some}
+    seeds["anyOf"] = [number, many, _mapping({"exactly": number}, "exactly"), _mapping(until, "until")]
     del arms["minProperties"], arms["propertyNames"]
     arms["additionalProperties"] = False
     study["required"].remove("arms")
+
+
+def _mapping(properties: Schema, required: str) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [required],
+        "additionalProperties": False,
+    }
 
 
 def _task_shorthands(task: Schema) -> None:

@@ -30,6 +30,7 @@ class Draft:
     broken: set[KeyPath] = field(default_factory=set)
     mistakes: list[Mistake] = field(default_factory=list)
     plugins: list[Use] = field(default_factory=list)
+    looks: Json = field(default_factory=dict)
 
     def written(self, path: KeyPath) -> KeyPath:
         """The key path in the file that stands for the written-out `path`."""

@@ -13,6 +13,7 @@ from automl.config.sizes import in_bytes
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
+MOST_LOOKS = 200  # seeds of a campaign that adds them by itself
 
 
 def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
@@ -158,6 +159,11 @@ def _expand_plugin(draft: Draft, owner: Json, path: KeyPath, kind: str) -> None:
 
 def _expand_seeds(draft: Draft) -> None:
     seeds = draft.data.get("seeds")
+    if isinstance(seeds, dict):
+        draft.data["seeds"] = [0]
+        first = _seeds_of_mapping(draft, _without_nulls(seeds))
+        draft.data["seeds"] = list(range(first))
+        return
     if isinstance(seeds, bool) or not isinstance(seeds, int):
         return
     if 1 <= seeds <= MAX_SEEDS:
@@ -166,6 +172,34 @@ def _expand_seeds(draft: Draft) -> None:
         draft.refuse(
             ("seeds",), f"must be 1 to {MAX_SEEDS} seeds, but got {seeds}; write how many, such as 3"
         )
+
+
+def _seeds_of_mapping(draft: Draft, seeds: Json) -> int:
+    """How many seeds a campaign begins with, by `{until: decided, …}` or `{exactly: n}`."""
+    known = ("until", "at_least", "at_most") if "until" in seeds or "exactly" not in seeds else ("exactly",)
+    for key in seeds:
+        if key not in known:
+            hint = nearest(str(key), known)
+            draft.refuse(("seeds", key), f"must be a key of seeds, but got {shown(key)}; {hint}")
+    if "exactly" in known:
+        count = _count(draft, "exactly", seeds["exactly"], 1, MAX_SEEDS)
+        draft.looks = {"last": count}
+        return count
+    if seeds.get("until") != "decided":
+        text = f"until must be decided, but got {shown(seeds.get('until'))}"
+        draft.refuse(("seeds",), f"{text}; write {{until: decided, at_least: 3, at_most: 20}}, or how many")
+    most = _count(draft, "at_most", seeds.get("at_most", 20), 2, MOST_LOOKS)
+    least = _count(draft, "at_least", seeds.get("at_least", min(3, most)), 2, most)
+    draft.looks = {"last": most, "until_decided": True}
+    return least
+
+
+def _count(draft: Draft, key: str, value: object, least: int, most: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    rule = f"must be {least} to {most} seeds, but got {shown(value)}"
+    draft.refuse(("seeds", key), f"{rule}; write how many, such as {least}")
+    return least
 
 
 def _expand_arms(draft: Draft) -> None:

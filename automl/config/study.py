@@ -13,7 +13,7 @@ from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.contracts import Ending, Json, Options, PluginSpec, TaskSpec, digest
 
-HIDDEN = ("source", "seed_shift", "retired")  # fields that are no keys of a study file
+HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
 EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for; arms may be added too
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
@@ -134,6 +134,17 @@ class Schedule(Part):
     when: Literal["always", "changed"] = Field(default="always", description="write always or changed")
 
 
+class Looks(Part):
+    """When verdicts are taken: first at `first` seeds of a campaign; `last`: at most so many, None for any.
+
+    `until_decided`: the campaign adds seeds by itself until every arm is decided, or has `last`.
+    """
+
+    first: int = Field(ge=1)
+    last: int | None = None
+    until_decided: bool = False
+
+
 class Study(Part):
     """A validated study file, every shorthand written out. `source`: the folder its code is imported from."""
 
@@ -148,12 +159,14 @@ class Study(Part):
     memory: Memory | None = None
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, description="write integers, or how many")
     arms: dict[Name, Arm] = Field(min_length=1, description="write {name: {strategy: name}}")
+    equivalent: float | None = Field(default=None, gt=0, description="write a difference such as 0.002")
     executor: PluginSpec = EXECUTOR
     final: Final = Final()
     schedule: Schedule | None = None
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)
     seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
+    looks: Looks | None = Field(default=None, repr=False)  # of the file's `seeds`; None: one look
     retired: list[Name] = Field(default=[], repr=False)  # arms that the file has dropped since it began
 
     def to_json(self) -> Json:
@@ -187,6 +200,8 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "record", *HIDDEN):
             del data[key]
+        if data["equivalent"] is None:  # as before there was any
+            del data["equivalent"]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]

@@ -27,7 +27,8 @@ class JobSource(Protocol):
     def time_left(self, trial: str, token: str, elapsed: float) -> float:
         """Wall seconds that an attempt may go on after `elapsed` device-seconds; at 0 it must be ended.
 
-        Follows what is left of the budget, so it also changes by what other trials use. An executor that
+        Follows what is left of the budget, so it also changes by what other trials use, and is 0 at once when
+        a user stops a trial: ask several times a second, or when `Executor.wake` is called. An executor that
         ends an attempt by it says so to `finish` as for `Job.deadline`.
         """
 
@@ -85,6 +86,12 @@ class Executor(ABC):
     @abstractmethod
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""
+
+    def wake(self) -> None:  # noqa: B027 - most executors need not do anything
+        """Ask `time_left` of every open trial soon: one may have to end. Called from another thread.
+
+        Nothing to do for an executor that asks several times a second anyway.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -28,19 +28,32 @@ class DeadlinePassed(TrialStopped):
         super().__init__(LATE)
 
 
-def run_inline(job: Job, source: JobSource) -> Outcome:
-    """Run `job` in this thread. Re-raises errors of the campaign, which are no fault of the trial."""
-    channel = _Direct(job, source)
-    try:
-        with channel.limited(), no_exit():
-            outcome = run_job(job, channel, channel.start)
-    except DeadlinePassed:
-        outcome = None
-    if channel.failure is not None:
-        raise channel.failure
-    if outcome is None or outcome.reason == LATE:
-        return job.late(channel.elapsed)
-    return outcome
+class Inline:
+    """Runs one job at a time in the calling thread."""
+
+    def __init__(self) -> None:
+        self._channel: _Direct | None = None
+
+    def run(self, job: Job, source: JobSource) -> Outcome:
+        """Run `job`. Re-raises errors of the campaign, which are no fault of the trial."""
+        self._channel = channel = _Direct(job, source)
+        try:
+            with channel.limited(), no_exit():
+                outcome = run_job(job, channel, channel.start)
+        except DeadlinePassed:
+            outcome = None
+        finally:
+            self._channel = None
+        if channel.failure is not None:
+            raise channel.failure
+        if outcome is None or outcome.reason == LATE:
+            return job.late(channel.elapsed)
+        return outcome
+
+    def wake(self) -> None:
+        """Let the job look at the time that is left, now. Called from another thread."""
+        if (channel := self._channel) is not None:
+            channel.wake()
 
 
 class _Direct:
@@ -54,6 +67,8 @@ class _Direct:
         self._reporting = False
         self._late_since: float | None = None
         self._armed = False
+        self._arming = threading.Lock()  # against `wake` at its end
+        self._woken = False
         self._main = threading.current_thread() is threading.main_thread()
 
     @property
@@ -99,8 +114,15 @@ class _Direct:
             yield
         finally:
             self._armed = False
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+            with self._arming:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                signal.signal(signal.SIGALRM, before)
+
+    def wake(self) -> None:
+        """Look at the time that is left soon; called from another thread."""
+        self._woken = True
+        with self._arming:
+            self._arm(SOON)
 
     def _arm(self, seconds: float) -> None:
         if self._armed:
@@ -136,6 +158,7 @@ class _Direct:
         def watch() -> None:
             while not ended.wait(AGAIN / 10):
                 late = self.elapsed >= self.job.deadline * self.job.devices
+                late = late or (self._woken and self._left() <= SOON)
                 if late and not self._reporting and not self._waits_for_import(_frame_of(thread)):
                     _raise_in(thread, DeadlinePassed)
                     ended.wait(AGAIN)
@@ -151,7 +174,7 @@ class _Direct:
 
 def _imports(frame: FrameType | None) -> bool:
     """Whether code of the trial is just importing something."""
-    while frame is not None and frame.f_code is not run_inline.__code__:
+    while frame is not None and frame.f_code is not Inline.run.__code__:
         if (frame.f_code.co_filename, frame.f_code.co_name) == _IMPORT:
             return True
         frame = frame.f_back

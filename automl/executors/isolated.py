@@ -16,7 +16,7 @@ from automl.contracts import Ending, Job, JobSource, Outcome, Report
 from automl.executors.worker import LOADING
 from automl.moments import around
 
-POLL = 1.0  # seconds at most between two looks at the time that is left
+POLL = 0.2  # seconds at most between two looks at the time that is left
 SOON = 1e-3  # seconds
 
 

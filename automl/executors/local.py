@@ -9,7 +9,7 @@ from pydantic import Field
 
 from automl import contracts
 from automl.contracts import Executor, JobSource, UserError
-from automl.executors.inline import run_inline
+from automl.executors.inline import Inline
 from automl.executors.isolated import Isolated
 
 WAIT = 0.05  # seconds, when no job can start yet
@@ -40,7 +40,7 @@ class Local(Executor):
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
         self.isolate = options.isolate
-        self._worker = Isolated()
+        self._worker, self._inline = Isolated(), Inline()
 
     def check(self) -> None:
         """Raise `UserError` when this machine lacks the resources."""
@@ -67,7 +67,11 @@ class Local(Executor):
             elif self.isolate or job.memory is not None:
                 self._worker.run(job, source)
             else:
-                source.finish(job.trial, job.token, run_inline(job, source))
+                source.finish(job.trial, job.token, self._inline.run(job, source))
+
+    def wake(self) -> None:
+        """Let the trial of this process look at the time that is left; one of its own is asked anyway."""
+        self._inline.wake()
 
     def close(self) -> None:
         """End the process of the trials, if there is one."""

@@ -33,7 +33,7 @@ class Comparison(Part):
     """The winner's arm against the baseline, over the campaign's seeds."""
 
     against: str
-    verdict: Literal["better", "worse", "undecided", "is the baseline"]
+    verdict: Literal["better", "worse", "undecided", "equivalent", "is the baseline"]
     compared: str
     difference: float | None = None
     interval: list[float | None] | None = None

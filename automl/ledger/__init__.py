@@ -3,6 +3,7 @@
 from automl.ledger.interrupts import as_interrupts, ends_with_terminal
 from automl.ledger.ledger import Ledger
 from automl.ledger.owner import owner_identity
+from automl.ledger.requests import Asked
 from automl.ledger.rows import (
     AttemptRow,
     CampaignRow,
@@ -17,8 +18,10 @@ from automl.ledger.rows import (
 )
 from automl.ledger.store import Store, resolve_store
 from automl.ledger.winners import retrainings, winner_opening
+from automl.ledger.wishes import RequestRow, Wish, Wishes
 
 __all__ = [
+    "Asked",
     "AttemptRow",
     "CampaignRow",
     "DriveRow",
@@ -27,10 +30,13 @@ __all__ = [
     "NewTrial",
     "OpeningRow",
     "ReportRow",
+    "RequestRow",
     "ScheduleRow",
     "SearchRow",
     "Store",
     "TrialRow",
+    "Wish",
+    "Wishes",
     "as_interrupts",
     "ends_with_terminal",
     "owner_identity",

@@ -14,13 +14,15 @@ from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.memories import keep_memory
 from automl.ledger.owner import is_alive, is_same_host
+from automl.ledger.requests import Requests, refuse_open
 from automl.ledger.rows import CampaignRow, DriveRow
 from automl.ledger.tables import campaigns, drives, searches, trials
+from automl.ledger.tombstones import last_deleted, refuse_deleted
 
 LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 
 
-class Campaigns:
+class Campaigns(Requests):
     """The part of the ledger about campaigns."""
 
     _db: Database
@@ -47,7 +49,7 @@ class Campaigns:
             latest = latest_campaign(connection, study)
             if latest is not None and (latest.created_at, latest.digest) == (created, digest):
                 return latest  # the first try was committed after all
-            number = 1 if latest is None else latest.number + 1
+            number = max(latest.number if latest else 0, last_deleted(connection, study)) + 1
             if firing is not None:
                 bind(connection, firing, f"{study}-{number}")
             connection.execute(
@@ -117,6 +119,7 @@ class Campaigns:
             row = _get(connection, campaign, lock=True)
             if row is None:
                 raise UserError(f"a campaign must exist to be run, but there is no {campaign!r}")
+            refuse_deleted(connection, campaign)
             now = self._db.time(connection)
             if row.owner != owner and held_by_living(row, now, lease):
                 raise RunError(
@@ -145,10 +148,18 @@ class Campaigns:
     def finish_campaign(self, campaign: str, token: int, reason: str | None = None) -> bool:
         """End a campaign for good; False when another driver has taken over.
 
-        Its driver keeps it to record its end. `reason`: the limit that ended it early.
+        Its driver keeps it to record its end. `reason`: the limit, or the request, that ended it early.
+        Requests that no driver has taken are answered.
         """
         values = {"state": "finished", "finished_at": time.time(), "reason": reason}
-        return self._db.write(lambda connection: self._drive(connection, campaign, token, lambda now: values))
+
+        def work(connection: sa.Connection) -> bool:
+            ended = self._drive(connection, campaign, token, lambda now: values)
+            if ended:
+                refuse_open(connection, campaign, self._db.time(connection))
+            return ended
+
+        return self._db.write(work)
 
     def release(self, campaign: str, token: int) -> bool:
         """Stop driving a campaign; unfinished, it reads as interrupted."""
@@ -177,10 +188,12 @@ class Campaigns:
         return True
 
     def status(self, campaign: CampaignRow, *, lease: float = LEASE) -> str:
-        """`running`, `finished`, or `interrupted` (no living driver)."""
+        """`running`, `paused` (driven, but nothing new starts), `finished`, or `interrupted` (no driver)."""
         if campaign.state == "finished":
             return "finished"
-        return "running" if self.is_driven(campaign, lease=lease) else "interrupted"
+        if not self.is_driven(campaign, lease=lease):
+            return "interrupted"
+        return "running" if self.wishes(campaign.id).pause is None else "paused"
 
     def is_driven(self, campaign: CampaignRow, *, lease: float = LEASE) -> bool:
         """Whether a living process runs a campaign, or records the end of a finished one."""

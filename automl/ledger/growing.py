@@ -51,7 +51,7 @@ class Growing:
             "reason": None,
             "winner": None,
             "finished_at": None,
-            "recorded": 1,
+            "recorded": 0,
         }
 
         def work(connection: sa.Connection) -> SearchRow | None:

@@ -10,11 +10,13 @@ from automl.ledger.bindings import Bindings
 from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
 from automl.ledger.database import Database
+from automl.ledger.deletions import Deletions
 from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.growing import Growing
 from automl.ledger.memories import Memories
 from automl.ledger.references import References
+from automl.ledger.results import Results
 from automl.ledger.schedules import Schedules
 from automl.ledger.searches import Searches
 from automl.ledger.store import Store
@@ -31,8 +33,10 @@ class Ledger(
     Schedules,
     Firings,
     Bindings,
+    Deletions,
     References,
     Memories,
+    Results,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 

@@ -86,6 +86,7 @@ campaign: Final = Reader(
         "heartbeat_at": _ENDED,
         "recorded": COUNT,
         "reason": _WORDS,
+        "label": NAME.or_nothing(),
     },
     _campaign,
 )
@@ -142,6 +143,20 @@ _TRIAL_COLUMNS: Final = {
     "recorded": COUNT,
 }
 trial: Final = Reader(rows.TrialRow.from_columns, "trial", ("id",), _TRIAL_COLUMNS, _trial)
+total: Final = Reader(
+    rows.TotalRow.from_columns,
+    "trials of",
+    ("search", "kind", "state"),
+    {
+        "search": NAME,
+        "kind": one_of(["trial", "final"]),
+        "state": one_of(list(TrialState)),
+        "count": COUNT,
+        "device_seconds": COST,
+        "least": COST,
+        "most": COST,
+    },
+)
 attempt: Final = Reader(
     rows.AttemptRow.from_columns,
     "attempt",

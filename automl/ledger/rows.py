@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
+
+STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
 
 
 @dataclass(frozen=True)
 class CampaignRow:
     """One dated execution of a study. `spec` is the resolved study, `provenance` its origin, both as JSON.
 
-    `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit that ended it early.
+    `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit, or the request, that
+    ended it early. `label`: another name of it.
     """
 
     id: str
@@ -31,6 +34,12 @@ class CampaignRow:
     heartbeat_at: float | None
     recorded: int
     reason: str | None = None
+    label: str | None = None
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a request has ended it."""
+        return (self.reason or "").startswith(STOPPED)
 
     @cached_property
     def summary(self) -> StudySummary:
@@ -108,6 +117,27 @@ class TrialRow:
     @classmethod
     def from_columns(cls, *, state: str, **columns: Any) -> TrialRow:
         """The trial of the columns of `tables.trials`."""
+        return cls(state=TrialState(state), **columns)
+
+
+@dataclass(frozen=True)
+class TotalRow:
+    """The trials of a search that are of one kind and state: how many, and their device-seconds.
+
+    `least` and `most`: of one of them.
+    """
+
+    search: str
+    kind: str
+    state: TrialState
+    count: int
+    device_seconds: float
+    least: float
+    most: float
+
+    @classmethod
+    def from_columns(cls, *, state: str, **columns: Any) -> TotalRow:
+        """The total of one group of trials."""
         return cls(state=TrialState(state), **columns)
 
 

@@ -61,7 +61,8 @@ campaigns = sa.Table(
     sa.Column("token", sa.Integer, nullable=False, server_default="0"),  # fencing: grows with each owner
     sa.Column("heartbeat_at", sa.Float),
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("reason", sa.Text),  # the limit that ended it early
+    sa.Column("reason", sa.Text),  # the limit, or the request, that ended it early
+    sa.Column("label", sa.Text),  # another name of it, shown beside its id
     sa.UniqueConstraint("study", "number"),
 )
 
@@ -79,6 +80,32 @@ drives = sa.Table(
     sa.Column("token", sa.Integer, primary_key=True),  # of the campaign while this driver held it
     sa.Column("started_at", sa.Float, nullable=False),
     sa.Column("until", sa.Float, nullable=False),  # its last heartbeat
+)
+
+requests = sa.Table(
+    "requests",  # what users ask of a campaign, which its driver looks up every second
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), nullable=False, index=True),
+    sa.Column("target", sa.Text, nullable=False),  # id of the campaign, of a search or a trial of it
+    sa.Column("wish", sa.Text, nullable=False),  # stop | pause | resume
+    sa.Column("by", sa.Text, nullable=False),  # user@host
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("done_at", sa.Float),  # when a driver took it
+    sa.Column("answer", sa.Text),  # why nothing was done
+)
+
+deletions = sa.Table(
+    "deletions",  # what remains of deleted campaigns: their numbers, and how often they saw test data
+    metadata,
+    sa.Column("campaign", sa.Text, primary_key=True),
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text),  # digest of its data
+    sa.Column("looks", sa.Integer, nullable=False),  # openings of the test set
+    sa.Column("by", sa.Text, nullable=False),  # user@host
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("done_at", sa.Float),  # null: not all of it is deleted yet
 )
 
 searches = sa.Table(

@@ -19,6 +19,7 @@ from automl.recorder.wanted_run import WantedRun, final_files
 from automl.recorder.within import while_answering
 from automl.recorder.writer import Beat, Writer
 from automl.recorder.writer_choice import open_writer
+from automl.report.against import against_last
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -149,7 +150,7 @@ class Expected:
         status = None if campaign is None else ledger.status(campaign)
         projection, searches = project(ledger, campaign_id, interrupted=status == "interrupted")
         trials = ledger.trials(campaign=campaign_id)
-        live = status == "running"
+        live = status in ("running", "paused")
         reports = ledger.reports(campaign=campaign_id) if projection.with_trials else {}
         judged = [trial for trial in trials if projection.with_trials and (not live or trial.recorded == 2)]
         runs = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]
@@ -157,7 +158,8 @@ class Expected:
             openings = ledger.openings(campaign_id)
             parents = projection.search_runs(searches, trials, openings)
             ended = trials if projection.campaign.state == "finished" else []
-            runs = [projection.campaign_run(ended), *parents, *runs]
+            last = against_last(ledger, projection.campaign)
+            runs = [projection.campaign_run(ended, last), *parents, *runs]
         return cls(projection, searches, trials, runs, live)
 
     @cached_property

@@ -12,6 +12,7 @@ from automl.recorder.projection import Projection, project
 from automl.recorder.run_points import report_points
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer_choice import open_writer
+from automl.report.against import against_last
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -84,7 +85,8 @@ class Follower:
         if enough():
             return
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
-        self._writer.write([projection.campaign_run(trials)])
+        last = against_last(self._ledger, projection.campaign)
+        self._writer.write([projection.campaign_run(trials, last)])
         if projection.campaign.state == "finished":
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
 

@@ -25,7 +25,7 @@ from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
 from automl.recorder.memories import memory_file, memory_tags
-from automl.recorder.notes import campaign_note
+from automl.recorder.notes import campaign_note, last_tags
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
 from automl.recorder.texts import (
@@ -39,11 +39,12 @@ from automl.recorder.texts import (
     short,
     to_json,
 )
-from automl.recorder.uids import run_uid
+from automl.recorder.uids import campaign_name, run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
+    from automl.report.against import Against
 
 TABLE_FILE: Final = "trials.json"
 STATUS: Final = {
@@ -86,8 +87,11 @@ class Projection:
         self._open = "SCHEDULED" if interrupted else "RUNNING"
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
-    def campaign_run(self, trials: Sequence[TrialRow] = ()) -> WantedRun:
-        """The parent of all runs; its counts and costs are those of `trials`."""
+    def campaign_run(self, trials: Sequence[TrialRow] = (), last: Against | None = None) -> WantedRun:
+        """The parent of all runs; its counts and costs are those of `trials`.
+
+        `last`: the campaign against the last one of its study.
+        """
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
         fixed = {key: value for key, value in self._spec.items() if key in FIXED}
@@ -100,8 +104,9 @@ class Projection:
             "automl.state": row.state,
             "automl.study_digest": row.digest,
             "automl.executor": row.summary.executor,
-            "mlflow.note.content": campaign_note(row),
+            "mlflow.note.content": campaign_note(row, last),
         }
+        tags |= last_tags(last)
         tags["mlflow.source.git.commit"] = "" if self._origin.code is None else self._origin.code.commit
         artifacts = [
             Artifact("study.json", text=to_json(self._spec)),
@@ -207,6 +212,7 @@ class Projection:
     def _named(self, run: WantedRun) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
         uid, name = self.uid(run.identity), run.identity.removeprefix(f"{self.campaign.id}/")
+        name = campaign_name(self.campaign) if run.parent is None else name
         tags = {key: value for key, value in run.tags.items() if value}
         tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}

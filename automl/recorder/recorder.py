@@ -59,6 +59,7 @@ class Recorder:
         self._failing_since: float | None = None  # monotonic seconds
         self._failure_told = False
         self._told = False  # that MLflow does not have everything
+        self._doubtful = False  # a request has failed, so that others may have been lost behind a good answer
 
     def start(self) -> None:
         """Begin recording in the background."""
@@ -114,6 +115,7 @@ class Recorder:
                     self._told = True
                     raise RecordingError(self._explain(error)) from error
                 _log.info("recording is tried again: %s", error)
+                self._doubtful = True
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -171,7 +173,7 @@ class Recorder:
 
     def _note_failure(self, error: Exception) -> None:
         """Tell errors that stay, once each time."""
-        now = time.monotonic()
+        now, self._doubtful = time.monotonic(), True
         self._failing_since = self._failing_since or now
         if now - self._failing_since > SICK and not self._failure_told and not self._closing.is_set():
             self._failure_told = True
@@ -181,6 +183,11 @@ class Recorder:
     def _look_to_the_end(self) -> None:
         with self._lock:
             self._look(complete=True)
+            if self._doubtful and not self._given_up.is_set():
+                from automl.recorder.audit import repair  # imports mlflow, which is needed by now
+
+                repair(self._store, self._ledger, self._campaign_id)
+                self._doubtful = False
 
     def _look(self, *, complete: bool = False) -> None:
         if self._given_up.is_set():

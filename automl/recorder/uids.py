@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from automl.ledger.rows import CampaignRow
 
 _SPACE: Final = uuid.UUID("6b0f2a52-7f5c-5c3c-9a51-6f1d6c2b7d11")
 
@@ -14,3 +17,8 @@ def run_uid(began: float, identity: str) -> str:
     `began`: POSIX seconds at which its campaign was created.
     """
     return uuid.uuid5(_SPACE, f"{began!r}/{identity}").hex
+
+
+def campaign_name(campaign: CampaignRow) -> str:
+    """The name of a campaign's run: its id, behind its label if it has one."""
+    return f"{campaign.label} ({campaign.id})" if campaign.label else campaign.id

@@ -2,13 +2,15 @@
 
 from automl.report.campaign_report import CampaignReport
 from automl.report.charts.pictures import cell_picture, course_pictures
-from automl.report.collect import collect
+from automl.report.collect import collect, settled_verdicts
 from automl.report.html import html
 from automl.report.nothing import nothing_found
 from automl.report.remembered import memory_lines
 from automl.report.terminal import terminal
+from automl.report.verdicts import BASELINE
 
 __all__ = [
+    "BASELINE",
     "CampaignReport",
     "cell_picture",
     "collect",
@@ -16,5 +18,6 @@ __all__ = [
     "html",
     "memory_lines",
     "nothing_found",
+    "settled_verdicts",
     "terminal",
 ]

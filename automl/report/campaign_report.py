@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import JsonValue
 
 from automl.contracts import Metric
+from automl.report.against import Against
 from automl.report.arms import ArmReport
 from automl.report.chosen import Chosen, choose
 from automl.report.collapse import OneShotSearch
@@ -20,7 +22,10 @@ from automl.report.proxy_ranking import ProxyRank
 from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
+from automl.report.standings import places
 from automl.report.wording import Units
+
+ADDED: Final = ("pairs", "places", "optimism")  # behind the older keys of the JSON
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class CampaignReport:
     `status`: running, finished or interrupted. `arms`: in the order of the study. `evaluations`: every trial.
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
-    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns.
+    `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns. `last`: a
+    finished campaign against the last finished one before it.
     """
 
     study: str
@@ -54,6 +60,7 @@ class CampaignReport:
     warnings: tuple[str, ...]
     reason: str | None = None
     remembered: RememberedReport | None = None
+    last: Against | None = None
 
     @property
     def metric(self) -> Metric:
@@ -101,6 +108,18 @@ class CampaignReport:
         """How often the test set was opened; None for a study without a dataset."""
         return self.test_openings if self.settings.dataset else None
 
+    def answers(self) -> dict[str, JsonValue]:
+        """What the comparison says, as plain JSON: verdicts, ranking, and the optimism of each arm."""
+        comparison = self.comparison
+        return {
+            "compared": comparison.compared,
+            "verdicts": plain(comparison.verdicts),
+            "ranking": plain(comparison.ranking),
+            "pairs": plain(comparison.pairs),
+            "places": plain(places(comparison)),
+            "optimism": plain(comparison.optimism),
+        }
+
     def to_json(self) -> dict[str, JsonValue]:
         """Plain JSON, without NaN and infinity."""
         settings, comparison = self.settings, self.comparison
@@ -133,6 +152,8 @@ class CampaignReport:
             "proxies": plain(self.proxies),
             "importance": plain(self.importance),
             "warnings": plain(self.warnings),
+            **{key: answer for key, answer in self.answers().items() if key in ADDED},
             **({"reason": self.reason} if self.reason else {}),
             **({"remembered": plain(self.remembered)} if self.remembered else {}),
+            **({"last": plain(self.last)} if self.last else {}),
         }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from automl.contracts import UserError
+from automl.report.against import against_last
 from automl.report.arms import ArmReport, arm_order, arm_report
 from automl.report.campaign_report import CampaignReport
 from automl.report.collapse import one_shot_searches
@@ -21,10 +22,11 @@ from automl.report.remembered import remembered
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
-from automl.report.warnings import accepted, grown, limit, warnings
+from automl.report.verdicts import ArmVerdict
+from automl.report.warnings import accepted, grown, limit, seen_by_deleted, warnings
 
 if TYPE_CHECKING:
-    from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
+    from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
 
 
 def collect(ledger: Records, campaign_id: str) -> CampaignReport:
@@ -42,7 +44,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     arms = _arms(study, searches, trials, openings)
     every_trial = evaluations(searches, trials)
     pruned = pruned_arms(ledger, study, searches, trials)
-    comparison = compare_arms(list(arms.values()), metric, finished=status == "finished")
+    comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
     return CampaignReport(
         study=campaign.study,
         campaign=campaign.id,
@@ -62,16 +64,24 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         few_shot=few_shot_arms(study, searches, trials, openings),
         proxies=proxies(searches, trials, arms, metric.direction),
         importance=importances(every_trial, arms, metric.direction),
-        warnings=warnings(
-            study,
-            status,
-            arms,
-            pruned,
-            (*limit(campaign.reason), *accepted(campaign.provenance), *grown(campaign.provenance)),
-        ),
+        warnings=warnings(study, status, arms, pruned, _told(ledger, campaign)),
         reason=campaign.reason,
         remembered=remembered(ledger.memory(campaign.id), arms, comparison, metric),
+        last=against_last(ledger, campaign, arms) if status == "finished" else None,
     )
+
+
+def _told(ledger: Records, campaign: CampaignRow) -> tuple[str, ...]:
+    """What is known of the campaign as a whole."""
+    origin = campaign.provenance
+    data = (origin.get("data") or {}).get("digest")
+    looks = ledger.deleted_looks(data) if data else 0
+    return (*limit(campaign.reason), *accepted(origin), *grown(origin), *seen_by_deleted(looks))
+
+
+def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:
+    """The verdicts as if the campaign ended now: a value that is missing will not come."""
+    return compare_arms(list(report.arms.values()), report.settings, finished=True).verdicts
 
 
 def _arms(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
+from itertools import combinations, takewhile
 from statistics import fmean
 from typing import Final
 
@@ -15,9 +17,12 @@ from rich.text import Text
 from automl.contracts import Direction, Metric
 from automl.report.arms import ArmReport
 from automl.report.chosen import STAR, Chosen, marked
+from automl.report.judging import Rules, compare, compare_pairs
 from automl.report.markup import Column, table
+from automl.report.optimism import Optimism, optimism
 from automl.report.searches import Level
-from automl.report.statistics import Spread, compare
+from automl.report.settings import StudySettings
+from automl.report.statistics import Spread
 from automl.report.verdicts import BASELINE, ArmVerdict, arm_verdict
 from automl.report.wording import Units, plural, seconds
 
@@ -48,31 +53,74 @@ class Summary:
 
 @dataclass(frozen=True)
 class ArmComparison:
-    """`compared`: the level of the verdicts; `ranking`: the names of all arms, best first."""
+    """`compared`: the level of the verdicts; `ranking`: the names of all arms, best first.
+
+    `pairs`: every pair of three arms or more, the better one first, corrected together.
+    """
 
     compared: Level
     verdicts: tuple[ArmVerdict, ...]
     summary: Mapping[str, Summary]
     ranking: tuple[str, ...]
+    pairs: tuple[ArmVerdict, ...]
+    optimism: Mapping[str, Optimism]
 
 
-def compare_arms(arms: Sequence[ArmReport], metric: Metric, *, finished: bool) -> ArmComparison:
-    """The comparison of all arms; `finished`: the campaign is."""
-    compared = _compared(arms, finished)
-    values = {arm.name: {search.seed: search.value(compared) for search in arm.searches} for arm in arms}
+def compare_arms(arms: Sequence[ArmReport], study: StudySettings, *, finished: bool) -> ArmComparison:
+    """The comparison of all arms; `finished`: the campaign is, so that no planned value will come."""
+    metric, order = study.metrics[0], _order(arms, study)
+    look = None if finished else _look(arms, study, order)
+    compared, seeds = look or (_compared(arms, finished), order)
+    rules = Rules(study.plan, study.equivalent, settled=finished, open=not finished and look is None)
+    by_seed = {arm.name: {search.seed: search.value(compared) for search in arm.searches} for arm in arms}
+    values = {name: {seed: own[seed] for seed in seeds if seed in own} for name, own in by_seed.items()}
     summary = {arm.name: _summary(arm) for arm in arms}
-    known = [value for by_seed in values.values() for value in by_seed.values() if value is not None]
+    known = [value for own in by_seed.values() for value in own.values() if value is not None]
     units = Units.of(metric.name, known)
-    verdicts = compare(values, BASELINE, metric.direction) if BASELINE in values else []
     sign = -1 if metric.direction is Direction.MAXIMIZE else 1
     means = {name: spreads.level(compared).mean for name, spreads in summary.items()}
     losses = {name: math.inf if mean is None else sign * mean for name, mean in means.items()}
+    ranking = tuple(sorted(losses, key=lambda name: losses[name]))
+    verdicts = compare(values, BASELINE, metric.direction, rules) if BASELINE in values else []
+    pairs = [pair for pair in combinations(ranking, 2) if len(ranking) > 2]
+    ranked = compare_pairs(values, pairs, metric.direction, rules)
+    in_words = partial(arm_verdict, compared=compared, direction=metric.direction, units=units)
     return ArmComparison(
         compared=compared,
-        verdicts=tuple(arm_verdict(verdict, compared, metric.direction, units) for verdict in verdicts),
+        verdicts=tuple(map(in_words, verdicts)),
         summary=summary,
-        ranking=tuple(sorted(losses, key=lambda name: losses[name])),
+        ranking=ranking,
+        pairs=tuple(map(in_words, ranked)),
+        optimism={arm.name: optimism(arm.searches, rules) for arm in arms},
     )
+
+
+def _order(arms: Sequence[ArmReport], study: StudySettings) -> list[int]:
+    """All seeds: those of the study, then those that were added."""
+    added = sorted({search.seed for arm in arms for search in arm.searches} - set(study.seeds))
+    return [*study.seeds, *added]
+
+
+def _look(
+    arms: Sequence[ArmReport], study: StudySettings, order: Sequence[int]
+) -> tuple[Level, list[int]] | None:
+    """The last level and the seeds of a look while a campaign runs; None before its first one.
+
+    The seeds are those before the first that is still open: which one ends first decides nothing.
+    """
+    wanted: tuple[Level, ...] = ("test", "fresh") if study.finals else ("validation",)
+    for level in wanted[:1] if study.dataset and study.finals else wanted:
+        ended = list(takewhile(partial(_has_ended, arms, level, study), order))
+        if len(ended) >= max(study.plan.first, 2):
+            return level, ended
+    return None
+
+
+def _has_ended(arms: Sequence[ArmReport], level: Level, study: StudySettings, seed: int) -> bool:
+    """Whether no value of this seed will still come; arms need no searches beyond the first look."""
+    of_seed = [search for arm in arms for search in arm.searches if search.seed == seed]
+    planned = len(of_seed) == len(arms) or seed not in study.seeds[: study.plan.first]
+    return bool(of_seed) and planned and all(one.has_ended(level, study.finals) for one in of_seed)
 
 
 def _compared(arms: Sequence[ArmReport], finished: bool) -> Level:

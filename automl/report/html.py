@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from datetime import UTC, datetime
 from html import escape
-from typing import Final
 
 from automl.report import (
     collapse,
@@ -15,63 +12,28 @@ from automl.report import (
     data,
     failures,
     few_shot,
+    last,
+    optimism,
     proxy_ranking,
     remembered,
     rung_ranking,
+    standings,
     verdicts,
     warnings,
     winners,
 )
 from automl.report.campaign_report import CampaignReport
+from automl.report.page import page
 from automl.report.plain import plain
 from automl.report.plots import Plots
-from automl.report.style import CSS, SCRIPT
 from automl.report.wording import budget_text
-
-# Nothing may be loaded, and no script may run but the two named by their hash.
-_POLICY: Final = (
-    "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; "
-    "base-uri 'none'; form-action 'none'"
-)
 
 
 def html(report: CampaignReport) -> str:
     """A report as a self-contained page with plotly.js inside (about 5 MB)."""
     plots = Plots(report)
-    plotly, policy = "", _POLICY.format(scripts=_hash(SCRIPT))
-    if plots.by_name:
-        # plotly takes a while to import
-        from plotly.offline import get_plotlyjs
-
-        plotly = get_plotlyjs()
-        policy = _POLICY.format(scripts=f"{_hash(plotly)} {_hash(SCRIPT)}")
-    title = escape(f"{report.study}: report of {report.campaign}")
-    page = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="icon" href="data:,">
-<style>{CSS}</style>
-</head>
-<body>
-{_header(report)}
-<main>
-{_main(report, plots)}
-</main>
-<footer>
-{_provenance(report)}
-</footer>
-<script type="application/json" id="figures">{plots.json()}</script>
-<script>{plotly}</script>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
-    # names of a user may hold what no file can: lone surrogates
-    return page.encode("utf-8", "backslashreplace").decode()
+    title = f"{report.study}: report of {report.campaign}"
+    return page(title, _header(report), _main(report, plots), _provenance(report), plots.by_name)
 
 
 def _header(report: CampaignReport) -> str:
@@ -100,8 +62,11 @@ def _main(report: CampaignReport, plots: Plots) -> str:
     parts = [
         verdicts.section(report.comparison.verdicts, report.openings),
         plots.html("plot-differences"),
+        last.section(report.last),
         "<h2>All arms</h2>",
         comparison.section(ranked, report.comparison, metric, units, chosen),
+        standings.section(report.comparison, chosen),
+        optimism.section(report.comparison.optimism, units, chosen),
         few_shot.section(report.ranked_few_shot, metric.name, units, chosen),
         plots.titled("Best value against cost", "plot-anytime"),
         plots.titled("Validation, fresh seeds, test", "plot-levels"),
@@ -122,7 +87,3 @@ def _provenance(report: CampaignReport) -> str:
     """Code, versions and machine, folded."""
     text = json.dumps(plain(report.provenance), indent=2, ensure_ascii=False)
     return f"<details><summary>Provenance</summary><pre>{escape(text)}</pre></details>"
-
-
-def _hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -14,7 +13,6 @@ from automl.report.charts.look import Figure
 from automl.report.charts.many_seeds import many_seeds
 from automl.report.charts.parallel import parallel
 from automl.report.charts.search_figures import importance, pareto
-from automl.report.plain import plain
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,6 @@ class Plots:
     def html(self, name: str) -> str:
         """One plot; empty when there is nothing to draw."""
         return self.by_name[name].html if name in self.by_name else ""
-
-    def json(self) -> str:
-        """All figures by name, as text that is safe inside an HTML script element."""
-        figures = plain({name: plot.figure for name, plot in self.by_name.items()})
-        text = json.dumps(figures, separators=(",", ":"), allow_nan=False)
-        return text.replace("<", "\\u003c")  # no "</script>" can end the element early
 
 
 def _of_comparison(report: CampaignReport) -> Iterator[Plot]:

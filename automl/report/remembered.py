@@ -10,7 +10,7 @@ from typing import Final
 from automl.contracts import ArmMemory, CampaignMemory, MemorySource, Metric
 from automl.report.arms import ArmReport
 from automl.report.comparison import ArmComparison
-from automl.report.statistics import compare
+from automl.report.judging import compare
 from automl.report.verdicts import ArmVerdict, arm_verdict
 from automl.report.wording import Units, plural, seconds
 

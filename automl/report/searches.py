@@ -80,6 +80,12 @@ class SearchReport:
     test_openings: int
     gaps: Gaps
 
+    def has_ended(self, level: Level, finals: int) -> bool:
+        """Whether its value of this level is the last one. `finals`: its retrainings."""
+        if self.state != "finished" or self.value(level) is None:
+            return False
+        return level == "validation" or len(self.fresh) + self.finals_failed >= finals
+
     def value(self, level: Level) -> float | None:
         """The best value on `validation`, or the mean of the `fresh` or `test` values."""
         if level == "validation":

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from automl import plugins
 from automl.contracts import Direction, Metric, PluginSpec, Pruner, RunError, UserError
+from automl.report.looks import Plan
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ class ArmSettings:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """A study. The first of `metrics` is the one that arms are compared by."""
+    """A study. The first of `metrics` is the one that arms are compared by.
+
+    `plan`: the looks at which verdicts are taken; campaigns of versions without such plans have had one.
+    `equivalent`: arms that differ by no more are equivalent. `until_decided`: seeds are added until then.
+    """
 
     metrics: tuple[Metric, ...]
     dataset: str | None
@@ -77,6 +82,10 @@ class StudySettings:
     budget: Budget
     seeds: tuple[int, ...]
     arms: Mapping[str, ArmSettings]
+    finals: int
+    plan: Plan
+    equivalent: float | None
+    until_decided: bool
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
@@ -94,6 +103,8 @@ class StudySettings:
         task, budget = spec["task"], spec["budget"]
         if not task["metrics"]:
             raise ValueError("no metric")
+        seeds = tuple(spec["seeds"])
+        looks = spec.get("looks") or {"first": len(seeds), "last": len(seeds)}
         episodes = task.get("episodes")
         if episodes:
             episodes = EpisodeSettings(episodes.get("count"), tuple(episodes.get("more_shots") or ()))
@@ -104,8 +115,12 @@ class StudySettings:
             space=spec.get("space"),
             evaluator=PluginSpec(**spec["evaluator"]),
             budget=Budget(**{name: budget.get(name) for name in Budget.__dataclass_fields__}),
-            seeds=tuple(spec["seeds"]),
+            seeds=seeds,
             arms={name: _arm(part) for name, part in spec["arms"].items()},
+            finals=(spec.get("final") or {}).get("seeds", 0),
+            plan=_plan(looks["first"], looks["last"]),
+            equivalent=spec.get("equivalent"),
+            until_decided=bool(looks.get("until_decided")),
         )
 
     @property
@@ -142,6 +157,11 @@ def option(evaluator: PluginSpec, name: str) -> JsonValue:
         return None
     default: JsonValue = field.default if field is not None and not field.is_required() else None
     return default
+
+
+def _plan(first: int, last: int | None) -> Plan:
+    """One seed gives no verdict, so a campaign that may grow is looked at from two on."""
+    return Plan(first if first == last else max(2, first), last)
 
 
 def _arm(part: Mapping[str, Any]) -> ArmSettings:

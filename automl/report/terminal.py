@@ -13,9 +13,12 @@ from automl.report import (
     comparison,
     failures,
     few_shot,
+    last,
+    optimism,
     proxy_ranking,
     remembered,
     rung_ranking,
+    standings,
     verdicts,
 )
 from automl.report.campaign_report import CampaignReport
@@ -35,6 +38,9 @@ def terminal(report: CampaignReport) -> RenderableType:
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
+    parts += _bullets(standings.TITLE, standings.lines(report.comparison), about=standings.ABOUT)
+    parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
+    parts += last.terminal(report.last)
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)
     parts += _bullets(proxy_ranking.TITLE, proxy_ranking.lines(report.proxies), about=proxy_ranking.ABOUT)

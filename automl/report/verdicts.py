@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.contracts import Direction
+from automl.report.judging import Answer, Verdict
 from automl.report.searches import Level
-from automl.report.statistics import Answer, Verdict
 from automl.report.wording import COMPARED, Units, sentence, test_set
 
 BASELINE: Final = "random"
@@ -22,6 +22,7 @@ _MARKS: Final = {
     "better": ("better", "bold green"),
     "worse": ("worse", "bold red"),
     "undecided": ("?", "bold yellow"),
+    "equivalent": ("equal", "bold blue"),
 }
 
 
@@ -29,8 +30,10 @@ _MARKS: Final = {
 class ArmVerdict:
     """An arm against the baseline, with differences (arm − against) in the metric's unit.
 
-    `p_value` is corrected for all `comparisons` and decides; `single_p_value` is not corrected.
-    `more_seeds`: see `statistics.Verdict`. `compared`: the level of the values.
+    `p_value` is corrected for all `comparisons` and decides; `single_p_value` is not corrected. `interval`
+    has the level `interval_level` and agrees with the verdict. `more_seeds`, `within`: see
+    `statistics.Verdict`. `compared`: the level of the values. `awaits`: the seeds of the first look, while it
+    is still to come.
     """
 
     arm: str
@@ -47,6 +50,9 @@ class ArmVerdict:
     paired_seeds: tuple[int, ...]
     dropped_seeds: tuple[int, ...]
     sentence: str
+    interval_level: float
+    within: bool | None
+    awaits: int | None
 
 
 def arm_verdict(verdict: Verdict, compared: Level, direction: Direction, units: Units) -> ArmVerdict:
@@ -67,6 +73,9 @@ def arm_verdict(verdict: Verdict, compared: Level, direction: Direction, units: 
         paired_seeds=tuple(verdict.seeds),
         dropped_seeds=tuple(verdict.dropped),
         sentence=sentence(verdict, direction, units),
+        interval_level=result.level,
+        within=verdict.within,
+        awaits=result.awaits,
     )
 
 
@@ -83,11 +92,7 @@ def terminal(verdicts: Sequence[ArmVerdict], openings: int | None) -> Iterator[R
         line.add_row(Text(mark, style=style), Text(verdict.sentence))
         yield Padding(line, (0, 0, 0, 2))
     if verdicts[0].comparisons > 1:
-        yield Text(
-            "Verdicts use p-values corrected for all comparisons (Holm); "
-            "each interval is for its pair alone.",
-            style="dim",
-        )
+        yield Text("P-values are corrected for all comparisons (Holm); intervals agree.", style="dim")
     if openings is not None:
         yield Text(test_set(openings), style="dim")
 
@@ -104,7 +109,7 @@ def section(verdicts: Sequence[ArmVerdict], openings: int | None) -> str:
     family = verdicts[0].comparisons
     together = (
         f" The p-values are corrected together for {family} comparisons (Holm) and decide at 0.05; "
-        "each interval is for its pair alone, so a pair may be undecided although its interval excludes zero."
+        "each interval is as wide as its verdict asks for: it leaves out zero if and only if that is decided."
         if family > 1
         else ""
     )

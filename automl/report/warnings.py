@@ -15,6 +15,7 @@ from automl.report.verdicts import BASELINE
 from automl.report.wording import seconds
 
 _MOST: Final = 30
+_STOPPED: Final = "stopped by"  # a user
 _OVERRUN: Final = 1.15  # of the budget
 _UNEQUAL: Final = 1.1  # times the cost of the cheapest arm
 
@@ -70,9 +71,17 @@ def _by_trials(search: SearchReport, budget: Budget) -> bool:
 
 
 def limit(reason: str | None) -> list[str]:
-    """The line about the limit that ended a campaign early."""
+    """The line about the limit, or the user, that ended a campaign early."""
+    if (reason or "").startswith(_STOPPED):
+        return [f"the campaign was {reason}: what was open or missing then is cut short or left out"]
     text = "searches and retrainings that were open or missing then are cut short or left out"
     return [] if reason is None else [f"the campaign ended early at one of its {reason}; {text}"]
+
+
+def seen_by_deleted(looks: int) -> list[str]:
+    """The line about looks at the test set of these data whose campaigns are deleted."""
+    times = "once" if looks == 1 else f"{looks} times"
+    return [f"deleted campaigns have opened the test set of these data {times}"] if looks else []
 
 
 def accepted(provenance: Mapping[str, Any]) -> list[str]:
@@ -90,6 +99,8 @@ def _of_search(name: str, search: SearchReport, budget: Budget) -> list[str]:
     lines = []
     if search.best is None and search.state == "finished":
         lines.append(f"{name} has no complete trial ({search.reason or 'no reason was recorded'})")
+    elif (search.reason or "").startswith(_STOPPED):
+        lines.append(f"{name} was {search.reason}: arms are not compared at equal cost")
     if search.finals_failed:
         lines.append(f"{name}: {search.finals_failed} of its fresh-seed retrainings failed")
     if search.test_openings > 1:

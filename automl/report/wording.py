@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from automl.contracts import Direction
+from automl.report.judging import Verdict
 from automl.report.settings import Budget
-from automl.report.statistics import MOST_SEEDS, Spread, Verdict
+from automl.report.statistics import MOST_SEEDS, Spread
 
 FRACTIONS = {"accuracy", "balanced_accuracy", "f1", "roc_auc"}
 COMPARED = {
@@ -113,7 +114,7 @@ def seconds(value: float | None) -> str:
 def sentence(verdict: Verdict, direction: Direction, units: Units) -> str:
     """The verdict in one plain sentence; the leading arm's difference is positive."""
     parts = [_claim(verdict, direction, units)]
-    if verdict.verdict == "undecided" and verdict.paired.n > 1:
+    if verdict.verdict == "undecided" and verdict.paired.n > 1 and not verdict.paired.awaits:
         parts.append(_outlook(verdict))
     if verdict.dropped:
         listed = ", ".join(map(str, verdict.dropped))
@@ -131,11 +132,16 @@ def _claim(verdict: Verdict, direction: Direction, units: Units) -> str:
     ahead = sign if sign * result.mean >= 0 else -sign  # turns differences positive for the one in front
     difference = f"{units.difference(ahead * result.mean)}{units.difference_unit}"
     lead = f"{'ahead' if ahead == sign else 'behind'} by {difference}"
-    if result.n == 1:
+    if result.n == 1 and result.awaits in (None, 2):
         return f"{open_question}: {lead} with one seed, which gives no interval; run more seeds"
+    if result.awaits:
+        seeds = f"{result.n} of {plural(result.awaits, 'seed')}"
+        return f"not decided yet: {verdict.arm} against {verdict.against} is {lead} with {seeds}"
     if result.spread == 0 and result.mean == 0:
         return f"{open_question}: they are equal on all {result.n} seeds"
     evidence = _evidence(verdict, ahead, units)
+    if verdict.verdict == "equivalent":
+        return f"{verdict.arm} and {verdict.against} are equivalent: within the margin ({evidence})"
     if verdict.verdict == "undecided":
         return f"{open_question}: {lead} ({evidence})"
     return f"{verdict.arm} is {verdict.verdict} than {verdict.against} by {difference} ({evidence})"
@@ -144,19 +150,21 @@ def _claim(verdict: Verdict, direction: Direction, units: Units) -> str:
 def _evidence(verdict: Verdict, sign: int, units: Units) -> str:
     result = verdict.paired
     interval = "the same on every seed, so no interval"
-    corrected = ""
     if result.interval is not None:
         low, high = sorted(sign * end for end in result.interval)
-        interval = f"95 % interval {units.difference(low)} to {units.difference(high)}"
-        if verdict.verdict == "undecided" and low * high > 0 and verdict.comparisons > 1:
-            corrected = f" after correction for {verdict.comparisons} comparisons"
+        level = f"{100 * result.level:.3g}"
+        interval = f"{level} % interval {units.difference(low)} to {units.difference(high)}"
     p_value = p_text(verdict.p_value if verdict.p_value is not None else math.nan)
-    return f"{interval}, {p_value}{corrected}, {plural(result.n, 'seed')}"
+    return f"{interval}, {p_value}, {plural(result.n, 'seed')}"
 
 
 def _outlook(verdict: Verdict) -> str:
     if verdict.more_seeds is not None:
         return f"about {plural(verdict.more_seeds, 'more seed')} would"
+    if verdict.last is not None:
+        if verdict.paired.n >= verdict.last:
+            return f"all {plural(verdict.last, 'seed')} of its plan are used"
+        return f"more than the {plural(verdict.last, 'seed')} of its plan would be needed"
     if verdict.paired.mean == 0:
         return "the results so far do not separate them"
     return f"more than {MOST_SEEDS:,} more seeds would be needed"

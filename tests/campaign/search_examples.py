@@ -89,6 +89,13 @@ class ListSearch:
         self._jobs.clear()
         self._finals.clear()
 
+    def end(self, reason: str) -> None:
+        self.stopped = reason
+        self._jobs.clear()
+
+    def drop(self, trial: str, reason: str) -> None:
+        self.calls.append(f"drop {trial}")
+
     def time_left(self, trial: str, token: str, elapsed: float) -> float:
         self.calls.append(f"time left {trial} {elapsed:g}")
         return 1.0

@@ -226,6 +226,9 @@ def test_a_search_that_a_limit_ended_goes_on(study: Path, store: Store, ledger: 
     run(study, store, "limits.trials=100")
     assert content(ledger, "growing-1") == content(ledger, run(study, store, "name=whole"))
     assert ledger.campaign("growing-1").reason is None  # type: ignore[union-attr]
+    before = ledger.campaign("growing-1")
+    run(study, store, "limits.trials=2")
+    assert ledger.campaign("growing-1") == before, "a lower limit ends nothing that has ended"
 
 
 def test_a_winner_that_stays_keeps_its_retrainings_and_is_scored_once(

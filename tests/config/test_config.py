@@ -171,6 +171,21 @@ RULES: list[tuple[dict[str, Any], str]] = [
     ({"budget": {}}, "budget: at least one limit must be given, but got none; write device_seconds: 120"),
     ({"budget": ...}, "budget: must be given, but is missing"),
     ({"seeds": 0}, "seeds: must be 1 to 1000 seeds, but got 0"),
+    ({"seeds": {"until": "midnight"}}, "seeds: until must be decided, but got 'midnight'"),
+    ({"seeds": {"at_least": 3}}, "seeds: until must be decided, but got None; write {until: decided"),
+    (
+        {"seeds": {"until": "decided", "at_most": 300}},
+        "seeds.at_most: must be 2 to 200 seeds, but got 300; write how many, such as 2",
+    ),
+    (
+        {"seeds": {"until": "decided", "at_least": 9, "at_most": 8}},
+        "seeds.at_least: must be 2 to 8 seeds, but got 9",
+    ),
+    ({"seeds": {"until": "decided", "least": 3}}, "seeds.least: must be a key of seeds, but got 'least'"),
+    ({"seeds": {"exactly": 0}}, "seeds.exactly: must be 1 to 1000 seeds, but got 0"),
+    ({"seeds": {"exactly": 3, "at_most": 5}}, "seeds.at_most: must be a key of seeds, but got 'at_most'"),
+    ({"equivalent": 0}, "equivalent: must be greater than 0, but got 0"),
+    ({"looks": {"first": 3}}, "looks: must be a known key, but got 'looks'"),
     ({"seeds": []}, "seeds: must have at least 1 item"),
     ({"seeds": [1, 1]}, "seeds: seeds must differ, but got [1] more than once"),
     ({"seeds": True}, "seeds: must be a list, but got True; write integers, or how many"),
@@ -462,3 +477,31 @@ def test_no_character_breaks_the_lines_of_an_error(tmp_path: Path, place: str, c
             load_study(tmp_path / "x.yaml")
         lines = str(caught.value).splitlines()
         assert lines and all(line.startswith(str(tmp_path)) and line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "first", "last", "until"),
+    [
+        (4, 4, None, False),
+        ([7, 5], 2, None, False),
+        (None, 3, None, False),
+        ({"exactly": 4}, 4, 4, False),
+        ({"until": "decided"}, 3, 20, True),
+        ({"until": "decided", "at_least": 5, "at_most": 9}, 5, 9, True),
+        ({"until": "decided", "at_most": 2}, 2, 2, True),
+    ],
+)
+def test_seeds_say_when_verdicts_are_taken(
+    tmp_path: Path, seeds: object, first: int, last: int | None, until: bool
+) -> None:
+    study = load(tmp_path, changed(seeds=seeds))
+    assert study.looks is not None and len(study.seeds) == first
+    assert (study.looks.first, study.looks.last, study.looks.until_decided) == (first, last, until)
+    assert Study.from_json(study.to_json()) == study
+
+
+def test_the_plan_of_verdicts_is_no_part_of_a_campaigns_identity(tmp_path: Path) -> None:
+    few, until = load(tmp_path, changed(seeds=3)), load(tmp_path, changed(seeds={"until": "decided"}))
+    assert few.digest() == until.digest() and few.identity() == until.identity()
+    margin = load(tmp_path, changed(seeds=3, equivalent=0.01))
+    assert margin.identity() != few.identity()

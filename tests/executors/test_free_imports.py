@@ -13,7 +13,7 @@ from queue_source import QueueSource, job
 from automl import plugins
 from automl.contracts import Evaluator, Job, Outcome, TrialState
 from automl.executors import trial, worker
-from automl.executors.inline import run_inline
+from automl.executors.inline import Inline
 
 SLOW = 100.0  # seconds
 
@@ -45,7 +45,7 @@ def imports(monkeypatch: pytest.MonkeyPatch) -> SlowImports:
 def outcome(given: Job) -> Outcome:
     source = QueueSource([given])
     assert source.next_job() is given
-    return run_inline(given, source)
+    return Inline().run(given, source)
 
 
 def test_what_an_evaluator_needs_is_imported_before_the_clock_runs(

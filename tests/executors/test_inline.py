@@ -13,7 +13,7 @@ from patience import PATIENCE
 from queue_source import QueueSource, job
 
 from automl.contracts import Job, TrialState
-from automl.executors.inline import run_inline
+from automl.executors.inline import Inline
 
 LATE = 0.1  # seconds
 
@@ -25,7 +25,7 @@ def run(
     used = source or QueueSource([given])
     taken = used.next_job()
     assert taken is not None
-    outcome = run_inline(taken, used)
+    outcome = Inline().run(taken, used)
     return outcome.state, outcome.reason, outcome.device_seconds
 
 

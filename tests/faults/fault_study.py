@@ -129,6 +129,7 @@ class FaultStudy:
     opened = 0
     smaller: tuple[str, ...] = ()
     noted = True
+    kind = "trial"  # of what it runs
     steps: int = 3
     seconds: float = 0.05
     extra: dict[str, str] = field(default_factory=dict)
@@ -240,6 +241,7 @@ class GrownScoredStudy(ScoredStudy):
 
     finals = 2
     opened = 2
+    kind = "final"
     smaller: tuple[str, ...] = ("final.seeds=1",)
 
     def write(self) -> None:

@@ -67,6 +67,19 @@ def fired(study: FaultStudy) -> None:
         assert firing is not None and firing.id == 1
 
 
+def interrupted(study: FaultStudy) -> None:
+    assert study.run(Fault(moment="transaction.end:Trials.finish_trial")) != 0
+
+
+def stopped(study: FaultStudy) -> None:
+    interrupted(study)
+    assert status(study, "stop", "faulty") == 0
+    study.run()
+    with Ledger(study.store) as ledger:
+        row = ledger.campaign("faulty-1")
+        assert row is not None and row.state == "finished" and row.was_stopped
+
+
 def status(study: FaultStudy, *words: str, fault: Fault | None = None) -> int | None:
     process = study.start(*words, fault=fault)
     process.join(PATIENCE)
@@ -93,7 +106,48 @@ def is_accepted(study: FaultStudy) -> bool:
     return is_right(study) and "faulty_code" in rows[0].provenance
 
 
+def is_stopped(study: FaultStudy) -> bool:
+    rows = query(study.store.url, "SELECT target, wish FROM requests")
+    return [tuple(row) for row in rows] == [("faulty-1", "stop")]
+
+
+def is_resumed(study: FaultStudy) -> bool:
+    rows = query(study.store.url, "SELECT wish FROM requests ORDER BY id")
+    if [row.wish for row in rows] != ["stop", "resume"]:
+        return False
+    return study.run() == 0 and all(
+        row.state == "finished" and (row.reason or "").startswith("budget")
+        for row in query(study.store.url, "SELECT state, reason FROM searches")
+    )
+
+
+def is_renamed(study: FaultStudy) -> bool:
+    (run,) = query(study.store.tracking_uri, "SELECT name FROM runs WHERE name LIKE '%faulty-1%'")
+    (row,) = query(study.store.url, "SELECT label FROM campaigns")
+    return (row.label, run.name) == ("first", "first (faulty-1)") and is_right(study)
+
+
+def is_deleted(study: FaultStudy) -> bool:
+    """Nothing is left but what counts its looks."""
+    tables = ("campaigns", "searches", "trials", "attempts", "reports", "openings", "drives", "requests")
+    left = [table for table in tables if query(study.store.url, f"SELECT * FROM {table}")]
+    in_mlflow = ("runs", "tags", "params", "metrics", "latest_metrics")
+    left += [table for table in in_mlflow if query(study.store.tracking_uri, f"SELECT * FROM {table}")]
+    files = [path for path in Path(study.store.artifacts).rglob("*") if path.is_file()]
+    done = query(study.store.url, "SELECT campaign FROM deletions WHERE done_at IS NOT NULL")
+    return (
+        not left
+        and not files
+        and not (study.store.folder / "work/faulty-1").exists()
+        and [row.campaign for row in done] == ["faulty-1"]
+    )
+
+
 COMMANDS = {
+    "stop": Command(("stop", "faulty"), interrupted, is_stopped, "Requests.ask"),
+    "resume": Command(("resume", "faulty"), stopped, is_resumed, "Requests.ask"),
+    "rename": Command(("rename", "faulty-1", "first"), complete, is_renamed, "Deletions.label_campaign"),
+    "delete": Command(("delete", "faulty-1", "--yes"), complete, is_deleted, "Deletions.delete_rows"),
     "add": Command(
         ("schedule", "add", "FILE"),
         planned,

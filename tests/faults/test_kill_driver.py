@@ -135,7 +135,7 @@ def _each_step_ran_once(log: Path, *, crashes: int, at_once: int) -> None:
     assert sum(repeated.values()) <= crashes * at_once, repeated
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_killed_search_goes_on_as_it_would_have(tmp_path: Path) -> None:
     """The configurations and values of a local campaign killed three times equal those of one left alone."""
     histories = []

@@ -48,7 +48,7 @@ def _outcome(trial: TrialRow) -> tuple[Any, ...]:
     return trial.number, trial.config, trial.state, trial.values, (trial.attributes or {}).get(SCORE)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_killed_screening_equals_one_left_alone(store: Store, tmp_path: Path) -> None:
     """Grown and killed while it screens, killed while it evaluates; then another one, undisturbed."""
     study = tmp_path / "screened.yaml"

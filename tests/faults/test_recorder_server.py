@@ -21,6 +21,7 @@ from automl.recorder.audit import audit, repair
 from automl.recorder.experiments import make_client
 from automl.recorder.registry import TrainingRun, fetch_model, register_model
 from automl.recorder.ui import command
+from automl.upkeep import deleting, renaming
 
 sys.path.append(str(Path(__file__).parents[1] / "recorder"))
 from patience import PATIENCE
@@ -116,3 +117,24 @@ def test_registry_behind_a_server(filled: Filled, tmp_path: Path) -> None:
     assert (
         fetch_model(filled.store, "demo", tmp_path / "back").folder / "weights.pt"
     ).read_text() == "weights"
+
+
+@pytest.mark.slow
+def test_a_campaign_is_renamed_and_deleted_behind_a_server(filled: Filled) -> None:
+    filled.trial(0)
+    filled.finish()
+    recorder = Recorder(filled.store, filled.ledger, filled.id)
+    recorder.start()
+    recorder.drain()
+    recorder.close()
+    filled.ledger.release(filled.id, filled.token)
+    renaming.rename(filled.store, filled.ledger, filled.campaign, "first")
+    client = make_client(filled.store)
+    experiment = client.get_experiment_by_name("demo").experiment_id
+    assert "first (demo-1)" in {run.info.run_name for run in client.search_runs([experiment])}
+    row = filled.ledger.campaign(filled.id)
+    assert row is not None
+    gone = deleting.delete(filled.store, filled.ledger, row)
+    assert (gone.runs, gone.in_trash) == (4, True), "a server keeps them in its trash"
+    assert client.search_runs([experiment]) == []
+    assert filled.ledger.campaigns() == []

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from automl.contracts import Outcome, Report, RunError, TrialState
-from automl.ledger import Ledger, NewTrial, ScheduleRow, Store, reading, rows
+from automl.ledger import Ledger, NewTrial, ScheduleRow, Store, deletions, reading, rows, wishes
 from automl.ledger.reader import Reader
 from automl.recorder.audit import audit, repair
 
@@ -27,6 +27,8 @@ READERS: dict[type, Reader[Any]] = {
     rows.OpeningRow: reading.opening,
     rows.ScheduleRow: reading.schedule,
     rows.FiringRow: reading.firing,
+    wishes.RequestRow: wishes.read_request,
+    deletions.DeletionRow: deletions.read_deletion,
 }
 
 

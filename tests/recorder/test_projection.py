@@ -16,6 +16,7 @@ from automl.recorder.projection import Projection
 from automl.recorder.texts import clean_key, clean_text, flatten
 from automl.recorder.uids import run_uid
 from automl.recorder.wanted_run import WantedRun
+from automl.report.against import Against
 
 
 def projection(filled: Filled, *, interrupted: bool = False) -> Projection:
@@ -250,3 +251,14 @@ def test_any_text_can_be_stored(text: str) -> None:
 def test_flatten() -> None:
     data = {"a": {"b": 1, "c": None}, "d": [1, {"e": 2}], "f": "", "g": True}
     assert dict(flatten(data)) == {"a.b": "1", "d": '[1, {"e": 2}]', "f": '""', "g": "True"}
+
+
+def test_the_last_campaign_is_in_tags_and_note(filled: Filled) -> None:
+    plain = projection(filled).campaign_run()
+    assert not any(key.startswith("automl.last") for key in plain.tags)
+    last = Against("demo-2", "demo-1", "worse", "demo-2 is worse than demo-1 (a regression) by 3 points")
+    run = projection(filled).campaign_run(last=last)
+    assert run.tags["automl.last"] == "worse"
+    assert run.tags["automl.last.campaign"] == "demo-1"
+    assert run.tags["automl.last.sentence"] == last.sentence
+    assert run.tags["mlflow.note.content"].endswith(f"Against the last campaign: {last.sentence}.")

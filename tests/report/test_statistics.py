@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 from automl.contracts import Direction
-from automl.report.statistics import compare, holm, paired, seeds_needed
+from automl.report.judging import compare
+from automl.report.statistics import holm, paired, seeds_needed
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
 
@@ -103,7 +104,8 @@ def test_the_corrected_p_decides() -> None:
     verdict = next(found for found in compare(arms, "random", MAX) if found.arm == "a")
     assert verdict.single < 0.05 < verdict.p_value
     assert verdict.verdict == "undecided"
-    assert verdict.paired.interval[0] > 0
+    assert verdict.paired.interval[0] < 0 < verdict.paired.interval[1]
+    assert verdict.paired.level == pytest.approx(1 - 0.05 / 3)
     assert verdict.more_seeds > 0
 
 

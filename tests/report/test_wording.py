@@ -1,7 +1,8 @@
 import pytest
 
 from automl.contracts import Direction
-from automl.report.statistics import Spread, compare
+from automl.report.judging import compare
+from automl.report.statistics import Spread
 from automl.report.wording import Units, p_text, seconds, sentence
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE

@@ -71,9 +71,9 @@ class Child:
     def choose(self) -> None:
         before = lambda: self.interference and self.interference.step()  # noqa: E731
         ledger: Any = Interfering(self.model.ledger, before)
-        self.campaign, _ = continuing.choose_campaign(
-            ledger, self.model.resolved, None, False, "refuse", self.firing, QUIET
-        )
+        wanted = continuing.Wanted(firing=self.firing)
+        chosen = continuing.choose_campaign(ledger, self.model.resolved, None, wanted, QUIET)
+        self.campaign = chosen.row
 
     def drive(self) -> None:
         assert self.campaign is not None

@@ -22,6 +22,7 @@ from automl.executors.tune.watchdog import Watchdog
 from automl.moments import around
 
 LEAVING = 10.0  # seconds that our own cluster has to end; a stopped raylet never answers
+DEEPEST = 38  # bytes of its folder: with Ray's own names, the path of a socket has 107 at most
 _guards: list[guard.Guard] = []  # over the cluster of our own
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
@@ -41,6 +42,7 @@ def connect(address: str | None) -> None:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_job_config(),
+                _temp_dir=None if address else _folder(),
             )
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UserError(
@@ -52,6 +54,23 @@ def connect(address: str | None) -> None:
     secret = Path.home() / ".ray" / "auth_token"
     if secret.exists() and secret.stat().st_uid == os.getuid():
         secret.chmod(0o600)  # Ray makes it readable to everybody on this machine
+
+
+def _folder() -> str | None:
+    """Where our own cluster keeps its files when the usual folder is too deep for its sockets; told.
+
+    Raises `UserError` when there is no other.
+    """
+    usual = Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp")
+    length = len(os.fsencode(usual))
+    if length <= DEEPEST:
+        return None
+    rule = f"RAY_TMPDIR or TMPDIR must have at most {DEEPEST} bytes, since Ray makes sockets in it, but"
+    if not os.access("/tmp", os.W_OK):
+        raise UserError(f"{rule} {usual} has {length}, and /tmp is not writable; set RAY_TMPDIR")
+    own = f"/tmp/ray-{os.getuid()}"
+    logging.getLogger(__name__).warning("%s %s has %d; Ray's files are in %s", rule, usual, length, own)
+    return own
 
 
 class _Nothing(list[str]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from automl.report.arms import ArmReport
@@ -11,26 +11,29 @@ from automl.report.campaign_report import CampaignReport
 from automl.report.charts.look import Figure, Trace, arm_styles, base_layout, faint, safe
 from automl.report.charts.many_seeds import MANY, Band, quartile_band
 from automl.report.searches import Point
+from automl.report.wording import Units
 
 
 def anytime(report: CampaignReport) -> Figure | None:
+    """The curves of a campaign's arms."""
+    return curves(report.arms, report.metric.name, report.units)
+
+
+def curves(arms: Mapping[str, ArmReport], metric: str, units: Units) -> Figure | None:
     """Best value so far against device-seconds: mean over seeds, band from the worst to the best seed.
 
-    With many seeds: the median, and a band from the lower to the upper quartile.
+    With many seeds: the median, and a band from the lower to the upper quartile. `arms`: by their labels.
     """
-    units = report.units
     bands = {
-        name: band.scaled(units.scale)
-        for name, arm in report.arms.items()
-        if (band := _band(arm)) is not None
+        name: band.scaled(units.scale) for name, arm in arms.items() if (band := band_of(arm)) is not None
     }
     if not bands:
         return None
     end = max(band.x[-1] for band in bands.values())
     traces: list[Trace] = []
-    for name, style in arm_styles(report.arms).items():
+    for name, style in arm_styles(arms).items():
         if name in bands:
-            reference = report.arms[name].info.kind == "reference"
+            reference = arms[name].info.kind == "reference"
             traces += _traces(name, bands[name], style, end if reference else None)
     late = [
         value
@@ -43,7 +46,7 @@ def anytime(report: CampaignReport) -> Figure | None:
     layout = base_layout(
         xaxis={"title": {"text": "device-seconds of one search"}, "range": [0, 1.03 * end]},
         yaxis={
-            "title": {"text": f"best {safe(units.label(report.metric.name))} so far"},
+            "title": {"text": f"best {safe(units.label(metric))} so far"},
             "range": [min(late) - margin, max(late) + margin],
         },
         height=430,
@@ -51,7 +54,7 @@ def anytime(report: CampaignReport) -> Figure | None:
     return {"data": traces, "layout": layout}
 
 
-def _band(arm: ArmReport) -> Band | None:
+def band_of(arm: ArmReport) -> Band | None:
     """Mean, worst and best over seeds at each step, from where every seed with a result has a value."""
     curves = [(search.anytime, search.device_seconds) for search in arm.searches if search.anytime]
     if not curves:

@@ -1,13 +1,19 @@
 """Campaigns made up row by row, in place of a ledger."""
 
+from __future__ import annotations
+
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from automl.contracts import TrialState
-from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.results import CampaignResults
+from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TotalRow, TrialRow
 
+Values: TypeAlias = Mapping[str, Sequence[float | None]]
+GOOD: Values = {"random": [0.90, 0.91, 0.92, 0.91, 0.90], "tpe": [0.95, 0.96, 0.95, 0.94, 0.95]}
+BAD: Values = {"random": [0.80, 0.81, 0.82, 0.81, 0.80], "tpe": [0.85, 0.86, 0.85, 0.84, 0.86]}
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 EDGES = ["edge_0_1", "edge_0_2", "edge_1_2", "edge_0_3", "edge_1_3", "edge_2_3"]
 ACCURACY: list[dict[str, str]] = [{"name": "accuracy", "direction": "maximize"}]
@@ -26,6 +32,7 @@ class FakeLedger:
     trial_rows: list[TrialRow] = field(default_factory=list)
     opening_rows: list[OpeningRow] = field(default_factory=list)
     report_rows: dict[str, list[ReportRow]] = field(default_factory=dict)
+    earlier: FakeLedger | None = None  # the last finished campaign before this one
 
     def campaign(self, campaign: str) -> CampaignRow | None:
         return self.row if campaign == self.row.id else None
@@ -36,17 +43,39 @@ class FakeLedger:
     def searches(self, campaign: str) -> list[SearchRow]:
         return list(self.search_rows)
 
-    def trials(self, campaign: str) -> list[TrialRow]:
-        return sorted(self.trial_rows, key=lambda trial: (trial.search, trial.kind, trial.number))
+    def trials(self, campaign: str | None = None, search: str | None = None) -> list[TrialRow]:
+        rows = [trial for trial in self.trial_rows if search in (None, trial.search)]
+        return sorted(rows, key=lambda trial: (trial.search, trial.kind, trial.number))
 
     def openings(self, campaign: str) -> list[OpeningRow]:
         return list(self.opening_rows)
+
+    def deleted_looks(self, data: str) -> int:
+        return 0
 
     def memory(self, campaign: str) -> None:
         return None
 
     def reports(self, *, search: str) -> dict[str, list[ReportRow]]:
         return {trial: rows for trial, rows in self.report_rows.items() if trial.startswith(f"{search}/")}
+
+    def finished_before(self, campaign: CampaignRow) -> CampaignRow | None:
+        return None if self.earlier is None else self.earlier.row
+
+    def results(self, wanted: Iterable[str]) -> dict[str, CampaignResults]:
+        ledgers = {ledger.row.id: ledger for ledger in (self, self.earlier) if ledger is not None}
+        return {campaign: ledgers[campaign].own_results() for campaign in wanted}
+
+    def own_results(self) -> CampaignResults:
+        results = CampaignResults(searches=list(self.search_rows))
+        for trial in self.trials():
+            results.trials[trial.search].append(trial)
+            cost = trial.device_seconds
+            total = TotalRow(trial.search, trial.kind, trial.state, 1, cost, cost, cost)
+            results.totals[trial.search].append(total)
+        for opening in self.opening_rows:
+            results.openings[opening.search].append(opening)
+        return results
 
     def curve(self, trial: str, values: Iterable[float]) -> None:
         self.report_rows[trial] = [
@@ -98,8 +127,11 @@ def fake(
     metrics: list[dict[str, str]] = ACCURACY,
     seeds: Iterable[int] = (0, 1, 2),
     state: str = "finished",
+    number: int = 3,
+    data: str | None = None,
     **spec: Any,
 ) -> FakeLedger:
+    """`data`: the digest of the data that the campaign was run on."""
     spec = {
         "name": "nas-digits",
         "task": {"dataset": "digits", "metrics": metrics},
@@ -111,9 +143,16 @@ def fake(
         "final": {"seeds": 3},
         **spec,
     }
-    provenance = {"commit": "0123456789abcdef", "host": "laptop", "packages": {"torch": "2.13.0"}}
+    provenance: dict[str, Any] = {
+        "commit": "0123456789abcdef",
+        "host": "laptop",
+        "packages": {"torch": "2.13.0"},
+    }
+    if data is not None:
+        provenance = {**provenance, "data": {"name": "digits", "digest": data, "notes": []}}
+    name, at = spec["name"], 1.7e9 + 60 * (number - 3)
     row = CampaignRow(
-        "nas-digits-3", "nas-digits", 3, "finished", spec, "d", provenance, 1.7e9, 1.7e9, None, 1, None, 0
+        f"{name}-{number}", name, number, "finished", spec, "d", provenance, at, at, None, 1, None, 0
     )
     return FakeLedger(row, state)
 
@@ -130,6 +169,22 @@ def values_only(by_arm: Mapping[str, Sequence[float | None]], **options: Any) ->
             else:
                 ledger.trial(search, 0, [value])
     return ledger
+
+
+def campaign(
+    values: Values, number: int, *, fresh: bool = True, first: int = 0, **options: Any
+) -> FakeLedger:
+    """One trial per seed, from seed `first` on, with two retrainings whose mean is its value."""
+    options.setdefault("data", "a" * 64)
+    seeds = range(first, first + max(map(len, values.values())))
+    made = fake(dict.fromkeys(values, RANDOM), number=number, seeds=seeds, **options)
+    for arm, of_arm in values.items():
+        for seed, value in zip(seeds, of_arm, strict=False):
+            search = made.search(arm, seed)
+            made.trial(search, 0, [0.99 if value is None else value + 0.02])
+            for final in range(2 if fresh and value is not None else 0):
+                made.trial(search, final, [value - 0.001 + final * 0.002], kind="final")
+    return made
 
 
 def realistic(seeds: int = 5, trials: int = 40, metrics: list[dict[str, str]] = ACCURACY) -> FakeLedger:
@@ -187,5 +242,5 @@ def _search(ledger: FakeLedger, arm: str, seed: int, trials: int, rng: random.Ra
     assert best is not None
     fresh = [best[0] - 0.004 + rng.gauss(0, 0.003) for _ in range(3)]
     for number, value in enumerate(fresh):
-        ledger.trial(search, number, [value, *values[1:]], kind="final", cost=6.0)
+        ledger.trial(search, number, [value, *values[1:]], kind="final", cost=6.0, config=best[1])
     ledger.opening(search, [value - 0.006 + rng.gauss(0, 0.003) for value in fresh])

@@ -1,0 +1,1 @@
+"""Campaigns from elsewhere: stop, pause and resume them, delete them, and clear away what they left."""
