@@ -1,7 +1,8 @@
-"""A week of nights: other seeds each night, what is remembered and what that gave, and nights without change."""
+"""A week of nights: other seeds each night, what is remembered and what that gave; nights without change."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def memories(ledger: Ledger) -> list[CampaignMemory]:
 def check_memories(ledger: Ledger) -> None:
     """Each night but the first begins with the best of the night before; baselines never do."""
     campaigns = ledger.campaigns("nightly")
-    for before, campaign in zip(campaigns, campaigns[1:], strict=False):
+    for before, campaign in pairwise(campaigns):
         memory = ledger.memory(campaign.id)
         assert memory is not None and list(memory.arms) == ["tpe"]
         (plan,) = memory.plans
