@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,7 +16,7 @@ from automl.campaign.growth import Addition, grow, identity_changes, listed, shi
 from automl.campaign.recalling import recall, tell_of_arms_without
 from automl.campaign.unchanged import changed_since
 from automl.config import EXTENT, ResolvedStudy, Study
-from automl.contracts import Ending, Json, RunError, Tabular, Task, TrialState, UserError
+from automl.contracts import Json, RunError, Tabular, Task, UserError
 from automl.identity import Change, Identity, changes, identify
 from automl.ledger import CampaignRow, Ledger
 from automl.progress import Progress
@@ -26,7 +25,6 @@ from automl.remembering import meta_features
 
 OnChange: TypeAlias = Literal["refuse", "accept"]
 SHOWN = 20
-SUSPICIOUS = 3  # ends with its driver in a row
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def _continued(
     before, ended = _study_of(row), row.state == "finished"
     found = changes(row.spec, study.to_json()) if before is None else identity_changes(before, study)
     if found or before is None:
-        left = "" if ended else " was interrupted and is left as it is, none of its trials is used, since it"
+        left = "" if ended else " was interrupted and is left, none of its trials is used, since it"
         progress.message(f"{row.id}{left} belongs to another study: {_listed(found)}")
         return None
     if ended and wanted.firing is not None:
@@ -136,7 +134,7 @@ def _continued(
         asked = wanted.more.to(grow(before, asked).study)
     growth = grow(before, asked)
     origin = _origin(row, now, wanted, progress)
-    if origin is None:
+    if origin is None or (ended and not growth.more and _is_barren(ledger, row, progress)):
         return None
     for line in growth.kept:
         progress.message(f"{row.id} has more than is asked for: {line}")
@@ -149,6 +147,14 @@ def _continued(
     if origin != row.provenance:
         row = ledger.set_provenance(row.id, origin)
     return Chosen(row, growth.study, continued=True, complete=ended and row.recorded >= 2)
+
+
+def _is_barren(ledger: Ledger, row: CampaignRow, progress: Progress) -> bool:
+    """Whether a campaign has ended without any result: to run it again means to try again."""
+    if row.was_stopped or row.recorded < 2 or any(search.winner for search in ledger.searches(row.id)):
+        return False
+    progress.message(f"{row.id} is finished and has found nothing: it is left, and another one tries again")
+    return True
 
 
 def _origin(row: CampaignRow, now: Identity, wanted: Wanted, progress: Progress) -> Json | None:
@@ -195,18 +201,6 @@ def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progre
         )
     kept = {key: vars(before)[key] for key in (*EXTENT, "arms", "record", "seed_shift", "retired", "looks")}
     return Chosen(bound, study.model_copy(update=kept), continued=True)
-
-
-def tell_of_kills(ledger: Ledger, campaign: str, progress: Progress) -> None:
-    """Name the trials that were open at each of the last deaths of their driver: they may be the cause."""
-    open_trials = {trial.id for trial in ledger.trials(campaign) if trial.state is TrialState.RUNNING}
-    for trial, attempts in ledger.attempts(campaign).items():
-        in_a_row = list(takewhile(lambda a: a.ending is Ending.PREEMPTED, reversed(attempts)))
-        if trial in open_trials and len(in_a_row) >= SUSPICIOUS:
-            progress.message(
-                f"{trial} ran at each of the last {len(in_a_row)} times that its driver or machine was "
-                "killed or stopped; if it is what kills them, `retry: {preempted: 3}` gives it up"
-            )
 
 
 def _compared(row: CampaignRow, now: Identity, progress: Progress) -> list[Change]:

@@ -76,7 +76,7 @@ def plan_searches(
     for search_row in rows:
         arm = resolved.arms[search_row.arm]
         settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
-        reopens = row.state == "running" and arm.name not in study.retired
+        reopens = row.state == "running" and row.has_grown and arm.name not in study.retired
         settings, own = replace(settings, reopens=reopens), trials[search_row.id]
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
             replay = replace(_replay(arm, search_row, settings, own), memory=memory.of(arm.name))

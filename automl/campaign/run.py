@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
-from automl.campaign.continuing import Chosen, Wanted, choose_campaign, tell_of_kills
+from automl.campaign.continuing import Chosen, Wanted, choose_campaign
 from automl.campaign.control import Control
+from automl.campaign.kills import tell_of_kills
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs

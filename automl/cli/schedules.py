@@ -51,7 +51,8 @@ class _Planned:
         return cls(row, schedule.next_slot(row, ledger.now()), over[-1] if over else None)
 
     def to_json(self) -> dict[str, object]:
-        last = None if self.last is None else asdict(self.last)
+        shown = ("slot", "state", "campaign", "reason", "started_at", "finished_at")
+        last = None if self.last is None else {name: vars(self.last)[name] for name in shown}
         return {**asdict(self.row), "next": self.next.isoformat(), "last": last}
 
 

@@ -37,6 +37,11 @@ class CampaignRow:
     label: str | None = None
 
     @property
+    def has_grown(self) -> bool:
+        """Whether it was asked for more than it began with."""
+        return bool(self.provenance.get("grown"))
+
+    @property
     def was_stopped(self) -> bool:
         """Whether a request has ended it."""
         return (self.reason or "").startswith(STOPPED)

@@ -70,9 +70,7 @@ def test_trials_of_the_named_evaluator_end_without_a_value(
     folder: Path, store: Store, ledger: Ledger
 ) -> None:
     (folder / "scouted.yaml").write_text(STUDY)
-    campaign = run_campaign(
-        load_study(folder / "scouted.yaml"), store=store, fresh=False, progress=QuietProgress()
-    )
+    campaign = run_campaign(load_study(folder / "scouted.yaml"), store=store, progress=QuietProgress())
     trials = sorted(ledger.trials(search=f"{campaign}/scout/0"), key=lambda trial: trial.number)
     pruned, complete = TrialState.PRUNED, TrialState.COMPLETE
     assert [trial.state for trial in trials] == [pruned, pruned, complete, complete]

@@ -13,7 +13,9 @@ from automl.report import collect, html, terminal
 def run_trial(
     ledger: Ledger, search: str, kind: str, number: int, outcome: Outcome, told: int | None
 ) -> None:
-    new = NewTrial(kind, number, {"x": number}, seed=number, asked_after=0, workdir=None)
+    new = NewTrial(
+        kind, number, {"x": 1 if kind == "final" else number}, seed=number, asked_after=0, workdir=None
+    )
     row = ledger.start_trial(search, new)
     assert ledger.finish_trial(row.id, row.token, outcome, told=told, attributes={})
 

@@ -26,6 +26,7 @@ from schedule_examples import NOON, study
 
 from automl import schedule
 from automl.campaign import continuing
+from automl.config import Study
 from automl.contracts import RunError
 from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity, resolve_store
 from automl.progress import progress_for
@@ -113,6 +114,19 @@ class Child:
         return 0 if self.status is None else self.status
 
 
+STUDY = Study.from_json(
+    {
+        "name": "s",
+        "task": {"metrics": [{"name": "loss", "direction": "minimize"}]},
+        "evaluator": {"name": "function", "options": {"call": "code:objective"}},
+        "budget": {"trials": 1},
+        "seeds": [0],
+        "arms": {"random": {"strategy": {"name": "random", "options": {}}}},
+        "final": {"seeds": 0},
+    }
+)
+
+
 class Firings(RuleBasedStateMachine):
     """Two daemons, a study with a slot an hour, and the processes that the daemons start."""
 
@@ -134,8 +148,7 @@ class Firings(RuleBasedStateMachine):
         self.patch.setattr(continuing, "identify", lambda *_: nothing)
         self.patch.setattr(continuing.provenance, "collect", lambda *_: nothing)
         self.patch.setattr(continuing, "Provenance", SimpleNamespace(from_json=lambda _: nothing))
-        plain = SimpleNamespace(name="s", source="s.yaml", to_json=dict, digest=lambda: "d")
-        self.resolved: Any = SimpleNamespace(study=plain, protocol=None)
+        self.resolved: Any = SimpleNamespace(study=STUDY, protocol=None, arms={})
         row = schedule.add(self.ledger, study("s"), self.folder / "s.yaml")
         self.ledger.put_schedule(ScheduleRow(**{**vars(row), "planned_until": NOON}))
         self.time = NOON
