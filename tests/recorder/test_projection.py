@@ -187,7 +187,7 @@ def test_anytime_curve_minimises(store: Store, ledger: Ledger) -> None:
 def test_search_shows_fresh_and_test_values(filled: Filled) -> None:
     filled.trial(0, 0.5)
     for number, value in enumerate([0.4, 0.6]):
-        filled.end(filled.start(number, kind="final"), value)
+        filled.end(filled.start(number, filled.ledger.trials()[0].config, kind="final"), value)
     filled.finish()
     search = filled.ledger.searches(filled.id)[0]
     filled.ledger.close_test(filled.ledger.open_test(search.id, "winner").id, [0.3, 0.4])
@@ -207,7 +207,7 @@ def test_campaign_says_where_it_comes_from(filled: Filled) -> None:
     assert image.tags["automl.packages.torch"] == "2.13.0"
     assert image.tags["automl.executor"] == "local"
     assert image.dataset == ("digits", "d" * 64)
-    assert image.params["budget.device_seconds"] == "60.0"
+    assert image.tags["automl.extent.budget.device_seconds"] == "60.0"
     assert json.loads(image.artifacts[0].text or "") == SPEC
 
 
