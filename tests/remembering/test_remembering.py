@@ -42,6 +42,7 @@ space: {space}
 evaluator: {{function: {{call: "objective:loss"}}}}
 budget: {{trials: {trials}}}
 seeds: 1
+record: searches
 {memory}
 arms: {arms}
 """
