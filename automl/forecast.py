@@ -80,7 +80,7 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
     """The cost of a study, from the study alone."""
     study, executor = resolved.study, resolved.executor
     space = None if study.space is None else load_space(study.space.model_dump()).count()
-    seeds, budget = len(study.seeds), study.budget
+    seeds, budget = study.most_seeds, study.budget
     arms = [arm for arm in resolved.arms.values() if not arm.is_reference]
     searches = len(arms) * seeds
     parallel = max(1, min(executor.trials_at_once, len(resolved.arms) * seeds))

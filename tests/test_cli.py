@@ -275,7 +275,7 @@ def test_shell_completion_is_there(workspace: Path) -> None:
     environ = {
         **os.environ,
         "_AUTOML_COMPLETE": "complete_bash",
-        "COMP_WORDS": "automl re",
+        "COMP_WORDS": "automl rep",
         "COMP_CWORD": "1",
     }
     done = subprocess.run(

@@ -37,6 +37,12 @@ class Addition:
 
     def to(self, study: Study) -> Study:
         """The study that asks for it. Raises `UserError` for a budget without that part."""
+        if self.seeds and study.most_seeds > len(study.seeds):
+            raise UserError(
+                f"--add-seeds needs a study with a number of seeds, but {study.name} adds seeds by itself "
+                f"until every arm is decided, at most {study.most_seeds}; "
+                "write a larger at_most and run it with --fresh"
+            )
         budget = study.budget.model_dump()
         for name, more in (("trials", self.trials), ("device_seconds", self.device_seconds)):
             if more and budget[name] is None:

@@ -24,14 +24,21 @@ def next_searches(report: CampaignReport, at_once: int) -> list[tuple[str, int]]
     undecided = [
         verdict.arm
         for verdict in settled_verdicts(report)
-        if verdict.verdict == "undecided" and len(seeds[verdict.arm]) < plan.last
+        if verdict.verdict == "undecided"
+        and verdict.arm not in report.settings.retired
+        and len(seeds[verdict.arm]) < plan.last
     ]
     if not undecided:
         return []
+    count = max(1, at_once // (len(undecided) + 1))
     last = max(seed for own in seeds.values() for seed in own)
-    room = plan.last - max(len(seeds[arm]) for arm in undecided)
-    count = max(1, min(room, at_once // (len(undecided) + 1)))
-    return [(arm, last + 1 + number) for number in range(count) for arm in (BASELINE, *undecided)]
+    new = list(range(last + 1, last + 1 + count))
+    added: dict[int, list[str]] = {}
+    for arm in undecided:
+        known = [seed for seed in seeds[BASELINE] if seed not in seeds[arm]]  # an arm that came later
+        for seed in [*known, *new][: min(count, plan.last - len(seeds[arm]))]:
+            added.setdefault(seed, [] if seed in seeds[BASELINE] else [BASELINE]).append(arm)
+    return [(arm, seed) for seed in sorted(added) for arm in added[seed]]
 
 
 def add_seeds(ledger: Ledger, campaign: str, at_once: int, progress: Progress) -> bool:

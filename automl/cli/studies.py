@@ -103,4 +103,7 @@ def _look_at_data(resolved: ResolvedStudy, call: bool) -> Summary | None:
 def forecast_lines(study: Study, cost: Forecast) -> list[str]:
     """The arms and seeds of a study, and what it will cost."""
     shown = study.seeds if len(study.seeds) <= 10 else f"{study.seeds[0]} … {study.seeds[-1]}"
-    return [f"{study.name}: {', '.join(study.arms)} × seeds {shown}", *cost.lines()]
+    seeds = f"seeds {shown}"
+    if study.most_seeds > len(study.seeds):
+        seeds = f"{len(study.seeds)} to {study.most_seeds} seeds, until every arm is decided"
+    return [f"{study.name}: {', '.join(study.arms)} × {seeds}", *cost.lines()]

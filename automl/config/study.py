@@ -169,6 +169,13 @@ class Study(Part):
     looks: Looks | None = Field(default=None, repr=False)  # of the file's `seeds`; None: one look
     retired: list[Name] = Field(default=[], repr=False)  # arms that the file has dropped since it began
 
+    @property
+    def most_seeds(self) -> int:
+        """How many seeds an arm gets at most, those included that are added until it is decided."""
+        if self.looks is None or not self.looks.until_decided:
+            return len(self.seeds)
+        return max(len(self.seeds), self.looks.last or 0)
+
     def to_json(self) -> Json:
         """The study as plain JSON values."""
         return self.model_dump(mode="json")

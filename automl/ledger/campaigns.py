@@ -14,15 +14,16 @@ from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.memories import keep_memory
 from automl.ledger.owner import is_alive, is_same_host
+from automl.ledger.recorded import Recorded
 from automl.ledger.requests import Requests, refuse_open
 from automl.ledger.rows import CampaignRow, DriveRow
-from automl.ledger.tables import campaigns, drives, searches, trials
+from automl.ledger.tables import campaigns, drives
 from automl.ledger.tombstones import last_deleted, refuse_deleted
 
 LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 
 
-class Campaigns(Requests):
+class Campaigns(Recorded, Requests):
     """The part of the ledger about campaigns."""
 
     _db: Database
@@ -198,29 +199,6 @@ class Campaigns(Requests):
     def is_driven(self, campaign: CampaignRow, *, lease: float = LEASE) -> bool:
         """Whether a living process runs a campaign, or records the end of a finished one."""
         return held_by_living(campaign, self._db.read(self._db.time), lease)
-
-    def forget_records(self) -> bool:
-        """Note that MLflow has nothing of any campaign (any more); whether it had something."""
-
-        def work(connection: sa.Connection) -> bool:
-            kept = (campaigns, searches, trials)
-            updates = [sa.update(table).where(table.c.recorded > 0).values(recorded=0) for table in kept]
-            return sum(connection.execute(update).rowcount for update in updates) > 0
-
-        return self._db.write(work)
-
-    def recorded_campaigns(self, limit: int) -> list[tuple[str, float]]:
-        """The newest campaigns of which MLflow has something: their ids and beginnings (POSIX seconds)."""
-        query = sa.select(campaigns.c.id, campaigns.c.created_at).where(campaigns.c.recorded > 0)
-        query = query.order_by(campaigns.c.created_at.desc()).limit(limit)
-        return self._db.read(
-            lambda connection: [(row.id, row.created_at) for row in connection.execute(query)]
-        )
-
-    def mark_campaign_recorded(self, campaign: str, value: int) -> None:
-        """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""
-        update = sa.update(campaigns).where(campaigns.c.id == campaign).values(recorded=value)
-        self._db.write(lambda connection: connection.execute(update).rowcount)
 
 
 def _get(connection: sa.Connection, campaign: str, *, lock: bool = False) -> CampaignRow | None:

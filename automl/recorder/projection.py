@@ -88,10 +88,7 @@ class Projection:
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
     def campaign_run(self, trials: Sequence[TrialRow] = (), last: Against | None = None) -> WantedRun:
-        """The parent of all runs; its counts and costs are those of `trials`.
-
-        `last`: the campaign against the last one of its study.
-        """
+        """The parent of all runs; counts and costs are those of `trials`; `last`: see `report.against`."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
         fixed = {key: value for key, value in self._spec.items() if key in FIXED}

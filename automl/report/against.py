@@ -110,7 +110,10 @@ def against_last(
 
 
 def against(now: Standing, before: Standing, within: float | None = None) -> Against:
-    """`now` against `before`. `within`: by default half a point of a fraction, else 1 % of the mean."""
+    """`now` against `before`.
+
+    `within`: by default the study's `equivalent`, else half a point of a fraction, else 1 % of the mean.
+    """
     on = comparable(now, before)
     if on.obstacle:
         return replace(
@@ -123,7 +126,8 @@ def against(now: Standing, before: Standing, within: float | None = None) -> Aga
         return _not_compared(now.campaign, before.campaign, f"{' and '.join(empty)} found nothing")
     means = [mean_of(side.arms[arm], level) for side, arm in zip((now, before), best, strict=True) if arm]
     units = Units.of(now.metric.name, _values(now, before, level))
-    margin = alike(means[1] or 0.0, fraction=bool(units.unit)) if within is None else within
+    wanted = now.settings.equivalent if within is None else within
+    margin = alike(means[1] or 0.0, fraction=bool(units.unit)) if wanted is None else wanted
     sides = _Sides(now, before, level, on, units, margin)
     overall = _study(sides, best[0], best[1])
     return Against(

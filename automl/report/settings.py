@@ -72,6 +72,7 @@ class StudySettings:
 
     `plan`: the looks at which verdicts are taken; campaigns of versions without such plans have had one.
     `equivalent`: arms that differ by no more are equivalent. `until_decided`: seeds are added until then.
+    `retired`: arms that the file has dropped, which get no more searches.
     """
 
     metrics: tuple[Metric, ...]
@@ -86,6 +87,7 @@ class StudySettings:
     plan: Plan
     equivalent: float | None
     until_decided: bool
+    retired: tuple[str, ...]
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
@@ -121,6 +123,7 @@ class StudySettings:
             plan=_plan(looks["first"], looks["last"]),
             equivalent=spec.get("equivalent"),
             until_decided=bool(looks.get("until_decided")),
+            retired=tuple(spec.get("retired") or ()),
         )
 
     @property

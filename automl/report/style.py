@@ -20,6 +20,7 @@ p { margin: .4rem 0; max-width: 75ch; }
 .chip { align-self: start; text-align: center; border-radius: .3rem; padding: .05rem .4rem; font-size: .85rem;
   font-weight: 600; border: 1.5px solid; }
 .better { color: #00543f; background: #e3f4ee; } .worse { color: #8a2f00; background: #fdebdf; }
+.equivalent { color: #1f3d7a; background: #e6edfa; }
 .undecided { color: #444; background: #f1f1f1; border-style: dashed; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }

@@ -10,9 +10,10 @@ import toy_benchmark
 from report_examples import ACCURACY, RANDOM, FakeLedger, fake
 
 from automl.campaign import run_campaign
+from automl.campaign.growth import Addition, grow
 from automl.campaign.until_decided import next_searches
-from automl.config import load_study
-from automl.contracts import TrialState
+from automl.config import Looks, Study, load_study
+from automl.contracts import TrialState, UserError
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 from automl.report import collect, settled_verdicts
@@ -56,6 +57,11 @@ def test_nothing_is_added_beyond_the_most() -> None:
     assert added(campaign({"tpe": 0.001}, 11)) == [("random", 11), ("tpe", 11)]
 
 
+def test_an_arm_that_the_file_has_dropped_gets_no_more() -> None:
+    assert added(campaign({"tpe": 0.001, "gp": 0.002}, 4, retired=["gp"])) == [("random", 4), ("tpe", 4)]
+    assert added(campaign({"tpe": 0.001}, 4, retired=["tpe"])) == []
+
+
 def test_equivalent_arms_are_decided() -> None:
     assert added(campaign({"tpe": 0.0}, 11)) == [("random", 11), ("tpe", 11)]
     assert added(campaign({"tpe": 0.0}, 11, equivalent=0.1)) == []
@@ -81,6 +87,21 @@ def test_a_study_with_a_number_of_seeds_adds_none() -> None:
     for looks in (None, {"first": 3, "last": None}, {"first": 3, "last": 3}):
         ledger.row.spec["looks"] = looks
         assert added(ledger) == []
+
+
+def test_an_arm_that_came_later_gets_the_seeds_that_random_search_has() -> None:
+    ledger = campaign({"tpe": 0.001, "late": 0.002}, 6)
+    ledger.search_rows = [row for row in ledger.search_rows if row.arm != "late" or row.seed < 3]
+    ledger.trial_rows = [row for row in ledger.trial_rows if "/late/" not in row.id or int(row.id[-3]) < 3]
+    assert added(ledger) == [("late", 3), ("random", 6), ("tpe", 6)]
+    assert added(ledger, at_once=6) == [
+        ("late", 3),
+        ("late", 4),
+        ("random", 6),
+        ("tpe", 6),
+        ("random", 7),
+        ("tpe", 7),
+    ]
 
 
 @pytest.fixture
@@ -132,3 +153,41 @@ def test_a_killed_campaign_goes_on_where_the_seeds_were_added(
     with Ledger(store) as ledger:
         at_once = {(row.arm, row.seed) for row in ledger.searches(name)}
         assert at_once == {(arm, seed) for arm in ("random", "tpe") for seed in range(5)}
+
+
+def planned(tmp_path: Path, seeds: str) -> Study:
+    toy_benchmark.write(tmp_path / "toy.npz")
+    path = tmp_path / "toytable.yaml"
+    path.write_text(toy_benchmark.STUDY.replace("seeds: 2", f"seeds: {seeds}"))
+    return load_study(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked", "told"),
+    [
+        ("3", "8", False),
+        ("{exactly: 3}", "8", True),
+        ("3", "{exactly: 8}", True),
+        ("{until: decided, at_most: 5}", "{until: decided, at_most: 9}", True),
+        ("{until: decided, at_most: 5}", "{until: decided, at_most: 5}", False),
+        ("3", "{until: decided}", True),
+    ],
+)
+def test_a_campaign_that_grows_keeps_its_plan_of_verdicts(
+    tmp_path: Path, before: str, asked: str, told: bool
+) -> None:
+    had, wanted = planned(tmp_path, before), planned(tmp_path, asked)
+    growth = grow(had, wanted)
+    assert growth.study.looks == had.looks
+    assert any("verdicts stay planned" in line for line in growth.kept) is told
+
+
+def test_a_campaign_of_an_earlier_version_grows_from_the_seeds_that_it_had(tmp_path: Path) -> None:
+    old = planned(tmp_path, "3").model_copy(update={"looks": None})
+    assert grow(old, planned(tmp_path, "6")).study.looks == Looks(first=3)
+
+
+def test_no_seeds_are_added_by_hand_to_a_campaign_that_adds_them_itself(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="adds seeds by itself until every arm is decided, at most 20"):
+        Addition(seeds=2).to(planned(tmp_path, "{until: decided}"))
+    assert Addition(seeds=2).to(planned(tmp_path, "3")).seeds == [0, 1, 2, 3, 4]

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-
 from report_examples import BAD, GOOD, FakeLedger, campaign
 
 from automl.ledger import Ledger

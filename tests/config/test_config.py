@@ -497,6 +497,7 @@ def test_seeds_say_when_verdicts_are_taken(
     study = load(tmp_path, changed(seeds=seeds))
     assert study.looks is not None and len(study.seeds) == first
     assert (study.looks.first, study.looks.last, study.looks.until_decided) == (first, last, until)
+    assert study.most_seeds == (last if until else first)
     assert Study.from_json(study.to_json()) == study
 
 

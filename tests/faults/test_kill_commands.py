@@ -166,7 +166,7 @@ COMMANDS = {
         lambda study: schedules(study) == [],
         "Schedules.remove_schedule",
     ),
-    "repair": Command(("audit", "faulty", "--repair"), without_mlflow, is_right, "Campaigns.forget_records"),
+    "repair": Command(("audit", "faulty", "--repair"), without_mlflow, is_right, "Recorded.forget_records"),
     "firing": Command(
         ("run", "--firing", "1", "FILE"), fired, is_that_of_the_firing, "Bindings.adopt_campaign"
     ),
