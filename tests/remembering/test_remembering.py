@@ -42,6 +42,7 @@ space: {space}
 evaluator: {{function: {{call: "objective:loss"}}}}
 budget: {{trials: {trials}}}
 seeds: 1
+record: searches
 {memory}
 arms: {arms}
 """
@@ -236,6 +237,8 @@ def test_an_interrupted_campaign_goes_on_with_the_memory_it_began_with(
 def delete(store: Store, campaign: str) -> None:
     with closing(sqlite3.connect(store.folder / "ledger.db")) as database, database:
         like = f"{campaign}/%"
+        for table in ("attempts", "reports"):
+            database.execute(f"DELETE FROM {table} WHERE trial LIKE ?", (like,))
         database.execute("DELETE FROM trials WHERE search LIKE ?", (like,))
         database.execute("DELETE FROM searches WHERE campaign = ?", (campaign,))
         database.execute("DELETE FROM drives WHERE campaign = ?", (campaign,))
