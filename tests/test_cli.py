@@ -13,6 +13,7 @@ from in_process import automl
 from patience import PATIENCE
 from toy_plugins import write_toy_plugins
 
+from automl.campaign import Addition, Wanted
 from automl.cli.commands import app
 from automl.contracts import RunError, UserError
 from automl.ledger import Store
@@ -80,7 +81,8 @@ def campaign(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None]
             assert error is not None
             raise error
 
-        monkeypatch.setitem(sys.modules, "automl.campaign", SimpleNamespace(run_campaign=run_campaign))
+        stub = SimpleNamespace(run_campaign=run_campaign, Addition=Addition, Wanted=Wanted)
+        monkeypatch.setitem(sys.modules, "automl.campaign", stub)
 
     return replace
 
