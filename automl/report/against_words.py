@@ -27,7 +27,8 @@ def claim(
     ahead = found.mean == 0 or direction.better(found.mean, 0.0)
     size = f"{units.difference(abs(found.mean))}{units.difference_unit}"
     if answer == "no different":
-        equal = f": equal on all {len(found.seeds)} seeds" if found.paired and found.same else ""
+        seeds = f"equal on all {len(found.seeds)} seeds" if found.paired else "all of their values are equal"
+        equal = f": {seeds}" if found.same and found.interval is None else ""
         return f"{now} is no different from {before}{equal}"
     if answer != "cannot tell":
         regression = " (a regression)" if answer == "worse" else ""

@@ -76,6 +76,9 @@ def test_better_worse_no_different_and_cannot_tell() -> None:
     same = last(campaign(GOOD, 3), good)
     assert same.answer == "no different"
     assert "equal on all 5 seeds" in same.sentence
+    flat: Values = {"random": [0.9, 0.9, 0.9]}
+    constant = last(campaign(flat, 3, first=7), campaign(flat, 2))
+    assert (constant.answer, "all of their values are equal" in constant.sentence) == ("no different", True)
     near: Values = {"random": GOOD["random"], "tpe": [0.949, 0.958, 0.952, 0.938, 0.947]}
     close = last(campaign(near, 3, first=10, data="a" * 64), good)
     assert (close.answer, close.within) == ("cannot tell", 0.005)
