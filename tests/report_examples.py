@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from automl.contracts import TrialState
 from automl.ledger.results import CampaignResults
-from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TotalRow, TrialRow
+from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.totals import TotalRow
 
 Values: TypeAlias = Mapping[str, Sequence[float | None]]
 GOOD: Values = {"random": [0.90, 0.91, 0.92, 0.91, 0.90], "tpe": [0.95, 0.96, 0.95, 0.94, 0.95]}

@@ -26,6 +26,7 @@ from automl.ledger.rules import (
     one_of,
 )
 from automl.ledger.shapes import MEMORY, PROVENANCE, STUDY
+from automl.ledger.totals import TotalRow
 
 _ENDED: Final = SECONDS.or_nothing()
 _WORDS: Final = TEXT.or_nothing()
@@ -144,7 +145,7 @@ _TRIAL_COLUMNS: Final = {
 }
 trial: Final = Reader(rows.TrialRow.from_columns, "trial", ("id",), _TRIAL_COLUMNS, _trial)
 total: Final = Reader(
-    rows.TotalRow.from_columns,
+    TotalRow.from_columns,
     "trials of",
     ("search", "kind", "state"),
     {

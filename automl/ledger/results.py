@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from automl.ledger import reading
 from automl.ledger.database import Database
-from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TotalRow, TrialRow
+from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
 from automl.ledger.tables import campaigns, openings, searches, trials
+from automl.ledger.totals import TotalRow
 
 TOGETHER: Final = 200  # campaigns in one statement
 

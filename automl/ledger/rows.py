@@ -126,27 +126,6 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
-class TotalRow:
-    """The trials of a search that are of one kind and state: how many, and their device-seconds.
-
-    `least` and `most`: of one of them.
-    """
-
-    search: str
-    kind: str
-    state: TrialState
-    count: int
-    device_seconds: float
-    least: float
-    most: float
-
-    @classmethod
-    def from_columns(cls, *, state: str, **columns: Any) -> TotalRow:
-        """The total of one group of trials."""
-        return cls(state=TrialState(state), **columns)
-
-
-@dataclass(frozen=True)
 class AttemptRow:
     """One attempt of a trial, ended. `device_seconds`: of this attempt alone; times in POSIX seconds."""
 

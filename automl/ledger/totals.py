@@ -1,0 +1,29 @@
+"""Sums over the trials of a search, as a frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from automl.contracts import TrialState
+
+
+@dataclass(frozen=True)
+class TotalRow:
+    """The trials of a search that are of one kind and state: how many, and their device-seconds.
+
+    `least` and `most`: of one of them.
+    """
+
+    search: str
+    kind: str
+    state: TrialState
+    count: int
+    device_seconds: float
+    least: float
+    most: float
+
+    @classmethod
+    def from_columns(cls, *, state: str, **columns: Any) -> TotalRow:
+        """The total of one group of trials."""
+        return cls(state=TrialState(state), **columns)
