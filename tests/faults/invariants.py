@@ -6,6 +6,7 @@ Every function returns the faults that it found, in words.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from fault_study import FaultStudy, ReplayedStudy
 
 GOOD = {"complete", "pruned"}
 ENDED = ("finished", 2)  # state, and what MLflow has of it
+LEAVING = 15.0  # seconds that the processes of a driver have to end after it
 SLACK = 0.03  # seconds between a trial's clock and the notes of its code, an attempt
 
 
@@ -221,9 +223,15 @@ def _histories(study: FaultStudy, ids: Mapping[str, str]) -> Iterator[str]:
 
 def _left_over(study: FaultStudy) -> Iterator[str]:
     """No process and no file is left."""
-    for pid, command in processes_of(study.folder):
+    end = time.monotonic() + LEAVING
+    while (left := list(processes_of(study.folder))) and time.monotonic() < end:
+        time.sleep(0.1)
+    for pid, command in left:
         yield f"process {pid} is left: {command:.200}"
+    for session in (study.folder / "ray").glob("session_2*"):
+        yield f"{session} is left"
     known = {
+        "ray",
         "faulty_code.py",
         "scored_code.py",
         "toy.npz",

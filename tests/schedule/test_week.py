@@ -74,7 +74,7 @@ def test_a_night_without_change_is_skipped_and_told(store: Store, tmp_path: Path
 def test_a_week_with_changed_data_on_night_four_and_worse_data_on_night_six(
     store: Store, tmp_path: Path
 ) -> None:
-    week = Week(tmp_path, store, trials=6, seeds=2)
+    week = Week(tmp_path, store, trials=6, seeds=3)
     week.run([1, 2, 3])
     write_rows(tmp_path, 120)
     week.run([4, 5])
@@ -84,7 +84,7 @@ def test_a_week_with_changed_data_on_night_four_and_worse_data_on_night_six(
         assert firings(ledger) == [("done", f"nightly-{night}") for night in range(1, 8)]
         campaigns = ledger.campaigns("nightly")
         seeds = [seed for row in campaigns for seed in row.spec["seeds"]]
-        assert len(seeds) == len(set(seeds)) == 14
+        assert len(seeds) == len(set(seeds)) == 21
         check_memories(ledger)
         same = [memory.plans[0].sources[0].distance == 0 for memory in memories(ledger)[1:]]
         assert same == [True, True, False, True, False, True]
@@ -92,7 +92,15 @@ def test_a_week_with_changed_data_on_night_four_and_worse_data_on_night_six(
             max(trial.values[0] for trial in ledger.trials(row.id) if trial.values is not None)
             for row in campaigns
         ]
+        against = [collect(ledger, row.id).last for row in campaigns]
     assert min(best[:5]) > max(best[5:])
+    assert against[0] is None
+    answers = [one.answer for one in against if one is not None]
+    assert [answer for answer in answers if answer == "worse"] == ["worse"] and answers[4] == "worse"
+    night = against[5]
+    assert night is not None and night.data == "other"
+    assert "nightly-6 is worse than nightly-5 (a regression)" in night.sentence
+    assert "the data changed" in night.sentence
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
 """Ends what is left of a Ray of our own when its driver is gone.
 
 Ray's agents notice the death of their raylet, then wait minutes for a head that is gone too. So a small
-process watches the driver: when the pipe between them closes, it kills what Ray had started.
+process watches the driver: when the pipe between them closes, it kills what Ray had started. Ray also leaves
+the folder of each session, sockets and logs; that is removed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import ray
 _ending: list[subprocess.Popen[bytes]] = []  # nobody waits for them
 GRACE: Final = 1.0  # seconds that Ray's processes have to end by themselves
 _WATCH: Final = f"""
-import os, select, sys, time
+import os, select, shutil, sys, time
 
 def stat(pid):
     try:
@@ -25,7 +26,8 @@ def stat(pid):
     except (OSError, ValueError):
         return None
 
-session, *started = sys.argv[1:]
+folder, *started = sys.argv[1:]
+session = os.path.basename(folder)
 known = {{int(pid): stat(pid) for pid in started}}
 pause = 0.2
 while not select.select([0], [], [], pause)[0]:
@@ -48,6 +50,11 @@ for pid, then in known.items():
             os.kill(pid, 9)
         except OSError:
             pass
+for _ in range(20):  # what was just killed may still have written
+    shutil.rmtree(folder, ignore_errors=True)
+    if not os.path.exists(folder):
+        break
+    time.sleep(0.1)
 """
 
 
@@ -61,7 +68,7 @@ class Guard:
             return
         started = [one.process.pid for found in node.all_processes.values() for one in found]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _WATCH, node.session_name, *map(str, started)],
+            [sys.executable, "-I", "-S", "-c", _WATCH, node.get_session_dir_path(), *map(str, started)],
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is not for it
         )
