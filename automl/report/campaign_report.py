@@ -19,10 +19,10 @@ from automl.report.failures import Failure
 from automl.report.few_shot import FewShotArm
 from automl.report.plain import plain
 from automl.report.proxy_ranking import ProxyRank
+from automl.report.ranking import places
 from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
-from automl.report.standings import places
 from automl.report.wording import Units
 
 ADDED: Final = ("pairs", "places", "optimism")  # behind the older keys of the JSON

@@ -16,9 +16,9 @@ from automl.report import (
     last,
     optimism,
     proxy_ranking,
+    ranking,
     remembered,
     rung_ranking,
-    standings,
     verdicts,
 )
 from automl.report.campaign_report import CampaignReport
@@ -38,7 +38,7 @@ def terminal(report: CampaignReport) -> RenderableType:
         Text(),
     ]
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
-    parts += _bullets(standings.TITLE, standings.lines(report.comparison), about=standings.ABOUT)
+    parts += _bullets(ranking.TITLE, ranking.lines(report.comparison), about=ranking.ABOUT)
     parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
     parts += last.terminal(report.last)
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)

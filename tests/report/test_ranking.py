@@ -7,7 +7,7 @@ from report_examples import FakeLedger, fake, realistic, values_only
 
 from automl.report import collect, html
 from automl.report import optimism as gaps
-from automl.report.standings import lines, places
+from automl.report.ranking import lines, places
 from automl.report.wording import Units
 
 THREE: dict[str, list[float | None]] = {
