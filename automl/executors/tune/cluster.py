@@ -50,6 +50,9 @@ def connect(address: str | None) -> None:
             f"{error}; start one with `ray start --head` and give every node and this process the same "
             "RAY_AUTH_TOKEN, or leave the address out"
         ) from error
+    except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
+        guard.Guard().leave()
+        raise
     _guards.append(guard.Guard())
     secret = Path.home() / ".ray" / "auth_token"
     if secret.exists() and secret.stat().st_uid == os.getuid():

@@ -28,28 +28,39 @@ def stat(pid):
 
 folder, *started = sys.argv[1:]
 session = os.path.basename(folder)
-known = {{int(pid): stat(pid) for pid in started}}
-pause = 0.2
-while not select.select([0], [], [], pause)[0]:
+def command(pid):
+    try:
+        with open(f"/proc/{{pid}}/cmdline", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+def look():
     found = {{int(pid): stat(pid) for pid in os.listdir("/proc") if pid.isdigit()}}
     for _ in range(3):  # what they have started, and what that has
         known.update((pid, now) for pid, now in found.items() if now and now[0] in known)
+
+def kill(pids):
+    for pid in pids:
+        now, then = stat(pid), known[pid]
+        if now and then and now[1] == then[1]:
+            try:
+                os.kill(pid, 9)
+            except OSError:
+                pass
+
+known = {{int(pid): stat(pid) for pid in started}}
+pause = 0.2
+while not select.select([0], [], [], pause)[0]:
+    look()
     pause = min(1.1 * pause, 5.0)  # a raylet that is killed early leaves nobody who knows its agents
+look()
+kill([pid for pid in known if command(pid).startswith("ray::")])  # nobody pays for what a trial goes on to do
 time.sleep({GRACE})
 for pid in filter(str.isdigit, os.listdir("/proc")):  # a worker that was just starting
-    try:
-        with open(f"/proc/{{pid}}/cmdline", encoding="utf-8", errors="replace") as file:
-            if session in file.read() and int(pid) != os.getpid():
-                known[int(pid)] = stat(pid)
-    except OSError:
-        pass
-for pid, then in known.items():
-    now = stat(pid)
-    if now and then and now[1] == then[1]:
-        try:
-            os.kill(pid, 9)
-        except OSError:
-            pass
+    if session in command(pid) and int(pid) != os.getpid():
+        known[int(pid)] = stat(pid)
+kill(list(known))
 for _ in range(20):  # what was just killed may still have written
     shutil.rmtree(folder, ignore_errors=True)
     if not os.path.exists(folder):
