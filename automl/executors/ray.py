@@ -62,7 +62,7 @@ class Ray(Executor):
         """Run jobs from `source` until it is finished."""
         from automl.executors.tune import cluster  # see the module's docstring
 
-        self._folder = self._folder or tempfile.mkdtemp(prefix="automl-ray-")
+        self._folder = self._folder or tempfile.mkdtemp(prefix=f"automl-ray-{os.getpid()}-")
         cluster.run(
             source,
             cpus=self.cpus,

@@ -7,8 +7,10 @@ the folder of each session, sockets and logs; that is removed.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from typing import Any, Final
 
 import ray
@@ -26,7 +28,7 @@ def stat(pid):
     except (OSError, ValueError):
         return None
 
-folder, *started = sys.argv[1:]
+folder, driver, own, *started = sys.argv[1:]
 session = os.path.basename(folder)
 def command(pid):
     try:
@@ -66,6 +68,10 @@ for _ in range(20):  # what was just killed may still have written
     if not os.path.exists(folder):
         break
     time.sleep(0.1)
+if not os.path.exists(f"/proc/{{driver}}"):  # it would have removed its own folders
+    for name in os.listdir(os.path.dirname(own)):
+        if name.startswith(os.path.basename(own)):
+            shutil.rmtree(os.path.join(os.path.dirname(own), name), ignore_errors=True)
 """
 
 
@@ -78,8 +84,9 @@ class Guard:
         if node is None or sys.platform != "linux":
             return
         started = [one.process.pid for found in node.all_processes.values() for one in found]
+        own = str(os.getpid()), f"{tempfile.gettempdir()}/automl-ray-{os.getpid()}-"
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _WATCH, node.get_session_dir_path(), *map(str, started)],
+            [sys.executable, "-I", "-S", "-c", _WATCH, node.get_session_dir_path(), *own, *map(str, started)],
             stdin=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is not for it
         )
