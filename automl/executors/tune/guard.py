@@ -24,7 +24,7 @@ def stat(pid):
     try:
         with open(f"/proc/{{pid}}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
-        return int(fields[1]), fields[19]  # its parent, and when it started
+        return None if fields[0] in "ZX" else (int(fields[1]), fields[19])  # its parent, and when it started
     except (OSError, ValueError):
         return None
 
@@ -68,7 +68,7 @@ for _ in range(20):  # what was just killed may still have written
     if not os.path.exists(folder):
         break
     time.sleep(0.1)
-if not os.path.exists(f"/proc/{{driver}}"):  # it would have removed its own folders
+if stat(driver) is None:  # it would have removed its own folders
     for name in os.listdir(os.path.dirname(own)):
         if name.startswith(os.path.basename(own)):
             shutil.rmtree(os.path.join(os.path.dirname(own), name), ignore_errors=True)
