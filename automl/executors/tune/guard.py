@@ -56,8 +56,9 @@ pause = 0.2
 while not select.select([0], [], [], pause)[0]:
     look()
     pause = min(1.1 * pause, 5.0)  # a raylet that is killed early leaves nobody who knows its agents
-look()
-kill([pid for pid in known if command(pid).startswith("ray::")])  # nobody pays for what a trial goes on to do
+for again in (True, False):  # at once, since nobody pays for what a trial goes on to do; then the newest ones
+    kill([pid for pid in known if command(pid).startswith("ray::")])
+    again and look()
 time.sleep({GRACE})
 for pid in filter(str.isdigit, os.listdir("/proc")):  # a worker that was just starting
     if session in command(pid) and int(pid) != os.getpid():
