@@ -115,6 +115,7 @@ class FaultStudy:
 
     `trials` and fresh-seed `finals` of each of its searches, whose winners are `opened` so often. `trials` 0:
     numbers that the budget decides. `smaller`: keys with which it is run to its end first, so that it grows.
+    `slack`: seconds between a trial's clock and the notes of its code, an attempt.
     `extra` joins the environment of its processes. `hit`: the faults that have happened, in words.
     """
 
@@ -132,6 +133,7 @@ class FaultStudy:
     kind = "trial"  # of what it runs
     steps: int = 3
     seconds: float = 0.05
+    slack: float = 0.03
     extra: dict[str, str] = field(default_factory=dict)
     faults: int = 0
     hit: list[str] = field(default_factory=list)

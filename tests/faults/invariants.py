@@ -19,7 +19,6 @@ from fault_study import FaultStudy, ReplayedStudy
 GOOD = {"complete", "pruned"}
 ENDED = ("finished", 2)  # state, and what MLflow has of it
 LEAVING = 15.0  # seconds that the processes of a driver have to end after it
-SLACK = 0.03  # seconds between a trial's clock and the notes of its code, an attempt
 
 
 def query(url: str, text: str, **values: object) -> list[Any]:
@@ -131,7 +130,7 @@ def _executed(study: FaultStudy) -> Iterator[str]:
             yield f"{row.id} ran {again} steps again in {row.attempt} attempts"
         used = executed[row.id].used if row.id in executed else {}
         off, lost = row.device_seconds - sum(used.values()), study.seconds * (row.attempt - 1)
-        if abs(off) > lost + SLACK * row.attempt:
+        if abs(off) > lost + study.slack * row.attempt:
             yield f"{row.id} paid {row.device_seconds:.3f} s, but {sum(used.values()):.3f} s were executed"
 
 

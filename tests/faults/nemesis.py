@@ -37,6 +37,9 @@ from automl.storage import prepare
 
 NOON = 1768046400.0  # 2026-01-10 12:00 UTC
 SPEED = 10  # seconds of the daemons' clock in one second: a slot of each study in six
+STARVED = (
+    0.25  # seconds that a process may stand still between its clock and its note, so busy is the machine
+)
 DISK = 512  # MiB of the store's folder
 SCHEDULED = ("hourly", "nightly")
 CRON = "* * * * *"
@@ -117,7 +120,9 @@ class World:
     frozen: float = 0.0  # seconds that processes stood still
 
     def study(self, name: str, executor: str) -> FaultStudy:
-        return FaultStudy(self.folder / name, self.store, executor, name, trials=4, extra=self.environ)
+        return FaultStudy(
+            self.folder / name, self.store, executor, name, trials=4, slack=STARVED, extra=self.environ
+        )
 
     def start_daemon(self) -> Any:
         context = multiprocessing.get_context("forkserver")
