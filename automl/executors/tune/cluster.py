@@ -51,9 +51,10 @@ def connect(address: str | None) -> None:
             "RAY_AUTH_TOKEN, or leave the address out"
         ) from error
     except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
-        guard.Guard().leave()
+        _guard(address)
+        _unguard()
         raise
-    _guards.append(guard.Guard())
+    _guard(address)
     secret = Path.home() / ".ray" / "auth_token"
     if secret.exists() and secret.stat().st_uid == os.getuid():
         secret.chmod(0o600)  # Ray makes it readable to everybody on this machine
@@ -99,6 +100,12 @@ def leave() -> None:
     finally:
         late.cancel()
     _unguard()
+
+
+def _guard(address: str | None) -> None:
+    """Watch over a cluster of our own; one that was joined belongs to others."""
+    if address is None:
+        _guards.append(guard.Guard())
 
 
 def _unguard() -> None:
