@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from pydantic import ValidationError
-
 from automl import provenance
 from automl.benchmarks import file_digest
-from automl.campaign.growth import Addition, grow, identity_changes, listed, shifted, unused_shift
+from automl.campaign.growth import Addition, compared_with, grow, listed, shifted, unused_shift
 from automl.campaign.recalling import recall, tell_of_arms_without
 from automl.campaign.unchanged import changed_since
 from automl.config import EXTENT, ResolvedStudy, Study
@@ -121,8 +119,8 @@ def _continued(
     ledger: Ledger, row: CampaignRow, study: Study, now: Identity, wanted: Wanted, progress: Progress
 ) -> Chosen | None:
     """The latest campaign when the study is still its own; else None, and why is told."""
-    before, ended = _study_of(row), row.state == "finished"
-    found = changes(row.spec, study.to_json()) if before is None else identity_changes(before, study)
+    ended = row.state == "finished"
+    before, found = compared_with(row, study)
     if found or before is None:
         left = "" if ended else " was interrupted and is left, none of its trials is used, since it"
         progress.message(f"{row.id}{left} belongs to another study: {_listed(found)}")
@@ -171,14 +169,6 @@ def _origin(row: CampaignRow, now: Identity, wanted: Wanted, progress: Progress)
     return None
 
 
-def _study_of(row: CampaignRow) -> Study | None:
-    """The study of a campaign; None when this version cannot read it any more."""
-    try:
-        return Study.from_json(row.spec)
-    except ValidationError:
-        return None
-
-
 def _grown(ledger: Ledger, row: CampaignRow, origin: Json, more: Sequence[str]) -> Json:
     """The origin with a line about the growth: what had been seen of the test set before counts."""
     looks = len(ledger.openings(row.id))
@@ -191,8 +181,7 @@ def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progre
     """The campaign that a firing began. Raises `RunError` when it is complete or cannot be continued."""
     if bound.recorded >= 2:
         raise RunError(f"this firing has run {bound.id} to its end; nothing was started")
-    before = _study_of(bound)
-    found = changes(bound.spec, study.to_json()) if before is None else identity_changes(before, study)
+    before, found = compared_with(bound, study)
     found = found or _compared(bound, now, progress)
     if found or before is None:
         raise RunError(

@@ -7,10 +7,10 @@ the executor is woken.
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from automl.campaign.beside import beside
 from automl.campaign.limits import CampaignLimits
 from automl.contracts import RunError
 from automl.ledger import Ledger, RequestRow, Wishes
@@ -44,22 +44,13 @@ class Control:
     def followed(self) -> Iterator[None]:
         """Look before the block, and every second inside of it."""
         self.look()
-        done = threading.Event()
 
         def follow() -> None:
-            while not done.wait(LOOK):
-                try:
-                    self.look()
-                except RunError:
-                    continue  # the store cannot be reached: it may come back
+            with suppress(RunError):  # the store cannot be reached: it may come back
+                self.look()
 
-        thread = threading.Thread(target=follow, name="control", daemon=True)
-        thread.start()
-        try:
+        with beside(follow, LOOK, "control"):
             yield
-        finally:
-            done.set()
-            thread.join()
 
     def look(self) -> None:
         """Take what is new: it holds before it is noted as taken. Nothing more is taken of one that ends."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from automl.config import Arm, Budget, Limits, Looks, Study
 from automl.contracts import UserError
 from automl.identity import Change, changes
+from automl.ledger import CampaignRow
 
 SEEDS = 2**31  # seeds are below
 
@@ -65,6 +68,15 @@ def identity_changes(before: Study, asked: Study) -> list[Change]:
     for one in (first, second):
         one["arms"] = {name: arm for name, arm in one["arms"].items() if name in both}
     return changes(first, second)
+
+
+def compared_with(row: CampaignRow, asked: Study) -> tuple[Study | None, list[Change]]:
+    """The study of a campaign, None when this version cannot read it, and what makes `asked` another one."""
+    try:
+        before = Study.from_json(row.spec)
+    except ValidationError:
+        return None, changes(row.spec, asked.to_json())
+    return before, identity_changes(before, asked)
 
 
 def shifted(study: Study, shift: int) -> Study:

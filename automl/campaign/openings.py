@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from automl import plugins
@@ -28,7 +29,7 @@ class Unopened:
     models: list[TrialRow]
     before: OpeningRow | None
 
-    @property
+    @cached_property
     def table(self) -> Tabular | None:
         """The evaluator that looks test values up, for a search of a benchmark that has some."""
         evaluator = plugins.build("evaluators", self.search.final_evaluator)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from automl.campaign.beside import beside
 from automl.campaign.search import Search
 
 NAME: Final = "alive.json"
@@ -36,20 +36,15 @@ class Signs:
         """Note them in a thread of its own inside the block."""
         self._folder.mkdir(parents=True, exist_ok=True)
         file = os.open(self._folder / NAME, os.O_WRONLY | os.O_CREAT, 0o600)
-        done = threading.Event()
 
         def note() -> None:
-            while not done.wait(EVERY):
-                with contextlib.suppress(OSError):  # a full disk ends trials, not this thread
-                    self.write(file)
+            with contextlib.suppress(OSError):  # a full disk ends trials, not this thread
+                self.write(file)
 
-        thread = threading.Thread(target=note, name="signs", daemon=True)
-        thread.start()
         try:
-            yield
+            with beside(note, EVERY, "signs"):
+                yield
         finally:
-            done.set()
-            thread.join()
             os.close(file)
 
     def write(self, file: int) -> None:

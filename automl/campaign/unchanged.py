@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
-from automl.campaign.growth import grow, identity_changes, shifted
+from automl.campaign.growth import compared_with, grow, shifted
 from automl.config import Study
 from automl.identity import Identity, changes
 from automl.ledger import CampaignRow, Ledger
@@ -23,10 +21,9 @@ def changed_since(ledger: Ledger, latest: CampaignRow, study: Study, now: Identi
     began = Provenance.from_json(latest.provenance).identity
     if not began:
         return [f"{latest.id} was begun by a version that did not note its code and data"]
-    try:
-        before = Study.from_json(latest.spec)
-    except ValidationError:
+    before, found = compared_with(latest, study)
+    if before is None:
         return [f"{latest.id} is of a study that this version cannot read"]
-    found = [*identity_changes(before, study), *changes(began, now.to_json())]
+    found += changes(began, now.to_json())
     growth = grow(before, shifted(study, before.seed_shift))
     return [*map(str, found), *growth.more, *growth.kept]

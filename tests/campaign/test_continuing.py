@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from told import Told
 
 from automl import schedule
 from automl.campaign import Wanted, run_campaign
@@ -38,17 +39,6 @@ seeds: 1
 executor: local
 final: {seeds: 0}
 """
-
-
-class Told(QuietProgress):
-    """Keeps what is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture

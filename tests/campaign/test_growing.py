@@ -6,67 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import toy_benchmark
+from growing_study import CODE, STUDY, content, differences, run
+from told import Told
 
 from automl import plugins
 from automl.campaign import Addition, Wanted, run_campaign
-from automl.config import Study, load_study
-from automl.contracts import TrialState, UserError
-from automl.export.certificate import find_winner
-from automl.ledger import Ledger, Store, TrialRow
+from automl.config import Study
+from automl.contracts import UserError
+from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
-from automl.recorder.audit import audit
 from automl.report import collect
 
-CODE = """
-import time
-from automl.space import Choice, Float, Int, Space
-SPACE = Space({"x": Float(-1.0, 1.0), "n": Int(1, 4), "kind": Choice(["a", "b"])})
-
-def objective(config, context):
-    for step in range(1, 4):
-        context.report(step, config["x"] ** 2 + config["n"] / 10 + 1 / step)
-    return config["x"] ** 2 + config["n"] / 10
-
-def slow(config, context):
-    time.sleep(0.05)
-    return config["x"] ** 2
-"""
-STUDY = """
-name: growing
-task: {metric: loss, direction: minimize}
-space: "growing_code:SPACE"
-evaluator: {function: {call: "growing_code:objective"}}
-budget: {trials: 3}
-seeds: 2
-arms: {random: {strategy: random}, tpe: {strategy: tpe}}
-executor: local
-final: {seeds: 0}
-"""
-IRIS = """
-name: growing
-task: {dataset: iris, metric: accuracy}
-space: {name: tabular, fix: {model: knn}}
-evaluator: pipeline
-budget: {trials: 1}
-seeds: 1
-arms: {random: {strategy: random}}
-executor: local
-final: {seeds: 1}
-"""
 PRUNERS = {"median": "{strategy: random, pruner: median}", "asha": "{strategy: tpe, pruner: asha}"}
 COSTLY = {"gp"}  # a tenth of a second and more a proposal
-
-
-class Told(QuietProgress):
-    """Keeps what is told."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture
@@ -75,27 +27,6 @@ def study(workspace: Path) -> Path:
     path = workspace / "growing.yaml"
     path.write_text(STUDY)
     return path
-
-
-def run(study: Path, store: Store, *overrides: str, told: Told | None = None, **wanted: Any) -> str:
-    loaded = load_study(study, overrides)
-    return run_campaign(loaded, store=store, wanted=Wanted(**wanted), progress=told or QuietProgress())
-
-
-def of_search(trial: TrialRow) -> tuple[Any, ...]:
-    search = trial.search.partition("/")[2]
-    return search, trial.kind, trial.number, trial.config, trial.seed, trial.state, trial.values, trial.told
-
-
-def content(ledger: Ledger, campaign: str) -> list[tuple[Any, ...]]:
-    """All that does not depend on the clock."""
-    return sorted(map(of_search, ledger.trials(campaign=campaign)), key=lambda row: row[:3])
-
-
-def differences(store: Store, ledger: Ledger, campaign: str) -> list[str]:
-    """What MLflow has otherwise than the ledger."""
-    found = audit(store, ledger, campaign)
-    return [*found.missing, *found.duplicate, *found.stuck, *found.different]
 
 
 @pytest.mark.parametrize("strategy", [*plugins.names("strategies"), *PRUNERS])
@@ -229,77 +160,6 @@ def test_a_search_that_a_limit_ended_goes_on(study: Path, store: Store, ledger: 
     before = ledger.campaign("growing-1")
     run(study, store, "limits.trials=2")
     assert ledger.campaign("growing-1") == before, "a lower limit ends nothing that has ended"
-
-
-def test_a_winner_that_stays_keeps_its_retrainings_and_is_scored_once(
-    study: Path, store: Store, ledger: Ledger
-) -> None:
-    study.write_text(IRIS)
-    run(study, store)
-    (model,) = (trial for trial in ledger.trials(campaign="growing-1") if trial.kind == "final")
-    run(study, store, "seeds=2")
-    assert [one.search for one in ledger.openings("growing-1")] == [
-        "growing-1/random/0",
-        "growing-1/random/1",
-    ]
-    run(study, store, "seeds=2", "final.seeds=2")
-    openings = ledger.openings("growing-1")
-    assert [len(one.values or ()) for one in openings] == [1, 1, 2, 2]
-    assert openings[2].trials == [model.id, "growing-1/random/0/final-1"]
-    assert openings[2].values[0] == openings[0].values[0]  # type: ignore[index]
-    report = collect(ledger, "growing-1")
-    assert report.test_openings == 4
-    assert report.arms["random"].searches[0].test == tuple(openings[2].values or ())
-    assert any("the test set had been opened 2 times before" in line for line in report.warnings)
-    certificate = find_winner(ledger, "growing-1").certificate
-    assert (certificate.test_openings, certificate.winner_openings) == (4, 2)
-    assert differences(store, ledger, "growing-1") == []
-
-
-def test_a_new_winner_is_retrained_with_the_seeds_that_it_would_have_had(
-    study: Path, store: Store, ledger: Ledger
-) -> None:
-    study.write_text(IRIS)
-    run(study, store)
-    first = ledger.searches("growing-1")[0].winner
-    trials = 1
-    while ledger.searches("growing-1")[0].winner == first and trials < 12:
-        trials += 2
-        run(study, store, f"budget.trials={trials}")
-    search = ledger.searches("growing-1")[0]
-    assert search.winner != first
-    run(study, store, f"budget.trials={trials}", "name=whole")
-    finals = [trial for trial in ledger.trials(search=search.id) if trial.kind == "final"]
-    (whole,) = (trial for trial in ledger.trials(campaign="whole-1") if trial.kind == "final")
-    assert (finals[-1].config, finals[-1].seed, finals[-1].values) == (whole.config, whole.seed, whole.values)
-    grown, at_once = (collect(ledger, name).arms["random"].searches[0] for name in ("growing-1", "whole-1"))
-    assert (grown.fresh, grown.test) == (at_once.fresh, at_once.test)
-    assert differences(store, ledger, "growing-1") == []
-
-
-@pytest.mark.parametrize("record", ["searches", "trials"])
-def test_a_search_of_a_table_goes_on(workspace: Path, store: Store, ledger: Ledger, record: str) -> None:
-    toy_benchmark.write(workspace / "toy.npz")
-    path = workspace / "toytable.yaml"
-    path.write_text(toy_benchmark.STUDY)
-    more = f"record={record}"
-    run(path, store, more, "budget.device_seconds=60.0", "final.seeds=1")
-    first = content(ledger, "toytable-1")
-    run(path, store, more, "budget.device_seconds=200.0", "final.seeds=2")
-    after = content(ledger, "toytable-1")
-    assert [row for row in after if row in first] == first
-    assert len(after) > len(first)
-    for search in ledger.searches("toytable-1"):
-        trials = [trial for trial in ledger.trials(search=search.id) if trial.kind == "trial"]
-        assert sorted(trial.told for trial in trials if trial.told is not None) == list(range(len(trials)))
-        best = max(trial.values[0] for trial in trials if trial.state is TrialState.COMPLETE and trial.values)
-        (winner,) = (trial for trial in trials if trial.id == search.winner)
-        assert winner.values is not None
-        assert winner.values[0] == best
-    report = collect(ledger, "toytable-1")
-    assert all(len(search.test) == 2 for arm in report.arms.values() for search in arm.searches)
-    found = audit(store, ledger, "toytable-1")
-    assert (found.missing, found.different) == ([], [])
 
 
 def test_a_new_campaign_has_seeds_that_none_had(study: Path, store: Store, ledger: Ledger) -> None:
