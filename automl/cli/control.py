@@ -126,6 +126,9 @@ def delete(
 
 def gc(
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Also what this ledger does not know: no other uses the folder.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Remove what nobody needs: files of deleted campaigns and dead processes, checkpoints, MLflow's trash.
@@ -136,13 +139,15 @@ def gc(
     from automl.upkeep.sizes import shown
 
     with only_json(as_json), open_ledger() as (store, ledger):
-        found = leftovers.clear(store, ledger, dry=dry)
+        found = leftovers.clear(store, ledger, dry=dry, unknown=unknown)
     if as_json:
         emit({"removed": not dry, "leftovers": [asdict(one) for one in found]})
         return
     for one in found:
-        say(f"{one.count:6} {one.what}, {shown(one.bytes)}")
-    total = shown(sum(one.bytes for one in found))
+        say(f"{one.count:6} {one.what}, {shown(one.bytes)}{' (kept)' if one.kept else ''}")
+    if any(one.kept for one in found):
+        say("kept: what another ledger in this folder may own; where there is none: automl gc --unknown")
+    total = shown(sum(one.bytes for one in found if not one.kept))
     say(f"{total} would be removed by: automl gc" if dry else f"{total} removed")
 
 

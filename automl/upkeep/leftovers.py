@@ -1,4 +1,8 @@
-"""What nobody needs any more: found first, with sizes, then removed. Nothing that a living driver uses."""
+"""What nobody needs any more: found first, with sizes, then removed. Nothing that a living driver uses.
+
+A folder may be that of several ledgers, as one of SQLite and one in PostgreSQL. What this ledger does not
+know may be another one's, so that it is only told unless all is asked for.
+"""
 
 from __future__ import annotations
 
@@ -15,31 +19,40 @@ from automl.upkeep.sizes import size_of
 
 @dataclass(frozen=True)
 class Leftover:
-    """One kind of what is left: `what` in words, how many, their bytes."""
+    """One kind of what is left: `what` in words, how many, their bytes. `kept`: it is told only."""
 
     what: str
     count: int
     bytes: int
+    kept: bool = False
 
 
-def clear(store: Store, ledger: Ledger, *, dry: bool) -> list[Leftover]:
-    """Find what is left over, and remove it unless `dry`. Raises `RunError` when MLflow is away."""
-    found = {
-        "work folders of campaigns that are not there": list(_work_folders(store, ledger)),
-        "checkpoints of trials that did not win": list(_checkpoints(ledger)),
-        "uploads of processes that died": list(_staged(store)),
-    }
-    told = [_remove(what, paths, dry=dry) for what, paths in found.items()]
-    return [*told, *_of_mlflow(store, dry=dry)]
+def clear(store: Store, ledger: Ledger, *, dry: bool, unknown: bool = False) -> list[Leftover]:
+    """Find what is left over, and remove it unless `dry`. Raises `RunError` when MLflow is away.
+
+    `unknown`: remove also what this ledger and its MLflow do not know, since no other is in the folder.
+    """
+    deleted = {row.campaign for row in ledger.deletions()}
+    folders = list(_work_folders(store, ledger))
+    own = [folder for folder in folders if folder.name in deleted]
+    foreign = [folder for folder in folders if folder.name not in deleted]
+    return [
+        _remove("work folders of deleted campaigns", own, dry=dry),
+        _remove("work folders of campaigns that are not there", foreign, dry=dry, kept=not unknown),
+        _remove("checkpoints of trials that did not win", list(_checkpoints(ledger)), dry=dry),
+        _remove("uploads of processes that died", list(_staged(store)), dry=dry),
+        *_of_mlflow(store, dry=dry, unknown=unknown),
+    ]
 
 
-def _of_mlflow(store: Store, *, dry: bool) -> list[Leftover]:
+def _of_mlflow(store: Store, *, dry: bool, unknown: bool) -> list[Leftover]:
     from automl.recorder import leftovers  # importing mlflow takes a second
     from automl.recorder.mlflow_marker import is_sql
 
     if not is_sql(store):
         return []  # a server keeps its trash and its files itself
-    orphans = _remove("artifacts without a run", leftovers.orphaned_artifacts(store), dry=dry)
+    found = leftovers.orphaned_artifacts(store)
+    orphans = _remove("artifacts without a run", found, dry=dry, kept=not unknown)
     runs = leftovers.trashed_runs(store)
     size = sum(size_of(path) for run in runs if (path := leftovers.artifacts_of(run)) is not None)
     if runs and not dry:
@@ -47,11 +60,11 @@ def _of_mlflow(store: Store, *, dry: bool) -> list[Leftover]:
     return [orphans, Leftover("runs in MLflow's trash", len(runs), size)]
 
 
-def _remove(what: str, paths: list[Path], *, dry: bool) -> Leftover:
+def _remove(what: str, paths: list[Path], *, dry: bool, kept: bool = False) -> Leftover:
     size = sum(map(size_of, paths))
-    for path in paths if not dry else ():
+    for path in paths if not (dry or kept) else ():
         shutil.rmtree(path, ignore_errors=True)
-    return Leftover(what, len(paths), size)
+    return Leftover(what, len(paths), size, kept and bool(paths))
 
 
 def _work_folders(store: Store, ledger: Ledger) -> Iterator[Path]:

@@ -101,10 +101,12 @@ def test_leftovers_are_told_first_and_then_removed(filled: Filled, tmp_path: Pat
     make_client(store).delete_run(runs(filled)["demo-1/random/0/0"].info.run_id)
 
     def found(dry: bool) -> dict[str, int]:
-        return {one.what: one.count for one in leftovers.clear(store, filled.ledger, dry=dry)}
+        found = leftovers.clear(store, filled.ledger, dry=dry, unknown=True)
+        return {one.what: one.count for one in found}
 
     told = found(dry=True)
     assert told == {
+        "work folders of deleted campaigns": 0,
         "work folders of campaigns that are not there": 3,  # those of two trials lie beside it here
         "checkpoints of trials that did not win": 1,
         "uploads of processes that died": 1,
@@ -121,6 +123,23 @@ def test_leftovers_are_told_first_and_then_removed(filled: Filled, tmp_path: Pat
     assert make_client(store).search_runs(_all(filled), run_view_type=ViewType.DELETED_ONLY) == []
     shutil.rmtree(work / "2")
     assert set(found(dry=False).values()) == {0}, "nothing is left the second time"
+
+
+def test_what_another_ledger_in_the_folder_may_own_is_told_and_kept(filled: Filled) -> None:
+    recorded(filled)
+    store = filled.store
+    others = [
+        write_file(store.folder / "work/other-1/tpe-0/3/checkpoints/1", "weights"),
+        write_file(Path(store.artifacts) / "demo" / ("0" * 32) / "artifacts/model/file", "1"),
+    ]
+    row = filled.ledger.create_campaign("mine", filled.campaign.spec, "digest", {})
+    assert deleting.delete(store, filled.ledger, row).campaign == "mine-1"
+    left = write_file(store.folder / "work/mine-1/random-0/0/note", "of a deletion that was killed")
+    found = {one.what: one for one in leftovers.clear(store, filled.ledger, dry=False)}
+    assert all(path.exists() for path in others) and not left.exists()
+    kept = {what for what, one in found.items() if one.kept}
+    assert kept == {"work folders of campaigns that are not there", "artifacts without a run"}
+    assert found["work folders of deleted campaigns"].count == 1
 
 
 def test_what_a_living_driver_uses_is_left_alone(filled: Filled) -> None:
