@@ -87,8 +87,8 @@ def choose_campaign(
             "run it without --add-seeds and --add-trials"
         )
     if (wanted.fresh and not wanted.same_seeds) or wanted.firing is not None:
-        used = {seed for row in ledger.campaigns(study.name) for seed in row.spec.get("seeds", ())}
-        study = shifted(study, unused_shift(study, used))
+        planned = {seed for row in ledger.campaigns(study.name) for seed in row.spec.get("seeds", ())}
+        study = shifted(study, unused_shift(study, planned | ledger.used_seeds(study.name)))
     memory = recall(ledger, resolved, data, now, progress)
     origin = provenance.collect(Path(study.source), data, now.to_json()).to_json()
     spec, firing = study.to_json(), wanted.firing

@@ -11,7 +11,7 @@ from automl.contracts import UserError, storable
 from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import OpeningRow, SearchRow
-from automl.ledger.tables import Values, openings, searches
+from automl.ledger.tables import Values, campaigns, openings, searches
 
 TICK = 1e-6  # seconds between two searches that are made together, so that their order is known
 
@@ -54,6 +54,11 @@ class Searches:
             .order_by(searches.c.created_at, searches.c.id)
         )
         return self._db.read(lambda connection: [reading.search(row) for row in connection.execute(query)])
+
+    def used_seeds(self, study: str) -> set[int]:
+        """The seeds of all searches of a study, those included that a campaign has added by itself."""
+        query = sa.select(searches.c.seed).distinct().join(campaigns).where(campaigns.c.study == study)
+        return self._db.read(lambda connection: set(connection.scalars(query)))
 
     def finish_search(self, search: str, reason: str, winner: str | None) -> bool:
         """End a search for good; False when it already was."""

@@ -171,6 +171,15 @@ def test_a_new_campaign_has_seeds_that_none_had(study: Path, store: Store, ledge
     assert seeds == [[0, 1], [2, 3], [4, 5], [0, 1]]
 
 
+def test_seeds_that_a_campaign_has_added_by_itself_count_as_well(
+    study: Path, store: Store, ledger: Ledger
+) -> None:
+    run(study, store)
+    ledger.add_searches("growing-1", [("random", 2), ("random", 7)])
+    run(study, store, fresh=True)
+    assert {search.seed for search in ledger.searches("growing-2")} == {8, 9}
+
+
 def test_what_has_other_seeds_than_its_file_grows_as_well(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)
     run(study, store, fresh=True)
