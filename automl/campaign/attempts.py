@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from automl.ledger import ReportRow, TrialRow
+from automl.signs import last_signs
 
 
 @dataclass
@@ -107,8 +109,9 @@ class OpenTrials:
 def cost_of_killed(row: TrialRow, reports: Iterable[ReportRow], signs: Mapping[str, float]) -> float:
     """Device-seconds of the last attempt of a trial whose driver was killed: the last that is known of it.
 
-    By its reports and by the driver's last `signs`: each by the clock of one process, and none of the time
-    until its worker had started.
+    By its reports, the driver's last `signs` and its worker's own: each by the clock of one process, and none
+    of the time until its worker had started.
     """
     own = [one.device_seconds for one in reports if one.attempt == row.attempt]
-    return max(*own, signs.get(row.token, 0.0), 0.0)
+    worker = last_signs(Path(row.workdir), row.token) if row.workdir else {}
+    return max(*own, signs.get(row.token, 0.0), worker.get(row.token, 0.0), 0.0)

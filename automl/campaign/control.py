@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from automl.campaign.beside import beside
+from automl.beside import beside
 from automl.campaign.limits import CampaignLimits
 from automl.contracts import RunError
 from automl.ledger import Ledger, RequestRow, Wishes

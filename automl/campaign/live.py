@@ -15,6 +15,7 @@ from automl.campaign.stoppable import StoppableState
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed, digest
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
+from automl.signs import forget_signs
 from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
 
 
@@ -192,6 +193,8 @@ class LiveSearch(StoppableState):
     def _end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of a trial."""
         trial, token = row.id, row.token
+        if row.workdir:
+            forget_signs(Path(row.workdir))
         if row.kind == "final":
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             self._final_cost += outcome.device_seconds

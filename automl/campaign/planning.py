@@ -13,11 +13,11 @@ from automl.campaign.clock import CampaignClock
 from automl.campaign.live import LiveSearch
 from automl.campaign.search import Search
 from automl.campaign.settings import SearchSettings
-from automl.campaign.signs import last_signs
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import CampaignMemory, Replay, SearchMemory, Task, TrialState, UserError, digest
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
+from automl.signs import last_signs
 from automl.space import Space
 from automl.stopping import may_go_on
 from automl.strategies.searcher import Searcher

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from automl.campaign.clock import CampaignClock
@@ -18,8 +19,7 @@ from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
-from automl.campaign.search import Incumbent, Search
-from automl.campaign.signs import Signs
+from automl.campaign.search import Incumbent, Search, alive
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.data import load_task
@@ -28,6 +28,7 @@ from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder, RecordingError
 from automl.report import cell_picture, collect, course_pictures, html
+from automl.signs import Signs
 from automl.storage import open_ledger
 
 AS_WRITTEN = Wanted()
@@ -111,7 +112,8 @@ def _drive(
                 searches = plan_searches(resolved, row, ledger, folder, clock)
                 limits = CampaignLimits(study.limits, clock, searches)
                 control = Control(ledger, row.id, limits, progress, executor.wake)
-                with progress, Signs(folder, lease.token, searches).noted(), control.followed():
+                signs = Signs(folder, lease.token, partial(alive, searches))
+                with progress, signs.noted(), control.followed():
                     pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
                     executor.run(LoggedJobs(pool, recorder))
                 limits.met = limits.stopped or limits.met

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -132,3 +133,8 @@ def status_of(search: Search, state: str, *, running: int, open_cost: float = 0.
         budget=search.settings.budget,
         best=search.best.value if search.best else None,
     )
+
+
+def alive(searches: Sequence[Search]) -> dict[str, float]:
+    """Device-seconds of the open attempts of all `searches` until now, by their tokens."""
+    return {token: used for search in searches for token, used in search.alive().items()}

@@ -1,10 +1,17 @@
-"""What open trials have cost, and which messages still belong to them."""
+"""What open trials have cost, a killed one among them, and which messages still belong to them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
 from search_examples import attempt_row
 
-from automl.campaign.attempts import OpenTrials
+from automl.campaign.attempts import OpenTrial, OpenTrials, cost_of_killed
+from automl.ledger import ReportRow, TrialRow
+from automl.signs import Signs
 
 
 def test_costs_are_expected_measured_and_reported(clock: list[float]) -> None:
@@ -46,3 +53,59 @@ def test_a_value_of_an_earlier_attempt_counts_for_the_next(clock: list[float]) -
     trials.remove("s/0", "token")
     assert trials.add(attempt_row(0, token="second"), 60.0).valued
     assert not trials.add(attempt_row(1), 60.0).valued
+
+
+def test_a_worker_that_takes_long_to_start_costs_nothing(clock: list[float]) -> None:
+    attempt = OpenTrial(attempt_row(0), handed_out=clock[0], deadline=600.0)
+    for _ in range(50):  # an executor asks on, and knows of no start
+        clock[0] += 2.0
+        attempt.tell(0.0)
+    assert attempt.used(1.0) == 100.0
+    assert attempt.alive(1.0) == 0.0
+    attempt.tell(0.1)
+    clock[0] += 0.5
+    assert attempt.alive(2.0) == 1.1
+
+
+def test_what_passed_since_it_was_told_counts(clock: list[float]) -> None:
+    attempt = OpenTrial(attempt_row(0), handed_out=clock[0], deadline=600.0)
+    clock[0] += 30.0
+    assert attempt.alive(1.0) == 30.0, "an executor that never tells"
+    attempt.tell(5.0)
+    attempt.tell(4.0)
+    clock[0] += 2.0
+    assert attempt.alive(1.0) == 7.0
+
+
+def test_one_that_has_not_started_costs_nothing(clock: list[float]) -> None:
+    attempt = OpenTrial(attempt_row(0), handed_out=clock[0], deadline=600.0)
+    attempt.tell(0.0)
+    clock[0] += 0.9
+    assert attempt.alive(1.0) == 0.0
+
+
+def report(device_seconds: float, attempt: int | None) -> ReportRow:
+    return ReportRow("s/0", 1, 0.5, None, device_seconds, 0.0, attempt)
+
+
+@pytest.mark.parametrize(
+    ("signs", "reports", "cost"),
+    [
+        ({"token": 4.0}, [], 4.0),
+        ({"token": 4.0}, [report(5.5, 2)], 5.5),
+        ({"token": 4.0}, [report(90.0, 1)], 4.0),  # an earlier attempt's
+        ({"token": 4.0}, [report(90.0, None)], 4.0),  # of an earlier version, which had ended
+        ({"other": 4.0}, [], 0.0),  # it never began
+        ({}, [report(2.0, 2)], 2.0),  # its driver was on another machine
+    ],
+)
+def test_what_a_killed_attempt_pays(signs: dict[str, float], reports: list[ReportRow], cost: float) -> None:
+    row = SimpleNamespace(token="token", attempt=2, workdir=None)
+    assert cost_of_killed(cast(TrialRow, row), reports, signs) == cost
+
+
+@pytest.mark.parametrize(("writer", "cost"), [("token", 6.5), ("an earlier attempt", 4.0)])
+def test_a_killed_attempt_pays_what_its_worker_noted(tmp_path: Path, writer: str, cost: float) -> None:
+    Signs(tmp_path, writer, lambda: {writer: 6.5}).write()
+    row = cast(TrialRow, SimpleNamespace(token="token", attempt=2, workdir=str(tmp_path)))
+    assert cost_of_killed(row, [report(2.0, 2)], {"token": 4.0}) == cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -11,6 +12,7 @@ from ray import tune
 
 from automl.contracts import Job, Report
 from automl.executors.worker import Clock, run_job
+from automl.signs import Signs
 
 BEAT = 1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
 
@@ -91,9 +93,14 @@ class Conversation:
     def _started(self, clock: Clock) -> None:
         self._clock = clock
 
+    def _used(self) -> dict[str, float]:
+        """Device-seconds so far: the driver hears of a silent trial late, and may be killed before."""
+        return {} if self._clock is None else {self.job.token: self._clock()}
+
     def _run(self) -> None:
         try:
-            outcome = run_job(self.job, self, self._started)
+            with Signs(Path(self.job.workdir), self.job.token, self._used).noted():
+                outcome = run_job(self.job, self, self._started)
             self._messages.put({"outcome": json.dumps(outcome.to_json()), "done": True})
         except BaseException as error:
             self._messages.put(error)
