@@ -39,6 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "private": set(),
     "origins": BASE | {"plugins"},
     "moments": set(),
+    "beside": set(),
+    "signs": {"beside"},
     "provenance": BASE,
     "progress": BASE | {"masking"},
     "stopping": BASE,
@@ -63,7 +65,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"benchmarks", "data", "learners", "metatraining", "oneshot", "origins", "supernets", "tables"}
     | {"training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
-    "executors": WORKER | {"importing", "masking", "private", "spaces", "strategies", "stopping", "data"},
+    "executors": WORKER
+    | {"importing", "masking", "private", "signs", "spaces", "strategies", "stopping", "data"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "strategies"},
