@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from automl.campaign.attaching import attach_when_written
 from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import Chosen, Wanted, choose_campaign
 from automl.campaign.control import Control
@@ -19,7 +19,7 @@ from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
-from automl.campaign.search import Incumbent, Search, alive
+from automl.campaign.search import Search, alive
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.data import load_task
@@ -27,7 +27,6 @@ from automl.ledger import CampaignRow, Ledger, Store
 from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder, RecordingError
-from automl.report import cell_picture, collect, course_pictures, html
 from automl.signs import Signs
 from automl.storage import open_ledger
 
@@ -130,15 +129,14 @@ def _drive(
 def _record_the_rest(
     recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path
 ) -> None:
-    """Wait for MLflow. One that stays away fails no campaign: the ledger has it all, and this is told."""
+    """Wait for the disk and for MLflow. Those that stay away fail no campaign: the ledger has it all."""
     log = logging.getLogger(__name__)
     try:
-        _attach(recorder, ledger, campaign, searches, folder)
-    except OSError as error:
-        advice = f"make room, then run `automl report {campaign} --html report.html`"
-        log.warning("the report must be written into %s, but: %s; %s", folder, error.strerror, advice)
-    try:
+        attach_when_written(recorder, ledger, campaign, searches, folder)
         recorder.drain()
+    except OSError as error:  # not complete in MLflow: the next run attaches it
+        text = "the report of %s must be written into %s, but: %s; make room, then run `automl run %s`"
+        log.warning(text, campaign, folder, error.strerror, campaign)
     except RecordingError as error:
         log.warning("%s", error)
 
@@ -153,36 +151,3 @@ def _open_tests(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, li
         if study.task.dataset and not limits.out_of_time():
             lease.check()
             open_data(one, ledger)
-
-
-def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:
-    """The report, winners' checkpoints and cells, and the courses of one-shot searches go to MLflow."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.html"
-    report = collect(ledger, campaign)
-    path.write_text(html(report), encoding="utf-8")
-    recorder.attach(campaign, path, path.name)
-    answers = folder / "comparison.json"
-    answers.write_text(json.dumps(report.answers(), indent=1), encoding="utf-8")
-    recorder.attach(campaign, answers, answers.name)
-    courses = {entry.trial.rpartition("/")[0]: entry.course for entry in report.collapse}
-    for search in searches:
-        if search.best is not None and search.best.workdir is not None:
-            _attach_winner(recorder, search, search.best, search.best.workdir)
-            if search.row.id in courses:
-                for name, picture in course_pictures(courses[search.row.id]).items():
-                    _attach_picture(recorder, search, name, picture)
-
-
-def _attach_winner(recorder: Recorder, search: Search, winner: Incumbent, workdir: Path) -> None:
-    recorder.attach(search.row.id, workdir / "checkpoints", "checkpoint")
-    picture = cell_picture(winner.trained, search.settings.space.get("name", "cell"))
-    if picture is not None:
-        _attach_picture(recorder, search, "cell", picture)
-
-
-def _attach_picture(recorder: Recorder, search: Search, name: str, picture: str) -> None:
-    path = search.settings.workdir / f"{name}.svg"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(picture, encoding="utf-8")
-    recorder.attach(search.row.id, path, path.name)

@@ -21,14 +21,6 @@ PRUNERS = {"median": "{strategy: random, pruner: median}", "asha": "{strategy: t
 COSTLY = {"gp"}  # a tenth of a second and more a proposal
 
 
-@pytest.fixture
-def study(workspace: Path) -> Path:
-    (workspace / "growing_code.py").write_text(CODE)
-    path = workspace / "growing.yaml"
-    path.write_text(STUDY)
-    return path
-
-
 @pytest.mark.parametrize("strategy", [*plugins.names("strategies"), *PRUNERS])
 def test_ten_trials_that_grow_are_thirty_at_once(
     study: Path, store: Store, ledger: Ledger, strategy: str
