@@ -23,7 +23,7 @@ from automl.campaign.search import Search, alive
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.data import load_task
-from automl.ledger import CampaignRow, Ledger, Store
+from automl.ledger import CampaignRow, Ledger, Store, as_interrupts
 from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder, RecordingError
@@ -34,6 +34,7 @@ AS_WRITTEN = Wanted()
 
 
 @private()
+@as_interrupts()
 def run_campaign(
     study: Study,
     *,
