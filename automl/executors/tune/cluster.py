@@ -60,6 +60,8 @@ def connect(address: str | None) -> None:
     except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
         leave()
         raise
+    for one in _guards:
+        one.started(health.session())
     secret = Path.home() / ".ray" / "auth_token"
     if secret.exists() and secret.stat().st_uid == os.getuid():
         secret.chmod(0o600)  # Ray makes it readable to everybody on this machine

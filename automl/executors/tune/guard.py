@@ -29,6 +29,12 @@ class Guard:
         # in a session of its own: Ctrl-C is not for it
         self._process = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
 
+    def started(self, session: str) -> None:
+        """Ray has started, with a session of this name."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(f"{session}\n".encode())
+            self._process.stdin.flush()
+
     def leave(self) -> None:
         """Let it end what is left, and itself."""
         if self._process is not None and self._process.stdin is not None:

@@ -2,7 +2,7 @@
 
 Standard library only, and nothing of this package: it must start in a few hundredths of a second.
 Arguments: the driver, the folder in which Ray makes that of each session, and the prefix of the driver's own
-temporary folders.
+temporary folders. The driver writes the session's name into the pipe once Ray has started.
 """
 
 from __future__ import annotations
@@ -45,15 +45,19 @@ def processes() -> dict[int, Stat]:
 
 
 class Watcher:
-    """What Ray has started for `driver`, its sessions' folders, and what those processes started in turn.
+    """What Ray has started for `driver`, and what those processes started in turn; the session's folder.
 
-    A session's name ends with the number of its driver.
+    Until its name is told, a session is known by its end, the number of its driver.
     """
 
     def __init__(self, driver: int, sessions: str) -> None:
         self._driver, self._sessions, self._began = driver, Path(sessions), time.time()
         self._session = re.compile(rf"session_\d{{4}}(-\d\d){{2}}(_\d\d)(-\d\d){{2}}_\d+_{driver}\b")
         self._known: dict[int, Stat] = {}
+
+    def told(self, session: str) -> None:
+        """Its name: the driver may have others, before and after this one."""
+        self._session, self._began = re.compile(rf"{re.escape(session)}\b"), 0.0
 
     def look(self) -> None:
         """Note what is there now: before the driver ends, since orphans do not tell whose they are."""
@@ -98,7 +102,11 @@ class Watcher:
 def main(driver: int, sessions: str, own: Path) -> None:
     """Watch until standard input is closed."""
     watcher, pause = Watcher(driver, sessions), 0.1
-    while not select.select([0], [], [], pause)[0]:
+    while True:
+        if select.select([0], [], [], pause)[0]:
+            if not (name := os.read(0, 4096)):
+                break
+            watcher.told(name.decode().strip())
         watcher.look()
         pause = min(1.05 * pause, 5.0)  # a raylet that is killed early leaves nobody who knows its agents
     watcher.end()
