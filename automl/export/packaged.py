@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl.ledger import Ledger, TrialRow
 
 CERTIFICATE: Final = "winner.yaml"
+_DRAFT: Final = ".draft-"
 
 
 def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
@@ -32,6 +33,7 @@ def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
 
 def package(winner: Winner, model: Path | None, output: Path) -> None:
     """Write the folder `output`, whole or not at all; one that is there stays as it is.
+    One process at a time may write below one folder.
 
     `model`: what a training left; None for a configuration alone. Raises `UserError` when that cannot be.
     """
@@ -39,7 +41,9 @@ def package(winner: Winner, model: Path | None, output: Path) -> None:
         return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=output.parent))
+        for left in output.parent.glob(f"{_DRAFT}*"):  # by a process that was killed
+            shutil.rmtree(left)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=output.parent))
         if model is not None:
             shutil.copytree(model, draft, dirs_exist_ok=True)
         write_winner(winner, draft / CERTIFICATE)

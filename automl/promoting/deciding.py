@@ -60,9 +60,15 @@ def promote(ledger: Ledger, store: Store, campaign: str, wanted: Wanted = AS_THE
 
 
 def rollback(ledger: Ledger, store: Store, study: str, reason: str = "") -> Decision:
-    """Bring the last champion of a study back. Raises `UserError` when there is none."""
+    """Bring the last champion of a study back. Raises `UserError` when there is none.
+
+    A rollback that was decided but not carried out, since its process was killed, is carried out instead.
+    """
     with alone(store):
+        interrupted = models(ledger, study).open[-1:]
         settle(store, ledger, study)
+        if interrupted and interrupted[0].action == "rollback":
+            return decision_of(interrupted[0])
         present = models(ledger, study)
         model = present.previous
         if model is None:

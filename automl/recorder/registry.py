@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from automl.contracts import Report, RunError, UserError, digest
+from automl.moments import moment
 from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
 from automl.recorder.telling import reason_of, told
@@ -104,6 +105,7 @@ def _registered(
         if sign is not None:
             tags[SIGNATURE] = sign(_contents(name, sums))
         version = str(client.create_model_version(name, source, run_id, tags).version)
+        moment("request.end", "create_model_version")
     if alias is not None:
         client.set_registered_model_alias(name, alias, version)
     return version
@@ -157,6 +159,7 @@ def _record(client: MlflowClient, experiment: str, run: TrainingRun, folder: Pat
     our_tags = {"automl.id": run.identity, "automl.kind": "train", "mlflow.source.name": "automl"}
     created = client.create_run(experiment, tags={**run.tags, **our_tags}, run_name=run.identity)
     run_id = str(created.info.run_id)
+    moment("request.end", "create_run")
     params = [Param(clean_key(key), short(clean_text(value), _LONGEST)) for key, value in flatten(run.params)]
     client.log_batch(run_id, _metrics(run), params)
     client.log_artifacts(run_id, str(folder), FOLDER)

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from automl.moments import moment
 from automl.recorder.experiments import make_client
 from automl.recorder.registry import TrainingRun, register_model
 from automl.recorder.telling import told
@@ -164,5 +165,7 @@ def _set_aliases(client: MlflowClient, wanted: WantedRegistry, versions: Mapping
         version = None if identity is None else str(versions[identity])
         if version is None and alias in present:
             client.delete_registered_model_alias(wanted.name, alias)
+            moment("request.end", "delete_alias")
         elif version is not None and str(present.get(alias)) != version:
             client.set_registered_model_alias(wanted.name, alias, version)
+            moment("request.end", "set_alias")

@@ -33,17 +33,17 @@ seeds: 3
 final: {seeds: 4}
 arms: {worst: {strategy: "graded_code:Worst"}}
 """
-SPACE = '''
+SPACE = """
 from automl.space import Float, Space
 
 SPACE = Space({"x": Float(0, 1)})
-'''
+"""
 
 
 def write_study(folder: Path, promote: str = "", *, direction: str = "maximize") -> Path:
     """The file of the study, whose key `promote` has that text, and its code."""
     (folder / "graded_code.py").write_text(CODE + SPACE)
-    text = STUDY.replace("arms: {worst: {strategy: \"graded_code:Worst\"}}\n", "arms: {tpe: {strategy: tpe}}\n")
+    text = STUDY.replace('arms: {worst: {strategy: "graded_code:Worst"}}\n', "arms: {tpe: {strategy: tpe}}\n")
     text = text.replace("gain: maximize", f"gain: {direction}")
     path = folder / "gated.yaml"
     path.write_text(text + (f"promote: {promote}\n" if promote else ""))
