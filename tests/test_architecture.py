@@ -91,11 +91,12 @@ ALLOWED: dict[str, set[str]] = {
         "report",
         "storage",
     },
+    "promoting": BASE | {"config", "export", "ledger", "private", "recorder", "report", "upkeep"},
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "cli"}  # these may import anything below them
 ABOVE = {
-    "campaign": {"checking", "schedule", "cli", "export"},
-    "checking": {"campaign", "schedule", "cli"},
+    "campaign": {"checking", "schedule", "cli", "export", "promoting"},
+    "checking": {"campaign", "schedule", "cli", "promoting"},
     "schedule": {"cli", "export"},
     "cli": set[str](),
 }

@@ -50,6 +50,10 @@ NAMES = {
     "rename",
     "delete",
     "gc",
+    "promote",
+    "models",
+    "rollback",
+    "archive",
 }
 Call = Callable[..., tuple[int, str, str]]
 

@@ -5,12 +5,15 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl.cli.common import Json, Name, emit, find_campaign, note, only_json, open_ledger, say
 from automl.private import private
+
+if TYPE_CHECKING:
+    from automl.ledger import Ledger, Store
 
 
 def register(app: typer.Typer) -> None:
@@ -37,20 +40,35 @@ def audit(
 
             campaign = find_campaign(ledger, name).id
             result = (auditing.repair if repair else auditing.audit)(store, ledger, campaign)
+            registry = _registry(store, ledger, find_campaign(ledger, name).study, repair)
             for other in ledger.campaigns() if repair else ():
                 if other.id != campaign and other.recorded == 0 and not ledger.is_driven(other):
                     auditing.repair(store, ledger, other.id)
                     note(f"MLflow had nothing of {other.id}, which is written too")
     if as_json:
-        emit(result.to_json())
+        emit({**result.to_json(), "registry": registry})
     else:
         say(f"{campaign}: {result.trials} trials, {result.runs} runs")
         for fault, identities in result.faults.items():
             say(f"{fault}: {', '.join(identities)}")
+        for fault in registry:
+            say(f"registry: {fault}")
         clean = "every trial is recorded exactly once"
-        say(f"repair it with: automl audit {name} --repair" if result.faults else clean)
-    if result.faults:
+        say(f"repair it with: automl audit {name} --repair" if result.faults or registry else clean)
+    if result.faults or registry:
         raise typer.Exit(1)
+
+
+def _registry(store: Store, ledger: Ledger, study: str, repair: bool) -> list[str]:
+    """How MLflow's registry of models differs from what was decided; repaired, of all studies, if asked."""
+    from automl.promoting import registry
+
+    if repair:
+        for other in dict.fromkeys(row.study for row in ledger.promotions()):
+            with registry.alone(store):
+                for line in registry.settle(store, ledger, other, always=True):
+                    note(line)
+    return registry.faults(store, ledger, study)
 
 
 def _set_damaged_aside() -> None:
@@ -61,5 +79,5 @@ def _set_damaged_aside() -> None:
     if aside is not None:
         note(
             f"MLflow's database was damaged, is now {aside} and is written anew from the ledger, which has "
-            "no registered models and nothing that others wrote into it"
+            "promoted models, but no others that were registered, and nothing that others wrote into it"
         )

@@ -20,6 +20,7 @@ from automl.cli import (
     control,
     doctor,
     plugin_checks,
+    promotions,
     results,
     runs,
     schedules,
@@ -47,7 +48,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (studies, runs, control, audits, comparisons, results, plugin_checks, stores, doctor):
+for room in (studies, runs, control, audits, comparisons, results, promotions, plugin_checks, stores, doctor):
     room.register(app)
 app.add_typer(schedules.app, name="schedule")
 

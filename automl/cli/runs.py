@@ -95,11 +95,36 @@ def run(  # noqa: PLR0913 - each is an option of the command
 
         more = Addition(add_seeds, add_trials) if add_seeds or add_trials else None
         wanted = Wanted(fresh, same_seeds, "accept" if accept else "refuse", firing, more)
-        campaign = run_campaign(study, store=store, wanted=wanted, progress=shown, began=began)
+        campaign = _owed(store, firing) or run_campaign(
+            study, store=store, wanted=wanted, progress=shown, began=began
+        )
     _check_found(_show_report(campaign, as_json, store))
     if not as_json:
         say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
         say(f"       automl export {campaign} -o best.yaml")
+    _promote_at_end(campaign, study, store)
+
+
+def _owed(store: Store, firing: int | None) -> str | None:
+    """The campaign of a firing that has ended, but whose promotion a kill has prevented."""
+    if firing is None:
+        return None
+    from automl.promoting.at_end import owed_by_firing
+
+    with open_ledger(store) as (_, ledger):
+        return owed_by_firing(ledger, firing)
+
+
+def _promote_at_end(campaign: str, study: Study, store: Store) -> None:
+    """Promote the winner, or tell how, where the study has a gate."""
+    if study.promote is None:
+        return
+    from automl.promoting import at_end
+
+    with open_ledger(store) as (_, ledger):
+        told = at_end(ledger, store, campaign, study.promote).told
+    if told:
+        note(told)
 
 
 def _study(file: str, overrides: list[str], store: Store, trust: bool) -> Study:

@@ -1,6 +1,7 @@
 """Study YAML → validated `Study`; every mistake at once, with file, line and key."""
 
 from automl.config.loading import load_study, recorded_study
+from automl.config.promotion import CHAMPION, Promote
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
@@ -20,6 +21,7 @@ from automl.config.study import (
 )
 
 __all__ = [
+    "CHAMPION",
     "EXTENT",
     "Arm",
     "Budget",
@@ -27,6 +29,7 @@ __all__ = [
     "Limits",
     "Looks",
     "Memory",
+    "Promote",
     "ResolvedArm",
     "ResolvedStudy",
     "Retry",

@@ -125,6 +125,12 @@ def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> I
         yield Mistake(("final", "seeds"), f"{text}; write final: {{seeds: 0}} or name a dataset")
 
 
+def has_test_values(task: TaskSpec | None, evaluator: PluginSpec | None) -> bool:
+    """Whether winners can have values on a test set; true as well where something else is wrong."""
+    plugin = evaluator and evaluator_class(evaluator)
+    return task is None or task.dataset is not None or not plugin or plugin.simulated
+
+
 def check_schedule(schedule: Schedule) -> Iterator[Mistake]:
     """Cron expression and time zone."""
     text = cron_mistake(schedule.cron)

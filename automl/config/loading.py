@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, memories, shadows, tabular, validation, yamlfile
 from automl.config.document import KeyPath, Mistake, shown
+from automl.config.promotion import Promote, check_promote
 from automl.config.pruner_steps import with_rungs
 from automl.config.shorthand_draft import Draft
 from automl.config.shorthands import expand
@@ -142,6 +143,12 @@ class _Check:
             yield from checks.check_budget(budget)
         if schedule is not None:
             yield from checks.check_schedule(schedule)
+        promote = self._part(Promote, "promote")
+        if promote is not None:
+            arms = self.draft.data.get("arms")
+            finals = None if final is None else final.seeds
+            tested = checks.has_test_values(task, evaluator)
+            yield from check_promote(promote, arms or (), task, finals, tested=tested)
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
         yield from self._space("space")

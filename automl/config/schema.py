@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from automl import plugins
-from automl.config.keys import KEYS, Key
+from automl.config.keys import KEYS
+from automl.config.promotion import Promote
 from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
 from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
+from automl.config.task_keys import Key
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
@@ -16,6 +18,7 @@ Schema: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = f"^{plugins.REFERENCE.pattern}$"
 SIZE = r"^\s*\d+(\.\d+)?\s*([kKMGT]i?)?B\s*$"  # 4GiB
+PARAMETERS = r"^\s*\d+(\.\d+)?\s*[kKmMgG]?\s*$"  # 5M
 OPTIONS_KINDS = ("evaluators", "strategies", "pruners", "executors")  # written as {name: options}
 PLUGIN_KEYS: dict[type[Options], dict[str, str]] = {
     Study: {"evaluator": "evaluators", "executor": "executors"},
@@ -33,6 +36,7 @@ def study_schema() -> Schema:
     definitions[SpaceSpec.__name__] = _space(definitions[SpaceSpec.__name__])
     definitions[Memory.__name__] = _memory(definitions[Memory.__name__])
     definitions[Budget.__name__]["minProperties"] = 1
+    _promote(definitions[Promote.__name__]["properties"])
     _size(definitions[Trial.__name__]["properties"]["memory"])
     definitions |= {kind: _plugin(kind) for kind in OPTIONS_KINDS}
     study = definitions.pop(Study.__name__)
@@ -120,6 +124,15 @@ def _memory(written: Schema) -> Schema:
     del written["properties"]["from"]["anyOf"]
     written["properties"]["from"]["anyOf"] = names
     return {"anyOf": [*names, {"const": False}, written]}
+
+
+def _promote(properties: Schema) -> None:
+    names = properties["beats"]
+    items = {key: names.pop(key) for key in ("type", "items")}
+    names["anyOf"] = [items["items"], items]
+    size = properties["size_at_most"]
+    number = {key: size.pop(key) for key in ("type", "minimum")}
+    size["anyOf"] = [number, {"type": "string", "pattern": PARAMETERS}]
 
 
 def _size(memory: Schema) -> None:

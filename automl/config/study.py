@@ -11,21 +11,13 @@ from pydantic import ConfigDict, Field
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
-from automl.contracts import Ending, Json, Options, PluginSpec, TaskSpec, digest
+from automl.config.part import Name, Part
+from automl.config.promotion import Promote
+from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
 EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for; arms may be added too
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
-
-
-class Part(Options):
-    """Base of the parts of a study: values are not converted.
-
-    A field's description says what to write there; messages about mistakes end with it.
-    """
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class SpaceSpec(Part):
@@ -163,6 +155,7 @@ class Study(Part):
     executor: PluginSpec = EXECUTOR
     final: Final = Final()
     schedule: Schedule | None = None
+    promote: Promote | None = None
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)
     seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
@@ -188,8 +181,8 @@ class Study(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all that can change a result.
 
-        Left out: schedule, recording, options of the executor that only say where trials run, and the
-        folders of the study and of its data, benchmark files included.
+        Left out: schedule, promotion, recording, options of the executor that only say where trials run, and
+        the folders of the study and of its data, benchmark files included.
         """
         data = self._placeless()
         for key, default in (("limits", Limits()), ("trial", Trial()), ("retry", Retry())):
@@ -205,7 +198,7 @@ class Study(Part):
     def _placeless(self) -> Json:
         """Plain JSON without what says only where, when and how it is kept."""
         data = self.to_json()
-        for key in ("schedule", "record", *HIDDEN):
+        for key in ("schedule", "promote", "record", *HIDDEN):
             del data[key]
         if data["equivalent"] is None:  # as before there was any
             del data["equivalent"]

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from automl import plugins
 from automl.checkpoints import write_atomically
-from automl.contracts import Direction, Json, TrialState, UserError
+from automl.contracts import Json, UserError
 from automl.data.inputs import class_names, normalisation
 from automl.export import learner_folder
 from automl.export.certificate import find_winner
+from automl.export.packaged import best_retraining
 from automl.export.source import Flattened
-from automl.ledger.winners import retrainings
 
 if TYPE_CHECKING:
     from automl.export.winner import Winner
@@ -72,20 +72,12 @@ def export_torch(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | N
     when there is no such network.
     """
     winner = find_winner(ledger, campaign_id, arm)
-    certificate = winner.certificate
-    direction = Direction(certificate.direction)
-    finals = [
-        trial
-        for trial in retrainings(winner.trained, ledger.trials(search=certificate.search))
-        if trial.state is TrialState.COMPLETE and trial.values
-    ]
-    if not finals:
+    best = best_retraining(ledger, winner)
+    if best is None:
         raise UserError(
             f"a network must have been retrained to be exported, but {campaign_id} has no retraining of its "
             "winner; set final: {seeds: 1} or more, or export best.yaml and run `automl train`"
         )
-    sign = 1 if direction is Direction.MAXIMIZE else -1
-    best = max(finals, key=lambda trial: sign * trial.values[0] if trial.values else 0.0)
     write_torch(Path(best.workdir or "") / "model", output, winner, trial=best.id)
     return winner
 

@@ -17,8 +17,9 @@ from automl import plugins
 from automl.checkpoints import write_atomically
 from automl.config import Budget, SpaceSpec, validation, yamlfile
 from automl.config.document import Mistake, shown
-from automl.config.study import Part
+from automl.config.part import Part
 from automl.contracts import Config, Json, PluginSpec, TaskSpec, UserError, digest
+from automl.export.gate_record import GateRecord
 
 VERSION = 1
 _AGAIN = "export it again (automl export)"
@@ -61,7 +62,7 @@ class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
-    has grown; None in files of earlier versions.
+    has grown; None in files of earlier versions. `gate`: what the gate before the champion last said of it.
     """
 
     campaign: str
@@ -82,6 +83,7 @@ class Certificate(Part):
     winner_openings: int | None = None
     code: dict[str, str | None]
     data: str | None
+    gate: GateRecord | None = None
 
     @property
     def search(self) -> str:
@@ -130,8 +132,9 @@ class Winner(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all values but the checksum and the signature."""
         data = self.model_dump(mode="json", exclude={"checksum", "signature"})
-        if self.certificate.winner_openings is None:  # as before there was that key
-            del data["certificate"]["winner_openings"]
+        for key in ("winner_openings", "gate"):
+            if data["certificate"][key] is None:  # as before there was that key
+                del data["certificate"][key]
         return digest(data)
 
 
@@ -141,6 +144,8 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
+    if data["certificate"]["gate"] is None:
+        del data["certificate"]["gate"]
     use = (
         "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
     )

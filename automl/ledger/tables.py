@@ -227,3 +227,23 @@ firings = sa.Table(
     sa.Column("finished_at", sa.Float),
     sa.UniqueConstraint("study", "slot"),
 )
+
+promotions = sa.Table(
+    "promotions",  # what was decided about the models of a study, in its order
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),  # promote | refuse | keep | rollback | archive
+    sa.Column("campaign", sa.Text),  # which may have been deleted since
+    sa.Column("finished_at", sa.Float),  # the end of the campaign that was judged: it may grow later
+    sa.Column("model", sa.Text),  # what it is about
+    sa.Column("before", sa.Text),  # the champion until then
+    sa.Column("after", sa.Text),  # the champion from then on
+    sa.Column("version", sa.Integer),  # of the model in MLflow's registry, once it has one
+    sa.Column("content", Json, nullable=False),  # conditions with figures, values, reasons
+    sa.Column("by", sa.Text, nullable=False),  # user@host
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("done_at", sa.Float),  # null: MLflow's registry may not have it yet
+    sa.UniqueConstraint("study", "number"),
+)

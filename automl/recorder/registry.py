@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 
 from automl.contracts import Report, RunError, UserError, digest
+from automl.moments import moment
 from automl.recorder.experiments import make_client, open_experiment
 from automl.recorder.points import millis
 from automl.recorder.telling import reason_of, told
@@ -64,12 +65,12 @@ def register_model(
     name: str,
     folder: Path,
     run: TrainingRun,
-    alias: str = CANDIDATE,
+    alias: str | None = CANDIDATE,
     sign: Callable[[str], str] | None = None,
 ) -> str:
     """Record a training in the experiment `name` and register its model `folder` there as `name`.
 
-    Returns the version, which `alias` then points to. `sign`: makes a signature of a text.
+    Returns the version, which `alias` (None: none) then points to. `sign`: makes a signature of a text.
     Raises `UserError` when the folder holds no files.
     """
     sums = _sums(folder)
@@ -84,7 +85,7 @@ def _registered(
     name: str,
     folder: Path,
     run: TrainingRun,
-    alias: str,
+    alias: str | None,
     sums: Mapping[str, str],
     sign: Callable[[str], str] | None,
 ) -> str:
@@ -104,7 +105,9 @@ def _registered(
         if sign is not None:
             tags[SIGNATURE] = sign(_contents(name, sums))
         version = str(client.create_model_version(name, source, run_id, tags).version)
-    client.set_registered_model_alias(name, alias, version)
+        moment("request.end", "create_model_version")
+    if alias is not None:
+        client.set_registered_model_alias(name, alias, version)
     return version
 
 
@@ -148,13 +151,15 @@ def _contents(name: str, sums: Mapping[str, str]) -> str:
 
 
 def _record(client: MlflowClient, experiment: str, run: TrainingRun, folder: Path) -> str:
-    query = f"tags.\"automl.id\" = '{run.identity}' AND attributes.status = 'FINISHED'"
-    finished = client.search_runs([experiment], query, max_results=1)
-    if finished:
-        return str(finished[0].info.run_id)
+    found = client.search_runs([experiment], f"tags.\"automl.id\" = '{run.identity}'", max_results=1)
+    if found and found[0].info.status == "FINISHED":
+        return str(found[0].info.run_id)
+    if found:  # of a process that was killed before it had recorded all
+        client.delete_run(found[0].info.run_id)
     our_tags = {"automl.id": run.identity, "automl.kind": "train", "mlflow.source.name": "automl"}
     created = client.create_run(experiment, tags={**run.tags, **our_tags}, run_name=run.identity)
     run_id = str(created.info.run_id)
+    moment("request.end", "create_run")
     params = [Param(clean_key(key), short(clean_text(value), _LONGEST)) for key, value in flatten(run.params)]
     client.log_batch(run_id, _metrics(run), params)
     client.log_artifacts(run_id, str(folder), FOLDER)

@@ -15,6 +15,7 @@ from typing import Final, Protocol, TypeAlias
 from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, owner_identity
 from automl.ledger.schedules import SlotsBetween
 from automl.moments import around
+from automl.promoting.at_end import is_owed
 
 LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
 MAX_KILLS: Final = 10  # in a row without the end of a trial, after which a firing has failed
@@ -144,7 +145,7 @@ class Daemon:
             self._end(run, "done", None)
         elif campaign is not None and self.ledger.is_driven(campaign):
             run.process = None  # another process runs it: started by hand, or by a daemon that was killed
-        elif campaign is not None and campaign.recorded >= RECORDED:
+        elif campaign is not None and campaign.recorded >= RECORDED and not is_owed(self.ledger, campaign):
             self._end(run, "done", None)
         elif status is None:
             if time.monotonic() >= run.due:

@@ -143,7 +143,58 @@ def is_deleted(study: FaultStudy) -> bool:
     )
 
 
+def gated(study: FaultStudy) -> None:
+    """A finished campaign whose file has a gate that it passes."""
+    complete(study)
+    study.file.write_text(study.file.read_text() + "promote: {beats: [champion]}\n")
+
+
+def promoted_twice(study: FaultStudy) -> None:
+    gated(study)
+    assert status(study, "promote", str(study.file)) == 0
+    assert status(study, "run", str(study.file), "--fresh") == 0
+    assert status(study, "promote", "faulty-2", "--force", "to come back from it") == 0
+
+
+def registry(study: FaultStudy) -> tuple[dict[str, int], int, int]:
+    """Aliases with their versions, how many versions there are, and how many runs of models."""
+    uri = study.store.tracking_uri
+    aliases = query(uri, "SELECT alias, version FROM registered_model_aliases")
+    versions = query(uri, "SELECT version FROM model_versions")
+    runs = query(
+        uri,
+        "SELECT run_uuid FROM runs WHERE name LIKE 'faulty-%' AND lifecycle_stage = 'active' "
+        "AND run_uuid IN (SELECT run_uuid FROM tags WHERE key = 'automl.kind' AND value = 'train')",
+    )
+    return {row.alias: row.version for row in aliases}, len(versions), len(runs)
+
+
+def decisions(study: FaultStudy) -> list[str]:
+    """What was decided; a champion that was found to be one already is no other decision."""
+    rows = query(study.store.url, "SELECT action, done_at FROM promotions ORDER BY number")
+    return [row.action if row.done_at else f"{row.action}?" for row in rows if row.action != "keep"]
+
+
+def is_promoted(study: FaultStudy) -> bool:
+    right = registry(study) == ({"champion": 1}, 1, 1) and decisions(study) == ["promote"]
+    return right and is_right(study)
+
+
+def is_rolled_back(study: FaultStudy) -> bool:
+    return registry(study) == ({"champion": 1}, 2, 2) and decisions(study) == ["promote"] * 2 + ["rollback"]
+
+
+def is_archived(study: FaultStudy) -> bool:
+    tags = query(study.store.tracking_uri, "SELECT key, version FROM model_version_tags")
+    archived = [row.version for row in tags if row.key == "automl.archived"]
+    right = registry(study) == ({"champion": 2}, 2, 2) and archived == [1]
+    return right and decisions(study) == ["promote"] * 2 + ["archive"]
+
+
 COMMANDS = {
+    "promote": Command(("promote", "FILE"), gated, is_promoted, "Promotions.decide"),
+    "rollback": Command(("rollback", "faulty"), promoted_twice, is_rolled_back, "Promotions.decide"),
+    "archive": Command(("archive", "faulty", "1"), promoted_twice, is_archived, "Promotions.decide"),
     "stop": Command(("stop", "faulty"), interrupted, is_stopped, "Requests.ask"),
     "resume": Command(("resume", "faulty"), stopped, is_resumed, "Requests.ask"),
     "rename": Command(("rename", "faulty-1", "first"), complete, is_renamed, "Deletions.label_campaign"),

@@ -1,0 +1,7 @@
+"""Models of a study that are used: a gate before the champion, the way back, the archive; all recorded."""
+
+from automl.promoting.at_end import at_end
+from automl.promoting.deciding import archive, promote, rollback
+from automl.promoting.decision import Condition, Decision
+
+__all__ = ["Condition", "Decision", "archive", "at_end", "promote", "rollback"]
