@@ -30,7 +30,7 @@ from automl.report.wording import budget_text
 
 
 def html(report: CampaignReport) -> str:
-    """A report as a self-contained page with plotly.js inside (about 5 MB)."""
+    """A report as a self-contained page with the part of plotly.js that it needs."""
     plots = Plots(report)
     title = f"{report.study}: report of {report.campaign}"
     return page(title, _header(report), _main(report, plots), _provenance(report), plots.by_name)
