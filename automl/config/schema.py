@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from automl import plugins
-from automl.config.keys import KEYS, Key
+from automl.config.keys import KEYS
 from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
 from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
+from automl.config.task_keys import Key
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
@@ -81,6 +82,7 @@ def _study_shorthands(study: Schema) -> None:
     del arms["minProperties"], arms["propertyNames"]
     arms["additionalProperties"] = False
     study["required"].remove("arms")
+    study["properties"]["baseline"] |= {"type": "boolean", "default": True}
 
 
 def _mapping(properties: Schema, required: str) -> Schema:
@@ -112,6 +114,12 @@ def _task_shorthands(task: Schema) -> None:
 def _space(written: Schema) -> Schema:
     names = {"anyOf": [*_names("spaces"), {"type": "string", "pattern": r"\.npz$"}]}
     written["properties"]["name"] |= names
+    # a mapping, which is read into a list; the name may then be left out
+    parameters = written["properties"]["parameters"]
+    del parameters["type"], parameters["items"]
+    parameters |= {"type": "object", "minProperties": 1, "additionalProperties": {"type": "object"}}
+    del written["required"]
+    written["anyOf"] = [{"required": ["name"]}, {"required": ["parameters"]}]
     return {"anyOf": [names, written]}
 
 
