@@ -22,6 +22,7 @@ from automl.campaign.pool import Pool
 from automl.campaign.search import Search, alive
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
+from automl.contracts import Executor
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store, as_interrupts
 from automl.private import private
@@ -42,6 +43,7 @@ def run_campaign(
     wanted: Wanted = AS_WRITTEN,
     progress: Progress,
     began: float | None = None,
+    executor: Executor | None = None,
 ) -> str:
     """Run `study` to its end and return the campaign's id.
 
@@ -49,11 +51,13 @@ def run_campaign(
     study asks for beyond it; one that has all of that is left alone. `wanted` says what is asked for besides.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the ledger stays away. What MLflow did not take is told.
-    `began`: the monotonic time from which its limits count, by default now.
+    `began`: the monotonic time from which its limits count, by default now. `executor`: one that exists
+    already, such as that of a program's own loop; by default the study's.
     """
     began = time.monotonic() if began is None else began
     resolved = resolve(study)
-    executor = resolved.executor
+    executor = executor or resolved.executor
+    resolved = replace(resolved, executor=executor)
     try:
         executor.check()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None

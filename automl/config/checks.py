@@ -22,14 +22,14 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Space
-from automl.spaces import find_space
+from automl.spaces import whole_space
 
 
 def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mistake]]:
     """The space that `spec` names, or what keeps it from being built."""
-    at = path
+    at = (*path, "parameters") if spec.parameters else path
     try:
-        space = find_space(spec.name)
+        space = whole_space(spec.model_dump())
         at = (*path, "fix")
         space = _fixed(space, spec.fix)
         at = (*path, "narrow")

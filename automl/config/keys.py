@@ -51,6 +51,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "The methods to compare, by name. The arm `random` is added when it is missing.",
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
         ),
+        "baseline": Key(
+            "`false` leaves the arm `random` out: nothing then shows that the other arms are better than "
+            "random search at equal cost, and the report says so.",
+            False,
+        ),
         "equivalent": Key(
             "Arms that differ by no more than this, in the unit of the primary metric, are equivalent.", 0.002
         ),
@@ -82,6 +87,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
         "fix": Key("Parameters held at one value.", {"edge_0_1": "skip_connect"}),
         "narrow": Key("Smaller ranges: [low, high] for numbers, [options] for choices.", {"depth": [2, 4]}),
+        "parameters": Key(
+            "A space that the study writes itself, without a name: each parameter with its `type` (`float`, "
+            "`int` or `choice`) and its fields.",
+            {"lr": {"type": "float", "low": 0.0001, "high": 0.1, "log": True}},
+        ),
     },
     Budget: {
         "device_seconds": Key("Wall seconds × devices held, summed over the trials of the search.", 120),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
@@ -21,11 +21,21 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 t
 
 
 class SpaceSpec(Part):
-    """A search space and how it is restricted; `automl.spaces.load_space` reads its JSON."""
+    """A search space and how it is restricted; `automl.spaces.load_space` reads its JSON.
+
+    `parameters`: those of a space that the study writes itself, in order; its name is then only shown.
+    """
 
     name: str = Field(description="write a search space's name")
     fix: Json = Field(default={}, description="write {parameter: value}")
     narrow: Json = Field(default={}, description="write {parameter: [low, high] or [options]}")
+    parameters: list[Json] = Field(default=[], description="write {name: {type: float, low: 0, high: 1}}")
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> Json:
+        """Without `parameters` where there are none, as before there were any."""
+        data: Json = handler(self)
+        return data if self.parameters else {key: value for key, value in data.items() if key != "parameters"}
 
 
 class Budget(Part):

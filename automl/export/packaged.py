@@ -33,6 +33,7 @@ def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
 
 def package(winner: Winner, model: Path | None, output: Path) -> None:
     """Write the folder `output`, whole or not at all; one that is there stays as it is.
+
     One process at a time may write below one folder.
 
     `model`: what a training left; None for a configuration alone. Raises `UserError` when that cannot be.

@@ -6,11 +6,9 @@ The file ends in a checksum of everything before it, so a certificate cannot be 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
 from automl import plugins
@@ -18,6 +16,7 @@ from automl.checkpoints import write_atomically
 from automl.config import Budget, SpaceSpec, validation, yamlfile
 from automl.config.document import Mistake, shown
 from automl.config.part import Part
+from automl.config.yamltext import yaml_text
 from automl.contracts import Config, Json, PluginSpec, TaskSpec, UserError, digest
 from automl.export.gate_record import GateRecord
 
@@ -27,7 +26,6 @@ _HEADER = f"""\
 # A winner and its certificate. {{use}}
 # Format {VERSION}; the checksum at the end covers all values, so options are changed by flags, not in here.
 """
-_LOOKS_LIKE_NUMBER = re.compile(r"[-+.\d][\d.eE+-]*")
 
 
 class Comparison(Part):
@@ -149,9 +147,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     use = (
         "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
     )
-    text = _HEADER.format(use=use) + yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
-    )
+    text = _HEADER.format(use=use) + yaml_text(data)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
@@ -175,18 +171,3 @@ def read_winner(path: Path) -> Winner:
         text = f"must be the checksum of the values above, but they were changed or cut off; {_AGAIN}"
         raise document.error([Mistake(("checksum",), text)])
     return winner
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text that our reader (YAML 1.2) takes for the same: no aliases, numbers in texts quoted."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = "'" if _LOOKS_LIKE_NUMBER.fullmatch(text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
