@@ -135,6 +135,7 @@ def _certificate(
         winner_openings=search.test_openings,
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
+        warnings=list(report.warnings) or None,
         gate=gate,
     )
 

@@ -60,7 +60,8 @@ class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
-    has grown; None in files of earlier versions. `gate`: what the gate before the champion last said of it.
+    has grown; None in files of earlier versions. `warnings`: those of the report. `gate`: what the gate before
+    the champion last said of it.
     """
 
     campaign: str
@@ -81,6 +82,7 @@ class Certificate(Part):
     winner_openings: int | None = None
     code: dict[str, str | None]
     data: str | None
+    warnings: list[str] | None = None
     gate: GateRecord | None = None
 
     @property
@@ -130,7 +132,7 @@ class Winner(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all values but the checksum and the signature."""
         data = self.model_dump(mode="json", exclude={"checksum", "signature"})
-        for key in ("winner_openings", "gate"):
+        for key in ("winner_openings", "warnings", "gate"):
             if data["certificate"][key] is None:  # as before there was that key
                 del data["certificate"][key]
         return digest(data)
@@ -142,8 +144,9 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    if data["certificate"]["gate"] is None:
-        del data["certificate"]["gate"]
+    for part in ("gate", "warnings"):
+        if data["certificate"][part] is None:
+            del data["certificate"][part]
     use = (
         "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
     )
