@@ -54,7 +54,7 @@ def _row(metrics: Sequence[str], search: SearchRow, trial: TrialRow) -> dict[str
         "trial_seed": trial.seed,
         "started_at": trial.started_at,
         "finished_at": trial.finished_at,
-        "reason": trial.reason or None,
+        "reason": trial.reason or "",
         **_prefixed("config", trial.config),
         **_prefixed("derived", trial.derived or {}),
         **_prefixed("metric", trial.metrics or {}),

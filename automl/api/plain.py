@@ -116,5 +116,7 @@ def _is_bare(space: Space) -> bool:
 
 def _written(parameter: Float | Int | Choice) -> Json:
     """A parameter as a study file writes it: without what it leaves to a default."""
-    written = {key: value for key, value in parameter.to_json().items() if value not in (None, False, {})}
+    unset = (None, False)  # by identity: 0 is a value
+    written = {key: value for key, value in parameter.to_json().items() if not any(value is x for x in unset)}
+    written = {key: value for key, value in written.items() if value != {}}
     return {**written, **({"options": list(parameter.options)} if isinstance(parameter, Choice) else {})}

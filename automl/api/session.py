@@ -127,6 +127,11 @@ class Session:
                 )
 
     @property
+    def study(self) -> Study:
+        """Its study, as a file would have it."""
+        return self._study
+
+    @property
     def open_trials(self) -> list[Trial]:
         """The trials that were asked for and are not told yet."""
         return [trial for trial in self._open.values() if trial.is_open]

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 import json
+import re
 import textwrap
 import types
 from collections.abc import Callable, Iterator
@@ -117,14 +118,26 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 def _text(value: Any) -> str:
     """The source without comments and layout; of code whose source is gone, a digest of what was compiled."""
+    code = value.__code__ if isinstance(value, types.FunctionType) else None
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(value)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(value if code is None else code)))
+    except (OSError, TypeError, SyntaxError):
         return _compiled(value)
-    if isinstance(value, types.FunctionType) and value.__name__ == "<lambda>":
-        found = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-        return ast.unparse(found[0]) if len(found) == 1 else _compiled(value)
-    return ast.unparse(tree)
+    node: ast.AST | None = tree.body[0] if tree.body else None
+    if code is not None and code.co_name == "<lambda>":
+        found = [inner for inner in ast.walk(tree) if isinstance(inner, ast.Lambda)]
+        node = found[0] if len(found) == 1 else None
+    elif not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name != value.__name__:
+        node = None
+    if node is None or (code is not None and not _fits(ast.unparse(node), code)):
+        return _compiled(value)
+    return ast.unparse(node)
+
+
+def _fits(text: str, code: types.CodeType) -> bool:
+    """Whether a source has every name of the code: what is found may be of another file of that name."""
+    words = set(re.findall(r"\w+", text))
+    return words >= {*code.co_names, *code.co_varnames, *code.co_freevars}
 
 
 def _compiled(value: Any) -> str:

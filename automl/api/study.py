@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-from automl import plugins
+import automl
+from automl import origins, plugins
 from automl.api import given
 from automl.api.keys import StudyKeys
 from automl.api.plain import Plain
@@ -43,7 +45,7 @@ class Study:
             listed = ", ".join(map(str, homes))
             text = f"objectives must come from modules of one folder, but got {listed}; name the folder"
             plain.mistakes.append(Mistake(("evaluator",), text))
-        place = (folder or (homes[0] if homes else Path.cwd())).resolve()
+        place = (folder or (homes[0] if homes else _home(plain.data))).resolve()
         document = Document(SHOWN, copy.deepcopy(plain.data), mistakes=plain.mistakes, numbered=False)
         if plain.mistakes:
             raise document.error(plain.mistakes)
@@ -133,3 +135,10 @@ class Study:
 
     def __hash__(self) -> int:
         return hash(self.digest())
+
+
+def _home(data: Json) -> Path:
+    """Where the modules are that a study names: the working folder; one of ours when it names none."""
+    own = f"{automl.__name__}."
+    named = [name for _, name in origins.references(data) if not name.startswith(own)]
+    return Path.cwd() if named else Path(str(resources.files("automl.studies")))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from automl.config.defaults import INLINE
 from automl.config.document import KeyPath, shown
 from automl.config.shorthand_draft import Draft, without_nulls
-from automl.contracts import Json
+from automl.contracts import Json, UserError
+from automl.space import parameter_from_json
 
 
 def expand_space(draft: Draft, owner: Json, path: KeyPath) -> None:
@@ -39,4 +40,12 @@ def _expand_parameters(draft: Draft, space: Json, path: KeyPath) -> None:
             text = f"must be {{type: float, low: 0, high: 1}}, say, but got {shown(parameter)}; correct it"
             draft.refuse((*path, number), text)
             continue
-        space["parameters"].append({"name": name, **without_nulls(parameter)})
+        space["parameters"].append({"name": name, **_complete(without_nulls(parameter))})
+
+
+def _complete(parameter: Json) -> Json:
+    """The parameter with all its fields, so that two ways to write it are one; a wrong one as it is."""
+    try:
+        return parameter_from_json(parameter).to_json()
+    except UserError:  # told when the space is built
+        return parameter
