@@ -48,6 +48,10 @@ def audit(
         for fault, identities in result.faults.items():
             say(f"{fault}: {', '.join(identities)}")
         clean = "every trial is recorded exactly once"
+        if result.earlier and not result.faults:
+            clean += (
+                f", in the form of an earlier version; automl audit {name} --repair writes the present one"
+            )
         say(f"repair it with: automl audit {name} --repair" if result.faults else clean)
     if result.faults:
         raise typer.Exit(1)
