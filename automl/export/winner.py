@@ -60,8 +60,8 @@ class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
-    has grown; None in files of earlier versions. `warnings`: those of the report. `gate`: what the gate before
-    the champion last said of it.
+    has grown; None in files of earlier versions. `warnings`: the report's. `gate`: what the gate before the
+    champion last said of it.
     """
 
     campaign: str

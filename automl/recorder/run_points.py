@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from automl.contracts import Metric, TrialState
 from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
 from automl.ledger.winners import retrainings, winner_opening
+from automl.recorder.form import Form
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
 
@@ -47,19 +48,23 @@ def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[R
 
 
 def search_points(
-    metric: Metric, search: SearchRow, trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
+    metric: Metric,
+    search: SearchRow,
+    trials: Sequence[TrialRow],
+    openings: Sequence[OpeningRow],
+    form: Form,
 ) -> list[Point]:
     """The anytime curve of a search; after its end also counts, fresh-seed values and test values."""
     ended = sorted(
         (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
         key=finish_order,
     )
-    anytime = Anytime(metric)
+    anytime = Anytime(metric, form)
     points = [point for trial in ended for point in anytime.add(trial)]
     if search.finished_at is None:
         return points
     at = millis(search.finished_at)
-    points += [point for point in counts(ended, at) if point.key != "device_seconds"]
+    points += [point for point in counts(ended, at, zeros=form.earlier) if point.key != "device_seconds"]
     winner = next((trial for trial in trials if trial.id == search.winner), None)
     if winner is None:
         return points
@@ -67,6 +72,7 @@ def search_points(
     own = (opening for opening in openings if opening.search == search.id)
     opening = winner_opening(winner.id, finals, own)
     fresh = [trial.values[0] for trial in finals if trial.values]
-    points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
-    points += summary(clean_key(f"test_{metric.name}"), (opening.values if opening else None) or [], at)
+    points += summary(clean_key(f"fresh_{metric.name}"), fresh, at, single=form.earlier)
+    test = (opening.values if opening else None) or []
+    points += summary(clean_key(f"test_{metric.name}"), test, at, single=form.earlier)
     return points
