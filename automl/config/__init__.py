@@ -5,9 +5,11 @@ from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
 from automl.config.study import (
+    EVENTS,
     EXTENT,
     Arm,
     Budget,
+    Event,
     Final,
     Limits,
     Looks,
@@ -16,13 +18,17 @@ from automl.config.study import (
     Schedule,
     SpaceSpec,
     Study,
+    Target,
     Trial,
 )
+from automl.config.targets import read_targets
 
 __all__ = [
+    "EVENTS",
     "EXTENT",
     "Arm",
     "Budget",
+    "Event",
     "Final",
     "Limits",
     "Looks",
@@ -33,8 +39,10 @@ __all__ = [
     "Schedule",
     "SpaceSpec",
     "Study",
+    "Target",
     "Trial",
     "load_study",
+    "read_targets",
     "recorded_study",
     "resolve",
     "secret_values",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
+from automl.config.data_keys import DATA_KEYS, Key
 from automl.config.study import (
     Arm,
     Budget,
@@ -14,17 +13,10 @@ from automl.config.study import (
     Schedule,
     SpaceSpec,
     Study,
+    Target,
     Trial,
 )
-from automl.contracts import ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
-
-
-class Key(NamedTuple):
-    """The meaning of a key in one or two sentences, and a value as a study file writes it."""
-
-    meaning: str
-    example: Any
-
+from automl.contracts import Options
 
 KEYS: dict[type[Options], dict[str, Key]] = {
     Study: {
@@ -75,85 +67,16 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"from": "last", "top": 5},
         ),
         "schedule": Key("When the study runs again.", {"cron": "0 2 * * *", "timezone": "Europe/Paris"}),
+        "notify": Key(
+            "Who is told of what becomes of a campaign: a list of targets. The variables it names must be "
+            "set wherever the study runs.",
+            [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
+        ),
         "record": Key(
             "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
         ),
     },
-    TaskSpec: {
-        "dataset": Key(
-            "A dataset plug-in, a file (.csv, .tsv, .npz), a folder of images, or package.module:function. "
-            "An objective of your own needs none.",
-            "digits",
-        ),
-        "target": Key(
-            "The column of a table to predict. It may be left out when exactly one column is called target, "
-            "label, class or y.",
-            "price",
-        ),
-        "read": Key("How files are read, where what is found out is not right.", {"separator": ";"}),
-        "columns": Key(
-            "What columns of a table are, where what is found out is not right.", {"drop": ["id"]}
-        ),
-        "metric": Key("The metric to search by.", "accuracy"),
-        "direction": Key(
-            "Whether larger values of `metric` are better; needed for your own metrics.", "minimize"
-        ),
-        "metrics": Key(
-            "Several metrics instead of `metric`: a list of known ones, or name: direction. "
-            "The first one is the primary metric.",
-            ["accuracy", "parameters"],
-        ),
-        "split": Key("How the data are divided.", {"validation": 0.2, "test": 0.2, "seed": 0}),
-        "episodes": Key("Makes the task few-shot.", {"ways": 5, "shots": 1}),
-    },
-    SplitSpec: {
-        "validation": Key("Part of the data that selects configurations.", 0.2),
-        "test": Key("Part of the data that stays sealed until the search has ended; 0 for none.", 0.2),
-        "seed": Key("Seed of the random split.", 0),
-        "group": Key(
-            "Column of a table, no feature: rows with one value of it stay in one part, and in one fold.",
-            "patient",
-        ),
-        "time": Key(
-            "Column of a table, no feature: the last rows by it are the test part, those before them select.",
-            "date",
-        ),
-        "rare": Key(
-            "What happens to classes with too few rows for every part: `refuse`, `drop` their rows, or "
-            "`merge` them into one class.",
-            "merge",
-        ),
-    },
-    ReadSpec: {
-        "separator": Key("Table: the character between fields; `whitespace` for any number of blanks.", ";"),
-        "decimal": Key("Table: the decimal sign of numbers.", ","),
-        "thousands": Key("Table: the sign between groups of three digits; empty for none.", "."),
-        "encoding": Key("Table: the encoding of the text.", "cp1252"),
-        "quote": Key("Table: the character around fields; empty for none.", "'"),
-        "header": Key("Table: whether the first row holds the names of the columns.", False),
-        "missing": Key("Table: texts that stand for no value, besides empty cells.", ["?", "-999"]),
-        "alpha": Key(
-            "Images: transparency is blended with white (`composite`) or kept as a channel (`keep`).", "keep"
-        ),
-        "size": Key("Images: all are resized to this height and width.", [32, 32]),
-        "layout": Key(
-            "Arrays: where the channels are: `channels_first` or `channels_last`.", "channels_last"
-        ),
-    },
-    ColumnsSpec: {
-        "drop": Key("Columns that are no features.", ["id"]),
-        "keep": Key("Columns that are features, although a rule would drop or refuse them.", ["day"]),
-        "categorical": Key("Columns of categories, also where they look like numbers.", ["zip"]),
-        "date": Key("Columns of dates, with the format where it is not found out.", {"when": "%d.%m.%Y"}),
-    },
-    EpisodesSpec: {
-        "ways": Key("Classes of an episode; leave it out for regression.", 5),
-        "shots": Key("Support examples of each class (of each function in regression).", 1),
-        "queries": Key("Query examples of each class (of each function in regression).", 15),
-        "count": Key("Fixed episodes by which every configuration is selected and tested.", 600),
-        "rotations": Key("Whether each class turned by 90, 180 and 270 degrees is another class.", True),
-        "more_shots": Key("Further numbers of shots at which the test is taken too.", [5]),
-    },
+    **DATA_KEYS,
     SpaceSpec: {
         "name": Key(
             "A search space, a benchmark file (table.npz), or package.module:attribute.", "nasbench201"
@@ -246,5 +169,21 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "campaign.",
             "changed",
         ),
+    },
+    Target: {
+        "on": Key("The events that it is told of; by default all of them.", ["end", "failure"]),
+        "url": Key(
+            "The address of a service as Apprise writes it, always the name of an environment variable: most "
+            "addresses hold a key.",
+            "${TEAM_CHAT}",
+        ),
+        "url_from": Key("The same without the signs around it: the name of the variable.", "TEAM_CHAT"),
+        "command": Key(
+            "A program with its arguments, which gets the message on standard input. No shell reads them.",
+            ["./tell.sh", "--quiet"],
+        ),
+        "format": Key("What a program gets: the message as `text` or as one `json` object.", "json"),
+        "file": Key("A file to which each message is appended as a line of JSON.", "notices.jsonl"),
+        "timeout": Key("Seconds that one try may take.", 10),
     },
 }

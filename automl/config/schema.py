@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from automl import plugins
-from automl.config.keys import KEYS, Key
+from automl.config.data_keys import Key
+from automl.config.keys import KEYS
 from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
 from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
 from automl.contracts import Options, TaskSpec, UserError

@@ -10,6 +10,7 @@ from automl.config.document import KeyPath, Mistake, nearest, shown
 from automl.config.memories import add_twins, expand_memory
 from automl.config.shorthand_draft import Draft, Use
 from automl.config.sizes import in_bytes
+from automl.config.targets import expand_targets
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
@@ -28,6 +29,7 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     _expand_nulls(data, "budget", "limits", "trial", "retry", "final", "schedule")
     _expand_size(draft)
     expand_memory(draft, data, ())
+    expand_targets(draft)
     _expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
         _expand_plugin(draft, data, (key,), kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -15,6 +15,8 @@ from automl.contracts import Ending, Json, Options, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
 EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for; arms may be added too
+Event: TypeAlias = Literal["end", "failure", "regression", "promotion", "collapse"]
+EVENTS: tuple[Event, ...] = get_args(Event)
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="write one such as nas-digits")]
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
 
@@ -134,6 +136,30 @@ class Schedule(Part):
     when: Literal["always", "changed"] = Field(default="always", description="write always or changed")
 
 
+class Target(Part):
+    """Who is told of which events, by exactly one of `url_from`, `command` and `file`.
+
+    `url_from`: the environment variable that holds an address of Apprise. `format`: what `command` gets on
+    standard input. `timeout`: seconds of one try.
+    """
+
+    on: list[Event] = Field(default=list(EVENTS), min_length=1, description=f"write [{', '.join(EVENTS)}]")
+    url_from: str | None = Field(default=None, description="write the name of an environment variable")
+    command: list[str] | None = Field(default=None, description="write [program, argument, …]")
+    format: Literal["text", "json"] = Field(default="text", description="write text or json")
+    file: str | None = Field(default=None, description="write the path of a file")
+    timeout: float = Field(default=10.0, gt=0, le=60, description="write seconds up to 60, such as 10")
+
+    @property
+    def label(self) -> str:
+        """What it is called in the ledger and in messages: nothing of it is secret."""
+        if self.url_from is not None:
+            return f"${self.url_from}"
+        if self.file is not None:
+            return f"file {self.file}"
+        return f"command {' '.join(self.command or ())}"
+
+
 class Looks(Part):
     """When verdicts are taken: first at `first` seeds of a campaign; `last`: at most so many, None for any.
 
@@ -163,6 +189,7 @@ class Study(Part):
     executor: PluginSpec = EXECUTOR
     final: Final = Final()
     schedule: Schedule | None = None
+    notify: list[Target] = Field(default=[], max_length=20, description="write a list of targets")
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)
     seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
@@ -205,7 +232,7 @@ class Study(Part):
     def _placeless(self) -> Json:
         """Plain JSON without what says only where, when and how it is kept."""
         data = self.to_json()
-        for key in ("schedule", "record", *HIDDEN):
+        for key in ("schedule", "notify", "record", *HIDDEN):
             del data[key]
         if data["equivalent"] is None:  # as before there was any
             del data["equivalent"]
