@@ -1,7 +1,7 @@
 """Sends one message through Apprise, in a process of its own that can be killed.
 
-Reads one JSON object from standard input, so that the address is in no list of processes; writes what went wrong,
-or nothing. Knows nothing of the package: its start must not take long.
+Reads one JSON object from standard input, so that the address is in no list of processes; writes what
+went wrong, or nothing. Knows nothing of the package: its start must not take long.
 """
 
 from __future__ import annotations

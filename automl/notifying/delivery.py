@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from automl.config import Study, Target
-from automl.contracts import RunError, UserError
+from automl.contracts import Json, RunError, UserError
 from automl.ledger import Ledger, NoticeRow
 from automl.masking import hide, mask_text
 from automl.notifying.message import Message, masked
@@ -45,6 +45,12 @@ class Targets:
         hide(entry.url_from for entry in entries if entry.url_from is not None)
         return cls(tuple(entries), folder)
 
+    @classmethod
+    def recorded(cls, spec: Json) -> Targets:
+        """Those of a study as a campaign has recorded it; none where an earlier version did."""
+        entries = [Target.model_validate(entry) for entry in spec.get("notify", ())]
+        return cls.at(entries, Path(spec.get("source", ".")))
+
     def wanting(self, event: str) -> list[Target]:
         """Those that want to be told of an event."""
         return [entry for entry in self.entries if event in entry.on]
@@ -53,22 +59,29 @@ class Targets:
 def check_targets(study: Study) -> None:
     """Raise `UserError` when something cannot be told on this machine: not at the end of the night."""
     targets = Targets.of(study)
-    wrong = [f"notify: {entry.label}: {why}" for entry in targets.entries if (why := fault(entry, targets.folder))]
+    wrong = [
+        f"notify: {entry.label}: {why}" for entry in targets.entries if (why := fault(entry, targets.folder))
+    ]
     if wrong:
         raise UserError("\n".join(wrong))
 
 
 def announce(ledger: Ledger, targets: Targets, messages: Sequence[Message], tell: Tell) -> None:
-    """Write down who must be told of what, then deliver it. What was written down before is not told again."""
-    found = [masked(message) for message in messages]
-    rows = [_row(entry, message) for message in found for entry in targets.wanting(message.event)]
+    """Write down who must be told of what, then deliver it. What was written down is not told again.
+
+    Where the ledger is away, which may be what must be told, it is sent without being written down.
+    """
+    rows = [_row(entry, one) for one in map(masked, messages) for entry in targets.wanting(one.event)]
+    if not rows:
+        return
     try:
         ledger.owe(rows)
         wanted = {(row.message, row.target) for row in rows}
-        owed = [row for row in ledger.notices(found[0].study) if (row.message, row.target) in wanted] if rows else []
-        deliver(ledger, targets, [row for row in owed if row.state == "owed"], tell)
+        known = [row for row in ledger.notices(rows[0].study) if (row.message, row.target) in wanted]
+        rows = [row for row in known if row.state == "owed"]
     except RunError as error:
-        tell(mask_text(f"warning: nobody was told of {', '.join(one.title for one in found)}: {error}"))
+        tell(mask_text(f"warning: it is not written down who is told of {messages[0].title}: {error}"))
+    deliver(ledger, targets, rows, tell)
 
 
 def deliver(
@@ -84,7 +97,9 @@ def deliver(
         for row in rows:
             _deliver(ledger, by_label.get(row.target), targets.folder, row, tell, sleep)
 
-    threads = [threading.Thread(target=work, args=(rows,), name="notify", daemon=True) for rows in queues.values()]
+    threads = [
+        threading.Thread(target=work, args=(rows,), name="notify", daemon=True) for rows in queues.values()
+    ]
     for start in range(0, len(threads), TOGETHER):
         for thread in threads[start : start + TOGETHER]:
             thread.start()

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from automl.contracts import Json, printable
+from automl.config.document import printable
+from automl.contracts import Json
 from automl.masking import mask
 
 VERSION: Final = 1  # of the JSON; new keys do not change it

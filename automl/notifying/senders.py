@@ -158,9 +158,10 @@ def run(words: Sequence[str], given: str, folder: Path | None, seconds: float) -
         except subprocess.TimeoutExpired:
             status = None
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if process.returncode is None:  # with all that it has started
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         output.seek(0)
         return _Ended(status, output.read(1 << 16).decode(errors="replace"))
 

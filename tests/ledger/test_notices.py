@@ -15,7 +15,10 @@ def test_what_is_owed_is_there_once_and_settled(any_store: Store) -> None:
         ledger.create_campaign("a", {}, "d", {})
         ledger.owe([notice(), notice(target="file n")])
         ledger.owe([notice(), notice(message="m2", campaign=None)])
-        assert [(row.message, row.target) for row in ledger.owed("a-1")] == [("m1", "$CHAT"), ("m1", "file n")]
+        assert [(row.message, row.target) for row in ledger.owed("a-1")] == [
+            ("m1", "$CHAT"),
+            ("m1", "file n"),
+        ]
         first, second = ledger.owed("a-1")
         ledger.settle(first, "sent", 1)
         ledger.settle(second, "failed", 4, "no answer \x00 at all")
