@@ -39,7 +39,7 @@ def expand_targets(draft: Draft) -> None:
         _expand(draft, target, ("notify", number))
     labels: list[str] = []
     for number, target in enumerate(found):
-        if ("notify", number) in draft.broken:
+        if any(path[:2] == ("notify", number) for path in draft.broken):
             continue
         if (label := Target.model_validate(target).label) in labels:
             text = f"must be there once, but {label} is there again; write all its events into one `on`"

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from automl.config import Target
 from automl.masking import MASK, mask_text
@@ -107,10 +108,8 @@ def _run_child(given: dict[str, object], seconds: float) -> _Ended:
 
 def without_address(url: str, text: str) -> str:
     """`text` without `url` and without any part of it that may be a key."""
-    parts = urlsplit(url)
     # the host too: `slack://TokenA/TokenB` has a key there
-    names = [parts.netloc, *parts.netloc.replace("@", ":").split(":"), *parts.path.split("/")]
-    names += [value for pair in parts.query.split("&") for value in pair.split("=")]
+    names = re.split(r"[/:@?#&=,]", url)
     found = {url, *names, *map(unquote, names)}
     for part in sorted((one for one in found if len(one) > 3), key=len, reverse=True):
         text = text.replace(part, MASK)
