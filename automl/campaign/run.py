@@ -25,6 +25,7 @@ from automl.config import ResolvedStudy, Study, resolve
 from automl.contracts import Executor
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store, as_interrupts
+from automl.notifying import Announcer, Targets, check_targets
 from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder, RecordingError
@@ -62,12 +63,15 @@ def run_campaign(
         executor.check()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
+        check_targets(study)
         with open_ledger(store) as ledger:
             for line in task.notes if task else ():
                 progress.message(f"data: {line}")
             chosen = choose_campaign(ledger, resolved, task, wanted, progress)
             row = chosen.row
+            announcer = Announcer(ledger, store, Targets.of(study), progress.message, wanted.firing)
             if nothing := _nothing_to_do(chosen):
+                announcer.owed(row.id)
                 progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
@@ -76,7 +80,7 @@ def run_campaign(
             if chosen.continued:
                 ledger.check_references()
                 tell_of_kills(ledger, row.id, progress)
-            _drive(resolved, chosen, store, ledger, progress, began)
+            _drive(resolved, chosen, store, ledger, progress, announcer, began)
             return row.id
     finally:
         executor.close()
@@ -97,11 +101,12 @@ def _drive(
     store: Store,
     ledger: Ledger,
     progress: Progress,
+    announcer: Announcer,
     began: float,
 ) -> None:
     """Run the chosen campaign to its end, as its one driver."""
     row, study, executor = chosen.row, resolved.study, resolved.executor
-    with held(ledger, row.id, began) as lease:
+    with held(ledger, row.id, began) as lease, announcer.following(row, lease.token):
         if chosen.grows is not None:
             spec = study.to_json()
             row = ledger.grow_campaign(row.id, lease.token, spec, study.digest(), chosen.grows)
@@ -126,6 +131,7 @@ def _drive(
                 more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
             if row.state != "finished":
                 ledger.finish_campaign(row.id, lease.token, limits.met)
+            announcer.ended(row.id)
             _record_the_rest(recorder, ledger, row.id, searches, folder)
         finally:
             recorder.close()

@@ -15,6 +15,7 @@ from automl.config.study import (
     Study,
     Trial,
 )
+from automl.config.target import Target
 from automl.config.task_keys import TASK_KEYS, Key
 from automl.contracts import Options
 
@@ -75,6 +76,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         "promote": Key(
             "What a winner must be to become the champion of the study: see `automl promote`.",
             {"beats": ["random", "champion"], "test_at_least": 0.9, "automatically": True},
+        ),
+        "notify": Key(
+            "Who is told of what becomes of a campaign: a list of targets. The variables it names must be "
+            "set wherever the study runs.",
+            [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
         ),
         "record": Key(
             "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
@@ -196,5 +202,21 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "tells that it can be promoted.",
             True,
         ),
+    },
+    Target: {
+        "on": Key("The events that it is told of; by default all of them.", ["end", "failure"]),
+        "url": Key(
+            "The address of a service as Apprise writes it, always the name of an environment variable: most "
+            "addresses hold a key.",
+            "${TEAM_CHAT}",
+        ),
+        "url_from": Key("The same without the signs around it: the name of the variable.", "TEAM_CHAT"),
+        "command": Key(
+            "A program with its arguments, which gets the message on standard input. No shell reads them.",
+            ["./tell.sh", "--quiet"],
+        ),
+        "format": Key("What a program gets: the message as `text` or as one `json` object.", "json"),
+        "file": Key("A file to which each message is appended as a line of JSON.", "notices.jsonl"),
+        "timeout": Key("Seconds that one try may take.", 10),
     },
 }

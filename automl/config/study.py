@@ -13,6 +13,7 @@ from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.config.part import Name, Part
 from automl.config.promotion import Promote
+from automl.config.target import Target
 from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
@@ -166,6 +167,7 @@ class Study(Part):
     final: Final = Final()
     schedule: Schedule | None = None
     promote: Promote | None = None
+    notify: list[Target] = Field(default=[], max_length=20, description="write a list of targets")
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)
     seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
@@ -208,7 +210,7 @@ class Study(Part):
     def _placeless(self) -> Json:
         """Plain JSON without what says only where, when and how it is kept."""
         data = self.to_json()
-        for key in ("schedule", "promote", "record", *HIDDEN):
+        for key in ("schedule", "promote", "notify", "record", *HIDDEN):
             del data[key]
         if data["equivalent"] is None:  # as before there was any
             del data["equivalent"]

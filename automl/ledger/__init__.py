@@ -2,6 +2,7 @@
 
 from automl.ledger.interrupts import as_interrupts, ends_with_terminal
 from automl.ledger.ledger import Ledger
+from automl.ledger.notices import NoticeRow
 from automl.ledger.owner import owner_identity
 from automl.ledger.requests import Asked
 from automl.ledger.rows import (
@@ -28,6 +29,7 @@ __all__ = [
     "FiringRow",
     "Ledger",
     "NewTrial",
+    "NoticeRow",
     "OpeningRow",
     "ReportRow",
     "RequestRow",

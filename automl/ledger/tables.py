@@ -95,6 +95,22 @@ requests = sa.Table(
     sa.Column("answer", sa.Text),  # why nothing was done
 )
 
+notices = sa.Table(
+    "notices",  # what is owed to the targets of a study, and what became of it
+    metadata,
+    sa.Column("message", sa.Text, primary_key=True),  # its id, the same for every target
+    sa.Column("target", sa.Text, primary_key=True),  # by its label: no address is stored
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), index=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("content", Json, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # owed | sent | failed
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("done_at", sa.Float),
+    sa.Column("reason", sa.Text),  # why it failed
+)
+
 deletions = sa.Table(
     "deletions",  # what remains of deleted campaigns: their numbers, and how often they saw test data
     metadata,
