@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from automl.config.study import (
-    Arm,
-    Budget,
-    Final,
-    Limits,
-    Memory,
-    Retry,
-    Schedule,
-    SpaceSpec,
-    Study,
-    Trial,
-)
+from automl.config.study import Arm, Budget, Final, Limits, Memory, Retry, Schedule, SpaceSpec, Study, Trial
 from automl.contracts import ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
 
 
@@ -234,6 +223,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
     Final: {
         "seeds": Key(
             "Retrainings of each winner with fresh seeds; the test set is opened once for each. 0 for none.",
+            3,
+        ),
+        "top": Key(
+            "So many best configurations of each search are evaluated again, `seeds` times each with other "
+            "seeds; the one with the best mean of those wins. 1: the best one of the search wins.",
             3,
         ),
     },

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
@@ -117,9 +117,21 @@ class Arm(Part):
 
 
 class Final(Part):
-    """What follows a search: fresh-seed retrainings of its winner, then one opening of the test set."""
+    """What follows a search: fresh-seed retrainings of its winner, then one opening of the test set.
+
+    `top`: its best so many configurations are evaluated again first, and the best of them is the winner.
+    """
 
     seeds: int = Field(default=3, ge=0, le=1000, description="write how many retrainings, 0 for none")
+    top: int = Field(default=1, ge=1, le=100, description="write how many, such as 3")
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> Json:
+        """As before there was `top`, where it changes nothing."""
+        data: Json = handler(self)
+        if self.top == 1:
+            data.pop("top", None)
+        return data
 
 
 class Schedule(Part):

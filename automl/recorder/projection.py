@@ -28,6 +28,7 @@ from automl.recorder.memories import memory_file, memory_tags
 from automl.recorder.notes import campaign_note, last_tags
 from automl.recorder.points import counts, millis
 from automl.recorder.run_points import search_points, trial_points
+from automl.recorder.selections import selection_of
 from automl.recorder.texts import (
     LONG_FILE,
     LONGEST_PARAM,
@@ -132,7 +133,8 @@ class Projection:
         """A search with its anytime curve, counts, and the fresh-seed and test values of its winner."""
         arm = self._spec.get("arms", {}).get(search.arm) or {}
         tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
-        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or ""}
+        again, selected = selection_of(self.campaign, search, trials)
+        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or "", **selected}
         artifacts = []
         winner = next((trial for trial in trials if trial.id == search.winner), None)
         if winner is not None:
@@ -148,7 +150,7 @@ class Projection:
             end=_end(search.finished_at),
             params={"seed": str(search.seed), **dict(flatten(arm))},
             tags=tags,
-            metrics=search_points(self.campaign.summary.primary, search, trials, openings),
+            metrics=search_points(self.campaign.summary.primary, search, trials, openings, again),
             artifacts=artifacts,
             dataset=self._dataset(),
         )

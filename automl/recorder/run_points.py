@@ -9,6 +9,7 @@ from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
 from automl.ledger.winners import retrainings, winner_opening
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
+from automl.report.reevaluated import Reevaluated
 
 
 def report_points(metric: Metric, reports: Sequence[ReportRow]) -> list[Point]:
@@ -47,9 +48,16 @@ def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[R
 
 
 def search_points(
-    metric: Metric, search: SearchRow, trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
+    metric: Metric,
+    search: SearchRow,
+    trials: Sequence[TrialRow],
+    openings: Sequence[OpeningRow],
+    again: Reevaluated | None = None,
 ) -> list[Point]:
-    """The anytime curve of a search; after its end also counts, fresh-seed values and test values."""
+    """The anytime curve of a search; after its end also counts, fresh-seed values and test values.
+
+    `again`: the evaluations that have selected its winner.
+    """
     ended = sorted(
         (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
         key=finish_order,
@@ -67,6 +75,10 @@ def search_points(
     own = (opening for opening in openings if opening.search == search.id)
     opening = winner_opening(winner.id, finals, own)
     fresh = [trial.values[0] for trial in finals if trial.values]
+    if again is not None and again.selected is not None:
+        points += summary(clean_key(f"again_{metric.name}"), again.selected.again, at)
+    if again is not None and again.optimism is not None:
+        points.append(Point(clean_key(f"again_minus_best_{metric.name}"), again.optimism, at, 0))
     points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
     points += summary(clean_key(f"test_{metric.name}"), (opening.values if opening else None) or [], at)
     return points
