@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     "provenance": BASE,
     "progress": BASE | {"masking"},
     "stopping": BASE,
+    "selection": BASE,
     "benchmarks": SPACE,
     "spaces": SPACE | {"plugins", "benchmarks"},
     "config": SPACE | {"plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
@@ -66,12 +67,12 @@ ALLOWED: dict[str, set[str]] = {
     | {"training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER
-    | {"importing", "masking", "private", "signs", "spaces", "strategies", "stopping", "data"},
+    | {"importing", "masking", "private", "signs", "spaces", "selection", "strategies", "stopping", "data"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
-    "report": BASE | {"ledger", "plugins", "strategies"},
+    "report": BASE | {"ledger", "plugins", "selection", "strategies"},
     "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
-    "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"},
+    "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"} | {"selection"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "notifying": BASE | {"beside", "config", "ledger", "masking", "recorder", "report"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},

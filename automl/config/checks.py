@@ -117,6 +117,9 @@ def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
 
 def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
     """Retraining needs data, unless the evaluator can run again, or look up a fresh value, without any."""
+    if final.top > 1 and not final.seeds:
+        text = f"must be 1 without retrainings, but got {final.top} with seeds=0"
+        yield Mistake(("final", "top"), f"{text}; write final: {{seeds: 3, top: {final.top}}}, for instance")
     plugin = evaluator and evaluator_class(evaluator)
     if not plugin or plugin.reruns_without_data or plugin.simulated:
         return

@@ -174,6 +174,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "Retrainings of each winner with fresh seeds; the test set is opened once for each. 0 for none.",
             3,
         ),
+        "top": Key(
+            "So many best configurations of each search are evaluated again, `seeds` times each with other "
+            "seeds; the one with the best mean of those wins. 1: the best one of the search wins.",
+            3,
+        ),
     },
     Schedule: {
         "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),

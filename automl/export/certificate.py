@@ -123,7 +123,7 @@ def _certificate(
         budget=row.spec["budget"],
         device_seconds=Cost(
             search=search.device_seconds,
-            retraining=search.final_device_seconds,
+            retraining=search.final_device_seconds + _selecting(report, choice),
             all_searches=sum(entry.device_seconds for entry in searches),
         ),
         arms=list(report.arms),
@@ -146,6 +146,12 @@ def _gate(ledger: Ledger, row: CampaignRow, choice: Chosen) -> GateRecord | None
         if one.action in ("promote", "refuse") and one.content.get("trial") == choice.best.trial:
             return GateRecord.read(one.action, one.at, one.by, one.content)
     return None
+
+
+def _selecting(report: CampaignReport, choice: Chosen) -> float:
+    """Device-seconds of the evaluations that selected the winner among the best of its search."""
+    same = (one for one in report.reevaluated if (one.arm, one.seed) == (choice.arm, choice.search.seed))
+    return sum(one.device_seconds for one in same)
 
 
 def _baseline(report: CampaignReport, arm: str) -> Comparison | None:

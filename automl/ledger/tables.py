@@ -1,7 +1,7 @@
 """Our tables. Times are POSIX seconds in UTC; costs are device-seconds; identities are readable text.
 
 campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/0/17`
-(its fresh-seed retrainings: `quickstart-3/tpe/0/final-0`).
+(evaluated again to select the winner: `quickstart-3/tpe/0/again-0`, retrained: `quickstart-3/tpe/0/final-0`).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ trials = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("search", sa.Text, sa.ForeignKey("searches.id"), nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),  # trial | final (fresh-seed retraining of the winner)
+    sa.Column("kind", sa.Text, nullable=False),  # trial | again | final (see `rows.KINDS`)
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # a TrialState
     sa.Column("attempt", sa.Integer, nullable=False),

@@ -30,6 +30,7 @@ from automl.recorder.memories import memory_file, memory_tags
 from automl.recorder.points import millis
 from automl.recorder.results import Result
 from automl.recorder.run_points import search_points, trial_points
+from automl.recorder.selections import selection_of
 from automl.recorder.texts import (
     LONG_FILE,
     LONGEST_PARAM,
@@ -127,7 +128,8 @@ class Projection:
         """A search with its anytime curve, counts, and the fresh-seed and test values of its winner."""
         arm = self._spec.get("arms", {}).get(search.arm) or {}
         tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
-        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or ""}
+        again, selected = selection_of(self.campaign, search, trials)
+        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or "", **selected}
         tags |= {
             "mlflow.runColor": self._colour(search),
             STEP_TAG: "" if self.form.earlier else self.form.step,
@@ -147,7 +149,7 @@ class Projection:
             end=_end(search.finished_at),
             params={"seed": str(search.seed), **dict(flatten(arm))},
             tags=tags,
-            metrics=search_points(self.campaign.summary.primary, search, trials, openings, self.form),
+            metrics=search_points(self.campaign.summary.primary, search, trials, openings, self.form, again),
             artifacts=artifacts,
             dataset=self._dataset(),
         )

@@ -10,6 +10,7 @@ from automl.ledger.winners import retrainings, winner_opening
 from automl.recorder.form import Form
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
+from automl.report.reevaluated import Reevaluated
 
 
 def report_points(metric: Metric, reports: Sequence[ReportRow]) -> list[Point]:
@@ -53,8 +54,12 @@ def search_points(
     trials: Sequence[TrialRow],
     openings: Sequence[OpeningRow],
     form: Form,
+    again: Reevaluated | None = None,
 ) -> list[Point]:
-    """The anytime curve of a search; after its end also counts, fresh-seed values and test values."""
+    """The anytime curve of a search; after its end also counts, fresh-seed values and test values.
+
+    `again`: the evaluations that have selected its winner.
+    """
     ended = sorted(
         (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
         key=finish_order,
@@ -72,6 +77,10 @@ def search_points(
     own = (opening for opening in openings if opening.search == search.id)
     opening = winner_opening(winner.id, finals, own)
     fresh = [trial.values[0] for trial in finals if trial.values]
+    if again is not None and again.selected is not None:
+        points += summary(clean_key(f"again_{metric.name}"), again.selected.again, at, single=form.earlier)
+    if again is not None and again.optimism is not None:
+        points.append(Point(clean_key(f"again_minus_best_{metric.name}"), again.optimism, at, 0))
     points += summary(clean_key(f"fresh_{metric.name}"), fresh, at, single=form.earlier)
     test = (opening.values if opening else None) or []
     points += summary(clean_key(f"test_{metric.name}"), test, at, single=form.earlier)
