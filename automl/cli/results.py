@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl.cli.common import Json, Name, Trust, emit, find_campaign, note, only_json, open_ledger, say
 from automl.private import private_in
+
+if TYPE_CHECKING:
+    from automl.export.retraining import Trained
 
 PANEL = "Winners"
 
@@ -119,14 +122,20 @@ def verify(
         raise typer.Exit(1)
 
 
-def train(
+def train(  # noqa: PLR0913 - each is an option of the command
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `automl export` wrote.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the campaign's.")] = None,
     iterations: Annotated[
         int | None,
         typer.Option(min=1, help="Of a meta-learner; more than in the last training continue that one."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of initial weights and batches.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Another one. Default: that of the campaign's best retraining."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Train with N seeds: mean and spread.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, … Default: a GPU where there is one.")
     ] = None,
@@ -135,19 +144,52 @@ def train(
 ) -> None:
     """Train an exported winner, log it to MLflow and register it with the alias `candidate`.
 
-    Running the command again continues an interrupted training.
+    By default with a seed of the campaign: on a CPU it gives the exported value again. The same command again
+    continues an interrupted training.
     Example: automl train best.yaml --epochs 50
     """
-    from automl.export.retraining import Training
+    from automl.contracts import UserError
+    from automl.export.retraining import Training, train_seeds
     from automl.export.retraining import train as train_winner
     from automl.ledger import resolve_store
 
+    if seed is not None and seeds is not None:
+        raise UserError(f"either --seed or --seeds can be given, but got {seed} and {seeds}; leave one out")
     training = Training(epochs=epochs, iterations=iterations, seed=seed, device=device)
     with only_json(as_json):
-        done = train_winner(file, resolve_store(), training, message=note, trust=trust)
+        store = resolve_store()
+        if seeds is None:
+            done = [train_winner(file, store, training, message=note, trust=trust)]
+        else:
+            done = train_seeds(file, store, seeds, training, message=note, trust=trust)
     if as_json:
-        emit({**vars(done), "folder": str(done.folder)})
+        plain = [{**vars(one), "folder": str(one.folder)} for one in done]
+        emit(plain[0] if seeds is None else {"trainings": plain, "spread": _spread(done)})
         return
+    for one in done:
+        _say_trained(one)
+    if seeds is not None:
+        for metric, (mean, deviation) in _spread(done).items():
+            spread = "" if deviation is None else f" ± {deviation:.4f}"
+            say(f"{metric} {mean:.4f}{spread} over {len(done)} trainings")
+
+
+def _say_trained(done: Trained) -> None:
     values = ", ".join(f"{metric} {value:.4f}" for metric, value in done.values.items())
     say(f"{done.name} version {done.version}: {values} on validation data, {done.device_seconds:.1f} s")
+    if done.exported is not None:
+        first = next(iter(done.values.values()))
+        same = "as exported" if first == done.exported else f"exported: {done.exported:.4f}, which differs"
+        say(f"seed {done.seed}, {same}")
     say(f"the model is in {done.folder}")
+
+
+def _spread(done: list[Trained]) -> dict[str, tuple[float, float | None]]:
+    """Mean and standard deviation of each metric; one training has no deviation."""
+    from statistics import fmean, stdev
+
+    found = {metric: [one.values[metric] for one in done] for metric in done[0].values}
+    return {
+        metric: (fmean(values), stdev(values) if len(values) > 1 else None)
+        for metric, values in found.items()
+    }

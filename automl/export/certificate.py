@@ -13,7 +13,7 @@ from automl import importing, plugins
 from automl.config import Study
 from automl.contracts import PluginSpec, RunError, UserError
 from automl.data import load_task
-from automl.export.gate_record import GateRecord
+from automl.export.known import last_gate, retrained
 from automl.export.signing import sign
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.masking import mask
@@ -60,7 +60,12 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
         genotype=choice.best.derived,
         training=_recipe(study, choice.arm, one_shot=choice.best.derived is not None),
         import_path=[study.source],
-        certificate=_certificate(report, row, choice, _gate(ledger, row, choice)),
+        certificate=_certificate(report, row, choice).model_copy(
+            update={
+                "gate": last_gate(ledger, row.id, choice.best.trial),
+                "retrainings": retrained(ledger, choice, study.executor),
+            }
+        ),
         provenance=mask(row.provenance),
     ).sealed()
 
@@ -105,9 +110,7 @@ def _recipe(study: Study, arm: str, *, one_shot: bool) -> PluginSpec:
     return PluginSpec(spec.name, options.model_dump(mode="json"))
 
 
-def _certificate(
-    report: CampaignReport, row: CampaignRow, choice: Chosen, gate: GateRecord | None
-) -> Certificate:
+def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Certificate:
     search = choice.search
     searches = [entry for arm in report.arms.values() for entry in arm.searches]
     baseline = _baseline(report, choice.arm)
@@ -135,16 +138,7 @@ def _certificate(
         winner_openings=search.test_openings,
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
-        gate=gate,
     )
-
-
-def _gate(ledger: Ledger, row: CampaignRow, choice: Chosen) -> GateRecord | None:
-    """What the gate said of this winner last; None when it has not been before it."""
-    for one in reversed(ledger.promotions(campaign=row.id)):
-        if one.action in ("promote", "refuse") and one.content.get("trial") == choice.best.trial:
-            return GateRecord.read(one.action, one.at, one.by, one.content)
-    return None
 
 
 def _baseline(report: CampaignReport, arm: str) -> Comparison | None:

@@ -33,9 +33,9 @@ def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
 
 def package(winner: Winner, model: Path | None, output: Path) -> None:
     """Write the folder `output`, whole or not at all; one that is there stays as it is.
-    One process at a time may write below one folder.
 
-    `model`: what a training left; None for a configuration alone. Raises `UserError` when that cannot be.
+    `model`: what a training left; None for a configuration alone. One process at a time may write below one
+    folder. Raises `UserError` when it cannot be written.
     """
     if output.is_dir():
         return
