@@ -32,6 +32,7 @@ def three_campaigns(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     for quality in (0.5, 0.4, 0.7):
         campaign(store, file, quality)
     sys.modules.pop("graded_code", None)  # other tests have their own
+    sys.path.remove(str(folder))
     return Judged(folder, store, file)
 
 
