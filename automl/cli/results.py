@@ -5,6 +5,7 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=PANEL)(command)
 
 
-def export(
+def export(  # noqa: PLR0913 - each is an option of the command
     name: Name,
     output: Annotated[
         Path | None,
@@ -45,6 +46,16 @@ def export(
     arm: Annotated[
         str | None, typer.Option(help="Export the winner of this arm instead of the best arm's.")
     ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option("--top-k", min=1, metavar="K", help="The K best configurations, a file each."),
+    ] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="All that nothing else dominates, a file each.")
+    ] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="To be trained on all data but the test set.")
+    ] = False,
     optuna: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Write all trials to this Optuna storage instead."),
@@ -56,9 +67,17 @@ def export(
     The torch format is a folder with model.py, weights.pt and config.json that imports only torch.
     Example: automl export quickstart -o best.yaml
     """
+    _check_together({"--optuna": optuna, "--top-k": top_k, "--pareto": pareto, "--refit": refit})
     if optuna is not None:
         _export_optuna(name, optuna, as_json)
         return
+    if top_k is not None or pareto:
+        _check_together(
+            {"--top-k" if top_k else "--pareto": True, "--arm": arm, "--format": form is Format.TORCH}
+        )
+        _export_several(name, output or Path("best"), top_k, as_json)
+        return
+    _check_together({"--refit": refit, "--format torch": form is Format.TORCH})
     from automl.export.certificate import export_config
     from automl.export.torch_folder import export_torch
 
@@ -68,7 +87,7 @@ def export(
         if form is Format.TORCH:
             winner = export_torch(ledger, campaign, path, arm=arm)
         else:
-            winner = export_config(ledger, campaign, path, store=store, arm=arm)
+            winner = export_config(ledger, campaign, path, store=store, arm=arm, refit=refit)
     if as_json:
         emit({"output": str(path), "winner": winner.model_dump(mode="json")})
         return
@@ -77,6 +96,38 @@ def export(
     say(f"wrote {path}: {certificate.trial}, {value}")
     if form is Format.YAML and not winner.tabular:
         say(f"train it with: automl train {path}")
+
+
+def _check_together(options: Mapping[str, object]) -> None:
+    """Raise `UserError` when several options are given that exclude each other."""
+    from automl.contracts import UserError
+
+    given = [name for name, value in options.items() if value]
+    if len(given) > 1:
+        raise UserError(
+            f"an export is of one kind, but got {' and '.join(given)}; leave one out (automl train "
+            "makes a plain folder of any exported file)"
+        )
+
+
+def _export_several(name: str, folder: Path, count: int | None, as_json: bool) -> None:
+    """The best configurations, `count` of them, or those of the Pareto set."""
+    from automl.export.several import export_pareto, export_top
+
+    with only_json(as_json), open_ledger() as (store, ledger), private_in(store.folder, folder):
+        campaign = find_campaign(ledger, name).id
+        if count is None:
+            winners = export_pareto(ledger, campaign, folder, store=store)
+        else:
+            winners = export_top(ledger, campaign, folder, count, store=store)
+    if as_json:
+        emit({"output": str(folder), "winners": [winner.model_dump(mode="json") for winner in winners]})
+        return
+    for winner in winners:
+        known = winner.certificate
+        say(f"{known.trial}: {known.metric} {known.values.validation:.4g} on validation data")
+    fewer = "" if count is None or len(winners) == count else f"; there are no more than {len(winners)}"
+    say(f"wrote {len(winners)} files into {folder}{fewer}")
 
 
 def _export_optuna(name: str, url: str, as_json: bool) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl.contracts import PluginSpec
+from automl.contracts import Direction, PluginSpec, TrialState
 from automl.export.gate_record import GateRecord
-from automl.export.winner import Retrainings
+from automl.export.winner import Retrainings, Winner
 from automl.ledger.winners import retrainings
 from automl.report.searches import final_values
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
+    from automl.ledger.rows import TrialRow
     from automl.report.chosen import Chosen
 
 
@@ -38,3 +39,15 @@ def retrained(ledger: Ledger, choice: Chosen, executor: PluginSpec) -> Retrainin
     model = any((folder / "model").is_dir() for folder in folders) if folders else None
     cpus = float(executor.options.get("cpus", 1))
     return Retrainings(seeds=[trial.seed for trial in finals], cpus=cpus, model=model)
+
+
+def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
+    """Of a winner's complete retrainings the one that is best on validation data; None without any."""
+    certificate = winner.certificate
+    finals = [
+        trial
+        for trial in retrainings(winner.trained, ledger.trials(search=certificate.search))
+        if trial.state is TrialState.COMPLETE and trial.values
+    ]
+    sign = 1 if Direction(certificate.direction) is Direction.MAXIMIZE else -1
+    return max(finals, key=lambda trial: sign * trial.values[0] if trial.values else 0.0, default=None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.contracts import Direction, Job, Outcome, Report
+from automl.export.packaged import package
 from automl.export.signing import sign_text
 from automl.provenance import collect
 from automl.storage import prepare
@@ -35,13 +37,15 @@ def register(store: Store, winner: Winner, job: Job, done: tuple[Outcome, Sequen
             "automl.arm": certificate.arm,
             "automl.trial": certificate.trial,
             "automl.certificate": winner.checksum,
-            "automl.data": certificate.data or "",
+            "automl.data": f"{certificate.data or ''}{' with validation' if certificate.refit else ''}",
             "automl.device": outcome.device,
             "automl.provenance": json.dumps(collect(Path(__file__).parent).to_json()),
         },
     )
     prepare(store)
-    folder = Path(job.workdir) / "model"
+    folder = Path(job.workdir) / "registered"
+    shutil.rmtree(folder, ignore_errors=True)
+    package(winner, Path(job.workdir) / "model", folder, trial=job.trial)
     return register_model(
         store, name=winner.name, folder=folder, run=run, sign=lambda text: sign_text(text, store), alias=None
     )

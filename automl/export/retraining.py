@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from automl import plugins
 from automl.contracts import (
     Job,
+    Json,
     PluginSpec,
     Report,
     RunError,
@@ -18,6 +19,7 @@ from automl.contracts import (
     UserError,
     digest,
 )
+from automl.data.tasks import REFIT
 from automl.executors.worker import run_job
 from automl.export.registering import make_candidate, register
 from automl.export.seeds import Seed, chosen_seed, seed_at
@@ -155,7 +157,8 @@ def _train(
     version = register(store, winner, job, (outcome, channel.reports))
     names = [metric.name for metric in winner.task.metrics]
     values = dict(zip(names, outcome.values or [], strict=True))
-    exported = seed.exported if job.evaluator == winner.training and not job.gpus else None
+    as_exported = job.evaluator == winner.training and not job.gpus and not winner.certificate.refit
+    exported = seed.exported if as_exported else None
     return Trained(winner.name, version, values, outcome.device_seconds, folder, seed.value, exported)
 
 
@@ -171,7 +174,7 @@ def _job(winner: Winner, store: Store, training: Training, seed: Seed, folder: P
         token=identity,
         attempt=1,
         space=winner.space.model_dump(mode="json"),
-        task=winner.task.model_dump(mode="json"),
+        task=_task(winner),
         metrics=[{"name": metric.name, "direction": str(metric.direction)} for metric in winner.task.metrics],
         evaluator=evaluator,
         protocol=evaluator,
@@ -186,6 +189,11 @@ def _job(winner: Winner, store: Store, training: Training, seed: Seed, folder: P
         final=True,
         import_path=[*winner.import_path, str(folder)],
     )
+
+
+def _task(winner: Winner) -> Json:
+    task = winner.task.model_dump(mode="json")
+    return {**task, REFIT: True} if winner.certificate.refit else task
 
 
 def _recipe(spec: PluginSpec, training: Training) -> PluginSpec:

@@ -22,7 +22,12 @@ from automl.contracts import Config, Json, PluginSpec, TaskSpec, UserError, dige
 from automl.export.gate_record import GateRecord
 
 VERSION = 1
-_LATER = ("winner_openings", "gate", "retrainings")  # keys of certificates that earlier versions lack
+_LATER = (
+    "winner_openings",
+    "gate",
+    "retrainings",
+    "refit",
+)  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
 # A winner and its certificate. {{use}}
@@ -76,6 +81,7 @@ class Certificate(Part):
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
     has grown; None in files of earlier versions. `gate`: what the gate before the champion last said of it.
     `retrainings`: None in files of earlier versions, and without any.
+    `refit`: it is to be trained on validation data too, so that no value of it is known.
     """
 
     campaign: str
@@ -98,6 +104,7 @@ class Certificate(Part):
     data: str | None
     gate: GateRecord | None = None
     retrainings: Retrainings | None = None
+    refit: bool | None = None
 
     @property
     def search(self) -> str:
@@ -164,7 +171,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "retrainings"):
+    for part in ("gate", "retrainings", "refit"):
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (
