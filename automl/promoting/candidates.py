@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from automl.contracts import UserError, digest
 from automl.export.certificate import find_winner
-from automl.export.packaged import best_retraining
+from automl.export.known import best_retraining
 from automl.promoting.decision import Measured
 from automl.report import collect
 from automl.report.chosen import choose

@@ -197,7 +197,9 @@ def _written(store: Store, ledger: Ledger, found: Candidate, present: Models, de
         gate = GateRecord.of(decision.action, decision.at, decision.by, decision.forced, decision.conditions)
         certificate = found.winner.certificate.model_copy(update={"gate": gate})
         winner = sign(found.winner.model_copy(update={"certificate": certificate}), store)
-        package(winner, found.folder, folder_of(store, decision.study, found.model))
+        folder = folder_of(store, decision.study, found.model)
+        trial = "" if found.trained is None else found.trained.id
+        package(winner, found.folder, folder, trial=trial)
     content = Content(
         sentence=decision.sentence,
         arm=decision.arm,
