@@ -37,7 +37,7 @@ def campaign_tags(
         "automl.dataset": row.summary.dataset or "",
         "automl.space": _name(spec.get("space")),
         "automl.budget": budget(row),
-        STEP_TAG: "" if form.earlier else form.step,
+        STEP_TAG: form.step_tag,
         **({} if form.earlier else result.tags),
         "mlflow.note.content": campaign_note(row, form, result),
         **last_tags(result.last),

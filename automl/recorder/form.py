@@ -27,6 +27,11 @@ class Form:
     earlier: bool = False
 
     @property
+    def step_tag(self) -> str:
+        """The value of `STEP_TAG`."""
+        return "" if self.earlier else self.step
+
+    @property
     def in_seconds(self) -> bool:
         """Whether the axis of steps is one of device-seconds as it stands."""
         return self.step == SECOND

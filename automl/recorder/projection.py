@@ -130,10 +130,7 @@ class Projection:
         tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
         again, selected = selection_of(self.campaign, search, trials)
         tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or "", **selected}
-        tags |= {
-            "mlflow.runColor": self._colour(search),
-            STEP_TAG: "" if self.form.earlier else self.form.step,
-        }
+        tags |= {"mlflow.runColor": self._colour(search), STEP_TAG: self.form.step_tag}
         artifacts = []
         winner = next((trial for trial in trials if trial.id == search.winner), None)
         if winner is not None:
