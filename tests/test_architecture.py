@@ -93,7 +93,8 @@ ALLOWED: dict[str, set[str]] = {
         "report",
         "storage",
     },
-    "promoting": BASE | {"config", "export", "ledger", "private", "recorder", "report", "upkeep"},
+    "promoting": BASE
+    | {"config", "export", "ledger", "notifying", "private", "recorder", "report", "upkeep"},
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from automl.export.winner import Winner
+    from automl.promoting import Decision
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,22 @@ class Campaign:
             if form == "torch":
                 return export_torch(ledger, row.id, path, arm=arm)
             return export_config(ledger, row.id, path, store=self._store, arm=arm)
+
+    def promote(self, *, arm: str | None = None, force: str = "", dry_run: bool = False) -> Decision:
+        """Put the winner (or that of one `arm`) before the gate of its study, as `automl promote` does.
+
+        What the gate says, condition by condition; the winner is the champion where it passes, or where
+        `force` gives a reason. `dry_run`: nothing is written. Raises `UserError` for a campaign that cannot
+        be judged, `RunError` when the registry is away: the decision holds, and is carried out later.
+        """
+        from automl.promoting import promote, tell_of_champions  # training takes seconds to import
+        from automl.promoting.deciding import Wanted
+
+        with self._open() as (ledger, row):
+            decision = promote(ledger, self._store, row.id, Wanted(None, arm, force, dry_run))
+            if not dry_run:
+                tell_of_champions(ledger, self._store, row.study, logging.getLogger(__name__).warning)
+            return decision
 
     def stop(self) -> str:
         """End it now, from any process or machine; what came of that, in words."""

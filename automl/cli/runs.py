@@ -123,10 +123,11 @@ def _promote_at_end(campaign: str, study: Study, store: Store) -> None:
     """Promote the winner, or tell how, where the study has a gate."""
     if study.promote is None:
         return
-    from automl.promoting import at_end
+    from automl.promoting import at_end, tell_of_champions
 
     with open_ledger(store) as (_, ledger):
         told = at_end(ledger, store, campaign, study.promote).told
+        tell_of_champions(ledger, store, study.name, note)
     if told:
         note(told)
 
