@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from recorder_helpers import CLEAN, Filled, recording, runs
+from recorder_helpers import CLEAN, Filled, runs
 
-from automl.recorder import machine
+from automl.recorder import Recorder, machine
 from automl.recorder.audit import audit
 from automl.recorder.machine import CPU, MEMORY, Machine
 
@@ -52,11 +52,12 @@ def test_they_are_in_the_run_of_the_campaign_and_no_fault(
     monkeypatch.setattr(machine, "PERIOD", 0.0)
     busy = iter(range(1000, 2000, 10))
     monkeypatch.setattr(Machine, "_busy", lambda _: (next(busy) // 2, next(busy)))
-    with recording(filled) as recorder:
-        filled.trial(0)
-        recorder._look()
-        filled.finish()
-        recorder.drain()
+    filled.trial(0)
+    filled.finish()
+    recorder = Recorder(filled.store, filled.ledger, filled.id)
+    recorder.drain()
+    recorder.drain()
+    recorder.close()
     assert 0.0 <= runs(filled)["demo-1"].data.metrics[CPU] <= 100.0
     assert runs(filled)["demo-1"].data.metrics[MEMORY] > 0.0
     assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 1, "runs": 1, **CLEAN}
