@@ -65,7 +65,8 @@ def _origin(provenance: Mapping[str, object], form: Form) -> dict[str, str]:
     kept = {}
     for key, value in flatten(provenance):
         part, _, name = key.partition(".")
-        if form.earlier or (part != "identity" and (part != "packages" or name in PACKAGES)):
+        long = part == "identity" or key.startswith("data.features")
+        if form.earlier or not (long or (part == "packages" and name not in PACKAGES)):
             kept[f"automl.{key}"] = value
     return kept
 

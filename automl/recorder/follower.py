@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from automl.contracts import RunAddress, RunError, TrialState
+from automl.recorder.machine import Machine
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
@@ -37,9 +39,11 @@ class Follower:
         self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
         self._projection: Projection | None = None  # for `begin`, which needs no newer one
         campaign = project(ledger, campaign_id)[0].campaign
+        self._machine = Machine(campaign.created_at)
         self._token, self._writer = campaign.token, open_writer(store, campaign)
         try:
             self._form = form_of(self._writer, campaign)
+            self._project = partial(project, ledger, campaign_id, self._form)
             self._restore(*self._project())
         except BaseException:
             self._writer.close()
@@ -59,6 +63,7 @@ class Follower:
                 break  # trials that end now make a fuller batch the next time
         self._record_anytime(projection)
         self._record_live(projection)
+        self._writer.append(self._machine.samples(projection.uid(self._campaign_id)))
         for error in failed.values():
             raise error
 
@@ -86,8 +91,7 @@ class Follower:
         if enough():
             return
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
-        result = result_of(self._ledger, projection.campaign)
-        self._writer.write([projection.campaign_run(trials, result)])
+        self._writer.write([projection.campaign_run(trials, result_of(self._ledger, projection.campaign))])
         if projection.campaign.state == "finished":
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
 
@@ -114,9 +118,6 @@ class Follower:
         """Close MLflow's connections."""
         self._writer.close()
 
-    def _project(self, *, interrupted: bool = False) -> tuple[Projection, list[SearchRow]]:
-        return project(self._ledger, self._campaign_id, self._form, interrupted=interrupted)
-
     def _restore(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
         """Continue where an earlier recorder of this campaign stopped."""
         trials = self._ledger.trials(campaign=self._campaign_id)
@@ -133,8 +134,7 @@ class Follower:
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write the runs of searches with the totals of their trials and openings."""
-        openings = self._ledger.openings(self._campaign_id)
-        runs = projection.search_runs(searches, trials, openings)
+        runs = projection.search_runs(searches, trials, self._ledger.openings(self._campaign_id))
         failed: dict[str, Exception] = {}
         for start in range(0, len(runs), TOGETHER):
             if enough():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from automl.ledger.store import Store
 
 PARENT_DEATH: Final = 1  # prctl(2)
+ERR: Final = 2  # descriptor
 LOOK: Final = 0.2  # seconds between two looks whether the server listens
 PATIENCE: Final = 5.0  # seconds that the server may take to end
 
@@ -42,6 +43,7 @@ def serve(
         server = subprocess.Popen(
             argv,
             env=environ,
+            stdout=ERR,  # on standard output is the address alone
             start_new_session=True,
             preexec_fn=partial(_dies_with_parent, os.getpid()),
             umask=ALONE,
