@@ -80,6 +80,7 @@ class Loop(Executor):
         self.ready = threading.Event()  # jobs can be asked for, or the campaign has ended
         self.stops: dict[str, bool] = {}  # tokens of open attempts: whether one has to end now
         self._began: dict[str, tuple[Job, float]] = {}  # by token
+        self._unclaimed: list[Job] = []  # handed out while the program was interrupted
         self._calls: queue.Queue[_Call] = queue.Queue()
         self._closing = self._closed = False
         self._lock = threading.Lock()
@@ -107,6 +108,9 @@ class Loop(Executor):
 
     def call(self, do: Callable[[JobSource], T]) -> T:
         """What `do` gives, called in the thread of the campaign. Raises `EndedError` when that has ended."""
+        return self._submit(do).result()
+
+    def _submit(self, do: Callable[[JobSource], T]) -> Future[T]:
         if os.getpid() != self._process:
             raise UserError(
                 "a session must be used in the process that opened it, but got a call from a copy of it; let "
@@ -125,18 +129,29 @@ class Loop(Executor):
             if self._closed or self._closing:
                 raise EndedError
             self._calls.put(_Call(work, done))
-        return done.result()
+        return done
 
     def ask(self) -> Job | None:
         """The next job; None when there is none before an open trial has ended. Waits while a pause lasts.
 
         Raises `EndedError` when the campaign has all it needs.
         """
-        while True:
-            job = self.call(self._next)
+        while not self._unclaimed:
+            asked = self._submit(self._next)
+            try:
+                job = asked.result()
+            except KeyboardInterrupt:
+                asked.add_done_callback(self._keep)
+                raise
             if job is not None or self._began:
                 return job
             time.sleep(AGAIN)
+        return self._unclaimed.pop(0)
+
+    def _keep(self, asked: Future[Job | None]) -> None:
+        """Keep the answer to a question that was interrupted, for the next one."""
+        if asked.exception() is None and (job := asked.result()) is not None:
+            self._unclaimed.append(job)
 
     def _next(self, source: JobSource) -> Job | None:
         job = None if source.finished else source.next_job()

@@ -71,7 +71,11 @@ class Session:
         _sessions[self._place] = self
         self._thread = threading.Thread(target=self._drive, name=f"session {study.name}", daemon=True)
         self._thread.start()
-        self._loop.ready.wait()
+        try:
+            self._loop.ready.wait()
+        except BaseException:
+            self._loop.leave()
+            raise
         self._raise()
 
     def _drive(self) -> None:

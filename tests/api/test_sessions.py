@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +293,51 @@ def test_mistakes_are_told_before_anything_is_created(mistake: str, store: Store
         opened(store, **{"name": "mine", **change})
     with Ledger(store) as ledger:
         assert ledger.campaigns() == []
+
+
+OTHER = """
+import automl
+try:
+    automl.session("mine", space={"x": automl.Float(-2.0, 2.0), "units": automl.Int(1, 8)}, trials=4,
+                   metrics={"loss": "minimize"}, progress="quiet")
+except automl.RunError as error:
+    print(error, automl.open("mine").state)
+"""
+
+
+@pytest.mark.slow
+def test_a_second_process_is_told_who_has_the_session(store: Store, tmp_path: Path) -> None:
+    environment = {**os.environ, "AUTOML_STORE": str(store.folder)}
+    with opened(store) as session:
+        command = [sys.executable, "-c", OTHER]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert "mine-1 is being run by" in done.stdout and done.stdout.endswith(" running\n"), done.stderr
+        for trial in session:
+            trial.tell(square(trial))
+    assert session.finished
+
+
+def test_an_interrupted_question_is_answered_by_the_next_one(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(store) as session:
+        result = Future.result
+        answers = iter([KeyboardInterrupt()])
+
+        def interrupted(future: Future[Any], timeout: float | None = None) -> Any:
+            value = result(future, timeout)
+            for error in answers:
+                raise error
+            return value
+
+        monkeypatch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.ask()
+        asked = session.ask()
+        assert asked is not None and asked.number == 0
+        asked.tell(1.0)
+        for trial in session:
+            trial.tell(1.0)
+    assert session.finished
