@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from automl.contracts import UserError
-from automl.report import reevaluated
 from automl.report.against import against_last
 from automl.report.arms import ArmReport, arm_order, arm_report
 from automl.report.campaign_report import CampaignReport
@@ -19,6 +18,7 @@ from automl.report.few_shot import few_shot_arms
 from automl.report.importance import importances
 from automl.report.proxy_ranking import proxies
 from automl.report.records import Records
+from automl.report.reevaluated import Reevaluated, of_campaign, unselected
 from automl.report.remembered import remembered
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
@@ -41,11 +41,10 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         trials[trial.search].append(trial)
     openings = ledger.openings(campaign.id)
     searches = sorted(ledger.searches(campaign.id), key=lambda search: search.seed)
-    arms = _arms(study, searches, trials, openings)
+    arms, again = _arms(study, searches, trials, openings), of_campaign(searches, trials, study)
     every_trial = evaluations(searches, trials)
     pruned = pruned_arms(ledger, study, searches, trials)
     comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
-    again = reevaluated.of_campaign(searches, trials, study)
     return CampaignReport(
         study=campaign.study,
         campaign=campaign.id,
@@ -73,15 +72,13 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     )
 
 
-def _told(
-    ledger: Records, campaign: CampaignRow, again: Sequence[reevaluated.Reevaluated]
-) -> tuple[str, ...]:
+def _told(ledger: Records, campaign: CampaignRow, again: Sequence[Reevaluated]) -> tuple[str, ...]:
     """What is known of the campaign as a whole."""
     origin = campaign.provenance
     data = (origin.get("data") or {}).get("digest")
     looks = ledger.deleted_looks(data) if data else 0
     told = (*limit(campaign.reason), *accepted(origin), *grown(origin), *seen_by_deleted(looks))
-    return (*told, *reevaluated.warnings(again, finished=campaign.state == "finished"))
+    return (*told, *unselected(again, finished=campaign.state == "finished"))
 
 
 def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:

@@ -137,7 +137,7 @@ def of_campaign(
     return tuple(one for one in found if one is not None)
 
 
-def warnings(found: Sequence[Reevaluated], *, finished: bool) -> list[str]:
+def unselected(found: Sequence[Reevaluated], *, finished: bool) -> list[str]:
     """A line for each search whose winner was not selected, for want of time."""
     return [
         f"{one.arm} with seed {one.seed}: {one.ended} of {one.planned} evaluations of its best ones with "
