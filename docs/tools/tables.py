@@ -37,6 +37,8 @@ SECTIONS = {
     "Memory": "memory",
     "Final": "final",
     "Schedule": "schedule",
+    "Promote": "promote",
+    "Target": "notify[]",
 }
 CASE = r" \([^)]*\)$"  # what a rule was checked on
 MANY = 8  # values from which on they are not listed
