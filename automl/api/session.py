@@ -110,6 +110,8 @@ class Session:
         except EndedError:
             self._ended()
             return None
+        except KeyboardInterrupt:  # the campaign goes on
+            raise
         except BaseException:
             self._thread.join()
             self._raise()

@@ -55,8 +55,17 @@ def source_of(function: Callable[..., Any]) -> Source:
             todo += [(f"{inner}", found) for inner, found in _named(value) if inner not in seen]
         else:
             _note(name, value, uses, untold)
-    masked: Json = mask({name: mask_text(text) for name, text in sorted(uses.items())})
-    return Source(mask_text(_text(function)), masked, tuple(untold))
+    shown = {name: _masked(name, text) for name, text in sorted(uses.items())}
+    own = mask_text(_text(function))
+    hidden = [name for name, text in shown.items() if text != uses[name]]
+    hidden += [function.__qualname__] if own != _text(function) else []
+    return Source(own, shown, (*untold, *(f"{name} (masked: it looks like a secret)" for name in hidden)))
+
+
+def _masked(name: str, text: str) -> str:
+    """What is kept of a source or a value: a text of a telling name is a secret, a number or code is none."""
+    masked: str = mask({name: text})[name] if text.startswith('"') else mask_text(text)
+    return masked
 
 
 def _note(name: str, value: Any, uses: Json, untold: list[str]) -> None:

@@ -132,8 +132,15 @@ def test_what_cannot_be_told_is_named_and_secrets_are_masked() -> None:
         return float(id(table) > 0) + len(api_key) + math.pi
 
     found = source_of(uses_both)
-    assert found.untold == ("table (object)",) and found.uses["api_key"] == "***"
+    assert found.untold == ("table (object)", "api_key (masked: it looks like a secret)")
+    assert found.uses["api_key"] == "***"
     assert found.uses["math"] == "math" and "sk-012" not in str(found)
+
+
+def test_what_only_sounds_like_a_secret_is_kept() -> None:
+    text = "def tokenize(x): return x\nmax_tokens = 512\ndef objective(config): return tokenize(max_tokens)"
+    assert digest_of(text) != digest_of(text.replace("512", "1024"))
+    assert digest_of(text) != digest_of(text.replace("return x", "return -x"))
 
 
 SCRIPT = """
