@@ -13,6 +13,7 @@ from automl.export.gate_record import GateRecord
 from automl.export.packaged import package
 from automl.export.signing import sign
 from automl.ledger.promotions import Action, Deciding
+from automl.masking import mask_text
 from automl.promoting.candidates import Candidate, candidate
 from automl.promoting.decision import Condition, Content, Decision, decision_of
 from automl.promoting.gate import Champion, Judged, judge
@@ -112,7 +113,7 @@ def archive(
 
 
 def _with(sentence: str, reason: str) -> str:
-    return f"{sentence}: {storable(reason)}" if reason else sentence
+    return f"{sentence}: {storable(mask_text(reason))}" if reason else sentence
 
 
 def _about(
@@ -152,7 +153,7 @@ def _judged(found: Candidate, present: Models, wanted: Wanted) -> Decision:
     conditions = () if same else judge(gate, judged)
     failing = [condition for condition in conditions if not condition.passed]
     action: Action = "keep" if same else ("promote" if not failing or wanted.force else "refuse")
-    forced = storable(wanted.force) if failing and wanted.force else ""
+    forced = storable(mask_text(wanted.force)) if failing and wanted.force else ""
     return Decision(
         study=study,
         action=action,
@@ -197,7 +198,9 @@ def _written(store: Store, ledger: Ledger, found: Candidate, present: Models, de
         gate = GateRecord.of(decision.action, decision.at, decision.by, decision.forced, decision.conditions)
         certificate = found.winner.certificate.model_copy(update={"gate": gate})
         winner = sign(found.winner.model_copy(update={"certificate": certificate}), store)
-        package(winner, found.folder, folder_of(store, decision.study, found.model))
+        folder = folder_of(store, decision.study, found.model)
+        trial = "" if found.trained is None else found.trained.id
+        package(winner, found.folder, folder, trial=trial)
     content = Content(
         sentence=decision.sentence,
         arm=decision.arm,

@@ -97,7 +97,7 @@ def _version(store: Store, found: Models, model: str, row: PromotionRow) -> Want
         f"{GATE}.at": _moment(row.at),
         f"{GATE}.by": row.by,
         f"{GATE}.sentence": content.sentence,
-        **{f"{GATE}.{one.name.replace(' ', '_')}": one.sentence for one in content.conditions},
+        **{f"{GATE}.{_key(one.name)}": one.sentence for one in content.conditions},
         "automl.campaign": str(row.campaign),
         "automl.arm": str(content.arm),
         "automl.trial": str(content.trial),
@@ -116,6 +116,11 @@ def _version(store: Store, found: Models, model: str, row: PromotionRow) -> Want
         tags=own,
     )
     return WantedVersion(run, folder, tags)
+
+
+def _key(name: str) -> str:
+    """The name of a condition as the end of a tag's key."""
+    return name.replace(",", "").replace(" ", "_")
 
 
 def _moment(at: float) -> str:
