@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from automl.contracts import Split, Task
+from automl.contracts import Split, Task, UserError, digest
 from automl.data import sources
 from automl.data.parts import Parts, load_parts
 
+REFIT: Final = "refit"  # a key beside those of a task: its validation rows are trained on too
 _last: dict[str, Task] = {}
 
 
@@ -21,13 +22,15 @@ def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
 
     Files are looked for in `import_path`, then in the working directory. Images are (n, C, H, W)
     float32, standardised by the training rows' statistics, and read-only; tables are DataFrames.
-    The last task of unchanged files is kept in memory. Raises `UserError` for unusable data.
+    The last task of unchanged files is kept in memory. With `REFIT` the training rows are all but those of
+    the test; the validation rows are among them. Raises `UserError` for unusable data.
     """
     stamp = sources.stamp(spec.get("dataset"), import_path)
     key = json.dumps([spec, stamp], sort_keys=True)
     task = _last.get(key)
     if task is None:
-        task = task_of(load_parts(spec, import_path))
+        parts = load_parts({name: value for name, value in spec.items() if name != REFIT}, import_path)
+        task = _refitted(parts) if spec.get(REFIT) else task_of(parts)
         _last.clear()
         if stamp is not None:
             _last[key] = task
@@ -49,6 +52,18 @@ def task_of(parts: Parts) -> Task:
         in_time=parts.dataset.order is not None,
         notes=parts.dataset.notes,
     )
+
+
+def _refitted(parts: Parts) -> Task:
+    """The task whose training rows are all but those of the test. Its digest is another one."""
+    if parts.episodes is not None:
+        raise UserError(
+            "few-shot parts share no class, so that validation is not trained on; leave refit out"
+        )
+    rows = np.concatenate([parts.rows.train, parts.rows.validation])
+    rows = rows if parts.dataset.order is not None else np.sort(rows)
+    task = task_of(parts)
+    return replace(task, train=parts.split(rows), digest=digest([parts.digest, REFIT]))
 
 
 def _guarded(split: Split) -> Split:

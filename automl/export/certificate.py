@@ -13,7 +13,8 @@ from automl import importing, plugins
 from automl.config import Study
 from automl.contracts import PluginSpec, RunError, UserError
 from automl.data import load_task
-from automl.export.gate_record import GateRecord
+from automl.export.known import last_gate, retrained
+from automl.export.refit import refitted
 from automl.export.signing import sign
 from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
 from automl.masking import mask
@@ -28,10 +29,20 @@ if TYPE_CHECKING:
 
 
 def export_config(
-    ledger: Ledger, campaign_id: str, output: Path, *, store: Store, arm: str | None = None
+    ledger: Ledger,
+    campaign_id: str,
+    output: Path,
+    *,
+    store: Store,
+    arm: str | None = None,
+    refit: bool = False,
 ) -> Winner:
-    """Write the winner of a finished campaign (or of one `arm` of it), signed by `store`, and give it."""
-    winner = sign(find_winner(ledger, campaign_id, arm), store)
+    """Write the winner of a finished campaign (or of one `arm` of it), signed by `store`, and give it.
+
+    `refit`: it is to be trained on all data but the test set. Raises `UserError` where that has no meaning.
+    """
+    found = find_winner(ledger, campaign_id, arm)
+    winner = sign(refitted(found) if refit else found, store)
     write_winner(winner, output)
     return winner
 
@@ -41,6 +52,12 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
 
     Raises `UserError` for a campaign or arm that does not exist, has not finished or has no result.
     """
+    report, row = finished(ledger, campaign_id)
+    return described(ledger, report, row, _choose(report, arm))
+
+
+def finished(ledger: Ledger, campaign_id: str) -> tuple[CampaignReport, CampaignRow]:
+    """A finished campaign. Raises `UserError` for any other."""
     report = collect(ledger, campaign_id)
     row = ledger.campaign(campaign_id)
     if row is None or report.status != "finished":
@@ -48,9 +65,13 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
             f"a campaign must be finished to be exported, but {campaign_id} is {report.status}; "
             "run its study again to continue it"
         )
+    return report, row
+
+
+def described(ledger: Ledger, report: CampaignReport, row: CampaignRow, choice: Chosen) -> Winner:
+    """What was chosen of a campaign, with its certificate."""
     study = _study(row)
     importing.put_last(study.source)
-    choice = _choose(report, arm)
     return Winner(
         version=1,
         name=study.name,
@@ -60,7 +81,12 @@ def find_winner(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Win
         genotype=choice.best.derived,
         training=_recipe(study, choice.arm, one_shot=choice.best.derived is not None),
         import_path=[study.source],
-        certificate=_certificate(report, row, choice, _gate(ledger, row, choice)),
+        certificate=_certificate(report, row, choice).model_copy(
+            update={
+                "gate": last_gate(ledger, row.id, choice.best.trial),
+                "retrainings": retrained(ledger, choice, study.executor),
+            }
+        ),
         provenance=mask(row.provenance),
     ).sealed()
 
@@ -105,9 +131,7 @@ def _recipe(study: Study, arm: str, *, one_shot: bool) -> PluginSpec:
     return PluginSpec(spec.name, options.model_dump(mode="json"))
 
 
-def _certificate(
-    report: CampaignReport, row: CampaignRow, choice: Chosen, gate: GateRecord | None
-) -> Certificate:
+def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Certificate:
     search = choice.search
     searches = [entry for arm in report.arms.values() for entry in arm.searches]
     baseline = _baseline(report, choice.arm)
@@ -135,16 +159,7 @@ def _certificate(
         winner_openings=search.test_openings,
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
-        gate=gate,
     )
-
-
-def _gate(ledger: Ledger, row: CampaignRow, choice: Chosen) -> GateRecord | None:
-    """What the gate said of this winner last; None when it has not been before it."""
-    for one in reversed(ledger.promotions(campaign=row.id)):
-        if one.action in ("promote", "refuse") and one.content.get("trial") == choice.best.trial:
-            return GateRecord.read(one.action, one.at, one.by, one.content)
-    return None
 
 
 def _baseline(report: CampaignReport, arm: str) -> Comparison | None:

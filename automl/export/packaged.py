@@ -7,35 +7,22 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from automl.contracts import Direction, TrialState, UserError
+from automl.contracts import UserError
+from automl.export.served import serve
 from automl.export.winner import write_winner
-from automl.ledger.winners import retrainings
 
 if TYPE_CHECKING:
     from automl.export.winner import Winner
-    from automl.ledger import Ledger, TrialRow
 
 CERTIFICATE: Final = "winner.yaml"
 _DRAFT: Final = ".draft-"
 
 
-def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
-    """Of a winner's complete retrainings the one that is best on validation data; None without any."""
-    certificate = winner.certificate
-    finals = [
-        trial
-        for trial in retrainings(winner.trained, ledger.trials(search=certificate.search))
-        if trial.state is TrialState.COMPLETE and trial.values
-    ]
-    sign = 1 if Direction(certificate.direction) is Direction.MAXIMIZE else -1
-    return max(finals, key=lambda trial: sign * trial.values[0] if trial.values else 0.0, default=None)
-
-
-def package(winner: Winner, model: Path | None, output: Path) -> None:
+def package(winner: Winner, model: Path | None, output: Path, *, trial: str = "") -> None:
     """Write the folder `output`, whole or not at all; one that is there stays as it is.
-    One process at a time may write below one folder.
 
-    `model`: what a training left; None for a configuration alone. Raises `UserError` when that cannot be.
+    `model`: what the training `trial` has left; None for a configuration alone. One process at a time may
+    write below one folder. Raises `UserError` when it cannot be written.
     """
     if output.is_dir():
         return
@@ -46,6 +33,7 @@ def package(winner: Winner, model: Path | None, output: Path) -> None:
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=output.parent))
         if model is not None:
             shutil.copytree(model, draft, dirs_exist_ok=True)
+            serve(draft, winner, trial)
         write_winner(winner, draft / CERTIFICATE)
         draft.rename(output)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,23 +11,22 @@ from typing import TYPE_CHECKING
 from automl import plugins
 from automl.contracts import (
     Job,
-    Outcome,
+    Json,
     PluginSpec,
     Report,
     RunError,
     TrialState,
     UserError,
-    derive_seed,
     digest,
 )
-from automl.data import load_task
+from automl.data.tasks import REFIT
 from automl.executors.worker import run_job
-from automl.export.signing import sign_text
+from automl.export.registering import make_candidate, register
+from automl.export.seeds import Seed, chosen_seed, seed_at
+from automl.export.trainable import check_trainable
 from automl.export.trust import check_trust
 from automl.export.winner import Winner, read_winner
 from automl.private import private
-from automl.provenance import collect
-from automl.storage import prepare
 
 if TYPE_CHECKING:
     from automl.ledger.store import Store
@@ -38,27 +36,30 @@ if TYPE_CHECKING:
 class Training:
     """What may differ from the campaign's protocol. `device`: cpu, cuda, or None for whatever is there.
 
-    A meta-training of more `iterations` continues the shorter one.
+    A meta-training of more `iterations` continues the shorter one. `seed` None: that of the campaign's best
+    retraining, else a number from which another one is derived.
     """
 
     epochs: int | None = None
     iterations: int | None = None
-    seed: int = 0
+    seed: int | None = None
     device: str | None = None
-
-
-PROTOCOL = Training()
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: its metrics on validation data, its folder, its place in the registry."""
+    """A finished training: its metrics on validation data, its folder, its place in the registry.
+
+    `exported`: the metric of the campaign's retraining with this seed, where it was trained in the same way.
+    """
 
     name: str
     version: str
     values: dict[str, float]
     device_seconds: float
     folder: Path
+    seed: int
+    exported: float | None = None
 
 
 @dataclass
@@ -85,18 +86,61 @@ def train(
     message: Callable[[str], None] = lambda _: None,
     trust: bool = False,
 ) -> Trained:
-    """Train the winner of the file `path` and register it with the alias `candidate`.
+    """Train the winner of the file `path`, register it, and give it the alias `candidate`.
 
     The same command again continues an interrupted training from its last checkpoint. `trust`: run code
     wherever the file says it is. Raises `UserError` for a wrong file, option, device or other data than the
-    certificate's; `RunError` when the training fails.
+    certificate's, and when no model would be left; `RunError` when the training fails.
     """
+    winner = _checked(path, store, message, trust)
+    done = _train(winner, path, store, training, chosen_seed(winner, training.seed), message)
+    message(make_candidate(store, winner, done.version))
+    return done
+
+
+@private()
+def train_seeds(
+    path: Path,
+    store: Store,
+    count: int,
+    training: Training = Training(),
+    *,
+    message: Callable[[str], None] = lambda _: None,
+    trust: bool = False,
+) -> list[Trained]:
+    """Train the winner with `count` seeds: those of the campaign's retrainings first, then further ones.
+
+    The best on validation data gets the alias `candidate`. Raises what `train` raises.
+    """
+    winner = _checked(path, store, message, trust)
+    done = []
+    for place in range(count):
+        seed = seed_at(winner, place)
+        message(f"training {place + 1} of {count}, seed {seed.value}{seed.told}")
+        done.append(_train(winner, path, store, training, seed, message))
+    sign = 1 if winner.certificate.direction == "maximize" else -1
+    best = max(done, key=lambda one: sign * one.values[winner.certificate.metric])
+    message(make_candidate(store, winner, best.version))
+    return done
+
+
+def _checked(path: Path, store: Store, message: Callable[[str], None], trust: bool) -> Winner:
     winner = read_winner(path)
     if not trust:
         check_trust(winner, path, store)
-    _check_trains(winner, path)
-    _check_data(winner)
-    job = _job(winner, store, training, path.resolve().parent)
+    check_trainable(winner, path, message)
+    return winner
+
+
+def _train(
+    winner: Winner,
+    path: Path,
+    store: Store,
+    training: Training,
+    seed: Seed,
+    message: Callable[[str], None],
+) -> Trained:
+    job = _job(winner, store, training, seed, path.resolve().parent)
     channel = _Channel(winner.certificate.metric, message)
     outcome = run_job(job, channel)
     if outcome.state is not TrialState.COMPLETE:
@@ -110,53 +154,32 @@ def train(
             f"a training must leave a model to be registered, but {job.evaluator.name!r} left none; write it "
             f"to context.workdir / 'model' when context.final is true, or use {path} directly"
         )
-    version = _register(store, winner, job, (outcome, channel.reports))
+    version = register(store, winner, job, (outcome, channel.reports))
     names = [metric.name for metric in winner.task.metrics]
     values = dict(zip(names, outcome.values or [], strict=True))
-    return Trained(winner.name, version, values, outcome.device_seconds, folder)
+    as_exported = job.evaluator == winner.training and not job.gpus and not winner.certificate.refit
+    exported = seed.exported if as_exported else None
+    return Trained(winner.name, version, values, outcome.device_seconds, folder, seed.value, exported)
 
 
-def _check_trains(winner: Winner, path: Path) -> None:
-    if winner.tabular:
-        fixed = ", ".join(f"{name}: {json.dumps(value)}" for name, value in winner.trained.items())
-        raise UserError(
-            f"`automl train` needs a winner of an evaluator that trains models, but that of {path} is "
-            f"{winner.training.name!r}, which looks results up in a benchmark table; to train this "
-            "configuration, write a study with a dataset, evaluator: network, budget: {trials: 1} and "
-            f"space: {{name: {winner.space.name}, fix: {{{fixed}}}}}, or another space that builds it"
-        )
-
-
-def _check_data(winner: Winner) -> None:
-    expected = winner.certificate.data
-    if expected is None:
-        return
-    found = load_task(winner.task.model_dump(mode="json"), winner.import_path).digest
-    if found != expected:
-        raise UserError(
-            f"the data must be those the winner was found on ({expected[:12]}), but {winner.task.dataset} is "
-            f"now {found[:12]}; restore them, or run the study again on the new data"
-        )
-
-
-def _job(winner: Winner, store: Store, training: Training, folder: Path) -> Job:
+def _job(winner: Winner, store: Store, training: Training, seed: Seed, folder: Path) -> Job:
     evaluator = _recipe(winner.training, training)
     device = _device(training.device)
     gpus = 1.0 if device == "cuda" else 0.0
-    cpus = float(os.cpu_count() or 1)
+    cpus = seed.cpus or float(os.cpu_count() or 1)
     options = {name: value for name, value in evaluator.options.items() if name != "iterations"}
-    identity = digest([winner.checksum, options, training.seed])[:12]
+    identity = digest([winner.origin, options, seed.named])[:12]
     return Job(
         trial=f"{winner.name}/train-{identity}",
         token=identity,
         attempt=1,
         space=winner.space.model_dump(mode="json"),
-        task=winner.task.model_dump(mode="json"),
+        task=_task(winner),
         metrics=[{"name": metric.name, "direction": str(metric.direction)} for metric in winner.task.metrics],
         evaluator=evaluator,
         protocol=evaluator,
         config=winner.trained,
-        seed=derive_seed(winner.name, "train", training.seed),
+        seed=seed.value,
         workdir=str(store.folder / "train" / f"{winner.name}-{identity}"),
         devices=gpus or cpus,
         cpus=cpus,
@@ -166,6 +189,11 @@ def _job(winner: Winner, store: Store, training: Training, folder: Path) -> Job:
         final=True,
         import_path=[*winner.import_path, str(folder)],
     )
+
+
+def _task(winner: Winner) -> Json:
+    task = winner.task.model_dump(mode="json")
+    return {**task, REFIT: True} if winner.certificate.refit else task
 
 
 def _recipe(spec: PluginSpec, training: Training) -> PluginSpec:
@@ -195,32 +223,3 @@ def _device(name: str | None) -> str:
             f"--device must be one this machine has, but got {name!r}; known: {', '.join(usable)}"
         )
     return name or usable[-1]
-
-
-def _register(store: Store, winner: Winner, job: Job, done: tuple[Outcome, list[Report]]) -> str:
-    from automl.recorder.registry import TrainingRun, register_model  # importing mlflow takes a second
-
-    outcome, reports = done
-    certificate = winner.certificate
-    names = [metric.name for metric in winner.task.metrics]
-    run = TrainingRun(
-        identity=job.trial,
-        metric=certificate.metric,
-        params={"config": job.config, "training": job.evaluator.options, "seed": job.seed},
-        values={**outcome.metrics, **dict(zip(names, outcome.values or [], strict=True))},
-        reports=reports,
-        tags={
-            "automl.campaign": certificate.campaign,
-            "automl.arm": certificate.arm,
-            "automl.trial": certificate.trial,
-            "automl.certificate": winner.checksum,
-            "automl.data": certificate.data or "",
-            "automl.device": outcome.device,
-            "automl.provenance": json.dumps(collect(Path(__file__).parent).to_json()),
-        },
-    )
-    prepare(store)
-    folder = Path(job.workdir) / "model"
-    return register_model(
-        store, name=winner.name, folder=folder, run=run, sign=lambda text: sign_text(text, store)
-    )

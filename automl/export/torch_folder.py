@@ -14,7 +14,7 @@ from automl.contracts import Json, UserError
 from automl.data.inputs import class_names, normalisation
 from automl.export import learner_folder
 from automl.export.certificate import find_winner
-from automl.export.packaged import best_retraining
+from automl.export.known import best_retraining
 from automl.export.source import Flattened
 
 if TYPE_CHECKING:
@@ -84,6 +84,16 @@ def export_torch(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | N
 
 def write_torch(model: Path, output: Path, winner: Winner, *, trial: str) -> None:
     """Write the folder `output` for the network or learner that a `final` evaluation left in `model`."""
+    config, module = plain_files(model, winner, trial=trial)
+    _write(output, model / "weights.pt", config, module)
+
+
+def plain_files(model: Path, winner: Winner, *, trial: str) -> tuple[Json, str]:
+    """`config.json` and `model.py` of the network or learner that a `final` evaluation left in `model`.
+
+    The configuration has all that the folder's own had, so that evaluators read it too. Raises `UserError`
+    for another model, or one that needs more than torch and plain code.
+    """
     leaves = plugins.load("evaluators", winner.training.name).leaves
     if leaves is None:
         raise UserError(
@@ -93,6 +103,7 @@ def write_torch(model: Path, output: Path, winner: Winner, *, trial: str) -> Non
     described = _described(model)
     found, module = (_network if leaves == "network" else learner_folder.contents)(winner, described)
     config = {
+        **described,
         "format": FORMAT,
         "name": winner.name,
         "config": described["config"],
@@ -102,7 +113,7 @@ def write_torch(model: Path, output: Path, winner: Winner, *, trial: str) -> Non
         "certificate": winner.certificate.model_dump(mode="json"),
         "provenance": winner.provenance,
     }
-    _write(output, model / "weights.pt", config, module)
+    return config, module
 
 
 def _network(winner: Winner, described: Mapping[str, Any]) -> tuple[Json, str]:

@@ -22,6 +22,12 @@ from automl.contracts import Config, Json, PluginSpec, TaskSpec, UserError, dige
 from automl.export.gate_record import GateRecord
 
 VERSION = 1
+_LATER = (
+    "winner_openings",
+    "gate",
+    "retrainings",
+    "refit",
+)  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
 # A winner and its certificate. {{use}}
@@ -58,11 +64,24 @@ class Values(Part):
     test: list[float]
 
 
+class Retrainings(Part):
+    """How the values of the fresh-seed retrainings came about, in their order: `seeds`, CPUs of each.
+
+    `model`: whether they left one; None where their folders are not there to tell.
+    """
+
+    seeds: list[int]
+    cpus: float
+    model: bool | None
+
+
 class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
     has grown; None in files of earlier versions. `gate`: what the gate before the champion last said of it.
+    `retrainings`: None in files of earlier versions, and without any.
+    `refit`: it is to be trained on validation data too, so that no value of it is known.
     """
 
     campaign: str
@@ -84,6 +103,8 @@ class Certificate(Part):
     code: dict[str, str | None]
     data: str | None
     gate: GateRecord | None = None
+    retrainings: Retrainings | None = None
+    refit: bool | None = None
 
     @property
     def search(self) -> str:
@@ -120,6 +141,12 @@ class Winner(Part):
         return self.config if self.genotype is None else self.genotype
 
     @property
+    def origin(self) -> str:
+        """The checksum without what a gate said: the same before and after a promotion."""
+        certificate = self.certificate.model_copy(update={"gate": None})
+        return self.model_copy(update={"certificate": certificate}).digest()
+
+    @property
     def tabular(self) -> bool:
         """Whether its values are those of a benchmark table, which has no models to train."""
         name = self.training.name  # one with a colon is the user's own, and may not be importable here
@@ -132,7 +159,7 @@ class Winner(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all values but the checksum and the signature."""
         data = self.model_dump(mode="json", exclude={"checksum", "signature"})
-        for key in ("winner_openings", "gate"):
+        for key in _LATER:
             if data["certificate"][key] is None:  # as before there was that key
                 del data["certificate"][key]
         return digest(data)
@@ -144,8 +171,9 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    if data["certificate"]["gate"] is None:
-        del data["certificate"]["gate"]
+    for part in ("gate", "retrainings", "refit"):
+        if data["certificate"][part] is None:
+            del data["certificate"][part]
     use = (
         "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
     )

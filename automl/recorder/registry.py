@@ -33,6 +33,7 @@ CANDIDATE: Final = "candidate"
 SIGNATURE: Final = "automl.signature"  # the tag of a version
 _SUM: Final = "sha256."  # begins the tag of each file
 _LONGEST: Final = 6000
+_OF_MLFLOW: Final = "registered_model_meta"  # what MLflow writes beside the files that it loads
 
 
 @dataclass(frozen=True)
@@ -188,5 +189,5 @@ def _existing(client: MlflowClient, name: str, run_id: str) -> str | None:
 
 def _sums(folder: Path) -> dict[str, str]:
     """The sha256 of every file below `folder`, by its path there."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _OF_MLFLOW)
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -14,10 +14,10 @@ from automl.contracts import RunError, UserError
 from automl.data import load_task
 from automl.export import export_config
 from automl.export.registered import fetch_signed
-from automl.export.retraining import Training, train
+from automl.export.retraining import Training, train, train_seeds
 from automl.export.signing import Maker
 from automl.export.winner import read_winner, write_winner
-from automl.ledger import Ledger
+from automl.ledger import Ledger, retrainings
 from automl.training.saved import load_network
 
 CPU = Training(device="cpu")
@@ -35,7 +35,7 @@ def test_the_registered_model_scores_the_same_to_the_last_digit(
 ) -> None:
     said: list[str] = []
     done = train(best, finished.store, Training(epochs=3, device="cpu"), message=said.append)
-    assert len(said) == 3
+    assert len([line for line in said if line.startswith("step")]) == 3
     winner = read_winner(best)
     folder, maker = fetch_signed(finished.store, done.name, tmp_path / "fetched")
     assert maker is Maker.THIS_STORE
@@ -74,7 +74,7 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(
     (expected.folder / "weights.pt").unlink()
     said: list[str] = []
     again = train(best, finished.store, Training(epochs=4, seed=5, device="cpu"), message=said.append)
-    assert len(said) == 1  # from the third epoch's checkpoint
+    assert len([line for line in said if line.startswith("step")]) == 1  # from the third epoch's checkpoint
     resumed = load_network(again.folder).state_dict()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
 
@@ -113,3 +113,50 @@ def test_a_failure_says_what_failed_and_registers_nothing(
     ):
         train(best, finished.store, Training(seed=9, device="cpu"))
     assert len(client.search_model_versions()) == before
+
+
+@pytest.mark.slow
+def test_the_recorded_seeds_give_the_exported_models_again(
+    finished: Any, best: Path, finished_ledger: Ledger
+) -> None:
+    winner = read_winner(best)
+    known = winner.certificate.retrainings
+    assert known is not None and known.model and len(known.seeds) == 2
+    said: list[str] = []
+    done = train_seeds(best, finished.store, 3, CPU, message=said.append)
+    assert [one.seed for one in done[:2]] == known.seeds and done[2].seed not in known.seeds
+    assert [one.values["accuracy"] for one in done[:2]] == winner.certificate.values.fresh
+    assert [one.exported for one in done] == [*winner.certificate.values.fresh, None]
+    for trial, one in zip(
+        retrainings(winner.trained, finished_ledger.trials(search=winner.certificate.search)),
+        done,
+        strict=False,
+    ):
+        ours, theirs = (
+            load_network(folder).state_dict() for folder in (Path(str(trial.workdir)) / "model", one.folder)
+        )
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert any("seed" in line and "which the campaign has not used" in line for line in said)
+    alone = train(best, finished.store, CPU, message=said.append)
+    assert alone.values["accuracy"] == max(winner.certificate.values.fresh)
+    assert said[-1].startswith("candidate")
+
+
+def test_a_candidate_that_is_worse_is_told(finished: Any, best: Path) -> None:
+    said: list[str] = []
+    train(best, finished.store, Training(epochs=3, device="cpu"), message=said.append)
+    train(best, finished.store, Training(epochs=1, seed=3, device="cpu"), message=said.append)
+    moved = [line for line in said if line.startswith("candidate is version")]
+    assert "after version" in moved[-1] and "accuracy" in moved[-1] and "on validation data" in moved[-1]
+
+
+def test_what_left_no_model_is_refused_before_it_is_trained(finished: Any, best: Path) -> None:
+    winner = read_winner(best)
+    known = winner.certificate.retrainings
+    assert known is not None
+    without = winner.certificate.model_copy(update={"retrainings": known.model_copy(update={"model": False})})
+    write_winner(winner.model_copy(update={"certificate": without}), best)
+    said: list[str] = []
+    with pytest.raises(UserError, match="the 2 retrainings of tiny-1 by 'network' left none"):
+        train(best, finished.store, CPU, message=said.append, trust=True)
+    assert not said

@@ -1,0 +1,53 @@
+"""What the ledger knows of a winner besides its values: its retrainings, and what a gate said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl.contracts import Direction, PluginSpec, TrialState
+from automl.export.gate_record import GateRecord
+from automl.export.winner import Retrainings, Winner
+from automl.ledger.winners import retrainings
+from automl.report.searches import final_values
+
+if TYPE_CHECKING:
+    from automl.ledger.ledger import Ledger
+    from automl.ledger.rows import TrialRow
+    from automl.report.chosen import Chosen
+
+
+def last_gate(ledger: Ledger, campaign: str, trial: str) -> GateRecord | None:
+    """What the gate said of a campaign's winner last; None when it has not been before it."""
+    for one in reversed(ledger.promotions(campaign=campaign)):
+        if one.action in ("promote", "refuse") and one.content.get("trial") == trial:
+            return GateRecord.read(one.action, one.at, one.by, one.content)
+    return None
+
+
+def retrained(ledger: Ledger, choice: Chosen, executor: PluginSpec) -> Retrainings | None:
+    """The retrainings behind the winner's fresh values, in their order; None without any."""
+    search = choice.best.trial.rpartition("/")[0]
+    finals = [
+        trial
+        for trial in retrainings(choice.best.trained, ledger.trials(search=search))
+        if final_values(trial)
+    ]
+    if not finals:
+        return None
+    folders = [Path(trial.workdir) for trial in finals if trial.workdir and Path(trial.workdir).is_dir()]
+    model = any((folder / "model").is_dir() for folder in folders) if folders else None
+    cpus = float(executor.options.get("cpus", 1))
+    return Retrainings(seeds=[trial.seed for trial in finals], cpus=cpus, model=model)
+
+
+def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
+    """Of a winner's complete retrainings the one that is best on validation data; None without any."""
+    certificate = winner.certificate
+    finals = [
+        trial
+        for trial in retrainings(winner.trained, ledger.trials(search=certificate.search))
+        if trial.state is TrialState.COMPLETE and trial.values
+    ]
+    sign = 1 if Direction(certificate.direction) is Direction.MAXIMIZE else -1
+    return max(finals, key=lambda trial: sign * trial.values[0] if trial.values else 0.0, default=None)

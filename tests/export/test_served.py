@@ -1,0 +1,126 @@
+"""`mlflow.pyfunc` and the plain folder give equal predictions, for all that leaves a model."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+from test_learner_folder import SPEC, TASK, trained
+
+from automl.contracts import PluginSpec
+from automl.data import load_task
+from automl.data.episodes import EpisodeSampler
+from automl.export.registered import fetch_signed
+from automl.export.retraining import Training, train
+from automl.export.served import serve
+from automl.export.winner import read_winner
+
+OWN = """
+import json
+
+def load_model(folder):
+    factor = json.loads((folder / "factor.json").read_text())
+    return lambda data: [factor * value for value in data]
+"""
+
+
+def load(uri: str) -> Any:
+    """What `mlflow.pyfunc` loads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 2026-11-29, mlflow 3.17: it warns about type hints of its own
+        from mlflow import pyfunc
+
+        return pyfunc.load_model(uri)
+
+
+def plain(folder: Path) -> ModuleType:
+    """The module of a plain folder, imported as its users do."""
+    spec = importlib.util.spec_from_file_location("plain_model", folder / "model.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["plain_model"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def winner(evaluator: str) -> Any:
+    """As much of a winner as is asked for."""
+    certificate = SimpleNamespace(arm="arm", model_dump=lambda mode: {})
+    task = SimpleNamespace(model_dump=lambda mode: {})
+    training = PluginSpec(evaluator, {})
+    return SimpleNamespace(
+        name="few", certificate=certificate, task=task, import_path=[], provenance={}, training=training
+    )
+
+
+@pytest.mark.parametrize("name", ["maml", "protonet", "embedding"])
+def test_a_learner_predicts_after_a_support_set(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale = {"mean": [0.5], "std": [2.0]}
+    monkeypatch.setattr("automl.export.torch_folder.normalisation", lambda *_: scale)
+    folder = trained(name, tmp_path)
+    assert serve(folder, winner("metalearn"), "few-1/maml/0/final-0") == ""
+    episode = EpisodeSampler(TASK.validation, SPEC, seed=0).sample(1)
+    given = {
+        "support_x": episode.support_x[0].numpy(),
+        "support_y": episode.support_y[0].numpy(),
+        "query_x": episode.query_x[0].numpy(),
+    }
+    served = load(str(folder))
+    module = plain(folder)
+    support, query = (module.prepare_images(torch.as_tensor(given[key])) for key in ("support_x", "query_x"))
+    expected = module.adapt(support, episode.support_y[0])(query).detach().numpy()
+    assert np.array_equal(served.predict(given), expected) and expected.shape == (9, 3)
+    for wrong in (given["query_x"], {"query_x": given["query_x"]}):
+        with pytest.raises(ValueError, match="predicts after it has seen a support set: the input must be"):
+            served.predict(wrong)
+
+
+def test_a_model_of_ones_own_is_what_its_module_loads(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(OWN)
+    (tmp_path / "factor.json").write_text("3")
+    assert serve(tmp_path, winner("function"), "") == ""
+    moved = shutil.copytree(tmp_path, tmp_path.with_name("moved"))
+    served = load(str(moved))
+    assert served.predict([1, 2]) == plain(moved).load_model(moved)([1, 2]) == [3, 6]
+
+
+def test_a_model_of_mlflow_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "MLmodel").write_text("flavors: {}\n")
+    assert serve(tmp_path, winner("function"), "") == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["MLmodel"]
+
+
+@pytest.mark.parametrize("evaluator", ["function", "pipeline"])
+def test_what_cannot_be_loaded_says_so(evaluator: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"x": 1}))
+    why = serve(tmp_path, winner(evaluator), "")
+    assert evaluator in why and "no model.py with load_model(folder)" in why
+    with pytest.raises(RuntimeError, match=r"cannot be loaded by mlflow\.pyfunc: the model that"):
+        load(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_registered_network_predicts_as_its_folder(
+    finished: Any, best: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = train(best, finished.store, Training(device="cpu"))
+    mlflow.set_tracking_uri(finished.store.tracking_uri)
+    served = load(f"models:/{done.name}@candidate")
+    folder, _ = fetch_signed(finished.store, done.name, tmp_path / "fetched")
+    found = read_winner(best)
+    images = load_task(found.task.model_dump(mode="json"), found.import_path).validation.x
+    module = plain(folder)
+    with torch.no_grad():
+        expected = module.load_model()(module.prepare_images(torch.as_tensor(images.copy()))).numpy()
+    assert np.array_equal(served.predict(images), expected) and expected.shape == (len(images), 3)
