@@ -94,7 +94,7 @@ ALLOWED: dict[str, set[str]] = {
         "storage",
     },
     "promoting": BASE
-    | {"config", "export", "ledger", "notifying", "private", "recorder", "report", "upkeep"},
+    | {"config", "export", "ledger", "masking", "notifying", "private", "recorder", "report", "upkeep"},
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {
