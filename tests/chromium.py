@@ -79,6 +79,10 @@ class Chromium:
     def open(self, url: str, width: int = WIDE, height: int = 900) -> float:
         """Go to a page in a window of that width; the seconds until its load event."""
         self.resize(width, height)
+        self._go("about:blank")  # another fragment of the page that is open would load nothing
+        return self._go(url)
+
+    def _go(self, url: str) -> float:
         self.events.clear()
         began = time.monotonic()
         self.call("Page.navigate", url=url)

@@ -62,7 +62,7 @@ def open_campaign_experiment(client: MlflowClient, store: Store, campaign: Campa
         )
     present = found.tags
     for key, value in tags.items():
-        if present.get(key) != value:
+        if value and present.get(key) != value:
             client.set_experiment_tag(experiment.id, key, value)
     return experiment
 

@@ -10,7 +10,7 @@ from automl.recorder.experiments import make_client
 from automl.recorder.form import form_in
 from automl.recorder.telling import told
 from automl.recorder.uids import run_uid
-from automl.recorder.view import PREFIX, address, campaign_key, campaign_view
+from automl.recorder.view import PREFIX, address, campaign_key, campaign_view, searches_of
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -34,9 +34,10 @@ def open_page(store: Store, campaign: CampaignRow, host: str, port: int) -> str:
                 f"`automl audit {campaign.id} --repair`"
             )
         key, view = campaign_key(campaign), campaign_view(campaign, form_in(runs[0].data.tags, campaign))
-        if experiment.tags.get(PREFIX + key) != view:
+        if view and experiment.tags.get(PREFIX + key) != view:
             client.set_experiment_tag(experiment.experiment_id, PREFIX + key, view)
-    return address(_base(store, host, port), experiment.experiment_id, key)
+    shown = {"viewStateShareKey": key} if view else {"searchFilter": searches_of(campaign)}
+    return address(_base(store, host, port), experiment.experiment_id, shown)
 
 
 def _base(store: Store, host: str, port: int) -> str:

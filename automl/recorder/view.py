@@ -8,7 +8,7 @@ not to be drawn, or the page adds one for every metric.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -40,30 +40,32 @@ def campaign_key(campaign: CampaignRow) -> str:
 
 def campaign_view(campaign: CampaignRow, form: Form) -> str:
     """The view of the searches of one campaign."""
-    state = {**_state(campaign, form), "searchFilter": _of(campaign)}
+    state = {**_state(campaign, form), "searchFilter": searches_of(campaign)}
     return _saved(f"Arms of {campaign.id}", campaign, state)
 
 
-def address(base: str, experiment: str, key: str, *, charts: bool = True) -> str:
-    """The address of a view, with its charts or as a table."""
-    query = urlencode(
-        {"viewStateShareKey": key, "compareRunsMode": "CHART" if charts else "TABLE"}, quote_via=quote
-    )
+def address(base: str, experiment: str, view: Mapping[str, str]) -> str:
+    """The address of a view with its charts. `view`: the key of a stored one, or a filter."""
+    query = urlencode({**view, "compareRunsMode": "CHART"}, quote_via=quote)
     return f"{base}/#/experiments/{experiment}/runs?{query}"
 
 
 def _saved(name: str, campaign: CampaignRow, state: dict[str, Any]) -> str:
-    """A view under a name. Without the charts that are not to be drawn where a tag has no room for them."""
+    """A view under a name; empty where names of metrics are so long that no tag has room for it.
+
+    The charts that are not to be drawn are left out first.
+    """
     at = round(1000 * campaign.created_at)
     for charts in (state["compareRunCharts"], [c for c in state["compareRunCharts"] if not c["deleted"]]):
         inner = json.dumps({**state, "compareRunCharts": charts}, separators=(",", ":"))
         text = json.dumps({"name": name, "createdAt": at, "state": inner})
         if len(text) <= LONGEST:
-            break
-    return text
+            return text
+    return ""
 
 
-def _of(campaign: CampaignRow) -> str:
+def searches_of(campaign: CampaignRow) -> str:
+    """The filter of the searches of a campaign."""
     return f"{SEARCHES} and tags.`automl.campaign` = '{campaign.id}'"
 
 
