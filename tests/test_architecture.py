@@ -74,6 +74,7 @@ ALLOWED: dict[str, set[str]] = {
     "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
     "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"} | {"selection"},
     "storage": {"contracts", "ledger", "private", "recorder"},
+    "watching": BASE | {"ledger", "masking", "progress", "report"},
     "notifying": BASE | {"beside", "config", "ledger", "masking", "recorder", "report"},
     "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
     "upkeep": BASE | {"config", "ledger", "masking", "private", "recorder", "storage"},

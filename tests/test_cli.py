@@ -30,6 +30,7 @@ NAMES = {
     "init",
     "check",
     "run",
+    "watch",
     "report",
     "audit",
     "export",

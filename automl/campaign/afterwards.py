@@ -24,7 +24,8 @@ class Afterwards:
     """The evaluations of one search that it does not pay for. `seed`: of the search.
 
     `values`: of evaluations again, by the key of their configuration. `cut`: one of them was ended by a
-    limit or a user, so that the values select nothing. `cost`: device-seconds of all that have ended.
+    limit or a user, so that the values select nothing. `cost`: device-seconds of all that have ended;
+    `retrained`: how many retrainings have.
     """
 
     settings: SearchSettings
@@ -32,6 +33,7 @@ class Afterwards:
     values: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     cut: bool = False
     cost: float = 0.0
+    retrained: int = 0
 
     def __post_init__(self) -> None:
         self._started: Counter[str] = Counter()  # by kind
@@ -46,6 +48,7 @@ class Afterwards:
             self.cost += row.device_seconds
             if not (row.kind == AGAIN and _was_cut(row.state, row.reason)):
                 self._of[row.kind, digest(row.config)] += 1
+            self.retrained += row.kind == FINAL and row.state is not TrialState.RUNNING
             self._keep(row, row.state, row.values)
 
     def missing(self, kind: str, one: Incumbent) -> int:
@@ -64,6 +67,7 @@ class Afterwards:
     def end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of one."""
         self.cost += outcome.device_seconds
+        self.retrained += row.kind == FINAL
         self._keep(row, outcome.state, outcome.values)
         self.cut = self.cut or (row.kind == AGAIN and _was_cut(outcome.state, outcome.reason))
 

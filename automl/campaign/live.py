@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,11 +11,11 @@ from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
 from automl.campaign.stoppable import StoppableState
+from automl.campaign.workdirs import clear, forget, remove_checkpoints
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
 from automl.selection import AFTER, AGAIN, FINAL, placed
-from automl.signs import forget_signs
 from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
 
 
@@ -102,7 +101,7 @@ class LiveSearch(StoppableState):
         return self._start(kind, number, one.trained, self.settings.workdir / f"{kind}-{number}", seed)
 
     def _start(self, kind: str, number: int, config: Config, workdir: Path, seed: int) -> Job:
-        shutil.rmtree(workdir, ignore_errors=True)  # of a campaign of this name whose ledger was deleted
+        clear(workdir)
         new = NewTrial(kind, number, config, seed, asked_after=self.counts.ended, workdir=str(workdir))
         return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
@@ -193,12 +192,11 @@ class LiveSearch(StoppableState):
     def _end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of a trial."""
         trial, token = row.id, row.token
-        if row.workdir:
-            forget_signs(Path(row.workdir))
+        forget(row.workdir)
         if row.kind in AFTER:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             self._after.end(row, outcome)
-            _remove_checkpoints(row.workdir)
+            remove_checkpoints(row.workdir)
             self._select()
             return
         attributes: Json = {}
@@ -217,7 +215,7 @@ class LiveSearch(StoppableState):
         self._count(ended, charged=row.device_seconds)
         kept = {leader.workdir for leader in self._leaders}
         for workdir in {*before, row.workdir and Path(row.workdir)} - kept:
-            _remove_checkpoints(workdir)
+            remove_checkpoints(workdir)
         self._conclude_if_done()
 
     def _count(self, row: TrialRow, *, charged: float) -> None:
@@ -241,10 +239,11 @@ class LiveSearch(StoppableState):
     def status(self) -> SearchStatus:
         """Its line in the live progress."""
         state = "finished" if self.idle else "retraining" if self.ended else "searching"
-        return status_of(self, state, running=len(self._open), open_cost=self._open.used())
-
-
-def _remove_checkpoints(workdir: str | Path | None) -> None:
-    """Only trials that may win keep their checkpoints; the winner's go to MLflow."""
-    if workdir:
-        shutil.rmtree(Path(workdir) / "checkpoints", ignore_errors=True)
+        return status_of(
+            self,
+            state,
+            running=len(self._open),
+            open_cost=self._open.used(),
+            wall=self._allowance.wall_share,
+            retrained=self._after.retrained,
+        )

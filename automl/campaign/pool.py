@@ -11,9 +11,9 @@ from typing import Final, Protocol
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.search import Search
-from automl.contracts import Ending, Job, Outcome, Report
+from automl.contracts import Direction, Ending, Job, Outcome, Report
 from automl.ledger import Wishes
-from automl.progress import Progress
+from automl.progress import CampaignStatus, Progress, SearchStatus
 
 SOON = 1e-3  # seconds
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
@@ -164,4 +164,17 @@ class Pool:
             found = [search.status() for search in self.searches]
             if self.control.paused:
                 found = [one if one.state == "finished" else replace(one, state="paused") for one in found]
-            self.progress.update(found)
+            self.progress.update(self._status(found))
+
+    def _status(self, found: Sequence[SearchStatus]) -> CampaignStatus:
+        first = self.searches[0] if self.searches else None
+        metric = None if first is None else first.settings.metrics[0]
+        clock, wall = self.limits.clock.now(), self.limits.limits.wall_seconds
+        return CampaignStatus(
+            campaign="" if first is None else first.row.campaign,
+            searches=tuple(found),
+            elapsed=clock,
+            metric="" if metric is None else metric.name,
+            maximize=metric is None or metric.direction is Direction.MAXIMIZE,
+            limit=None if wall is None else max(0.0, wall - clock),
+        )

@@ -118,8 +118,19 @@ class Search(Protocol):
         """Its line in the live progress."""
 
 
-def status_of(search: Search, state: str, *, running: int, open_cost: float = 0.0) -> SearchStatus:
-    """The status of a search. `open_cost`: device-seconds of its `running` trials so far."""
+def status_of(
+    search: Search,
+    state: str,
+    *,
+    running: int,
+    open_cost: float = 0.0,
+    wall: float | None = None,
+    retrained: int = 0,
+) -> SearchStatus:
+    """The status of a search. `open_cost`: device-seconds of its `running` trials so far.
+
+    `wall`: the part of its wall seconds that has gone; `retrained`: how many retrainings have ended.
+    """
     counts = search.counts
     return SearchStatus(
         arm=search.row.arm,
@@ -132,6 +143,11 @@ def status_of(search: Search, state: str, *, running: int, open_cost: float = 0.
         spent=counts.spent + open_cost,
         budget=search.settings.budget,
         best=search.best.value if search.best else None,
+        best_trial=search.best.trial if search.best else None,
+        trials=1 if search.settings.fixed is not None else search.settings.trials,
+        wall=wall,
+        retrained=retrained,
+        retrainings=search.settings.finals,
     )
 
 

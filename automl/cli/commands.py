@@ -27,6 +27,7 @@ from automl.cli import (
     schedules,
     stores,
     studies,
+    watching,
 )
 from automl.cli.common import reserve_output
 from automl.contracts import RunError, UserError
@@ -49,7 +50,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (studies, runs, control, audits, comparisons, results, promotions, plugin_checks, stores, doctor):
+for room in (studies, runs, watching, control, audits, comparisons, results, promotions):
+    room.register(app)
+for room in (plugin_checks, stores, doctor):
     room.register(app)
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(notices.app, name="notify")
@@ -79,7 +82,7 @@ def main() -> None:
     """Run the command line. Exit codes: 0 success, 1 a failure, 2 a mistake of the user, 130 Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # not every terminal has the characters of every name
         sys.stdout.reconfigure(errors="backslashreplace")
-    if "--json" in sys.argv:
+    if watching.only_objects(sys.argv):
         reserve_output()
     if logging.lastResort is not None:  # what shows warnings where nobody set logging up
         logging.lastResort.addFilter(MaskingFilter())

@@ -64,6 +64,11 @@ def emit(data: object) -> None:
     output.flush()
 
 
+def output() -> TextIO:
+    """Standard output, where JSON goes whatever is redirected later."""
+    return _reserved or sys.stdout
+
+
 def say(text: str = "") -> None:
     """Write a line to standard output."""
     sys.stdout.write(f"{text}\n")

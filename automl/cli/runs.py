@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from automl.cli import watching
 from automl.cli.common import (
     Json,
     Name,
@@ -68,7 +69,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
     ] = False,
     trust: Trust = False,
     firing: Annotated[int | None, typer.Option(hidden=True)] = None,
-    progress: Annotated[str, typer.Option(help="auto, live, log or quiet.")] = "auto",
+    progress: Annotated[str, typer.Option(help="auto, live, log, quiet, or json for programs.")] = "auto",
     as_json: Json = False,
 ) -> None:
     """Bring a study's latest campaign up to what its file asks for, or start the first one.
@@ -82,11 +83,11 @@ def run(  # noqa: PLR0913 - each is an option of the command
     from automl.config import resolve, secret_values, warnings
     from automl.forecast import forecast
     from automl.ledger import resolve_store
-    from automl.progress import progress_for
 
-    shown = progress_for(progress)
     store = resolve_store()  # once: an objective may change the working folder
-    with only_json(as_json), masked_output(firing is not None):  # a daemon keeps it in the store
+    shown = watching.chosen_progress(progress, store, as_json)
+    events = progress == watching.EVENTS
+    with only_json(as_json or events), masked_output(firing is not None):  # a daemon keeps it in the store
         study = _study(file, overrides or [], store, trust)
         for line in warnings(Path(study.source)):
             note(line)
@@ -99,14 +100,21 @@ def run(  # noqa: PLR0913 - each is an option of the command
         asked = Addition(add_seeds, add_trials, add_device_seconds)
         more = None if asked == Addition() else asked
         wanted = Wanted(fresh, same_seeds, "accept" if accept else "refuse", firing, more)
-        campaign = _owed(store, firing) or run_campaign(
-            study, store=store, wanted=wanted, progress=shown, began=began
-        )
-    _check_found(_show_report(campaign, as_json, store))
-    if not as_json:
-        say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
-        say(f"       automl export {campaign} -o best.yaml")
-    _promote_at_end(campaign, study, store)
+        try:
+            campaign = _owed(store, firing) or run_campaign(
+                study, store=store, wanted=wanted, progress=shown, began=began
+            )
+        except BaseException as error:
+            watching.broken_off(shown, error)
+            raise
+    with only_json(events):
+        report = _show_report(campaign, as_json, store)
+        watching.end_of(shown, campaign, report.reason)
+        _check_found(report)
+        if not as_json:
+            say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
+            say(f"       automl export {campaign} -o best.yaml")
+        _promote_at_end(campaign, study, store)
 
 
 def _owed(store: Store, firing: int | None) -> str | None:

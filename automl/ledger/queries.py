@@ -40,6 +40,19 @@ class Queries:
         query = query.where(trials.c.state != TrialState.RUNNING.value)
         return self._db.read(lambda connection: connection.scalar(query) or 0)
 
+    def ended_since(self, campaign: str, moment: float) -> list[TrialRow]:
+        """Trials of a campaign that have ended at `moment` (POSIX seconds) or later, the first one first."""
+        query = _of(sa.select(trials), campaign, None).where(trials.c.finished_at >= moment)
+        query = query.where(trials.c.state != TrialState.RUNNING.value)
+        query = query.order_by(trials.c.finished_at, trials.c.id)
+        return self._db.read(lambda connection: [reading.trial(row) for row in connection.execute(query)])
+
+    def running_trials(self, campaign: str) -> list[TrialRow]:
+        """Trials of a campaign that have not ended."""
+        query = _of(sa.select(trials), campaign, None).where(trials.c.state == TrialState.RUNNING.value)
+        query = query.order_by(trials.c.started_at, trials.c.id)
+        return self._db.read(lambda connection: [reading.trial(row) for row in connection.execute(query)])
+
     def reports(
         self,
         campaign: str | None = None,

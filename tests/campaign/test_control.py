@@ -15,7 +15,7 @@ from automl.campaign.pool import Pool
 from automl.config import Limits
 from automl.contracts import Outcome, Report, RunError, TrialState
 from automl.ledger import DriveRow, Ledger, RequestRow, Wish, Wishes
-from automl.progress import QuietProgress, SearchStatus
+from automl.progress import CampaignStatus, QuietProgress
 
 
 class FreeLease:
@@ -39,8 +39,8 @@ class Shown(QuietProgress):
     def message(self, text: str) -> None:
         self.lines.append(text)
 
-    def update(self, searches: list[SearchStatus]) -> None:
-        self.states = [one.state for one in searches]
+    def update(self, status: CampaignStatus) -> None:
+        self.states = [one.state for one in status.searches]
 
 
 WORDS = "stopped by ann@one at 1970-01-01 00:00:01 UTC"
