@@ -91,7 +91,7 @@ ALLOWED: dict[str, set[str]] = {
         "report",
         "storage",
     },
-    "promoting": BASE | {"config", "export", "ledger", "private", "recorder", "report", "upkeep"},
+    "promoting": BASE | {"config", "export", "ledger", "masking", "private", "recorder", "report", "upkeep"},
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "cli"}  # these may import anything below them
 ABOVE = {

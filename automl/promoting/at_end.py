@@ -51,10 +51,11 @@ def is_judged(ledger: Ledger, row: CampaignRow) -> bool:
 
 
 def is_owed(ledger: Ledger, row: CampaignRow) -> bool:
-    """Whether a finished campaign has to be judged by itself, and has not been."""
-    promote_key = row.spec.get("promote") or {}
-    automatically = bool(promote_key.get("automatically"))
-    return automatically and row.state == "finished" and not is_judged(ledger, row)
+    """Whether a finished campaign that has a winner has to be judged by itself, and has not been."""
+    automatically = bool((row.spec.get("promote") or {}).get("automatically"))
+    if not automatically or row.state != "finished" or is_judged(ledger, row):
+        return False
+    return any(search.winner for search in ledger.searches(row.id))
 
 
 def owed_by_firing(ledger: Ledger, firing: int | None) -> str | None:

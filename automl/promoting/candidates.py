@@ -89,7 +89,8 @@ def candidate(ledger: Ledger, campaign: str, arm: str | None = None) -> Candidat
     if row is None or chosen is None:
         raise UserError(f"{campaign} must have a winner to be promoted, but has none any more")
     trained = best_retraining(ledger, winner)
-    folder = None if trained is None else Path(trained.workdir or "") / "model"
+    workdir = None if trained is None else trained.workdir
+    folder = None if workdir is None else Path(workdir) / "model"
     if folder is not None and not folder.is_dir():
         if chosen.search.test and not winner.tabular:
             raise UserError(

@@ -13,6 +13,7 @@ from automl.export.gate_record import GateRecord
 from automl.export.packaged import package
 from automl.export.signing import sign
 from automl.ledger.promotions import Action, Deciding
+from automl.masking import mask_text
 from automl.promoting.candidates import Candidate, candidate
 from automl.promoting.decision import Condition, Content, Decision, decision_of
 from automl.promoting.gate import Champion, Judged, judge
@@ -112,7 +113,7 @@ def archive(
 
 
 def _with(sentence: str, reason: str) -> str:
-    return f"{sentence}: {storable(reason)}" if reason else sentence
+    return f"{sentence}: {storable(mask_text(reason))}" if reason else sentence
 
 
 def _about(
@@ -152,7 +153,7 @@ def _judged(found: Candidate, present: Models, wanted: Wanted) -> Decision:
     conditions = () if same else judge(gate, judged)
     failing = [condition for condition in conditions if not condition.passed]
     action: Action = "keep" if same else ("promote" if not failing or wanted.force else "refuse")
-    forced = storable(wanted.force) if failing and wanted.force else ""
+    forced = storable(mask_text(wanted.force)) if failing and wanted.force else ""
     return Decision(
         study=study,
         action=action,

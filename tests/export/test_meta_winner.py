@@ -53,7 +53,9 @@ def test_a_winner_is_trained_on_and_leaves(run: Run, tmp_path: Path) -> None:
     assert not json.loads(run("audit", "few", "--json"))["missing"]
 
     run("export", "few", "--arm", "maml", "-o", "best.yaml")
-    steps = [line for line in run("train", "best.yaml").splitlines() if line.startswith("step")]
+    trained = run("train", "best.yaml")
+    assert ", as exported" in trained
+    steps = [line for line in trained.splitlines() if line.startswith("step")]
     assert [line.split()[1].strip(":") for line in steps] == ["3", "6"]
     longer = run("train", "best.yaml", "--iterations", "9").splitlines()
     steps = [line for line in longer if line.startswith("step")]

@@ -122,5 +122,5 @@ def test_a_registered_network_predicts_as_its_folder(
     images = load_task(found.task.model_dump(mode="json"), found.import_path).validation.x
     module = plain(folder)
     with torch.no_grad():
-        expected = module.load_model()(module.prepare_images(torch.as_tensor(images))).numpy()
+        expected = module.load_model()(module.prepare_images(torch.as_tensor(images.copy()))).numpy()
     assert np.array_equal(served.predict(images), expected) and expected.shape == (len(images), 3)

@@ -78,7 +78,7 @@ def test_kinds_of_exports_exclude_each_other(
 
 def test_without_validation_data_there_is_no_refit(ledger: Ledger) -> None:
     winner = find_winner(ledger, several_campaign(ledger))
-    with pytest.raises(UserError, match="--refit trains on the rows .* but several-1 has no dataset"):
+    with pytest.raises(UserError, match=r"--refit trains on the rows .* but several-1 has no dataset"):
         refitted(winner)
 
 

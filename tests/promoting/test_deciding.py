@@ -91,6 +91,17 @@ def test_a_dry_run_changes_nothing(judged: Any, judged_ledger: Ledger) -> None:
     assert not judged_ledger.promotions() and not (judged.store.folder / "models").exists()
 
 
+def test_a_secret_in_a_reason_is_kept_nowhere(judged: Any, judged_ledger: Ledger) -> None:
+    secret = "postgresql://ann:hunter2-secret@db/automl"
+    promote(judged_ledger, judged.store, "gated-1", WANTED)
+    promote(judged_ledger, judged.store, "gated-2", Wanted(GATE, force=f"see {secret}"))
+    rollback(judged_ledger, judged.store, "gated", secret)
+    archive(judged_ledger, judged.store, "gated", 2, secret)
+    told = json.dumps([row.content for row in judged_ledger.promotions("gated")])
+    tags = make_client(judged.store).get_model_version("gated", "2").tags
+    assert "hunter2" not in told + json.dumps(dict(tags)) and "postgresql://" in told
+
+
 def test_what_the_gate_refuses_can_be_forced_with_a_reason_that_is_kept(
     judged: Any, judged_ledger: Ledger
 ) -> None:
