@@ -36,6 +36,7 @@ SECTIONS = {
     "Memory": "memory",
     "Final": "final",
     "Schedule": "schedule",
+    "Promote": "promote",
 }
 CASE = r" \([^)]*\)$"  # what a rule was checked on
 MANY = 8  # values from which on they are not listed
