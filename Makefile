@@ -7,12 +7,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test quick soak faults format docs constraints clean
+.PHONY: help setup run test slow quick soak faults format docs constraints clean
 
 help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
 	@echo "make run          set up, then run studies/quickstart.yaml"
-	@echo "make test         set up for development, then format check, lint, types and all tests"
+	@echo "make test         set up for development, then format check, lint, types and the tests: 12 minutes on 2 cores"
+	@echo "make slow         the tests of more than ten seconds each: whole studies, kills, Ray; before a pull request"
 	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
 	@echo "make soak         for MINUTES=10: a nemesis against everything at once, then property tests and mutated input"
 	@echo "make faults       kills at every named moment of a campaign, on every store and executor, and long faults: an hour"
@@ -31,6 +32,9 @@ test: $(VENV)/.develop
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+slow: $(VENV)/.develop
+	$(BIN)/pytest -m "slow and not faults" -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(VENV)/.develop
 	$(BIN)/ruff format --check .

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from automl.config import ResolvedArm, ResolvedStudy
+from automl.config import ResolvedArm, ResolvedStudy, Study
 from automl.contracts import Json
 from automl.spaces import load_space
 
@@ -26,7 +26,8 @@ class Forecast:
     searches when `trials_at_once` trials run at a time. `search_wall_seconds`: by the budget, for each one.
     `limits`: of the whole campaign, those that are set; the numbers before are what the budget allows
     without them. `references`: trials of hand-designed configurations, which come on top, as `retrainings`
-    do. `simulated`: the searches are replayed, on the clock of a benchmark file; `wall_seconds` is then None.
+    and `reevaluations` (of what may win, at most) do. `simulated`: the searches are replayed, on the
+    clock of a benchmark file; `wall_seconds` is then None.
     """
 
     searches: int
@@ -41,6 +42,7 @@ class Forecast:
     simulated: bool
     search_wall_seconds: float | None
     limits: Mapping[str, float]
+    reevaluations: int = 0
 
     def to_json(self) -> Json:
         """The forecast as plain JSON values."""
@@ -62,6 +64,11 @@ class Forecast:
         if self.search_wall_seconds is not None:
             most = _duration(self.search_wall_seconds)
             yield f"each search at most {most} on the clock, from its first trial to its last"
+        if self.reevaluations:
+            yield (
+                f"then at most {self.reevaluations} evaluations with fresh seeds, of the best configurations "
+                "of each search, to select its winner: no budget pays for them"
+            )
         if self.retrainings:
             yield f"then {self.retrainings} retrainings with fresh seeds"
         if self.limits:
@@ -98,6 +105,7 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
         simulated=resolved.simulated,
         search_wall_seconds=None if resolved.simulated else budget.wall_seconds,
         limits=study.limits.model_dump(exclude_none=True),
+        reevaluations=sum(_reevaluated(arm, study) for arm in arms) * seeds,
     )
 
 
@@ -116,6 +124,12 @@ def _cost(resolved: ResolvedStudy, searches: int, parallel: int) -> tuple[float 
 
 def _trials(arm: ResolvedArm, limit: int) -> int:
     return 1 if arm.strategy is None else limit
+
+
+def _reevaluated(arm: ResolvedArm, study: Study) -> int:
+    """Evaluations again of one search; none where there is one configuration only."""
+    most = min(study.final.top, _trials(arm, study.budget.trials or study.final.top))
+    return most * study.final.seeds if most > 1 else 0
 
 
 def _duration(seconds: float) -> str:

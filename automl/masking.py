@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 T = TypeVar("T")
 MASK: Final = "***"
+HIDDEN: Final = "AUTOML_HIDDEN"  # the variable that names others whose values are secret, for children too
 SHORTEST: Final = 6  # characters of a secret in an environment variable: shorter ones are words like "true"
 _NAMES: Final = (
     r"passw(?:or)?d|passphrase|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key"
@@ -24,6 +25,7 @@ _NAMES: Final = (
 _SECRET_NAME: Final = re.compile(rf"(?i){_NAMES}")
 _SECRET_AT_END: Final = re.compile(rf"(?i)(?:{_NAMES})$")
 _ENVIRONMENT: Final = re.compile(rf"(?i){_NAMES}|_key$|_auth$|_dsn$|_url$|_uri$|^automl_store$")
+_HOST: Final = re.compile(r"[\d.]+|localhost")  # an address that is none's secret
 _NUMBER: Final = re.compile(r"[-+]?\d{1,9}(?:\.\d+)?(?:e[-+]?\d+)?")
 _PASSWORD: Final = re.compile(r"(?i)passw|passphrase|pwd|secret|://")
 _OPEN: Final = frozenset({"PWD", "OLDPWD"})  # variables whose names only look secret
@@ -74,6 +76,13 @@ def mask_text(text: str) -> str:
     return text
 
 
+def hide(names: Iterable[str]) -> None:
+    """Let the whole values of these variables be secret from now on, in this process and those it starts."""
+    known = os.environ.get(HIDDEN, "").split()
+    if new := [name for name in dict.fromkeys(names) if name not in known]:
+        os.environ[HIDDEN] = " ".join([*known, *new])
+
+
 def is_secret_name(name: str) -> bool:
     """Whether what is called so is a secret: `db_password`, not `token_mixer`."""
     return _SECRET_AT_END.search(name) is not None
@@ -110,8 +119,10 @@ def _replaced(found: re.Match[str]) -> str:
 @lru_cache(maxsize=8)
 def _secrets(environ: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """The secrets among the environment's values, the longest first."""
-    found = set[str]()
+    found, hidden = set[str](), dict(environ).get(HIDDEN, "").split()
     for name, value in environ:
+        if name in hidden:
+            found |= _parts(value)
         if name in _OPEN or not _ENVIRONMENT.search(name):
             continue
         if "://" in value:
@@ -120,6 +131,15 @@ def _secrets(environ: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
         elif _SECRET_NAME.search(name) or name.lower().endswith(("_key", "_auth", "_dsn")):
             found |= set() if value.startswith(("/", "~")) else {value}  # a file that holds it
     return tuple(sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True))
+
+
+def _parts(address: str) -> set[str]:
+    """An address, and all of its parts that look like keys: long ones with a digit, and its password."""
+    words = re.split(r"[/:@?&=#,]", address)
+    keys = {word for word in words if len(word) >= SHORTEST and re.search(r"\d", word)}
+    credentials = address.partition("://")[2].rpartition("@")[0].partition("/")[0]
+    found = {address, *keys, *(credentials.split(":") if credentials else ())}
+    return {part for one in found if not _HOST.fullmatch(one) for part in (one, unquote(one))}
 
 
 def _password(url: str) -> str:

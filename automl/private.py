@@ -7,6 +7,7 @@ among them. So it is the process's umask that is set, while something is written
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -15,14 +16,28 @@ from typing import Final
 ALONE: Final = 0o077  # bits that are taken from every file and folder
 
 
+_lock = threading.Lock()
+_inside = 0  # blocks that are entered, in all threads: they share the umask
+_before = 0
+
+
 @contextmanager
 def private() -> Iterator[None]:
-    """Make files and folders for this user alone inside the block, or in the function that it decorates."""
-    before = os.umask(ALONE)
+    """Make files and folders for this user alone inside the block, or in the function that it decorates.
+
+    The last one to leave, of blocks that overlap in several threads, gives the user's umask back.
+    """
+    global _inside, _before
+    with _lock:
+        found = os.umask(ALONE)
+        _before = _before if _inside else found
+        _inside += 1
     try:
         yield
     finally:
-        os.umask(before)
+        with _lock:
+            _inside -= 1
+            os.umask(ALONE if _inside else _before)
 
 
 def private_in(folder: Path, path: Path) -> AbstractContextManager[None]:

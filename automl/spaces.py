@@ -8,7 +8,7 @@ from typing import Any
 from automl import plugins
 from automl.benchmarks import table_space
 from automl.contracts import UserError
-from automl.space import Space
+from automl.space import Space, parameter_from_json
 
 TABLE = ".npz"  # ends the name of a space that is a benchmark file's own
 
@@ -24,9 +24,20 @@ def find_space(name: str) -> Space:
     return space
 
 
+def whole_space(spec: Mapping[str, Any]) -> Space:
+    """The space of a study's `{name, parameters}`, unrestricted: its own parameters, or that of its name."""
+    written = spec.get("parameters")
+    if not written:
+        return find_space(spec["name"])
+    names = [parameter["name"] for parameter in written]
+    if len(set(names)) < len(names):
+        raise UserError(f"parameters must have names of their own, but got {names}; write each once")
+    return Space({parameter["name"]: parameter_from_json(parameter) for parameter in written})
+
+
 def load_space(spec: Mapping[str, Any]) -> Space:
-    """The space of a study's `{name, fix, narrow}`. Raises `UserError` for values outside it."""
-    space = find_space(spec["name"])
+    """The space of a study's `{name, fix, narrow, parameters}`. Raises `UserError` for values outside it."""
+    space = whole_space(spec)
     return space.fix(spec.get("fix") or {}).narrow(spec.get("narrow") or {})
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from automl.contracts import TrialState
 from automl.ledger.results import CampaignResults
-from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow, trial_identity
 from automl.ledger.totals import TotalRow
 
 Values: TypeAlias = Mapping[str, Sequence[float | None]]
@@ -109,7 +109,7 @@ class FakeLedger:
         **changes: Any,
     ) -> str:
         changes = {"kind": "trial", "state": TrialState.COMPLETE, "told": number, **changes}
-        name = f"{search}/{'final-' if changes['kind'] == 'final' else ''}{number}"
+        name = trial_identity(search, changes["kind"], number)
         fields: dict[str, Any] = dict.fromkeys(TrialRow.__dataclass_fields__)
         fields |= {"id": name, "search": search, "number": number, "config": config or {"x": 0.5}}
         fields |= {"attempt": 1, "token": "t", "seed": 0, "asked_after": 0, "recorded": 0, "started_at": 1.0}

@@ -33,6 +33,15 @@ def test_searches_share_the_workers() -> None:
     assert (cost.device_seconds, cost.wall_seconds, cost.trials) == (120, 60, None)
 
 
+def test_evaluations_again_are_of_arms_with_several_configurations() -> None:
+    assert forecast(resolve(study())).reevaluations == 0
+    cost = forecast(resolve(study(final={"seeds": 3, "top": 5})))
+    assert (cost.reevaluations, cost.retrainings) == (2 * 5 * 3, 18)
+    assert any("at most 30 evaluations with fresh seeds" in line for line in cost.lines())
+    few = {"final": {"seeds": 3, "top": 5}, "budget": {"trials": 2}}
+    assert forecast(resolve(study(**few))).reevaluations == 2 * 2 * 3
+
+
 @pytest.mark.parametrize(
     ("budget", "trials", "device_seconds"),
     [

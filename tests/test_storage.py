@@ -211,7 +211,8 @@ def test_a_file_of_the_third_revision_is_added_to_with_a_copy_and_a_server_is_no
 
 
 def without_limits(operations: Operations) -> None:
-    """Take away what revisions 0004 to 0011 add."""
+    """Take away what revisions 0004 to 0012 add."""
+    operations.drop_table("notices")
     operations.drop_table("promotions")
     operations.drop_table("memories")
     operations.drop_table("requests")

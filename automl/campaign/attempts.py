@@ -29,8 +29,8 @@ class OpenTrial:
 
     @property
     def is_final(self) -> bool:
-        """Whether it is a fresh-seed retraining, which the search does not pay for."""
-        return self.row.kind == "final"
+        """Whether it follows the search, which does not pay for it."""
+        return self.row.kind != "trial"
 
     def tell(self, elapsed: float) -> None:
         """Take the device-seconds of the attempt, as its worker or executor tells them."""
@@ -60,6 +60,10 @@ class OpenTrials:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    def has(self, kind: str) -> bool:
+        """Whether one of that kind is open."""
+        return any(attempt.row.kind == kind for attempt in self._by_id.values())
 
     def add(self, row: TrialRow, deadline: float) -> OpenTrial:
         """Note that an attempt is handed out now."""
@@ -98,11 +102,11 @@ class OpenTrials:
         return sum(attempt.elapsed for attempt in self.paid())
 
     def cost(self) -> float:
-        """Device-seconds of all open attempts so far, retrainings included, as they were told."""
+        """Device-seconds of all open attempts so far, whatever their kind, as they were told."""
         return sum(attempt.elapsed for attempt in self._by_id.values())
 
     def paid(self) -> list[OpenTrial]:
-        """The open trials that the search pays for: all but retrainings."""
+        """The open trials that the search pays for: all but those that follow it."""
         return [attempt for attempt in self._by_id.values() if not attempt.is_final]
 
 

@@ -84,7 +84,7 @@ def choose_campaign(
     if wanted.more is not None:
         raise UserError(
             f"only a campaign can be given more, but {study.name} has none that this study continues; "
-            "run it without --add-seeds and --add-trials"
+            "run it without --add-seeds, --add-trials and --add-device-seconds"
         )
     if (wanted.fresh and not wanted.same_seeds) or wanted.firing is not None:
         planned = {seed for row in ledger.campaigns(study.name) for seed in row.spec.get("seeds", ())}

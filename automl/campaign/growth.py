@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from automl.config import Arm, Budget, Limits, Looks, Study
+from automl.config import Arm, Budget, Final, Limits, Looks, Study
 from automl.contracts import UserError
 from automl.identity import Change, changes
 from automl.ledger import CampaignRow
@@ -99,8 +99,7 @@ def grow(before: Study, asked: Study) -> Growth:
     if unasked := [seed for seed in before.seeds if seed not in asked.seeds]:
         kept.append(f"seeds: {len(unasked)} stay that are not asked for ({listed(unasked)})")
     arms = _arms(before, asked, more, kept)
-    finals = max(before.final.seeds, asked.final.seeds)
-    _told("final.seeds", before.final.seeds, asked.final.seeds, more, kept)
+    final = _final(before.final, asked.final, more, kept)
     budget = _budget(before.budget, asked.budget, more, kept)
     looks = _looks(before, asked, kept)
     if before.record != asked.record:
@@ -110,7 +109,7 @@ def grow(before: Study, asked: Study) -> Growth:
         update={
             "arms": arms,
             "budget": budget,
-            "final": before.final.model_copy(update={"seeds": finals}),
+            "final": final,
             "record": before.record,
             "looks": looks,
             "seed_shift": before.seed_shift,
@@ -139,6 +138,12 @@ def _arms(before: Study, asked: Study, more: list[str], kept: list[str]) -> dict
     if unasked := [name for name in before.arms if name not in asked.arms]:
         kept.append(f"arms: {', '.join(unasked)} stay as they are, and do not grow")
     return arms
+
+
+def _final(before: Final, asked: Final, more: list[str], kept: list[str]) -> Final:
+    _told("final.seeds", before.seeds, asked.seeds, more, kept)
+    _told("final.top", before.top, asked.top, more, kept)
+    return Final(seeds=max(before.seeds, asked.seeds), top=max(before.top, asked.top))
 
 
 def _budget(before: Budget, asked: Budget, more: list[str], kept: list[str]) -> Budget:

@@ -12,9 +12,10 @@ from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
 from automl.campaign.stoppable import StoppableState
-from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed, digest
+from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
+from automl.selection import AFTER, AGAIN, FINAL, placed
 from automl.signs import forget_signs
 from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
 
@@ -38,10 +39,7 @@ class LiveSearch(StoppableState):
         """
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
-        finals = [row for row in trials if row.kind == "final"]
-        self._finals_started = len(finals)
-        self._retrained.update(digest(row.config) for row in finals)
-        self._final_cost = sum(row.device_seconds for row in finals)
+        self._after.restore(trials)
         self.attempts = sum(row.attempt for row in trials)
         if ordinary:
             starts = [row.started_at for row in ordinary]
@@ -63,6 +61,7 @@ class LiveSearch(StoppableState):
                 cost = cost_of_killed(row, reports.get(row.id, ()), signs)
                 self._lost(row, cost, "its driver was killed", Ending.PREEMPTED)
         self._reopen()
+        self._select()
 
     def _reopen(self) -> None:
         """Go on where its campaign has grown: it ended by a size, and that is not reached now."""
@@ -91,17 +90,16 @@ class LiveSearch(StoppableState):
         return self._start("trial", number, config, self.settings.workdir / str(number), seed)
 
     def propose_final(self) -> Job | None:
-        """The next fresh-seed retraining of the winner, or None."""
-        if (row := self._retries.next("final")) is not None:
-            return self._hand_out(row)
-        if not self.ended or not self._finals_missing() or self.best is None:
+        """The next evaluation of what may win, then the next retraining of the winner, or None."""
+        for kind in AFTER:
+            if (row := self._retries.next(kind)) is not None:
+                return self._hand_out(row)
+        following = self._next_after() if self.ended else None
+        if following is None:
             return None
-        number, of_this_winner = self._finals_started, self._retrained[self.best.key]
-        self._finals_started += 1
-        self._retrained[self.best.key] += 1
-        seed = derive_seed(self.row.seed, "final", of_this_winner)
-        workdir = self.settings.workdir / f"final-{number}"
-        return self._start("final", number, self.best.trained, workdir, seed)
+        kind, one = following
+        number, seed = self._after.start(kind, one)
+        return self._start(kind, number, one.trained, self.settings.workdir / f"{kind}-{number}", seed)
 
     def _start(self, kind: str, number: int, config: Config, workdir: Path, seed: int) -> Job:
         shutil.rmtree(workdir, ignore_errors=True)  # of a campaign of this name whose ledger was deleted
@@ -117,8 +115,10 @@ class LiveSearch(StoppableState):
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
         remaining = self._allowance.remaining
         self.attempts += 1
-        if row.kind == "final":
+        if row.kind == FINAL:
             job = self.settings.final_job(attempt, derived=self._derived)
+        elif row.kind == AGAIN:
+            job = self.settings.again_job(attempt, derived=self._derived)
         else:
             self._allowance.begin()
             named = None if self.searcher is None else self.searcher.evaluator(row.number)
@@ -178,14 +178,14 @@ class LiveSearch(StoppableState):
         if self._stopped or not self._retries.allows(row.id, outcome.ending, outcome.device_seconds):
             return False
         left = self._allowance.remaining
-        return row.kind == "final" or left is None or left > outcome.device_seconds
+        return row.kind in AFTER or left is None or left > outcome.device_seconds
 
     def _restart(self, row: TrialRow, outcome: Outcome) -> None:
         cost = outcome.device_seconds
         if row.kind == "trial":
             self.counts.charge(cost)
         else:
-            self._final_cost += cost
+            self._after.cost += cost
         spent = row.device_seconds + cost
         again = self.ledger.restart_trial(row.id, row.token, spent, cost=cost, ended=outcome)
         self._retries.add(again, outcome.ending, cost)
@@ -195,10 +195,11 @@ class LiveSearch(StoppableState):
         trial, token = row.id, row.token
         if row.workdir:
             forget_signs(Path(row.workdir))
-        if row.kind == "final":
+        if row.kind in AFTER:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
-            self._final_cost += outcome.device_seconds
+            self._after.end(row, outcome)
             _remove_checkpoints(row.workdir)
+            self._select()
             return
         attributes: Json = {}
         if self.searcher is not None:
@@ -212,12 +213,11 @@ class LiveSearch(StoppableState):
             device_seconds=row.device_seconds + outcome.device_seconds,
             reason=outcome.reason,
         )
-        before = self.best
+        before = {leader.workdir for leader in self._leaders}
         self._count(ended, charged=row.device_seconds)
-        if self.best is before:
-            _remove_checkpoints(row.workdir)
-        elif before is not None:
-            _remove_checkpoints(before.workdir)
+        kept = {leader.workdir for leader in self._leaders}
+        for workdir in {*before, row.workdir and Path(row.workdir)} - kept:
+            _remove_checkpoints(workdir)
         self._conclude_if_done()
 
     def _count(self, row: TrialRow, *, charged: float) -> None:
@@ -226,9 +226,10 @@ class LiveSearch(StoppableState):
         if row.state is TrialState.COMPLETE and row.values:
             workdir = Path(row.workdir) if row.workdir else None
             trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir)
-            if trial.beats(self.best, self.settings.metrics[0].direction):
-                self.best = trial
-                self._allowance.has_value = True
+            direction = self.settings.metrics[0].direction
+            self._leaders = placed(self._leaders, trial, self.settings.top, direction)
+            self.best = self._leaders[0]
+            self._allowance.has_value = True
 
     # --- ending ---------------------------------------------------------------------------------
 
@@ -244,6 +245,6 @@ class LiveSearch(StoppableState):
 
 
 def _remove_checkpoints(workdir: str | Path | None) -> None:
-    """Only the best trial keeps its checkpoints, which go to MLflow."""
+    """Only trials that may win keep their checkpoints; the winner's go to MLflow."""
     if workdir:
         shutil.rmtree(Path(workdir) / "checkpoints", ignore_errors=True)

@@ -19,6 +19,7 @@ from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
 from automl.executors.process import use_cpus
 from automl.ledger import Ledger, OpeningRow, TrialRow, retrainings, winner_opening
+from automl.selection import shares
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ class Unopened:
     def behind(self) -> list[str]:
         """The trial behind each value."""
         if self.table is not None and self.search.best is not None:
-            return [self.search.best.trial] * self.search.settings.finals
+            settings, best = self.search.settings, self.search.best
+            if settings.top == 1:
+                return [best.trial] * settings.finals
+            return [best.trial] * shares(len(self.table.fresh(best.trained)), settings.finals)[1]
         return [model.id for model in self.models]
 
     @property
@@ -48,7 +52,11 @@ class Unopened:
         if self.before is None:
             return not self.behind
         done = self.before.trials
-        return done == self.behind if done is not None else len(self.before.values or []) >= len(self.behind)
+        return (
+            done[: len(self.behind)] == self.behind
+            if done is not None
+            else len(self.before.values or []) >= len(self.behind)
+        )
 
 
 def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[Unopened]:
@@ -74,7 +82,7 @@ def open_tables(waiting: Sequence[Unopened], ledger: Ledger) -> None:
     for one in waiting:
         if (table := one.table) is not None and one.search.best is not None:
             options = table.options
-            key = options.file, options.test or "", one.search.settings.finals
+            key = options.file, options.test or "", len(one.behind)
             groups[key][one.search.row.id] = one
     for (file, column, count), group in groups.items():
         ids = ledger.open_tests({name: one.behind for name, one in group.items()})

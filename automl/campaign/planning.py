@@ -105,6 +105,7 @@ def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings, trials: 
         budget=settings.budget,
         trials=settings.trials,
         finals=settings.finals,
+        top=settings.top,
         least=settings.least,
         cut={str(trial.number): trial.device_seconds for trial in cut},
     )
@@ -123,6 +124,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         evaluator=arm.evaluator_spec,
         protocol=study.evaluator,
         finals=study.final.seeds,
+        top=study.final.top,
         workdir=workdir,
         import_path=[study.source],
         cpus=executor.cpus,

@@ -58,11 +58,11 @@ class Pool:
         self.limits, self.slots, self.control = limits, slots, control
         self._by_id = {search.row.id: search for search in searches}
         self._owner: dict[str, Search] = {}
-        self._finals: set[str] = set()  # retrainings among those
+        self._after: set[str] = set()  # those that follow their searches
         self._shown = 0.0
 
     def next_job(self) -> Job | None:
-        """The next job: trials first, so that all arms meet the same noise; then retrainings."""
+        """The next job: trials first, so that all arms meet the same noise; then what follows."""
         self.lease.check()
         self._show()
         if self.limits.bounded and not self.finished and (reason := self.limits.reached()) is not None:
@@ -92,6 +92,7 @@ class Pool:
         for search in self.searches:
             job = search.propose_final()
             if job is not None:
+                self._after.add(job.trial)
                 return self._note(job, search)
         return None
 
@@ -126,9 +127,9 @@ class Pool:
         return min(seconds, left.seconds)
 
     def _asked(self, trial: str) -> str:
-        """Why a user has ended an open trial; "" when nobody has. A search keeps its retrainings."""
+        """Why a user has ended an open trial; "" when nobody has. A search keeps what follows it."""
         search = self._owner[trial].row.id
-        return self.control.wishes.reason(*([trial] if trial in self._finals else [trial, search]))
+        return self.control.wishes.reason(*([trial] if trial in self._after else [trial, search]))
 
     def finish(self, trial: str, token: str, outcome: Outcome) -> None:
         """Take the end of an attempt."""
@@ -148,13 +149,11 @@ class Pool:
 
     def _note(self, job: Job, search: Search) -> Job:
         self._owner[job.trial] = search
-        if job.final:
-            self._finals.add(job.trial)
         if not self.limits.bounded:
             return job
         left = self.limits.left().seconds
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
-        remaining = None if job.final else min(left * job.devices, own)
+        remaining = None if job.trial in self._after else min(left * job.devices, own)
         remaining = remaining if remaining is None or math.isfinite(remaining) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 

@@ -34,6 +34,10 @@ class Retries:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def has(self, kind: str) -> bool:
+        """Whether an attempt of that kind waits."""
+        return any(waiting.row.kind == kind for waiting in self._waiting)
+
     def restore(self, row: TrialRow, attempts: Sequence[AttemptRow]) -> None:
         """Count the attempts of a trial that ended before it was restarted.
 
@@ -56,7 +60,7 @@ class Retries:
         self._waiting.append(Waiting(row, time.monotonic() + wait))
 
     def next(self, kind: str, *, due_only: bool = True) -> TrialRow | None:
-        """Take out the next attempt of a kind, `trial` or `final`, that need not wait (any longer)."""
+        """Take out the next attempt of a kind that need not wait (any longer)."""
         now = time.monotonic()
         for waiting in self._waiting:
             if waiting.row.kind == kind and (waiting.due <= now or not due_only):

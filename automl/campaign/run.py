@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from automl.campaign.attaching import attach_when_written
 from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import Chosen, Wanted, choose_campaign
 from automl.campaign.control import Control
@@ -19,15 +19,16 @@ from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
-from automl.campaign.search import Incumbent, Search, alive
+from automl.campaign.search import Search, alive
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
+from automl.contracts import Executor
 from automl.data import load_task
-from automl.ledger import CampaignRow, Ledger, Store
+from automl.ledger import CampaignRow, Ledger, Store, as_interrupts
+from automl.notifying import Announcer, Targets, check_targets
 from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder, RecordingError
-from automl.report import cell_picture, collect, course_pictures, html
 from automl.signs import Signs
 from automl.storage import open_ledger
 
@@ -35,6 +36,7 @@ AS_WRITTEN = Wanted()
 
 
 @private()
+@as_interrupts()
 def run_campaign(
     study: Study,
     *,
@@ -42,6 +44,7 @@ def run_campaign(
     wanted: Wanted = AS_WRITTEN,
     progress: Progress,
     began: float | None = None,
+    executor: Executor | None = None,
 ) -> str:
     """Run `study` to its end and return the campaign's id.
 
@@ -49,21 +52,26 @@ def run_campaign(
     study asks for beyond it; one that has all of that is left alone. `wanted` says what is asked for besides.
     Raises `UserError` before anything is created when a resource or data is missing, `RunError`
     when another process runs this campaign or the ledger stays away. What MLflow did not take is told.
-    `began`: the monotonic time from which its limits count, by default now.
+    `began`: the monotonic time from which its limits count, by default now. `executor`: one that exists
+    already, such as that of a program's own loop; by default the study's.
     """
     began = time.monotonic() if began is None else began
     resolved = resolve(study)
-    executor = resolved.executor
+    executor = executor or resolved.executor
+    resolved = replace(resolved, executor=executor)
     try:
         executor.check()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
+        check_targets(study)
         with open_ledger(store) as ledger:
             for line in task.notes if task else ():
                 progress.message(f"data: {line}")
             chosen = choose_campaign(ledger, resolved, task, wanted, progress)
             row = chosen.row
+            announcer = Announcer(ledger, store, Targets.of(study), progress.message, wanted.firing)
             if nothing := _nothing_to_do(chosen):
+                announcer.owed(row.id)
                 progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
@@ -72,7 +80,7 @@ def run_campaign(
             if chosen.continued:
                 ledger.check_references()
                 tell_of_kills(ledger, row.id, progress)
-            _drive(resolved, chosen, store, ledger, progress, began)
+            _drive(resolved, chosen, store, ledger, progress, announcer, began)
             return row.id
     finally:
         executor.close()
@@ -93,11 +101,12 @@ def _drive(
     store: Store,
     ledger: Ledger,
     progress: Progress,
+    announcer: Announcer,
     began: float,
 ) -> None:
     """Run the chosen campaign to its end, as its one driver."""
     row, study, executor = chosen.row, resolved.study, resolved.executor
-    with held(ledger, row.id, began) as lease:
+    with held(ledger, row.id, began) as lease, announcer.following(row, lease.token):
         if chosen.grows is not None:
             spec = study.to_json()
             row = ledger.grow_campaign(row.id, lease.token, spec, study.digest(), chosen.grows)
@@ -122,6 +131,7 @@ def _drive(
                 more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
             if row.state != "finished":
                 ledger.finish_campaign(row.id, lease.token, limits.met)
+            announcer.ended(row.id)
             _record_the_rest(recorder, ledger, row.id, searches, folder)
         finally:
             recorder.close()
@@ -130,15 +140,14 @@ def _drive(
 def _record_the_rest(
     recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path
 ) -> None:
-    """Wait for MLflow. One that stays away fails no campaign: the ledger has it all, and this is told."""
+    """Wait for the disk and for MLflow. Those that stay away fail no campaign: the ledger has it all."""
     log = logging.getLogger(__name__)
     try:
-        _attach(recorder, ledger, campaign, searches, folder)
-    except OSError as error:
-        advice = f"make room, then run `automl report {campaign} --html report.html`"
-        log.warning("the report must be written into %s, but: %s; %s", folder, error.strerror, advice)
-    try:
+        attach_when_written(recorder, ledger, campaign, searches, folder)
         recorder.drain()
+    except OSError as error:  # not complete in MLflow: the next run attaches it
+        text = "the report of %s must be written into %s, but: %s; make room, then run `automl run %s`"
+        log.warning(text, campaign, folder, error.strerror, campaign)
     except RecordingError as error:
         log.warning("%s", error)
 
@@ -153,36 +162,3 @@ def _open_tests(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, li
         if study.task.dataset and not limits.out_of_time():
             lease.check()
             open_data(one, ledger)
-
-
-def _attach(recorder: Recorder, ledger: Ledger, campaign: str, searches: list[Search], folder: Path) -> None:
-    """The report, winners' checkpoints and cells, and the courses of one-shot searches go to MLflow."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.html"
-    report = collect(ledger, campaign)
-    path.write_text(html(report), encoding="utf-8")
-    recorder.attach(campaign, path, path.name)
-    answers = folder / "comparison.json"
-    answers.write_text(json.dumps(report.answers(), indent=1), encoding="utf-8")
-    recorder.attach(campaign, answers, answers.name)
-    courses = {entry.trial.rpartition("/")[0]: entry.course for entry in report.collapse}
-    for search in searches:
-        if search.best is not None and search.best.workdir is not None:
-            _attach_winner(recorder, search, search.best, search.best.workdir)
-            if search.row.id in courses:
-                for name, picture in course_pictures(courses[search.row.id]).items():
-                    _attach_picture(recorder, search, name, picture)
-
-
-def _attach_winner(recorder: Recorder, search: Search, winner: Incumbent, workdir: Path) -> None:
-    recorder.attach(search.row.id, workdir / "checkpoints", "checkpoint")
-    picture = cell_picture(winner.trained, search.settings.space.get("name", "cell"))
-    if picture is not None:
-        _attach_picture(recorder, search, "cell", picture)
-
-
-def _attach_picture(recorder: Recorder, search: Search, name: str, picture: str) -> None:
-    path = search.settings.workdir / f"{name}.svg"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(picture, encoding="utf-8")
-    recorder.attach(search.row.id, path, path.name)

@@ -86,7 +86,7 @@ class Search(Protocol):
         """The next job, or None when there is none now."""
 
     def propose_final(self) -> Job | None:
-        """The next fresh-seed retraining of the winner, or None."""
+        """The next evaluation of what may win, then the next retraining of the winner, or None."""
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; a reason when the trial must end here."""

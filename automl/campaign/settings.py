@@ -29,8 +29,9 @@ class SearchSettings:
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
     `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
-    itself. `share`: the part of the budget that a trial without a value may use. `reopens`: though it has
-    ended, it goes on when it is given more than it has used.
+    itself. `top`: of so many best configurations the winner is selected. `share`: the part of the budget
+    that a trial without a value may use. `reopens`: though it has ended, it goes on when it is given more
+    than it has used.
     """
 
     metrics: list[Metric]
@@ -56,6 +57,7 @@ class SearchSettings:
     simulated: bool = False
     returns_early: bool = False
     reopens: bool = False
+    top: int = 1
 
     @property
     def devices(self) -> float:
@@ -79,6 +81,13 @@ class SearchSettings:
         deadline = self.final_deadline if derived else self.deadline
         evaluator = self.final_evaluator(derived=derived)
         return replace(self._job(attempt, None), evaluator=evaluator, deadline=deadline, final=True)
+
+    def again_job(self, attempt: Attempt, *, derived: bool) -> Job:
+        """The job of one more evaluation of one of the best configurations, with a fresh seed.
+
+        It is a trial like those of the search, whose model nobody needs; of a table it is a fresh value.
+        """
+        return replace(self.final_job(attempt, derived=derived), final=self.simulated)
 
     def replay_job(self, attempt: Attempt, replay: Replay) -> Job:
         """The job of a whole search on a simulated clock."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.contracts import (
+    Config,
     Ending,
     Job,
     Outcome,
@@ -21,9 +22,10 @@ from automl.contracts import (
     TrialState,
     digest,
 )
-from automl.ledger import Ledger, SearchRow, TrialRow, retrainings
+from automl.ledger import Ledger, SearchRow, TrialRow, of_kind
 from automl.ledger.rows import trial_identity
 from automl.progress import SearchStatus
+from automl.selection import AFTER, AGAIN, FINAL, placed, selected
 from automl.stopping import Counts, Standing, may_go_on, stop_reason
 
 WORKER_ATTEMPTS = 2  # a replay whose worker died is run once more
@@ -46,16 +48,19 @@ class ReplaySearch:
         self._attempt = 0
         self._stopped = ""  # by which limit of the campaign
         self._known: dict[str, TrialRow] = {}  # trials that the ledger has, by id
+        self._leaders: list[Incumbent] = []  # the best of distinct configurations, which may win
 
     def restore(self, trials: Sequence[TrialRow]) -> None:
         """Rebuild a finished search from the ledger; one whose campaign has grown goes on."""
         self.ended = self.row.state == "finished"
         self._known = {trial.id: trial for trial in trials}
         for trial in trials:
-            if trial.kind == "trial":
-                self.counts.add(trial.state, trial.device_seconds, trial.reason or "")
             if trial.id == self.row.winner and trial.values:
                 self.best = Incumbent(trial.values[0], trial.id, trial.config)
+        for trial in sorted(trials, key=lambda trial: trial.told or 0):
+            if trial.kind == "trial":
+                self.counts.add(trial.state, trial.device_seconds, trial.reason or "")
+                self._place(trial.state, trial.values, trial.id, trial.config)
         if self.ended and self.settings.reopens and self._has_more():
             self.row = self.ledger.reopen_search(self.row.id)
             self.ended = False
@@ -66,10 +71,20 @@ class ReplaySearch:
         standing = Standing(self.counts.ended, self.counts.spent, single=single)
         if may_go_on(self.row.reason) and stop_reason(self.replay, self.counts, standing) is None:
             return True
-        return self.best is not None and len(self._finals()) < self.replay.finals
+        if self.best is None:
+            return False
+        several = self._leaders if len(self._leaders) > 1 else []
+        few = any(len(self._of(AGAIN, leader.config)) < self.replay.finals for leader in several)
+        return few or len(self._of(FINAL, self.best.trained)) < self.replay.finals
 
-    def _finals(self) -> list[TrialRow]:
-        return [] if self.best is None else retrainings(self.best.trained, self._known.values())
+    def _of(self, kind: str, config: Config) -> list[TrialRow]:
+        """What the ledger has of that kind of a configuration."""
+        return of_kind(kind, config, self._known.values())
+
+    def _place(self, state: TrialState, values: list[float] | None, trial: str, config: Config) -> None:
+        if state is TrialState.COMPLETE and values:
+            one, direction = Incumbent(values[0], trial, config), self.settings.metrics[0].direction
+            self._leaders = placed(self._leaders, one, self.replay.top, direction)
 
     @property
     def cost(self) -> float:
@@ -164,10 +179,15 @@ class ReplaySearch:
         if outcome.state is not TrialState.COMPLETE:
             trials, reason = [], self._stopped or f"failures: its replay ended: {outcome.reason}"
         if outcome.state is TrialState.COMPLETE or not self._known:
-            self.counts, self.best = Counts(), None
+            self.counts, self.best, self._leaders = Counts(), None, []
+        again: defaultdict[str, list[float]] = defaultdict(list)
         for replayed in trials:
             if replayed.kind == "trial":
                 self._count(replayed)
+            elif replayed.kind == AGAIN and replayed.outcome.values:
+                again[digest(replayed.config)].append(replayed.outcome.values[0])
+        if trials and self._leaders:
+            self.best = selected(self._leaders, again, self.settings.metrics[0].direction)
         new, told = self._new(trials), sum(trial.kind == "trial" for trial in self._known.values())
         winner = self.best.trial if self.best else None
         self.ledger.finish_replay(self.row, new, reason, winner, told=told)
@@ -178,12 +198,16 @@ class ReplaySearch:
 
         Raises `RunError` where the replay is not that of the trials that are there.
         """
-        new, numbers = [], count(sum(trial.kind == "final" for trial in self._known.values()))
-        of_winner = len(self._finals())
+        numbers = Counter(trial.kind for trial in self._known.values())
+        seen: Counter[tuple[str, str]] = Counter()  # of what followed, by kind and configuration
+        new = []
         for trial in trials:
-            if trial.kind == "final":
-                if trial.number >= of_winner:
-                    new.append(replace(trial, number=next(numbers)))
+            if trial.kind in AFTER:
+                key = trial.kind, digest(trial.config)
+                if seen[key] >= len(self._of(trial.kind, trial.config)):
+                    new.append(replace(trial, number=numbers[trial.kind]))
+                    numbers[trial.kind] += 1
+                seen[key] += 1
                 continue
             known = self._known.get(trial_identity(self.row.id, trial.kind, trial.number))
             if known is None:
@@ -199,10 +223,7 @@ class ReplaySearch:
         """Count and charge a trial, and keep it when it is the best."""
         outcome = ended.outcome
         self.counts.add(outcome.state, outcome.device_seconds, outcome.reason)
-        if outcome.state is TrialState.COMPLETE and outcome.values:
-            trial = Incumbent(outcome.values[0], f"{self.row.id}/{ended.number}", ended.config)
-            if trial.beats(self.best, self.settings.metrics[0].direction):
-                self.best = trial
+        self._place(outcome.state, outcome.values, f"{self.row.id}/{ended.number}", ended.config)
 
     def lost(
         self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None

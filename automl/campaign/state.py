@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
+from automl.campaign.afterwards import Afterwards
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
@@ -13,6 +13,7 @@ from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import PluginSpec
 from automl.ledger import Ledger, SearchRow
+from automl.selection import AGAIN, FINAL, selected
 from automl.stopping import Counts
 from automl.strategies.searcher import Searcher
 
@@ -28,19 +29,18 @@ class SearchState:
     clock: CampaignClock = field(default_factory=CampaignClock)
     counts: Counts = field(default_factory=Counts)
     best: Incumbent | None = None
-    ended: bool = False  # no further trial is proposed; fresh-seed retrainings may remain
+    ended: bool = False  # no further trial is proposed; what follows the search may remain
 
     def __post_init__(self) -> None:
         self._open = OpenTrials(self.settings.devices)
         self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
         self._retries = Retries(self.settings.retry)
-        self._finals_started = 0  # of all its winners
-        self._retrained: Counter[str] = Counter()  # retrainings by the digest of their configuration
+        self._after = Afterwards(self.settings, self.row.seed)
+        self._leaders: list[Incumbent] = []  # the best of distinct configurations, which may win
         self._started = 0
         self._exhausted = False
         self._stopped = ""  # by which limit of the campaign
         self._asked = ""  # by whom it was ended
-        self._final_cost = 0.0  # device-seconds of retrainings that have ended
         self.attempts = 0
 
     @property
@@ -51,7 +51,7 @@ class SearchState:
     @property
     def cost(self) -> float:
         """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
-        return self.counts.spent + self._final_cost + self._open.cost()
+        return self.counts.spent + self._after.cost + self._open.cost()
 
     def alive(self) -> dict[str, float]:
         """Device-seconds of open attempts until now, by their tokens."""
@@ -59,7 +59,7 @@ class SearchState:
 
     @property
     def devices_held(self) -> float:
-        """Devices that its open trials and retrainings hold."""
+        """Devices that its open trials hold, those that follow the search included."""
         return self.settings.devices * len(self._open)
 
     @property
@@ -71,7 +71,7 @@ class SearchState:
     def idle(self) -> bool:
         """No trial is open or waiting, and none will come."""
         waiting = bool(self._open or self._retries)
-        return self.ended and not waiting and not self._finals_missing()
+        return self.ended and not waiting and self._next_after() is None
 
     @property
     def final_evaluator(self) -> PluginSpec:
@@ -93,8 +93,23 @@ class SearchState:
         if attempt is not None:
             attempt.cut = reason
 
-    def _finals_missing(self) -> int:
-        """How many more retrainings its winner needs."""
+    def _next_after(self) -> tuple[str, Incumbent] | None:
+        """The kind of the next evaluation that follows the search, and of what; None when none does now."""
         if self.best is None or self._stopped:
-            return 0
-        return max(0, self.settings.finals - self._retrained[self.best.key])
+            return None
+        if len(self._leaders) > 1:
+            for one in self._leaders:
+                if self._after.missing(AGAIN, one):
+                    return AGAIN, one
+            if self._open.has(AGAIN) or self._retries.has(AGAIN):
+                return None  # the winner is not known yet
+        return (FINAL, self.best) if self._after.missing(FINAL, self.best) else None
+
+    def _select(self) -> None:
+        """Name the winner of a search that has ended, once its best ones have all been evaluated again."""
+        following = self._next_after()
+        unfinished = self._open.has(AGAIN) or self._retries.has(AGAIN) or self._after.cut or self._stopped
+        if not self.ended or unfinished or len(self._leaders) < 2 or (following and following[0] == AGAIN):
+            return
+        self.best = selected(self._leaders, self._after.values, self.settings.metrics[0].direction)
+        self.ledger.name_winner(self.row.id, self.best.trial)

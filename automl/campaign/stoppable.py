@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from automl.campaign.state import SearchState
 from automl.contracts import Outcome, TrialState
 from automl.ledger import TrialRow
+from automl.selection import AFTER, NOT_AGAIN
 
 
 @dataclass
@@ -15,11 +16,11 @@ class StoppableState(SearchState, ABC):
     """A live search that can be ended. Open trials are cut through `time_left`."""
 
     def stop(self, reason: str) -> None:
-        """Start nothing more, no retraining either: a limit of the campaign is reached."""
+        """Start nothing more, nothing that follows it either: a limit of the campaign is reached."""
         self._stopped = reason
-        for kind in ("trial", "final"):
+        for kind in ("trial", *AFTER):
             while (row := self._retries.next(kind, due_only=False)) is not None:
-                why = f"not tried again: {reason}"
+                why = f"{NOT_AGAIN}{reason}"
                 self._end(row, Outcome(TrialState.FAILED, 0.0, reason=why))
         self._conclude_if_done()
 
@@ -48,6 +49,7 @@ class StoppableState(SearchState, ABC):
         if reason is not None:
             self.ended = True
             self.ledger.finish_search(self.row.id, reason, self.best.trial if self.best else None)
+            self._select()
 
     @abstractmethod
     def _stop_reason(self) -> str | None:

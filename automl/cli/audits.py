@@ -54,7 +54,12 @@ def audit(
         for fault in registry:
             say(f"registry: {fault}")
         clean = "every trial is recorded exactly once"
-        say(f"repair it with: automl audit {name} --repair" if result.faults or registry else clean)
+        wrong = result.faults or registry
+        if result.earlier and not wrong:
+            clean += (
+                f", in the form of an earlier version; automl audit {name} --repair writes the present one"
+            )
+        say(f"repair it with: automl audit {name} --repair" if wrong else clean)
     if result.faults or registry:
         raise typer.Exit(1)
 

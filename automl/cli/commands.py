@@ -19,6 +19,7 @@ from automl.cli import (
     comparisons,
     control,
     doctor,
+    notices,
     plugin_checks,
     promotions,
     results,
@@ -51,6 +52,7 @@ app = typer.Typer(
 for room in (studies, runs, control, audits, comparisons, results, promotions, plugin_checks, stores, doctor):
     room.register(app)
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(notices.app, name="notify")
 
 
 def _version(show: bool) -> None:

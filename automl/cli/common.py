@@ -11,18 +11,34 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
-from automl.config.document import nearest
+from automl.api.finding import find_campaign, open_ledger, shipped_studies, study_name, study_path
 from automl.contracts import UserError
 
-if TYPE_CHECKING:
-    from automl.ledger import CampaignRow, Ledger, Store
-
+__all__ = [
+    "ERR",
+    "OUT",
+    "Json",
+    "Name",
+    "Set",
+    "StudyFile",
+    "Trust",
+    "emit",
+    "find_campaign",
+    "note",
+    "only_json",
+    "open_ledger",
+    "reserve_output",
+    "say",
+    "shipped_studies",
+    "study_name",
+    "study_path",
+    "write_text",
+]
 OUT, ERR = 1, 2  # descriptors
 _reserved: TextIO | None = None  # standard output, where nothing but one JSON object is to be
 Name = Annotated[
@@ -39,65 +55,6 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Run code that the file names, wherever on Python's path it is.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
-
-
-def study_path(name: str) -> Path:
-    """The file called `name`, or the shipped study of that name."""
-    path = Path(name)
-    if not path.exists() and name in (shipped := shipped_studies()):
-        return shipped[name]
-    return path
-
-
-def shipped_studies() -> dict[str, Path]:
-    """The study files of this package by name."""
-    folder = Path(str(resources.files("automl.studies")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-@contextlib.contextmanager
-def open_ledger(store: Store | None = None) -> Iterator[tuple[Store, Ledger]]:
-    """The store (by default that of the environment) and its ledger.
-
-    Creates nothing; raises `UserError` when the store does not exist.
-    """
-    from automl import storage
-    from automl.ledger import resolve_store
-
-    store = store or resolve_store()
-    if store.url.startswith("sqlite") and not (store.folder / "ledger.db").exists():
-        text = f"a store must hold a campaign to be read, but there is none in {store.folder}"
-        raise UserError(f"{text}; start one with: automl run quickstart, or set AUTOML_STORE")
-    with storage.open_ledger(store) as ledger:
-        yield store, ledger
-
-
-def find_campaign(ledger: Ledger, name: str) -> CampaignRow:
-    """The campaign of that id or label, or the latest of that study. Raises `UserError` for none."""
-    study = study_name(name)
-    campaign = ledger.latest(study) or ledger.campaign(study)
-    if campaign is None:
-        campaigns = ledger.campaigns()
-        for row in campaigns:
-            if row.label == study:
-                return row
-        known = dict.fromkeys([row.study for row in campaigns] + [row.id for row in campaigns])
-        raise UserError(
-            f"NAME must be a study or campaign that has run, but got {study!r}; {nearest(study, known)}"
-        )
-    return campaign
-
-
-def study_name(name: str) -> str:
-    """`name`, or the study's name in the file of that name."""
-    if not name.endswith((".yaml", ".yml")) and not Path(name).is_file():
-        return name
-    from automl.config import yamlfile
-
-    data = yamlfile.read(Path(name)).data
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-        raise UserError(f"{name}: a study file must have a name, but got none; see automl check {name}")
-    return str(data["name"])
 
 
 def emit(data: object) -> None:

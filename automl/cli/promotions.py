@@ -42,6 +42,7 @@ def promote(
     NAME as a study file: the gate is the file's. Exit code 1 when it is refused.
     Example: automl promote quickstart --dry-run
     """
+    from automl.promoting import tell_of_champions
     from automl.promoting.deciding import Wanted
     from automl.promoting.deciding import promote as put_before
 
@@ -49,6 +50,8 @@ def promote(
         campaign = find_campaign(ledger, name).id
         wanted = Wanted(_gate_of(name), arm, force, dry_run)
         decision = put_before(ledger, store, campaign, wanted)
+        if not dry_run:
+            tell_of_champions(ledger, store, decision.study, note)
     if as_json:
         emit(decision.to_json())
     else:
@@ -95,9 +98,11 @@ def rollback(study: StudyName, reason: Reason = "", as_json: Json = False) -> No
     Example: automl rollback quickstart --reason "worse on Mondays"
     """
     from automl.promoting import rollback as bring_back
+    from automl.promoting import tell_of_champions
 
     with only_json(as_json), open_ledger() as (store, ledger):
         decision = bring_back(ledger, store, _study(ledger, study), reason)
+        tell_of_champions(ledger, store, decision.study, note)
     _told(decision, as_json)
 
 
@@ -115,9 +120,11 @@ def archive(
     Example: automl archive quickstart 2
     """
     from automl.promoting import archive as put_away
+    from automl.promoting import tell_of_champions
 
     with only_json(as_json), open_ledger() as (store, ledger):
         decision = put_away(ledger, store, _study(ledger, study), version, reason, champion=champion)
+        tell_of_champions(ledger, store, decision.study, note)
     _told(decision, as_json)
 
 

@@ -60,6 +60,9 @@ def run(  # noqa: PLR0913 - each is an option of the command
     add_trials: Annotated[
         int, typer.Option(min=0, metavar="N", help="Let its searches grow by N trials each.")
     ] = 0,
+    add_device_seconds: Annotated[
+        float, typer.Option(min=0, metavar="S", help="Let its searches grow by S device-seconds each.")
+    ] = 0.0,
     accept: Annotated[
         bool, typer.Option("--accept", help="Continue although code, spaces or data have changed.")
     ] = False,
@@ -93,7 +96,8 @@ def run(  # noqa: PLR0913 - each is an option of the command
                 note(line)
         from automl.campaign import Addition, Wanted, run_campaign
 
-        more = Addition(add_seeds, add_trials) if add_seeds or add_trials else None
+        asked = Addition(add_seeds, add_trials, add_device_seconds)
+        more = None if asked == Addition() else asked
         wanted = Wanted(fresh, same_seeds, "accept" if accept else "refuse", firing, more)
         campaign = _owed(store, firing) or run_campaign(
             study, store=store, wanted=wanted, progress=shown, began=began
@@ -119,10 +123,11 @@ def _promote_at_end(campaign: str, study: Study, store: Store) -> None:
     """Promote the winner, or tell how, where the study has a gate."""
     if study.promote is None:
         return
-    from automl.promoting import at_end
+    from automl.promoting import at_end, tell_of_champions
 
     with open_ledger(store) as (_, ledger):
         told = at_end(ledger, store, campaign, study.promote).told
+        tell_of_champions(ledger, store, study.name, note)
     if told:
         note(told)
 

@@ -5,12 +5,13 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl import plugins
-from automl.cli.common import Json, emit, only_json, open_ledger, say, shipped_studies
+from automl.cli.common import Json, emit, find_campaign, only_json, open_ledger, say, shipped_studies
 from automl.contracts import UserError
 
 if TYPE_CHECKING:
@@ -31,18 +32,38 @@ def register(app: typer.Typer) -> None:
 
 
 def ui(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="A study or campaign: print the address that compares its arms."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 5000,
 ) -> None:
     """Serve MLflow's pages on the store: experiment → campaign → search → trial. Ctrl-C ends it.
 
-    Example: automl ui --port 5001
+    With NAME, the address that is printed opens its searches with columns and charts that compare the arms.
+    Example: automl ui quickstart --port 5001
     """
-    with open_ledger() as (store, _):
-        pass
+    link = ""
+    with open_ledger() as (store, ledger):
+        if name is not None:
+            from automl.recorder.pages import open_page
+
+            link = open_page(store, find_campaign(ledger, name), host, port)
     from automl.recorder.ui import serve
 
-    serve(store, host=host, port=port)
+    if link and store.tracking_uri.startswith("http"):  # a server that somebody else runs
+        say(link)
+        return
+    serve(store, host=host, port=port, ready=lambda: _say_link(link))
+
+
+def _say_link(link: str) -> None:
+    if link:
+        say(link)
+        sys.stdout.flush()
 
 
 def list_(

@@ -80,6 +80,10 @@ def check(
         for evaluator in (resolved.protocol, *(arm.evaluator for arm in resolved.arms.values())):
             evaluator.check_code()
         found = None if study.task.dataset is None else _look_at_data(resolved, call)
+        if study.notify:
+            from automl.notifying import check_targets  # its libraries take a while to import
+
+            check_targets(study)
         cost = forecast(resolved)
         for line in (*warnings(Path(study.source)), *secret_values(resolved)):
             note(line)

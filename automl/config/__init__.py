@@ -19,12 +19,16 @@ from automl.config.study import (
     Study,
     Trial,
 )
+from automl.config.target import EVENTS, Event, Target
+from automl.config.targets import read_targets
 
 __all__ = [
     "CHAMPION",
+    "EVENTS",
     "EXTENT",
     "Arm",
     "Budget",
+    "Event",
     "Final",
     "Limits",
     "Looks",
@@ -36,8 +40,10 @@ __all__ = [
     "Schedule",
     "SpaceSpec",
     "Study",
+    "Target",
     "Trial",
     "load_study",
+    "read_targets",
     "recorded_study",
     "resolve",
     "secret_values",

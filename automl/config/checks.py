@@ -22,14 +22,14 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Space
-from automl.spaces import find_space
+from automl.spaces import whole_space
 
 
 def load_space(spec: SpaceSpec, path: KeyPath) -> tuple[Space | None, list[Mistake]]:
     """The space that `spec` names, or what keeps it from being built."""
-    at = path
+    at = (*path, "parameters") if spec.parameters else path
     try:
-        space = find_space(spec.name)
+        space = whole_space(spec.model_dump())
         at = (*path, "fix")
         space = _fixed(space, spec.fix)
         at = (*path, "narrow")
@@ -117,6 +117,9 @@ def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
 
 def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
     """Retraining needs data, unless the evaluator can run again, or look up a fresh value, without any."""
+    if final.top > 1 and not final.seeds:
+        text = f"must be 1 without retrainings, but got {final.top} with seeds=0"
+        yield Mistake(("final", "top"), f"{text}; write final: {{seeds: 3, top: {final.top}}}, for instance")
     plugin = evaluator and evaluator_class(evaluator)
     if not plugin or plugin.reruns_without_data or plugin.simulated:
         return

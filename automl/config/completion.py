@@ -10,7 +10,7 @@ from automl.config.document import KeyPath, Mistake
 from automl.config.shorthand_draft import Draft, Use
 from automl.contracts import Direction, Evaluator, Json, Metric, PluginSpec, TaskOutline, UserError
 from automl.space import Parameter, Space
-from automl.spaces import find_space
+from automl.spaces import whole_space
 
 
 def complete(draft: Draft) -> None:
@@ -71,7 +71,7 @@ def _fix(draft: Draft, owner: Json, evaluator: object, where: KeyPath, *, shared
     fixed, narrowed = spec.get("fix") or {}, spec.get("narrow") or {}
     if not isinstance(fixed, dict) or not isinstance(narrowed, dict):
         return
-    space = _space(spec["name"])
+    space = _space(spec)
     options, parameters = evaluator["options"], {} if space is None else space.parameters
     named = plugin.fixing_options(options, space, shared=shared) if space is not None else set()
     free = (set(parameters) & named) - {*fixed, *narrowed}
@@ -95,10 +95,10 @@ def _allowed(draft: Draft, parameter: Parameter, value: object, path: KeyPath) -
     return not problem
 
 
-def _space(name: str) -> Space | None:
+def _space(spec: Json) -> Space | None:
     try:
-        return find_space(name)
-    except UserError:
+        return whole_space(spec)
+    except (UserError, KeyError, TypeError):  # what is wrong with it is another mistake
         return None
 
 

@@ -22,13 +22,17 @@ class Mistake(NamedTuple):
 
 @dataclass
 class Document:
-    """Plain data and where each of its keys was written. `mistakes` were found while reading."""
+    """Plain data and where each of its keys was written. `mistakes` were found while reading.
+
+    `numbered`: whether it has lines; data that a program has built have none.
+    """
 
     file: str
     data: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
     overrides: dict[KeyPath, str] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    numbered: bool = True
 
     def place(self, path: KeyPath) -> tuple[int, str]:
         """Where `path`, or its nearest written ancestor, stands: (sort key, text)."""
@@ -41,7 +45,7 @@ class Document:
             above = [key for key in overridden if key[:length] == part]
             if above:
                 return overridden.index(above[0]) - len(overridden), self.overrides[above[0]]
-        return 1, f"{self.file}:1"
+        return 1, f"{self.file}:1" if self.numbered else self.file
 
     def error(self, mistakes: Iterable[Mistake]) -> UserError:
         """All mistakes in one error, a line each, in the order of the file."""

@@ -15,6 +15,7 @@ from automl.config.study import (
     Study,
     Trial,
 )
+from automl.config.target import Target
 from automl.config.task_keys import TASK_KEYS, Key
 from automl.contracts import Options
 
@@ -51,6 +52,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "The methods to compare, by name. The arm `random` is added when it is missing.",
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
         ),
+        "baseline": Key(
+            "`false` leaves the arm `random` out: nothing then shows that the other arms are better than "
+            "random search at equal cost, and the report says so.",
+            False,
+        ),
         "equivalent": Key(
             "Arms that differ by no more than this, in the unit of the primary metric, are equivalent.", 0.002
         ),
@@ -71,6 +77,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "What a winner must be to become the champion of the study: see `automl promote`.",
             {"beats": ["random", "champion"], "test_at_least": 0.9, "automatically": True},
         ),
+        "notify": Key(
+            "Who is told of what becomes of a campaign: a list of targets. The variables it names must be "
+            "set wherever the study runs.",
+            [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
+        ),
         "record": Key(
             "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
         ),
@@ -82,6 +93,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
         "fix": Key("Parameters held at one value.", {"edge_0_1": "skip_connect"}),
         "narrow": Key("Smaller ranges: [low, high] for numbers, [options] for choices.", {"depth": [2, 4]}),
+        "parameters": Key(
+            "A space that the study writes itself, without a name: each parameter with its `type` (`float`, "
+            "`int` or `choice`) and its fields.",
+            {"lr": {"type": "float", "low": 0.0001, "high": 0.1, "log": True}},
+        ),
     },
     Budget: {
         "device_seconds": Key("Wall seconds × devices held, summed over the trials of the search.", 120),
@@ -158,6 +174,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "Retrainings of each winner with fresh seeds; the test set is opened once for each. 0 for none.",
             3,
         ),
+        "top": Key(
+            "So many best configurations of each search are evaluated again, `seeds` times each with other "
+            "seeds; the one with the best mean of those wins. 1: the best one of the search wins.",
+            3,
+        ),
     },
     Schedule: {
         "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),
@@ -186,5 +207,21 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "tells that it can be promoted.",
             True,
         ),
+    },
+    Target: {
+        "on": Key("The events that it is told of; by default all of them.", ["end", "failure"]),
+        "url": Key(
+            "The address of a service as Apprise writes it, always the name of an environment variable: most "
+            "addresses hold a key.",
+            "${TEAM_CHAT}",
+        ),
+        "url_from": Key("The same without the signs around it: the name of the variable.", "TEAM_CHAT"),
+        "command": Key(
+            "A program with its arguments, which gets the message on standard input. No shell reads them.",
+            ["./tell.sh", "--quiet"],
+        ),
+        "format": Key("What a program gets: the message as `text` or as one `json` object.", "json"),
+        "file": Key("A file to which each message is appended as a line of JSON.", "notices.jsonl"),
+        "timeout": Key("Seconds that one try may take.", 10),
     },
 }

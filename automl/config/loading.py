@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, memories, shadows, tabular, validation, yamlfile
-from automl.config.document import KeyPath, Mistake, shown
+from automl.config.document import Document, KeyPath, Mistake, shown
 from automl.config.promotion import Promote, check_promote
 from automl.config.pruner_steps import with_rungs
 from automl.config.shorthand_draft import Draft
@@ -35,10 +35,14 @@ def load_study(path: str | Path, overrides: Sequence[str] = (), *, trust: bool =
     document = yamlfile.read(Path(path))
     for assignment in overrides:
         yamlfile.override(document, assignment)
+    return study_of(document, Path(path).resolve().parent, trust=trust)
+
+
+def study_of(document: Document, folder: Path, *, trust: bool = False) -> Study:
+    """The study of a document, read or built, whose code and files are in `folder`; see `load_study`."""
     if not isinstance(document.data, dict):
         text = f"must be a mapping of keys, but got {shown(document.data)}; see studies/quickstart.yaml"
         raise document.error([*document.mistakes, Mistake((), text)])
-    folder = Path(path).resolve().parent
     shadows.check_loaded(folder)
     importing.put_last(str(folder))
     draft = expand(document.data, _NAMES)

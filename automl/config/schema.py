@@ -85,6 +85,7 @@ def _study_shorthands(study: Schema) -> None:
     del arms["minProperties"], arms["propertyNames"]
     arms["additionalProperties"] = False
     study["required"].remove("arms")
+    study["properties"]["baseline"] |= {"type": "boolean", "default": True}
 
 
 def _mapping(properties: Schema, required: str) -> Schema:
@@ -116,6 +117,12 @@ def _task_shorthands(task: Schema) -> None:
 def _space(written: Schema) -> Schema:
     names = {"anyOf": [*_names("spaces"), {"type": "string", "pattern": r"\.npz$"}]}
     written["properties"]["name"] |= names
+    # a mapping, which is read into a list; the name may then be left out
+    parameters = written["properties"]["parameters"]
+    del parameters["type"], parameters["items"]
+    parameters |= {"type": "object", "minProperties": 1, "additionalProperties": {"type": "object"}}
+    del written["required"]
+    written["anyOf"] = [{"required": ["name"]}, {"required": ["parameters"]}]
     return {"anyOf": [names, written]}
 
 

@@ -44,3 +44,8 @@ class Draft:
         """Note a shape that cannot be written out."""
         self.broken.add(path)
         self.mistakes.append(Mistake(self.written(path), text))
+
+
+def without_nulls(mapping: Json) -> Json:
+    """`mapping` without keys that have no value: they count as not written."""
+    return {key: value for key, value in mapping.items() if value is not None}

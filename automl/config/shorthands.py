@@ -9,8 +9,10 @@ from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
 from automl.config.memories import add_twins, expand_memory
 from automl.config.promotion import expand_promote
-from automl.config.shorthand_draft import Draft, Use
+from automl.config.shorthand_draft import Draft, Use, without_nulls
+from automl.config.shorthand_spaces import expand_space
 from automl.config.sizes import in_bytes
+from automl.config.targets import expand_targets
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
@@ -19,10 +21,10 @@ MOST_LOOKS = 200  # seeds of a campaign that adds them by itself
 
 def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     """The study of a file's plain data, written out. Keys without a value count as not written."""
-    draft = Draft(data=_without_nulls(raw))
+    draft = Draft(data=without_nulls(raw))
     data = draft.data
     if isinstance(data.get("task"), dict):
-        data["task"] = _without_nulls(data["task"])
+        data["task"] = without_nulls(data["task"])
         _expand_metrics(draft, data["task"], metric_directions)
         _expand_nulls(data["task"], "read", "columns", "split", "episodes")
         _expand_columns(draft, data["task"])
@@ -30,7 +32,8 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     _expand_size(draft)
     expand_memory(draft, data, ())
     expand_promote(draft)
-    _expand_space(draft, data, ())
+    expand_targets(draft)
+    expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):
         _expand_plugin(draft, data, (key,), kind)
     _expand_seeds(draft)
@@ -40,14 +43,10 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     return draft
 
 
-def _without_nulls(mapping: Json) -> Json:
-    return {key: value for key, value in mapping.items() if value is not None}
-
-
 def _expand_nulls(data: Json, *keys: str) -> None:
     for key in keys:
         if isinstance(data.get(key), dict):
-            data[key] = _without_nulls(data[key])
+            data[key] = without_nulls(data[key])
 
 
 def _expand_size(draft: Draft) -> None:
@@ -119,19 +118,6 @@ def _metric(
     return {"name": name, "direction": direction if direction is not None else known}
 
 
-def _expand_space(draft: Draft, owner: Json, path: KeyPath) -> None:
-    space = owner.get("space")
-    if isinstance(space, str):
-        owner["space"] = {"name": space}
-        draft.origins[(*path, "space", "name")] = draft.written((*path, "space"))
-    elif isinstance(space, dict):
-        owner["space"] = _without_nulls(space)
-    elif space is not None:
-        draft.refuse(
-            (*path, "space"), f"must be a name or {{name, fix, narrow}}, but got {shown(space)}; write a name"
-        )
-
-
 def _expand_plugin(draft: Draft, owner: Json, path: KeyPath, kind: str) -> None:
     """Write out the plug-in at `path`, whose last part is its key in `owner`."""
     key = str(path[-1])
@@ -163,7 +149,7 @@ def _expand_seeds(draft: Draft) -> None:
     seeds = draft.data.get("seeds")
     if isinstance(seeds, dict):
         draft.data["seeds"] = [0]
-        first = _seeds_of_mapping(draft, _without_nulls(seeds))
+        first = _seeds_of_mapping(draft, without_nulls(seeds))
         draft.data["seeds"] = list(range(first))
         return
     if isinstance(seeds, bool) or not isinstance(seeds, int):
@@ -207,21 +193,33 @@ def _count(draft: Draft, key: str, value: object, least: int, most: int) -> int:
 def _expand_arms(draft: Draft) -> None:
     arms = draft.data.get("arms", {})
     if not isinstance(arms, dict):
+        draft.data.pop("baseline", None)
         return
     draft.data["arms"] = arms = {
-        name: _without_nulls(arm) if isinstance(arm, dict) else {} if arm is None else arm
+        name: without_nulls(arm) if isinstance(arm, dict) else {} if arm is None else arm
         for name, arm in arms.items()
     }
     for name, arm in arms.items():
         if isinstance(arm, dict):
             for key, kind in (("strategy", "strategies"), ("pruner", "pruners"), ("evaluator", "evaluators")):
                 _expand_plugin(draft, arm, ("arms", name, key), kind)
-            _expand_space(draft, arm, ("arms", name))
+            expand_space(draft, arm, ("arms", name))
             expand_memory(draft, arm, ("arms", name))
     add_twins(draft)
     arms = draft.data["arms"]
     only_references = arms and all(isinstance(arm, dict) and "reference" in arm for arm in arms.values())
-    if BASELINE_ARM not in arms and not only_references:
+    if _wants_baseline(draft) and BASELINE_ARM not in arms and not only_references:
         draft.data["arms"] = {BASELINE_ARM: {"strategy": {"name": BASELINE.name, "options": {}}}, **arms}
         draft.origins["arms", BASELINE_ARM] = ("arms",)
         draft.plugins.append(Use("strategies", BASELINE.name, {}, ("arms", BASELINE_ARM, "strategy")))
+
+
+def _wants_baseline(draft: Draft) -> bool:
+    """Whether the arm `random` is added; `baseline: false` leaves it out, and the report says so."""
+    wanted, arms = draft.data.pop("baseline", True), draft.data["arms"]
+    if not isinstance(wanted, bool):
+        draft.refuse(("baseline",), f"must be true or false, but got {shown(wanted)}; leave it out for true")
+    elif not wanted and (not arms or BASELINE_ARM in arms):
+        has = f"the arm {BASELINE_ARM}" if arms else "no arm"
+        draft.refuse(("baseline",), f"must be true for a study with {has}, but got False; correct arms")
+    return wanted is not False

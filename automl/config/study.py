@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.config.part import Name, Part
 from automl.config.promotion import Promote
+from automl.config.target import Target
 from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
@@ -21,11 +22,21 @@ Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 t
 
 
 class SpaceSpec(Part):
-    """A search space and how it is restricted; `automl.spaces.load_space` reads its JSON."""
+    """A search space and how it is restricted; `automl.spaces.load_space` reads its JSON.
+
+    `parameters`: those of a space that the study writes itself, in order; its name is then only shown.
+    """
 
     name: str = Field(description="write a search space's name")
     fix: Json = Field(default={}, description="write {parameter: value}")
     narrow: Json = Field(default={}, description="write {parameter: [low, high] or [options]}")
+    parameters: list[Json] = Field(default=[], description="write {name: {type: float, low: 0, high: 1}}")
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> Json:
+        """Without `parameters` where there are none, as before there were any."""
+        data: Json = handler(self)
+        return data if self.parameters else {key: value for key, value in data.items() if key != "parameters"}
 
 
 class Budget(Part):
@@ -109,9 +120,21 @@ class Arm(Part):
 
 
 class Final(Part):
-    """What follows a search: fresh-seed retrainings of its winner, then one opening of the test set."""
+    """What follows a search: fresh-seed retrainings of its winner, then one opening of the test set.
+
+    `top`: its best so many configurations are evaluated again first, and the best of them is the winner.
+    """
 
     seeds: int = Field(default=3, ge=0, le=1000, description="write how many retrainings, 0 for none")
+    top: int = Field(default=1, ge=1, le=100, description="write how many, such as 3")
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, handler: SerializerFunctionWrapHandler) -> Json:
+        """As before there was `top`, where it changes nothing."""
+        data: Json = handler(self)
+        if self.top == 1:
+            data.pop("top", None)
+        return data
 
 
 class Schedule(Part):
@@ -156,6 +179,7 @@ class Study(Part):
     final: Final = Final()
     schedule: Schedule | None = None
     promote: Promote | None = None
+    notify: list[Target] = Field(default=[], max_length=20, description="write a list of targets")
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)
     seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
@@ -198,7 +222,7 @@ class Study(Part):
     def _placeless(self) -> Json:
         """Plain JSON without what says only where, when and how it is kept."""
         data = self.to_json()
-        for key in ("schedule", "promote", "record", *HIDDEN):
+        for key in ("schedule", "promote", "notify", "record", *HIDDEN):
             del data[key]
         if data["equivalent"] is None:  # as before there was any
             del data["equivalent"]

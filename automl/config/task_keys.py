@@ -1,4 +1,4 @@
-"""What each key of a study's task means, with an example."""
+"""What each key of a study file's `task` means, with an example."""
 
 from __future__ import annotations
 

@@ -60,6 +60,7 @@ class Executor(ABC):
       not belong to a campaign's identity.
     - `cpus`, `gpus`: what each trial holds.
     - `trials_at_once`: what is expected before `check`, and exact after it.
+    - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions
@@ -70,6 +71,7 @@ class Executor(ABC):
     cpus: float = 1.0
     gpus: float = 0.0
     trials_at_once: int = 1
+    in_process: bool = False
 
     def __init__(self, options: BaseOptions) -> None:
         self.options = options

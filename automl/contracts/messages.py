@@ -20,6 +20,7 @@ class Replay:
 
     `strategy` None: the job's own configuration is the only trial. `budget` in device-seconds and
     `trials` end it, None for no such limit. `finals`: fresh-seed values wanted of its winner.
+    `top`: of so many of its best ones, too, before the winner is named.
     `least`: device-seconds of the cheapest trial, where they are known. `cut`: the device-seconds that trials
     had, by their numbers, which the end of an earlier, smaller budget has cut off. `memory`: of earlier
     campaigns.
@@ -34,6 +35,7 @@ class Replay:
     least: float | None = None
     cut: dict[str, float] = field(default_factory=dict)
     memory: SearchMemory | None = None
+    top: int = 1
 
     @property
     def wall_seconds(self) -> None:
@@ -181,8 +183,8 @@ class Outcome:
 class Replayed:
     """One trial of a replayed search, ended; a search lists its trials in the order in which they ended.
 
-    `kind` is `trial`, or `final` for a fresh-seed value of the winner. Times are POSIX seconds of the
-    replay itself; costs are those of the simulated clock.
+    `kind` is `trial`, `again` for a fresh-seed value that selects, `final` for one of the winner. Times
+    are POSIX seconds of the replay itself; costs are those of the simulated clock.
     """
 
     kind: str

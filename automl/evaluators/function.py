@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -44,7 +45,7 @@ class Function(Evaluator):
     def _function(self) -> Callable[[Config, Context], object]:
         rule = "evaluator.function.call must name a function of (config, context)"
         value = plugins.load_attribute(self.options.call)
-        return origins.as_function(value, self.options.call, 2, rule)
+        return origins.as_function(with_context(value), self.options.call, 2, rule)
 
 
 def example_objective(config: Config, context: Context) -> float:
@@ -53,6 +54,27 @@ def example_objective(config: Config, context: Context) -> float:
     for step in (1, 2, 3):
         context.report(step, largest - 1 / step)
     return largest
+
+
+def with_context(function: Any) -> Any:
+    """A function of (config) alone as one of (config, context); anything else as it is."""
+    if not inspect.isroutine(function):
+        return function
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C, without a signature
+        return function
+    return (
+        function if not _binds(signature, 1) or _binds(signature, 2) else lambda config, _: function(config)
+    )
+
+
+def _binds(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def as_result(returned: object, names: list[str]) -> Result:

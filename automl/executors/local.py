@@ -40,6 +40,7 @@ class Local(Executor):
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
         self.isolate = options.isolate
+        self.in_process = not options.isolate
         self._worker, self._inline = Isolated(), Inline()
 
     def check(self) -> None:

@@ -6,7 +6,8 @@ The same searcher, pruner and rules of ending as live; only the clock is the ben
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from automl.contracts import (
     Config,
@@ -20,8 +21,10 @@ from automl.contracts import (
     TrialState,
     TrialStopped,
     derive_seed,
+    digest,
 )
 from automl.executors.trial import TrialContext, evaluate
+from automl.selection import AFTER, AGAIN, FINAL, placed, selected, shares
 from automl.spaces import load_space
 from automl.stopping import PRUNED, Counts, Standing, stop_reason
 from automl.strategies.searcher import Searcher
@@ -36,6 +39,19 @@ def replay_search(job: Job, replay: Replay, evaluator: Tabular) -> Outcome:
     deadline, in wall seconds.
     """
     return _Simulation(job, replay, evaluator).run()
+
+
+@dataclass(frozen=True)
+class _Complete:
+    """A complete trial that may win."""
+
+    value: float
+    config: Config
+
+    @cached_property
+    def key(self) -> str:
+        """The digest of the configuration."""
+        return digest(self.config)
 
 
 class _Simulation:
@@ -55,13 +71,13 @@ class _Simulation:
         )
         self.counts = Counts()
         self.trials: list[Replayed] = []
-        self.best: Replayed | None = None
+        self.leaders: list[_Complete] = []  # the best of distinct configurations
         self._reports: list[Report] = []
         self._late = time.monotonic() + job.deadline
         self._last = time.time()
 
     def run(self) -> Outcome:
-        """All trials, then the fresh-seed values of the best."""
+        """All trials, then the fresh-seed values that select the winner, then those of the winner."""
         exhausted = False
         while (reason := self._stop_reason(exhausted)) is None:
             if time.monotonic() > self._late:
@@ -100,22 +116,41 @@ class _Simulation:
         self.counts.add(outcome.state, outcome.device_seconds, outcome.reason)
         self.trials.append(trial)
         if outcome.state is TrialState.COMPLETE and outcome.values:
-            best = self.best.outcome.values if self.best is not None else None
-            if best is None or self.metrics[0].direction.better(outcome.values[0], best[0]):
-                self.best = trial
+            one = _Complete(outcome.values[0], config)
+            self.leaders = placed(self.leaders, one, self.replay.top, self.metrics[0].direction)
 
     def _finals(self) -> None:
-        """Of the winner's fresh-seed values, the first ones: each seed once, as many as there are."""
-        if self.best is None or not self.replay.finals:
-            return
-        config = self.best.config
-        count = min(self.replay.finals, len(self.evaluator.fresh(config)))
-        self.trials += [self._evaluated("final", number, config, None) for number in range(count)]
+        """Of the winner's fresh-seed values, the first ones: each seed once, as many as there are.
 
-    def _evaluated(self, kind: str, number: int, config: Config, remaining: float | None) -> Replayed:
-        final = kind == "final"
-        seed = number if final else derive_seed(self.replay.seed, kind, number)
-        job = replace(self.job, config=config, seed=seed, remaining=remaining, final=final)
+        Where several may win, the last ones of each select.
+        """
+        if not self.leaders or not self.replay.finals:
+            return
+        again: dict[str, list[float]] = {}
+        if len(self.leaders) > 1:
+            for leader in self.leaders:
+                again[leader.key] = self._again(leader.config)
+        config = selected(self.leaders, again, self.metrics[0].direction).config
+        count = len(self.evaluator.fresh(config))
+        count = min(self.replay.finals, count) if self.replay.top == 1 else self._shares(config)[1]
+        self.trials += [self._evaluated(FINAL, n, config, None, seed=n) for n in range(count)]
+
+    def _again(self, config: Config) -> list[float]:
+        """The values that decide whether a configuration wins."""
+        last, done = len(self.evaluator.fresh(config)) - 1, sum(one.kind == AGAIN for one in self.trials)
+        count = self._shares(config)[0]
+        more = [self._evaluated(AGAIN, done + n, config, None, seed=last - n) for n in range(count)]
+        self.trials += more
+        return [one.outcome.values[0] for one in more if one.outcome.values]
+
+    def _shares(self, config: Config) -> tuple[int, int]:
+        return shares(len(self.evaluator.fresh(config)), self.replay.finals)
+
+    def _evaluated(
+        self, kind: str, number: int, config: Config, remaining: float | None, seed: int | None = None
+    ) -> Replayed:
+        seed = derive_seed(self.replay.seed, kind, number) if seed is None else seed
+        job = replace(self.job, config=config, seed=seed, remaining=remaining, final=kind in AFTER)
         self._reports = []
         started = self._last
         context = TrialContext(job, self, None, self.space, self.evaluator, "cpu")

@@ -147,7 +147,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         budget=row.spec["budget"],
         device_seconds=Cost(
             search=search.device_seconds,
-            retraining=search.final_device_seconds,
+            retraining=search.final_device_seconds + _selecting(report, choice),
             all_searches=sum(entry.device_seconds for entry in searches),
         ),
         arms=list(report.arms),
@@ -159,7 +159,14 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         winner_openings=search.test_openings,
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
+        warnings=list(report.warnings) or None,
     )
+
+
+def _selecting(report: CampaignReport, choice: Chosen) -> float:
+    """Device-seconds of the evaluations that selected the winner among the best of its search."""
+    same = (one for one in report.reevaluated if (one.arm, one.seed) == (choice.arm, choice.search.seed))
+    return sum(one.device_seconds for one in same)
 
 
 def _baseline(report: CampaignReport, arm: str) -> Comparison | None:

@@ -6,11 +6,9 @@ The file ends in a checksum of everything before it, so a certificate cannot be 
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field
 
 from automl import plugins
@@ -18,12 +16,14 @@ from automl.checkpoints import write_atomically
 from automl.config import Budget, SpaceSpec, validation, yamlfile
 from automl.config.document import Mistake, shown
 from automl.config.part import Part
+from automl.config.yamltext import yaml_text
 from automl.contracts import Config, Json, PluginSpec, TaskSpec, UserError, digest
 from automl.export.gate_record import GateRecord
 
 VERSION = 1
 _LATER = (
     "winner_openings",
+    "warnings",
     "gate",
     "retrainings",
     "refit",
@@ -33,7 +33,6 @@ _HEADER = f"""\
 # A winner and its certificate. {{use}}
 # Format {VERSION}; the checksum at the end covers all values, so options are changed by flags, not in here.
 """
-_LOOKS_LIKE_NUMBER = re.compile(r"[-+.\d][\d.eE+-]*")
 
 
 class Comparison(Part):
@@ -79,8 +78,8 @@ class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
-    has grown; None in files of earlier versions. `gate`: what the gate before the champion last said of it.
-    `retrainings`: None in files of earlier versions, and without any.
+    has grown; None in files of earlier versions. `warnings`: the report's. `gate`: what the gate before the
+    champion last said of it. `retrainings`: None in files of earlier versions, and without any.
     `refit`: it is to be trained on validation data too, so that no value of it is known.
     """
 
@@ -102,6 +101,7 @@ class Certificate(Part):
     winner_openings: int | None = None
     code: dict[str, str | None]
     data: str | None
+    warnings: list[str] | None = None
     gate: GateRecord | None = None
     retrainings: Retrainings | None = None
     refit: bool | None = None
@@ -171,15 +171,13 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "retrainings", "refit"):
+    for part in ("gate", "warnings", "retrainings", "refit"):
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (
         "Its values are those of a benchmark table" if winner.tabular else "Train it with: automl train FILE"
     )
-    text = _HEADER.format(use=use) + yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110
-    )
+    text = _HEADER.format(use=use) + yaml_text(data)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
@@ -203,18 +201,3 @@ def read_winner(path: Path) -> Winner:
         text = f"must be the checksum of the values above, but they were changed or cut off; {_AGAIN}"
         raise document.error([Mistake(("checksum",), text)])
     return winner
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text that our reader (YAML 1.2) takes for the same: no aliases, numbers in texts quoted."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = "'" if _LOOKS_LIKE_NUMBER.fullmatch(text) else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)

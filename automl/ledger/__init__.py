@@ -2,9 +2,11 @@
 
 from automl.ledger.interrupts import as_interrupts, ends_with_terminal
 from automl.ledger.ledger import Ledger
+from automl.ledger.notices import NoticeRow
 from automl.ledger.owner import owner_identity
 from automl.ledger.requests import Asked
 from automl.ledger.rows import (
+    STOPPED,
     AttemptRow,
     CampaignRow,
     DriveRow,
@@ -17,10 +19,11 @@ from automl.ledger.rows import (
     TrialRow,
 )
 from automl.ledger.store import Store, resolve_store
-from automl.ledger.winners import retrainings, winner_opening
+from automl.ledger.winners import of_kind, retrainings, winner_opening
 from automl.ledger.wishes import RequestRow, Wish, Wishes
 
 __all__ = [
+    "STOPPED",
     "Asked",
     "AttemptRow",
     "CampaignRow",
@@ -28,6 +31,7 @@ __all__ = [
     "FiringRow",
     "Ledger",
     "NewTrial",
+    "NoticeRow",
     "OpeningRow",
     "ReportRow",
     "RequestRow",
@@ -39,6 +43,7 @@ __all__ = [
     "Wishes",
     "as_interrupts",
     "ends_with_terminal",
+    "of_kind",
     "owner_identity",
     "resolve_store",
     "retrainings",

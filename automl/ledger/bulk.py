@@ -108,7 +108,7 @@ def _trial_values(search: str, told: int, trial: Replayed) -> Values:
         "derived": None,
         "seed": trial.seed,
         "asked_after": told,
-        "told": None if trial.kind == "final" else told,
+        "told": told if trial.kind == "trial" else None,
         "values": outcome.values,
         "metrics": outcome.metrics,
         "attributes": {},

@@ -22,6 +22,7 @@ from automl.ledger.tables import (
     drives,
     firings,
     memories,
+    notices,
     openings,
     reports,
     requests,
@@ -123,6 +124,7 @@ class Deletions:
                 drives: drives.c.campaign == campaign,
                 requests: requests.c.campaign == campaign,
                 memories: memories.c.campaign == campaign,
+                notices: notices.c.campaign == campaign,
                 campaigns: campaigns.c.id == campaign,
             }
             counts = {

@@ -15,6 +15,7 @@ from automl.ledger.files import sqlite_file
 from automl.ledger.firings import Firings
 from automl.ledger.growing import Growing
 from automl.ledger.memories import Memories
+from automl.ledger.notices import Notices
 from automl.ledger.promotions import Promotions
 from automl.ledger.references import References
 from automl.ledger.results import Results
@@ -38,6 +39,7 @@ class Ledger(
     References,
     Memories,
     Promotions,
+    Notices,
     Results,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.

@@ -119,7 +119,7 @@ search: Final = Reader(
 _TRIAL_COLUMNS: Final = {
     "id": NAME,
     "search": NAME,
-    "kind": one_of(["trial", "final"]),
+    "kind": one_of(rows.KINDS),
     "number": COUNT,
     "state": one_of(list(TrialState)),
     "attempt": COUNT,
@@ -150,7 +150,7 @@ total: Final = Reader(
     ("search", "kind", "state"),
     {
         "search": NAME,
-        "kind": one_of(["trial", "final"]),
+        "kind": one_of(rows.KINDS),
         "state": one_of(list(TrialState)),
         "count": COUNT,
         "device_seconds": COST,

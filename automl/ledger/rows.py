@@ -10,6 +10,7 @@ from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
 
 STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
+KINDS: Final = ("trial", "again", "final")  # of the search, of the selection of its winner, of the winner
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class SearchRow:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRow:
-    """One evaluation of a configuration; `kind` is `trial` or `final`. `device_seconds` counts all attempts.
+    """One evaluation of a configuration; `kind` is one of `KINDS`. `device_seconds` counts all attempts.
 
     The defaults are those of a trial that starts.
     """
@@ -147,7 +148,7 @@ class AttemptRow:
 
 @dataclass(frozen=True)
 class NewTrial:
-    """A trial to start; `kind` is `trial` or `final`. `asked_after`: tells that its search had received."""
+    """A trial to start; `kind` is one of `KINDS`. `asked_after`: tells that its search had received."""
 
     kind: str
     number: int
@@ -230,5 +231,5 @@ class FiringRow:
 
 
 def trial_identity(search: str, kind: str, number: int) -> str:
-    """The id of a trial: `quickstart-3/tpe/0/17`, a fresh-seed retraining: `quickstart-3/tpe/0/final-0`."""
+    """The id of a trial: `quickstart-3/tpe/0/17`, others: `quickstart-3/tpe/0/final-0`."""
     return f"{search}/{number}" if kind == "trial" else f"{search}/{kind}-{number}"

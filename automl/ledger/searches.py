@@ -79,6 +79,13 @@ class Searches:
 
         return self._db.write(work)
 
+    def name_winner(self, search: str, winner: str) -> None:
+        """Name the trial that a finished search selects, now that its best ones were evaluated again."""
+        other = searches.c.winner.is_distinct_from(winner)
+        chosen = (searches.c.id == search) & (searches.c.state == "finished") & other
+        update = sa.update(searches).where(chosen).values(winner=winner)
+        self._db.write(lambda connection: connection.execute(update).rowcount)
+
     def mark_searches_recorded(self, recorded: Mapping[str, int]) -> None:
         """Note what MLflow has of searches: 0 nothing, 1 the start, 2 the end. One transaction."""
         update = sa.update(searches).where(searches.c.id == sa.bindparam("search"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from automl.ledger.rules import Rule
 
@@ -45,6 +45,11 @@ class _Arm(_Part):
     reference: str | None = None
 
 
+class _Final(_Part):
+    seeds: int = 0
+    top: int = Field(default=1, ge=1)
+
+
 class _Study(_Part):
     name: str = ""
     task: _Task | None = None
@@ -53,6 +58,7 @@ class _Study(_Part):
     seeds: list[int] = []
     arms: dict[str, _Arm | None] = {}
     executor: _Plugin | str | None = None
+    final: _Final | None = None
     record: str = ""
     source: str = ""
 

@@ -1,49 +1,20 @@
 """Our tables. Times are POSIX seconds in UTC; costs are device-seconds; identities are readable text.
 
 campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/0/17`
-(its fresh-seed retrainings: `quickstart-3/tpe/0/final-0`).
+(evaluated again to select the winner: `quickstart-3/tpe/0/again-0`, retrained: `quickstart-3/tpe/0/final-0`).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from automl.ledger.rules import Unreadable
+from automl.ledger.column_types import Flag, Json
 
 SCHEMA = "automl"  # on PostgreSQL; SQLite has a file of its own instead
 metadata = sa.MetaData()
 Values: TypeAlias = dict[str, object]  # column: value
-
-
-class Json(sa.TypeDecorator[Any]):
-    """Plain JSON values as text, NaN and infinities included (the JSON type of PostgreSQL refuses those)."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def process_bind_param(self, value: object, dialect: sa.Dialect) -> str | None:
-        """The text of a value; None stays NULL."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
-
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        """The value of a text; `Unreadable` for one that is not JSON, which the reader of rows refuses."""
-        try:
-            return None if value is None else json.loads(value)
-        except (ValueError, TypeError, RecursionError):
-            return Unreadable(value)
-
-
-class Flag(sa.Boolean):
-    """A truth value; what SQLite holds beside 0 and 1 stays as it is, for the reader of rows to refuse."""
-
-    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
-        """How a value of the database is read."""
-        return lambda value: bool(value) if value in (0, 1) else value
-
 
 campaigns = sa.Table(
     "campaigns",
@@ -95,6 +66,22 @@ requests = sa.Table(
     sa.Column("answer", sa.Text),  # why nothing was done
 )
 
+notices = sa.Table(
+    "notices",  # what is owed to the targets of a study, and what became of it
+    metadata,
+    sa.Column("message", sa.Text, primary_key=True),  # its id, the same for every target
+    sa.Column("target", sa.Text, primary_key=True),  # by its label: no address is stored
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("campaign", sa.Text, sa.ForeignKey("campaigns.id"), index=True),
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("content", Json, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # owed | sent | failed
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("done_at", sa.Float),
+    sa.Column("reason", sa.Text),  # why it failed
+)
+
 deletions = sa.Table(
     "deletions",  # what remains of deleted campaigns: their numbers, and how often they saw test data
     metadata,
@@ -129,7 +116,7 @@ trials = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("search", sa.Text, sa.ForeignKey("searches.id"), nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),  # trial | final (fresh-seed retraining of the winner)
+    sa.Column("kind", sa.Text, nullable=False),  # trial | again | final (see `rows.KINDS`)
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # a TrialState
     sa.Column("attempt", sa.Integer, nullable=False),

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 from automl.contracts import TrialState
 from automl.recorder.comparison import Comparison
 from automl.recorder.environment import SETTINGS
+from automl.recorder.form import Form
 from automl.recorder.mlflow_marker import is_sql
 from automl.recorder.projection import Projection, project
+from automl.recorder.results import result_of
 from automl.recorder.telling import told
 from automl.recorder.wanted_run import WantedRun, final_files
 from automl.recorder.within import while_answering
-from automl.recorder.writer import Beat, Writer
+from automl.recorder.writer import Beat, Writer, form_of
 from automl.recorder.writer_choice import open_writer
-from automl.report.against import against_last
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -35,6 +36,7 @@ class Audit:
 
     `missing`: without a run; `duplicate`: more than one run, or a run of something the ledger does not
     know; `stuck`: RUNNING while nothing runs; `different`: another status, parameter, value or parent.
+    `earlier`: right, but in the form of an earlier version, which a repair writes anew.
     """
 
     trials: int
@@ -43,6 +45,7 @@ class Audit:
     duplicate: list[str]
     stuck: list[str]
     different: list[str]
+    earlier: bool = False
 
     @property
     def faults(self) -> dict[str, list[str]]:
@@ -56,8 +59,8 @@ class Audit:
         return {name: identities for name, identities in lists.items() if identities}
 
     def to_json(self) -> dict[str, object]:
-        """The audit as plain JSON."""
-        return asdict(self)
+        """The audit as plain JSON; `earlier` only where it is so."""
+        return {key: value for key, value in asdict(self).items() if key != "earlier" or value}
 
 
 def audit(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
@@ -68,8 +71,8 @@ def audit(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     """
 
     def work(beat: Beat) -> Audit:
-        expected = Expected.of(ledger, campaign_id)
-        with _opened(store, expected, beat) as writer:
+        with _opened(store, ledger, campaign_id, beat) as (writer, form):
+            expected = Expected.of(ledger, campaign_id, form)
             return _audit_of(expected, Comparison.of(expected, writer))
 
     return _answered(store, work)
@@ -82,10 +85,13 @@ def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
     """
 
     def work(beat: Beat) -> Audit:
-        expected = Expected.of(ledger, campaign_id)
-        with _opened(store, expected, beat) as writer:
-            # a server does not let us change some values: these need a new run, whose children a new parent
-            for renew in (False, True, False):
+        with _opened(store, ledger, campaign_id, beat) as (writer, form):
+            expected = Expected.of(ledger, campaign_id, form)
+            if form.earlier and not expected.live:  # its runs are written anew
+                expected = Expected.of(ledger, campaign_id, None)
+            # a server lets us change no point and some other values: these need a new run, whose children a
+            # new parent
+            for renew in (form.earlier, False, True, False):
                 comparison = Comparison.of(expected, writer)
                 if comparison.clean:
                     break
@@ -107,11 +113,12 @@ def _answered(store: Store, work: Callable[[Beat], Audit]) -> Audit:
 
 
 @contextmanager
-def _opened(store: Store, expected: Expected, beat: Beat) -> Iterator[Writer]:
-    """The writer of a campaign."""
-    writer = open_writer(store, expected.projection.campaign, beat)
+def _opened(store: Store, ledger: Ledger, campaign_id: str, beat: Beat) -> Iterator[tuple[Writer, Form]]:
+    """The writer of a campaign, and the form of the runs that are there."""
+    campaign = project(ledger, campaign_id)[0].campaign
+    writer = open_writer(store, campaign, beat)
     try:
-        yield writer
+        yield writer, form_of(writer, campaign)
     finally:
         writer.close()
 
@@ -143,12 +150,12 @@ class Expected:
     live: bool
 
     @classmethod
-    def of(cls, ledger: Ledger, campaign_id: str) -> Expected:
-        """What the ledger says now."""
+    def of(cls, ledger: Ledger, campaign_id: str, form: Form | None) -> Expected:
+        """What the ledger says now. `form`: of the runs, None for that of a campaign without any."""
         ledger.check_references()  # a run of a trial that lost its search must not count as one too many
         campaign = ledger.campaign(campaign_id)
         status = None if campaign is None else ledger.status(campaign)
-        projection, searches = project(ledger, campaign_id, interrupted=status == "interrupted")
+        projection, searches = project(ledger, campaign_id, form, interrupted=status == "interrupted")
         trials = ledger.trials(campaign=campaign_id)
         live = status in ("running", "paused")
         reports = ledger.reports(campaign=campaign_id) if projection.with_trials else {}
@@ -158,8 +165,8 @@ class Expected:
             openings = ledger.openings(campaign_id)
             parents = projection.search_runs(searches, trials, openings)
             ended = trials if projection.campaign.state == "finished" else []
-            last = against_last(ledger, projection.campaign)
-            runs = [projection.campaign_run(ended, last), *parents, *runs]
+            result = result_of(ledger, projection.campaign)
+            runs = [projection.campaign_run(ended, result), *parents, *runs]
         return cls(projection, searches, trials, runs, live)
 
     @cached_property
@@ -191,6 +198,7 @@ def _audit_of(expected: Expected, found: Comparison) -> Audit:
         duplicate=sorted({run.identity for run in found.extra}),
         stuck=[identity for identity, fault in found.wrong.items() if fault == "stuck"],
         different=[identity for identity, fault in found.wrong.items() if fault == "different"],
+        earlier=expected.projection.form.earlier,
     )
 
 

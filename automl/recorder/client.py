@@ -91,6 +91,11 @@ class ClientWriter:
         runs = [run for run in found if run.identity == prefix or run.identity.startswith(f"{prefix}/")]
         return sorted(runs, key=lambda run: (run.uid is None, run.status not in _ENDED, -len(run.latest)))
 
+    def tags(self, uid: str) -> Mapping[str, str] | None:
+        """See `Writer.tags`."""
+        found = self._search(f"tags.\"automl.uid\" = '{uid}'")
+        return None if not found else dict(found[0].data.tags)
+
     def absent(self, uids: Collection[str]) -> set[str]:
         """See `Writer.absent`."""
         self._run_ids = None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from automl.recorder.form import STEP_TAG
 from automl.recorder.points import Point, latest_points, stored_value
+from automl.recorder.results import TO_LAST
 from automl.recorder.wanted_run import WantedRun
 from automl.recorder.writer import StoredRun, Writer
+
+JUDGED: Final = ("automl.state", STEP_TAG, "automl.winner", "automl.verdict", "automl.verdict.sentence")
 
 if TYPE_CHECKING:
     from automl.recorder.audit import Expected
@@ -60,7 +64,7 @@ def _fault(wanted: WantedRun, stored: StoredRun, parent: str | None) -> str:
         stored.status == wanted.status
         and stored.parent == parent
         and _holds(stored.params, wanted.params)
-        and _holds(stored.tags, {"automl.state": wanted.tags["automl.state"]})
+        and _holds(stored.tags, {key: wanted.tags[key] for key in JUDGED if key in wanted.tags})
         and _same_values(wanted.metrics, stored)
     )
     return "" if same else "different"
@@ -72,7 +76,7 @@ def _holds(stored: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 def _same_values(wanted: Iterable[Point], stored: StoredRun) -> bool:
     """Whether our metrics are right; others may have logged more under other keys."""
-    wanted = list(wanted)
+    wanted = [point for point in wanted if point.key != TO_LAST]
     if stored.points is None:
         latest = {point.key: stored_value(point.value) for point in latest_points(wanted)}
         return latest == {key: stored_value(stored.latest[key]) for key in latest if key in stored.latest}

@@ -60,7 +60,8 @@ class DirectWriter:
 
     def write(self, runs: Sequence[WantedRun]) -> None:
         """See `Writer.write`."""
-        self._write(runs, synced=True)
+        if runs:
+            self._write(runs, synced=True)
 
     def begin(self, run: WantedRun) -> RunAddress:
         """See `Writer.begin`."""
@@ -68,8 +69,6 @@ class DirectWriter:
         return RunAddress(self._client.tracking_uri, self._experiment.id, run.uid)
 
     def _write(self, runs: Sequence[WantedRun], *, synced: bool) -> None:
-        if not runs:
-            return
         rows = [_run_row(run, self._experiment) for run in runs]
         tables = (
             (_TAGS, [row for run in runs for row in _tag_rows(run)]),
@@ -140,8 +139,14 @@ class DirectWriter:
                 for run_id, row in rows.items()
             ]
 
-        runs = self._db.read(work)
-        return sorted(runs, key=lambda run: run.run_id != run.uid)
+        return sorted(self._db.read(work), key=lambda run: run.run_id != run.uid)
+
+    def tags(self, uid: str) -> Mapping[str, str] | None:
+        """See `Writer.tags`."""
+        found = self._db.read(
+            lambda connection: _grouped(connection, _TAGS, [uid], attrgetter("key", "value"))
+        )
+        return dict(found[uid]) or None  # every run has tags
 
     def absent(self, uids: Collection[str]) -> set[str]:
         """See `Writer.absent`; a run in MLflow's trash is there."""
@@ -156,7 +161,7 @@ class DirectWriter:
         self._client.delete_run(run_id)
 
     def settle(self) -> None:
-        """Nothing to do: a run's id is its uid, so there are no duplicates."""
+        """Nothing: a run's id is its uid."""
 
     def close(self) -> None:
         """See `Writer.close`."""
@@ -204,23 +209,15 @@ def _metric_rows(uid: str, points: Iterable[Point]) -> Iterable[Values]:
     rows: dict[tuple[Point, bool], Values] = {}
     for point in points:
         value, is_nan = stored_value(point.value)
-        rows[point._replace(value=value), is_nan] = {
-            "run_uuid": uid,
-            "key": point.key,
-            "value": value,
-            "timestamp": point.timestamp,
-            "step": point.step,
-            "is_nan": is_nan,
-        }
+        stored = point._replace(value=value)
+        rows[stored, is_nan] = {"run_uuid": uid, **stored._asdict(), "is_nan": is_nan}
     return rows.values()
 
 
 def _present(connection: sa.Connection, uids: Sequence[str]) -> set[str]:
-    present: set[str] = set()
-    for start in range(0, len(uids), CHUNK):
-        chunk = _RUNS.c.run_uuid.in_(uids[start : start + CHUNK])
-        present.update(connection.scalars(sa.select(_RUNS.c.run_uuid).where(chunk)))
-    return present
+    chunks = (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
+    found = (sa.select(_RUNS.c.run_uuid).where(_RUNS.c.run_uuid.in_(chunk)) for chunk in chunks)
+    return {uid for query in found for uid in connection.scalars(query)}
 
 
 def _clear(connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -> None:
@@ -236,8 +233,8 @@ def _grouped(
     connection: sa.Connection, table: sa.Table, runs: Collection[str], entry: Callable[[sa.Row[Any]], T]
 ) -> dict[str, list[T]]:
     """By run id, the entries that its rows of `table` become."""
-    grouped: dict[str, list[T]] = {run_id: [] for run_id in runs}
     run_ids = list(runs)
+    grouped: dict[str, list[T]] = {run_id: [] for run_id in run_ids}
     for start in range(0, len(run_ids), CHUNK):
         chunk = table.c.run_uuid.in_(run_ids[start : start + CHUNK])
         for row in connection.execute(sa.select(table).where(chunk)):

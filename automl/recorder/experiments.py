@@ -12,8 +12,9 @@ from mlflow.exceptions import MlflowException
 
 from automl.contracts import RunError
 from automl.recorder.mlflow_marker import condition
-from automl.recorder.notes import campaign_note
+from automl.recorder.notes import experiment_note
 from automl.recorder.texts import clean_key
+from automl.recorder.view import ARMS_TAG, arms_view
 
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
@@ -49,7 +50,8 @@ def open_campaign_experiment(client: MlflowClient, store: Store, campaign: Campa
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": clean_key(metric.name),
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(metric.direction == "maximize"),
-        "mlflow.note.content": campaign_note(campaign),
+        "mlflow.note.content": experiment_note(campaign),
+        ARMS_TAG: arms_view(campaign),
     }
     experiment = open_experiment(client, store, campaign.study)
     found = client.get_experiment(experiment.id)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from automl.contracts import RunAddress, RunError, TrialState
+from automl.recorder.machine import Machine
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
+from automl.recorder.results import result_of
 from automl.recorder.run_points import report_points
 from automl.recorder.wanted_run import Artifact, WantedRun
+from automl.recorder.writer import form_of
 from automl.recorder.writer_choice import open_writer
-from automl.report.against import against_last
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -35,18 +38,20 @@ class Follower:
         self._ended: list[TrialRow] = []  # recorded, not yet part of their search's curve
         self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
         self._projection: Projection | None = None  # for `begin`, which needs no newer one
-        projection, searches = project(ledger, campaign_id)
-        self._token = projection.campaign.token
-        self._writer = open_writer(store, projection.campaign)
+        campaign = project(ledger, campaign_id)[0].campaign
+        self._machine = Machine(campaign.created_at)
+        self._token, self._writer = campaign.token, open_writer(store, campaign)
         try:
-            self._restore(projection, searches)
+            self._form = form_of(self._writer, campaign)
+            self._project = partial(project, ledger, campaign_id, self._form)
+            self._restore(*self._project())
         except BaseException:
             self._writer.close()
             raise
 
     def catch_up(self, enough: Callable[[], bool] = lambda: False) -> None:
         """Record what is new in the ledger; stop early when `enough` becomes true."""
-        projection, searches = project(self._ledger, self._campaign_id)
+        projection, searches = self._project()
         # of what has files that could not be uploaded, which alone waits
         failed: dict[str, Exception] = self._record_parents(projection, searches)
         while not enough():
@@ -58,16 +63,17 @@ class Follower:
                 break  # trials that end now make a fuller batch the next time
         self._record_anytime(projection)
         self._record_live(projection)
+        self._writer.append(self._machine.samples(projection.uid(self._campaign_id)))
         for error in failed.values():
             raise error
 
     def begin(self, trial: str) -> RunAddress:
-        """Make the run of a trial that starts. Another thread than that of the other methods may call it."""
+        """Make the run of a trial that starts. Any thread may call it."""
         row = self._ledger.trial(trial)
         if row is None:
             raise RunError(f"a trial must be in the ledger to be recorded, but there is no {trial!r}")
         if self._projection is None or not self._projection.knows(row.search):
-            self._projection, searches = project(self._ledger, self._campaign_id)
+            self._projection, searches = self._project()
             self._record_parents(self._projection, searches)
         return self._writer.begin(self._projection.trial_run(row, []))
 
@@ -77,7 +83,7 @@ class Follower:
         Trials that MLflow had and has not any more are written again.
         """
         self._writer.settle()
-        projection, searches = project(self._ledger, self._campaign_id)
+        projection, searches = self._project()
         trials = self._ledger.trials(campaign=self._campaign_id)
         if self._with_trials:
             self._write_lost(projection, searches, trials)
@@ -85,14 +91,13 @@ class Follower:
         if enough():
             return
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
-        last = against_last(self._ledger, projection.campaign)
-        self._writer.write([projection.campaign_run(trials, last)])
+        self._writer.write([projection.campaign_run(trials, result_of(self._ledger, projection.campaign))])
         if projection.campaign.state == "finished":
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
 
     def upload(self, identity: str, artifact: Artifact) -> None:
         """Upload an artifact to the run of an identity."""
-        projection, _ = project(self._ledger, self._campaign_id)
+        projection, _ = self._project()
         self._writer.upload(projection.uid(identity), [artifact])
 
     def suspend(self, enough: Callable[[], bool] = lambda: False) -> None:
@@ -100,7 +105,7 @@ class Follower:
 
         Then write the searches that have ended as a whole, or some of them when `enough` becomes true.
         """
-        projection, searches = project(self._ledger, self._campaign_id, interrupted=True)
+        projection, searches = self._project(interrupted=True)
         if projection.campaign.token != self._token or projection.campaign.state == "finished":
             return
         trials = self._ledger.trials(campaign=self._campaign_id)
@@ -129,8 +134,7 @@ class Follower:
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write the runs of searches with the totals of their trials and openings."""
-        openings = self._ledger.openings(self._campaign_id)
-        runs = projection.search_runs(searches, trials, openings)
+        runs = projection.search_runs(searches, trials, self._ledger.openings(self._campaign_id))
         failed: dict[str, Exception] = {}
         for start in range(0, len(runs), TOGETHER):
             if enough():
@@ -141,10 +145,7 @@ class Follower:
             raise error
 
     def _write_unfinished(
-        self,
-        projection: Projection,
-        searches: Sequence[SearchRow],
-        trials: Sequence[TrialRow],
+        self, projection: Projection, searches: Sequence[SearchRow], trials: Sequence[TrialRow]
     ) -> None:
         """Write the runs of what has not ended with the status of the projection, RUNNING or SCHEDULED."""
         runs = [projection.search_run(row) for row in searches if row.recorded and row.state == "running"]
@@ -232,7 +233,7 @@ class Follower:
     def _advance(self, projection: Projection, trial: TrialRow) -> list[Point]:
         if trial.kind != "trial":
             return []
-        return self._anytime.setdefault(trial.search, Anytime(projection.metrics[0])).add(trial)
+        return self._anytime.setdefault(trial.search, Anytime(projection.metrics[0], self._form)).add(trial)
 
     def _record_live(self, projection: Projection) -> None:
         """Add the newest reports of running trials."""

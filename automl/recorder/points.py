@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from automl.contracts import Metric, TrialState
 from automl.ledger.rows import TrialRow
+from automl.recorder.form import Form
 from automl.recorder.texts import clean_key
 
 LARGEST: Final = 1.7976931348623157e308  # what MLflow stores for infinity
@@ -25,19 +26,24 @@ class Point(NamedTuple):
 class Anytime:
     """The best value so far of one search against its cost, updated trial by trial."""
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
+    def __init__(self, metric: Metric, form: Form) -> None:
+        self._metric, self._form = metric, form
         self._best: float | None = None
+        self._trials = 0
+        self._at: int | None = None
         self.spent = 0.0
 
     def add(self, trial: TrialRow) -> list[Point]:
         """The points that the end of `trial` adds. Call it in the order of `finish_order`."""
         self.spent += trial.device_seconds
+        self._trials += 1
         if trial.state is TrialState.COMPLETE and trial.values:
             value = trial.values[0]
             if self._best is None or self._metric.direction.better(value, self._best):
                 self._best = value
-        step, at = round(1000 * self.spent), millis(trial.finished_at or trial.started_at)
+        step, at = self._form.place(self.spent, self._trials), millis(trial.finished_at or trial.started_at)
+        if not self._form.earlier:  # of equal steps and times MLflow shows the larger value
+            self._at = at = at if self._at is None else max(at, self._at + 1)
         points = [Point("device_seconds", self.spent, at, step)]
         if self._best is not None:
             points.append(Point(clean_key(f"best_{self._metric.name}"), self._best, at, step))
@@ -71,19 +77,28 @@ def _newness(point: Point) -> tuple[int, int, float]:
     return point.step, point.timestamp, stored_value(point.value)[0]
 
 
-def counts(trials: Sequence[TrialRow], at: int) -> list[Point]:
-    """The number of trials by state, and the cost of all `trials`; at step 0, so that MLflow draws bars."""
+def counts(trials: Sequence[TrialRow], at: int, *, zeros: bool = False) -> list[Point]:
+    """The number of trials by state, and the cost of all `trials`; at step 0, so that MLflow draws bars.
+
+    `zeros`: also where there are none in a state, which makes a chart of nothing.
+    """
     ended = [trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None]
     states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
     numbers = {f"trials_{state}": float(sum(trial.state is state for trial in ended)) for state in states}
+    numbers = {key: number for key, number in numbers.items() if number or zeros}
     numbers["device_seconds"] = sum(trial.device_seconds for trial in trials)
     return [Point(key, value, at, 0) for key, value in numbers.items()]
 
 
-def summary(key: str, values: Sequence[float], at: int) -> list[Point]:
-    """The mean under `key`, each value under `key`_runs with its position as step."""
+def summary(key: str, values: Sequence[float], at: int, *, single: bool = False) -> list[Point]:
+    """The mean under `key`, each value under `key`_runs with its position as step.
+
+    `single`: also where there is but one, which makes the same chart twice.
+    """
     if not values:
         return []
+    if len(values) == 1 and not single:
+        return [Point(key, values[0], at, 0)]
     each = [Point(f"{key}_runs", value, at, number) for number, value in enumerate(values)]
     return [Point(key, sum(values) / len(values), at, 0), *each]
 

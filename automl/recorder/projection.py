@@ -8,8 +8,8 @@
 | pruned | KILLED | as in MLflow's Optuna storage; a filter can separate it from failures |
 | failed | FAILED | |
 
-Steps: epochs (as the evaluator counts) for trials, device-milliseconds for searches, so that the
-chart of `best_<metric>` over searches is the anytime comparison, however short the trials are.
+Steps: epochs (as the evaluator counts) for trials; for searches what `recorder.form` says, by default whole
+device-seconds, so that the chart of `best_<metric>` over searches is the anytime comparison.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, Tr
 from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
+from automl.recorder.campaign_page import campaign_points, campaign_tags
+from automl.recorder.form import STEP_TAG, Form, chosen
 from automl.recorder.memories import memory_file, memory_tags
-from automl.recorder.notes import campaign_note, last_tags
-from automl.recorder.points import counts, millis
+from automl.recorder.points import millis
+from automl.recorder.results import Result
 from automl.recorder.run_points import search_points, trial_points
+from automl.recorder.selections import selection_of
 from automl.recorder.texts import (
     LONG_FILE,
     LONGEST_PARAM,
@@ -39,14 +42,14 @@ from automl.recorder.texts import (
     short,
     to_json,
 )
-from automl.recorder.uids import campaign_name, run_uid
+from automl.recorder.uids import run_name, run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
+from automl.report.charts.look import arm_styles
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
-    from automl.report.against import Against
 
-TABLE_FILE: Final = "trials.json"
+TABLE_FILE, NOTHING = "trials.json", Result()
 STATUS: Final = {
     TrialState.RUNNING: "RUNNING",
     TrialState.COMPLETE: "FINISHED",
@@ -56,19 +59,22 @@ STATUS: Final = {
 
 
 def project(
-    ledger: Ledger, campaign_id: str, *, interrupted: bool = False
+    ledger: Ledger, campaign_id: str, form: Form | None = None, *, interrupted: bool = False
 ) -> tuple[Projection, list[SearchRow]]:
-    """The projection of the present state of a campaign, and its searches."""
+    """The projection of the present state of a campaign, and its searches. `form`: by default a new one's."""
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
         raise UserError(f"a campaign must be in the ledger to be recorded, but there is no {campaign_id!r}")
     searches = ledger.searches(campaign_id)
     memory = ledger.memory(campaign_id)
-    return Projection(campaign, searches, memory, interrupted=interrupted), searches
+    return Projection(campaign, searches, memory, form=form, interrupted=interrupted), searches
 
 
 class Projection:
-    """The runs of one campaign. `interrupted`: it has no driver, so none of its trials is running."""
+    """The runs of one campaign. `interrupted`: it has no driver, so none of its trials is running.
+
+    `form`: that of its runs in MLflow; by default the one of a campaign that has none yet.
+    """
 
     def __init__(
         self,
@@ -76,8 +82,10 @@ class Projection:
         searches: Sequence[SearchRow],
         memory: CampaignMemory | None = None,
         *,
+        form: Form | None = None,
         interrupted: bool = False,
     ) -> None:
+        self.form = form or chosen(campaign)
         self.with_trials = campaign.summary.record == "trials"
         self.campaign = campaign
         self._memory = memory
@@ -87,24 +95,12 @@ class Projection:
         self._open = "SCHEDULED" if interrupted else "RUNNING"
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
-    def campaign_run(self, trials: Sequence[TrialRow] = (), last: Against | None = None) -> WantedRun:
-        """The parent of all runs; counts and costs are those of `trials`; `last`: see `report.against`."""
+    def campaign_run(self, trials: Sequence[TrialRow] = (), result: Result = NOTHING) -> WantedRun:
+        """The parent of all runs; counts and costs are those of `trials`; `result`: of the campaign."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
-        provenance = {f"automl.{key}": value for key, value in flatten(row.provenance)}
         fixed = {key: value for key, value in self._spec.items() if key in FIXED}
-        grows = {key: value for key, value in self._spec.items() if key not in FIXED}
-        tags = {
-            **provenance,
-            **{f"automl.extent.{key}": value for key, value in flatten(grows)},
-            "automl.kind": "campaign",
-            "automl.config.study": row.study,
-            "automl.state": row.state,
-            "automl.study_digest": row.digest,
-            "automl.executor": row.summary.executor,
-            "mlflow.note.content": campaign_note(row, last),
-        }
-        tags |= last_tags(last)
-        tags["mlflow.source.git.commit"] = "" if self._origin.code is None else self._origin.code.commit
+        commit = "" if self._origin.code is None else self._origin.code.commit
+        tags = campaign_tags(row, self._spec, commit, self.form, result)
         artifacts = [
             Artifact("study.json", text=to_json(self._spec)),
             Artifact("provenance.json", text=to_json(mask(row.provenance))),
@@ -120,7 +116,7 @@ class Projection:
             end=_end(row.finished_at),
             params=dict(flatten(fixed)),  # MLflow changes no parameter: what grows is in tags
             tags=tags,
-            metrics=counts(trials, at) if trials else [],
+            metrics=campaign_points(trials, at, self.form, result),
             artifacts=artifacts,
             dataset=self._dataset(),
         )
@@ -132,7 +128,9 @@ class Projection:
         """A search with its anytime curve, counts, and the fresh-seed and test values of its winner."""
         arm = self._spec.get("arms", {}).get(search.arm) or {}
         tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
-        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or ""}
+        again, selected = selection_of(self.campaign, search, trials)
+        tags |= {"automl.reason": search.reason or "", "automl.winner": search.winner or "", **selected}
+        tags |= {"mlflow.runColor": self._colour(search), STEP_TAG: self.form.step_tag}
         artifacts = []
         winner = next((trial for trial in trials if trial.id == search.winner), None)
         if winner is not None:
@@ -148,7 +146,7 @@ class Projection:
             end=_end(search.finished_at),
             params={"seed": str(search.seed), **dict(flatten(arm))},
             tags=tags,
-            metrics=search_points(self.campaign.summary.primary, search, trials, openings),
+            metrics=search_points(self.campaign.summary.primary, search, trials, openings, self.form, again),
             artifacts=artifacts,
             dataset=self._dataset(),
         )
@@ -208,8 +206,7 @@ class Projection:
 
     def _named(self, run: WantedRun) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
-        uid, name = self.uid(run.identity), run.identity.removeprefix(f"{self.campaign.id}/")
-        name = campaign_name(self.campaign) if run.parent is None else name
+        uid, name = self.uid(run.identity), run_name(self.campaign, run.identity)
         tags = {key: value for key, value in run.tags.items() if value}
         tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}
@@ -238,6 +235,10 @@ class Projection:
             "automl.evaluator": arm.evaluator,
             "automl.reference": arm.reference,
         }
+
+    def _colour(self, search: SearchRow) -> str:
+        """The colour of its arm, the same as in the report, so that a chart shows arms and not runs."""
+        return arm_styles(dict.fromkeys([*self.campaign.summary.arms, search.arm]))[search.arm][0]
 
     def _dataset(self) -> tuple[str, str] | None:
         name, data = self.campaign.summary.dataset, self._origin.data

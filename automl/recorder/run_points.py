@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from automl.contracts import Metric, TrialState
 from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
 from automl.ledger.winners import retrainings, winner_opening
+from automl.recorder.form import Form
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
+from automl.report.reevaluated import Reevaluated
 
 
 def report_points(metric: Metric, reports: Sequence[ReportRow]) -> list[Point]:
@@ -47,19 +49,27 @@ def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[R
 
 
 def search_points(
-    metric: Metric, search: SearchRow, trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
+    metric: Metric,
+    search: SearchRow,
+    trials: Sequence[TrialRow],
+    openings: Sequence[OpeningRow],
+    form: Form,
+    again: Reevaluated | None = None,
 ) -> list[Point]:
-    """The anytime curve of a search; after its end also counts, fresh-seed values and test values."""
+    """The anytime curve of a search; after its end also counts, fresh-seed values and test values.
+
+    `again`: the evaluations that have selected its winner.
+    """
     ended = sorted(
         (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
         key=finish_order,
     )
-    anytime = Anytime(metric)
+    anytime = Anytime(metric, form)
     points = [point for trial in ended for point in anytime.add(trial)]
     if search.finished_at is None:
         return points
     at = millis(search.finished_at)
-    points += [point for point in counts(ended, at) if point.key != "device_seconds"]
+    points += [point for point in counts(ended, at, zeros=form.earlier) if point.key != "device_seconds"]
     winner = next((trial for trial in trials if trial.id == search.winner), None)
     if winner is None:
         return points
@@ -67,6 +77,11 @@ def search_points(
     own = (opening for opening in openings if opening.search == search.id)
     opening = winner_opening(winner.id, finals, own)
     fresh = [trial.values[0] for trial in finals if trial.values]
-    points += summary(clean_key(f"fresh_{metric.name}"), fresh, at)
-    points += summary(clean_key(f"test_{metric.name}"), (opening.values if opening else None) or [], at)
+    if again is not None and again.selected is not None:
+        points += summary(clean_key(f"again_{metric.name}"), again.selected.again, at, single=form.earlier)
+    if again is not None and again.optimism is not None:
+        points.append(Point(clean_key(f"again_minus_best_{metric.name}"), again.optimism, at, 0))
+    points += summary(clean_key(f"fresh_{metric.name}"), fresh, at, single=form.earlier)
+    test = (opening.values if opening else None) or []
+    points += summary(clean_key(f"test_{metric.name}"), test, at, single=form.earlier)
     return points

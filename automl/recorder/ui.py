@@ -9,6 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunError, UserError
@@ -21,21 +24,32 @@ if TYPE_CHECKING:
     from automl.ledger.store import Store
 
 PARENT_DEATH: Final = 1  # prctl(2)
+ERR: Final = 2  # descriptor
+LOOK: Final = 0.2  # seconds between two looks whether the server listens
 PATIENCE: Final = 5.0  # seconds that the server may take to end
 
 
-def serve(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> None:
+def serve(
+    store: Store, *, host: str = "127.0.0.1", port: int = 5000, ready: Callable[[], None] = lambda: None
+) -> None:
     """Serve the pages until Ctrl-C, SIGTERM or the end of the terminal; no process of it is left then.
 
-    Raises `UserError` when the store is on a server of its own or the port is taken.
+    `ready` is called when the server listens. Raises `UserError` when the store is on a server of its own or
+    the port is taken.
     """
     argv, environ = command(store, host=host, port=port)
     _check_port(host, port)
     with as_interrupts():
         server = subprocess.Popen(
-            argv, env=environ, start_new_session=True, preexec_fn=_dies_with_parent, umask=ALONE
+            argv,
+            env=environ,
+            stdout=ERR,  # on standard output is the address alone
+            start_new_session=True,
+            preexec_fn=partial(_dies_with_parent, os.getpid()),
+            umask=ALONE,
         )
         try:
+            _wait_for(server, host, port, ready)
             code = server.wait()
         except KeyboardInterrupt:
             return
@@ -47,19 +61,30 @@ def serve(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> None:
         )
 
 
+def _wait_for(server: subprocess.Popen[bytes], host: str, port: int, ready: Callable[[], None]) -> None:
+    """Call `ready` once the server listens, if it comes to that."""
+    while server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            ready()
+            return
+        time.sleep(LOOK)
+
+
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End the server with all its workers."""
+    """End the server with all its workers, however often that is interrupted."""
     for number, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             server.wait(patience)
 
 
-def _dies_with_parent() -> None:
+def _dies_with_parent(parent: int) -> None:
     """Have the server end when this process is killed, where the system can (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGTERM)
+        if os.getppid() != parent:  # killed before it could be told
+            os._exit(1)
 
 
 def command(store: Store, *, host: str = "127.0.0.1", port: int = 5000) -> tuple[list[str], dict[str, str]]:

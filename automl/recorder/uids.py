@@ -22,3 +22,10 @@ def run_uid(began: float, identity: str) -> str:
 def campaign_name(campaign: CampaignRow) -> str:
     """The name of a campaign's run: its id, behind its label if it has one."""
     return f"{campaign.label} ({campaign.id})" if campaign.label else campaign.id
+
+
+def run_name(campaign: CampaignRow, identity: str) -> str:
+    """The name of a run: `tpe/0 · nightly-12` for a search, `tpe/0/7 · nightly-12` for a trial."""
+    if identity == campaign.id:
+        return campaign_name(campaign)
+    return f"{identity.removeprefix(f'{campaign.id}/')} · {campaign.id}"

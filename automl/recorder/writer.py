@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from automl.contracts import RunAddress
+from automl.recorder.form import Form, form_in
 from automl.recorder.points import Point
+from automl.recorder.uids import run_uid
 from automl.recorder.wanted_run import Artifact, WantedRun
+
+if TYPE_CHECKING:
+    from automl.ledger.rows import CampaignRow
 
 Beat: TypeAlias = Callable[[], None]  # to be called whenever a server has answered
 
@@ -56,6 +61,9 @@ class Writer(Protocol):
     def read(self) -> list[StoredRun]:
         """All active runs that carry an identity of this campaign, the intended one of each first."""
 
+    def tags(self, uid: str) -> Mapping[str, str] | None:
+        """The tags of the run of a uid; None without one."""
+
     def absent(self, uids: Collection[str]) -> set[str]:
         """Those of `uids` that have no run."""
 
@@ -70,3 +78,8 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Close connections."""
+
+
+def form_of(writer: Writer, campaign: CampaignRow) -> Form:
+    """The form of a campaign as it is recorded."""
+    return form_in(writer.tags(run_uid(campaign.created_at, campaign.id)), campaign)

@@ -20,12 +20,13 @@ from automl.report.few_shot import FewShotArm
 from automl.report.plain import plain
 from automl.report.proxy_ranking import ProxyRank
 from automl.report.ranking import places
+from automl.report.reevaluated import Reevaluated
 from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
 from automl.report.wording import Units
 
-ADDED: Final = ("pairs", "places", "optimism")  # behind the older keys of the JSON
+ADDED: Final = ("pairs", "places", "optimism", "reevaluated")  # behind the older keys of the JSON
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class CampaignReport:
     `rungs`: of every arm that prunes. `collapse`: of every one-shot search. `few_shot`: of every arm of a
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
     `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns. `last`: a
-    finished campaign against the last finished one before it.
+    finished campaign against the last finished one before it. `reevaluated`: of each search, what selected
+    its winner; empty where the best one of the search wins.
     """
 
     study: str
@@ -61,6 +63,7 @@ class CampaignReport:
     reason: str | None = None
     remembered: RememberedReport | None = None
     last: Against | None = None
+    reevaluated: tuple[Reevaluated, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -118,6 +121,7 @@ class CampaignReport:
             "pairs": plain(comparison.pairs),
             "places": plain(places(comparison)),
             "optimism": plain(comparison.optimism),
+            **({"reevaluated": plain(self.reevaluated)} if self.reevaluated else {}),
         }
 
     def to_json(self) -> dict[str, JsonValue]:

@@ -18,6 +18,7 @@ from automl.report.few_shot import few_shot_arms
 from automl.report.importance import importances
 from automl.report.proxy_ranking import proxies
 from automl.report.records import Records
+from automl.report.reevaluated import Reevaluated, of_campaign, unselected
 from automl.report.remembered import remembered
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
@@ -34,14 +35,13 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     campaign = ledger.campaign(campaign_id)
     if campaign is None:
         raise UserError(f"a report needs a campaign that is in the store, but got {campaign_id!r}")
-    study = StudySettings.from_json(campaign.spec)
-    metric, status = study.metrics[0], ledger.status(campaign)
+    study, status = StudySettings.from_json(campaign.spec), ledger.status(campaign)
     trials: dict[str, list[TrialRow]] = defaultdict(list)
     for trial in ledger.trials(campaign=campaign.id):
         trials[trial.search].append(trial)
     openings = ledger.openings(campaign.id)
     searches = sorted(ledger.searches(campaign.id), key=lambda search: search.seed)
-    arms = _arms(study, searches, trials, openings)
+    arms, again = _arms(study, searches, trials, openings), of_campaign(searches, trials, study)
     every_trial = evaluations(searches, trials)
     pruned = pruned_arms(ledger, study, searches, trials)
     comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
@@ -62,21 +62,23 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         rungs=pruned,
         collapse=one_shot_searches(ledger, study, searches, trials),
         few_shot=few_shot_arms(study, searches, trials, openings),
-        proxies=proxies(searches, trials, arms, metric.direction),
-        importance=importances(every_trial, arms, metric.direction),
-        warnings=warnings(study, status, arms, pruned, _told(ledger, campaign)),
+        proxies=proxies(searches, trials, arms, study.metrics[0].direction),
+        importance=importances(every_trial, arms, study.metrics[0].direction),
+        warnings=warnings(study, status, arms, pruned, _told(ledger, campaign, again)),
         reason=campaign.reason,
-        remembered=remembered(ledger.memory(campaign.id), arms, comparison, metric),
+        remembered=remembered(ledger.memory(campaign.id), arms, comparison, study.metrics[0]),
         last=against_last(ledger, campaign, arms) if status == "finished" else None,
+        reevaluated=again,
     )
 
 
-def _told(ledger: Records, campaign: CampaignRow) -> tuple[str, ...]:
+def _told(ledger: Records, campaign: CampaignRow, again: Sequence[Reevaluated]) -> tuple[str, ...]:
     """What is known of the campaign as a whole."""
     origin = campaign.provenance
     data = (origin.get("data") or {}).get("digest")
     looks = ledger.deleted_looks(data) if data else 0
-    return (*limit(campaign.reason), *accepted(origin), *grown(origin), *seen_by_deleted(looks))
+    told = (*limit(campaign.reason), *accepted(origin), *grown(origin), *seen_by_deleted(looks))
+    return (*told, *unselected(again, finished=campaign.state == "finished"))
 
 
 def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:

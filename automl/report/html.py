@@ -16,6 +16,7 @@ from automl.report import (
     optimism,
     proxy_ranking,
     ranking,
+    reevaluated,
     remembered,
     rung_ranking,
     verdicts,
@@ -30,7 +31,7 @@ from automl.report.wording import budget_text
 
 
 def html(report: CampaignReport) -> str:
-    """A report as a self-contained page with plotly.js inside (about 5 MB)."""
+    """A report as a self-contained page with the part of plotly.js that it needs."""
     plots = Plots(report)
     title = f"{report.study}: report of {report.campaign}"
     return page(title, _header(report), _main(report, plots), _provenance(report), plots.by_name)
@@ -67,6 +68,7 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         comparison.section(ranked, report.comparison, metric, units, chosen),
         ranking.section(report.comparison, chosen),
         optimism.section(report.comparison.optimism, units, chosen),
+        reevaluated.section(report.reevaluated, report.settings, units, chosen),
         few_shot.section(report.ranked_few_shot, metric.name, units, chosen),
         plots.titled("Best value against cost", "plot-anytime"),
         plots.titled("Validation, fresh seeds, test", "plot-levels"),

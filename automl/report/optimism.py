@@ -55,8 +55,12 @@ def optimism(searches: Sequence[SearchReport], rules: Rules) -> Optimism:
 
 def _gap(searches: Sequence[SearchReport], earlier: Level, later: Level, rules: Rules) -> Gap:
     known = [(search.value(earlier), search.value(later)) for search in searches]
-    steps = [after - before for before, after in known if before is not None and after is not None]
-    result = paired(steps, rules.plan_of(len(steps)))
+    return gap([after - before for before, after in known if before is not None and after is not None], rules)
+
+
+def gap(steps: Sequence[float], rules: Rules) -> Gap:
+    """The mean of differences, one for each seed."""
+    result = paired(list(steps), rules.plan_of(len(steps)))
     return Gap(result.mean, result.interval, result.level, len(steps))
 
 
@@ -68,7 +72,7 @@ def lines(found: Mapping[str, Optimism], units: Units) -> Iterator[str]:
         if not known and gaps.validation_to_test.mean is not None:
             known = {"best → test": gaps.validation_to_test}
         if known:
-            text = ", ".join(f"{name} {_text(gap, units)}" for name, gap in known.items())
+            text = ", ".join(f"{name} {gap_text(gap, units)}" for name, gap in known.items())
             yield f"{arm}: {text} ({plural(max(gap.seeds for gap in known.values()), 'seed')})"
 
 
@@ -82,9 +86,9 @@ def section(found: Mapping[str, Optimism], units: Units, chosen: Chosen | None =
         [
             escape(marked(arm, chosen)),
             str(gaps.seeds),
-            _text(gaps.validation_to_fresh, units),
-            _text(gaps.fresh_to_test, units),
-            _text(gaps.validation_to_test, units),
+            gap_text(gaps.validation_to_fresh, units),
+            gap_text(gaps.fresh_to_test, units),
+            gap_text(gaps.validation_to_test, units),
         ]
         for arm, gaps in known.items()
     ]
@@ -96,7 +100,8 @@ look{unit}. The best of many values is too good on average; values of fresh seed
 chosen nothing.</p>"""
 
 
-def _text(gap: Gap, units: Units) -> str:
+def gap_text(gap: Gap, units: Units) -> str:
+    """The mean with its interval; a dash without values."""
     if gap.mean is None:
         return "–"
     mean = units.difference(gap.mean, sign=True)

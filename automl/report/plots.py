@@ -13,6 +13,7 @@ from automl.report.charts.look import Figure
 from automl.report.charts.many_seeds import many_seeds
 from automl.report.charts.parallel import parallel
 from automl.report.charts.search_figures import importance, pareto
+from automl.report.wording import plural
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,26 @@ class Plot:
     @property
     def html(self) -> str:
         """The place where the browser draws it."""
-        height = self.figure["layout"]["height"]
+        layout = self.figure["layout"]
+        size = f"min-height:{layout['height']}px"
+        if least := layout.get("meta", {}).get("least_width"):  # it scrolls where there is less room
+            size += f";min-width:{least}px"
         label = f'role="img" aria-label="{escape(self.alternative)}"'
         return f"""<figure>
-<div class="plot" id="{self.name}" {label} style="min-height:{height}px"></div>
+<div class="scroll"><div class="plot" id="{self.name}" {label} style="{size}"></div></div>
 <noscript><p class="soft">This plot needs JavaScript; the tables do not.</p></noscript>
-<figcaption>{escape(self.caption)}</figcaption>
+<figcaption>{escape(self.caption + self._left_out)}</figcaption>
 </figure>"""
+
+    @property
+    def _left_out(self) -> str:
+        """How many trials are not drawn, where that is so."""
+        hidden = self.figure["layout"].get("meta", {}).get("left_out", 0)
+        return (
+            f" Not drawn: {plural(hidden, 'other trial')}, evenly left out; the JSON has all."
+            if hidden
+            else ""
+        )
 
 
 class Plots:

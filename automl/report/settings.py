@@ -72,7 +72,8 @@ class StudySettings:
 
     `plan`: the looks at which verdicts are taken; campaigns of versions without such plans have had one.
     `equivalent`: arms that differ by no more are equivalent. `until_decided`: seeds are added until then.
-    `retired`: arms that the file has dropped, which get no more searches.
+    `top`: of so many best configurations each winner is selected. `retired`: arms that the file has dropped,
+    which get no more searches.
     """
 
     metrics: tuple[Metric, ...]
@@ -88,6 +89,7 @@ class StudySettings:
     equivalent: float | None
     until_decided: bool
     retired: tuple[str, ...]
+    top: int = 1
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
@@ -124,6 +126,7 @@ class StudySettings:
             equivalent=spec.get("equivalent"),
             until_decided=bool(looks.get("until_decided")),
             retired=tuple(spec.get("retired") or ()),
+            top=(spec.get("final") or {}).get("top", 1),
         )
 
     @property

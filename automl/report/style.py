@@ -22,15 +22,20 @@ p { margin: .4rem 0; max-width: 75ch; }
 .better { color: #00543f; background: #e3f4ee; } .worse { color: #8a2f00; background: #fdebdf; }
 .equivalent { color: #1f3d7a; background: #e6edfa; }
 .undecided { color: #444; background: #f1f1f1; border-style: dashed; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; max-width: 100%; /* a shadow where there is more to scroll to */
+  background: linear-gradient(to right, #fff 2rem, #fff0) left / 4rem 100% no-repeat local,
+  linear-gradient(to left, #fff 2rem, #fff0) right / 4rem 100% no-repeat local,
+  linear-gradient(to right, #0003, #0000) left / .7rem 100% no-repeat scroll,
+  linear-gradient(to left, #0003, #0000) right / .7rem 100% no-repeat scroll; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
 th[scope="row"] { font-weight: 600; } th .soft { font-weight: 400; }
 td { white-space: nowrap; } td.text { white-space: normal; }
 th, td { text-align: right; padding: .35rem .7rem; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; padding-left: 0; max-width: 16rem;
   overflow-wrap: break-word; }
-td.text, th.text { text-align: left; overflow-wrap: anywhere; }
-thead th { border-bottom: 2px solid #8a8a8a; vertical-align: bottom; font-size: .87rem; }
+td.text, th.text { text-align: left; overflow-wrap: anywhere; min-width: 12rem; }
+thead th { overflow-wrap: normal; min-width: 3rem; border-bottom: 2px solid #8a8a8a; vertical-align: bottom;
+  font-size: .87rem; }
 .compared { font-weight: 700; }
 figure { margin: .6rem 0 1.4rem; } figcaption { max-width: 85ch; margin-top: .3rem; }
 .plot { width: 100%; }
@@ -38,7 +43,7 @@ figure { margin: .6rem 0 1.4rem; } figcaption { max-width: 85ch; margin-top: .3r
 .cards:has(img) { grid-template-columns: repeat(auto-fill, minmax(300px, 1fr)); }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem;
   break-inside: avoid; min-width: 0; }
-.card img { width: 100%; background: #fff; border-radius: .2rem; }
+.card .scroll { background: none; } .card img { width: 100%; background: #fff; border-radius: .2rem; }
 .card p { font-size: .88rem; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .05rem .8rem; margin: .4rem 0;
   font-size: .85rem; }
@@ -48,18 +53,85 @@ pre { background: var(--panel); padding: .6rem .8rem; overflow-x: auto; white-sp
 summary { cursor: pointer; } :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } .modebar { display: none !important; }
   figure, li, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; } }
-@media (max-width: 600px) { .verdicts li { grid-template-columns: 1fr; } body { padding: 1rem; } }
+@media (max-width: 600px) { body { padding: 1rem; font-size: 15px; } h1 { font-size: 1.5rem; }
+  .verdicts li { grid-template-columns: 1fr; gap: .2rem; } .chip { justify-self: start; }
+  .cards, .cards:has(img) { grid-template-columns: 1fr; } th, td { padding: .35rem .5rem; }
+  table { font-size: .88rem; } th:first-child { position: sticky; left: 0; background: #fff; max-width: 9rem;
+  min-width: 6.5rem; overflow-wrap: anywhere; } }
 """
 
 SCRIPT = """
+const NARROW = 600;  // pixels
 const buttons = ["toImage", "zoom2d", "pan2d", "resetScale2d"];
-const options = {responsive: true, displaylogo: false, modeBarButtons: [buttons]};
 const figures = JSON.parse(document.getElementById("figures").textContent);
-for (const [name, figure] of Object.entries(figures)) {
-  Plotly.newPlot(document.getElementById(name), figure.data, figure.layout, options);
+
+async function load() {
+  const packed = atob(document.getElementById("plotly").textContent);
+  const bytes = new Blob([Uint8Array.from(packed, letter => letter.charCodeAt(0))]);
+  const unpacked = bytes.stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(unpacked).text();
+  document.head.append(script);
 }
+
+function wrapped(text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1;
+    if (lines[last] && lines[last].length + word.length >= most) lines.push(word);
+    else lines[last] += (lines[last] ? " " : "") + word;
+  }
+  return lines.join("<br>");
+}
+
+function short(label, most) {  // names differ at their ends as often as at their beginnings
+  if (label.length <= most) return label;
+  const end = Math.floor((most - 1) / 2);
+  return label.slice(0, most - 1 - end) + "\\u2026" + label.slice(-end);
+}
+
+function fitted(figure, width) {
+  if (width >= NARROW) return figure;
+  const small = structuredClone(figure), layout = small.layout;
+  const named = small.data.filter(trace => trace.name);
+  layout.margin = {...layout.margin, l: 44, r: 14};
+  layout.dragmode = false;  // a finger scrolls the page
+  if (layout.xaxis.title) layout.xaxis.title.text = wrapped(layout.xaxis.title.text, width / 9);
+  if (layout.yaxis.ticktext) {
+    layout.yaxis.ticktext = layout.yaxis.ticktext.map(label => short(label, Math.floor(width / 22)));
+  }
+  for (const trace of named) trace.name = short(trace.name, Math.floor(width / 12));
+  const entries = named.filter(trace => trace.showlegend !== false).length;
+  layout.height += 20 * Math.max(0, entries - 3);  // lines of the legend
+  return small;
+}
+
+function draw() {
+  for (const [name, figure] of Object.entries(figures)) {
+    const place = document.getElementById(name), width = place.clientWidth, shown = fitted(figure, width);
+    const options = {responsive: true, displaylogo: false, modeBarButtons: [buttons]};
+    if (width < NARROW) options.displayModeBar = false;
+    Plotly.react(place, shown.data, shown.layout, options);
+  }
+}
+
+async function begin() {
+  try {
+    await load();
+  } catch (error) {
+    for (const place of document.querySelectorAll(".plot")) {
+      place.textContent = "This browser cannot unpack the plots (" + error + "); the tables have the values.";
+    }
+    return;
+  }
+  draw();
+  matchMedia("(max-width: " + NARROW + "px)").addEventListener("change", draw);
+  document.documentElement.dataset.drawn = "true";
+}
+
+if (Object.keys(figures).length) begin();
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
-  for (const plot of document.querySelectorAll(".plot")) Plotly.Plots.resize(plot);
+  if (window.Plotly) for (const plot of document.querySelectorAll(".plot")) Plotly.Plots.resize(plot);
 });
 """

@@ -17,6 +17,7 @@ from automl.report import (
     optimism,
     proxy_ranking,
     ranking,
+    reevaluated,
     remembered,
     rung_ranking,
     verdicts,
@@ -40,6 +41,8 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
     parts += _bullets(ranking.TITLE, ranking.lines(report.comparison), about=ranking.ABOUT)
     parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
+    again = reevaluated.lines(report.reevaluated, report.settings, units)
+    parts += _bullets(reevaluated.TITLE, again, about=reevaluated.ABOUT)
     parts += last.terminal(report.last)
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)

@@ -16,6 +16,7 @@ from automl.report.searches import SearchReport
 from automl.report.wording import Units, plural
 
 CARDS: Final = 8  # winners of an arm that are shown
+OPEN: Final = 3  # of them that are shown at once
 LINES: Final = 5  # seeds that are listed with a winner
 _LONG: Final = 8  # parameters above which a configuration is folded
 
@@ -32,11 +33,20 @@ def section(arms: Sequence[ArmReport], space: str | None, units: Units, chosen: 
             often = sorted(same.values(), key=len, reverse=True)
             if chosen is not None and chosen.is_of(arm.name):  # its card is shown, and first
                 often.sort(key=lambda searches: chosen.search not in searches)
-            cards = "".join(_card(searches, space, units, chosen) for searches in often[:CARDS])
+            cards = [_card(searches, space, units, chosen) for searches in often[:CARDS]]
             rest = f'<p class="soft">and {plural(len(often) - CARDS, "other configuration")}</p>'
             rest = rest if len(often) > CARDS else ""
-            parts.append(f'<h3>{escape(marked(arm.name, chosen))}</h3><div class="cards">{cards}</div>{rest}')
+            parts.append(f"<h3>{escape(marked(arm.name, chosen))}</h3>{_folded(cards)}{rest}")
     return f"<h2>Winners</h2>{''.join(parts)}" if parts else ""
+
+
+def _folded(cards: Sequence[str]) -> str:
+    """The first cards, and the others behind a summary."""
+    first, others = (f'<div class="cards">{"".join(part)}</div>' for part in (cards[:OPEN], cards[OPEN:]))
+    if len(cards) <= OPEN:
+        return first
+    more = plural(len(cards) - OPEN, "more configuration")
+    return f"{first}<details><summary>{more}</summary>{others}</details>"
 
 
 def _card(searches: Sequence[SearchReport], space: str | None, units: Units, chosen: Chosen | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from automl.ledger import CampaignRow, FiringRow, Ledger, ScheduleRow, Store, ow
 from automl.ledger.schedules import SlotsBetween
 from automl.moments import around
 from automl.promoting.at_end import is_owed
+from automl.schedule.telling import tell_of_failed
 
 LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
 MAX_KILLS: Final = 10  # in a row without the end of a trial, after which a firing has failed
@@ -96,6 +98,7 @@ class Daemon:
     active: list[_Run] = field(default_factory=list)
     ended: set[int] = field(default_factory=set)
     tell: Callable[[str], None] = lambda text: None
+    telling: list[threading.Thread] = field(default_factory=list)
 
     def plan(self, slots_between: SlotsBetween) -> None:
         """Write a row for each slot that has come."""
@@ -129,6 +132,8 @@ class Daemon:
             if run.process is not None:
                 self.ledger.extend_firing(run.firing, GRACE + LEASE, self.clock())
                 run.process.terminate()
+        for thread in self.telling:
+            thread.join()
         deadline = time.monotonic() + GRACE
         for run in list(self.active):
             if run.process is not None and _wait(run.process, deadline - time.monotonic()) == 0:
@@ -193,10 +198,19 @@ class Daemon:
         if self.ledger.finish_firing(run.firing, state, reason, self.clock()):
             self.ended.add(run.firing.id)
             self.tell(f"{run.firing.study}: {state}{f', {reason}' if reason else ''}")
+            if state == "failed":
+                self._announce(run.firing.id)
         elif (found := self.ledger.firing(run.firing.id)) is not None and found.state == "skipped":
             self.ended.add(found.id)  # its process found that nothing has changed
             self.tell(f"{found.study}: skipped, {found.reason}")
         self.active.remove(run)
+
+    def _announce(self, firing: int) -> None:
+        """Tell of a failed firing beside the others, whose leases must be renewed meanwhile."""
+        if (row := self.ledger.firing(firing)) is not None:
+            work = threading.Thread(target=tell_of_failed, args=(self.ledger, row), daemon=True)
+            work.start()
+            self.telling.append(work)
 
     def _leave(self, run: _Run, kills: int) -> None:
         self.ledger.release_firing(run.firing, kills)

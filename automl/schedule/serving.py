@@ -13,6 +13,7 @@ from automl.ledger import FiringRow, Store, ends_with_terminal
 from automl.private import private
 from automl.schedule.daemon import Clock, Daemon, Launch, launch_run
 from automl.schedule.slots import slots_between
+from automl.schedule.telling import tell_of_last
 from automl.storage import open_ledger
 
 POLL: Final = 1.0  # seconds
@@ -26,6 +27,7 @@ def tick(store: Store, run: Launch = launch_run, *, now: float | None = None) ->
     """
     with open_ledger(store) as ledger:
         daemon = Daemon(ledger, store, run, lambda: now)
+        tell_of_last(ledger)
         daemon.plan(slots_between)
         with _until_signalled() as stop:
             while not stop.is_set() and (daemon.active or daemon.claim()):
@@ -53,6 +55,7 @@ def serve(
     with open_ledger(store) as ledger, _until_signalled() as stop:
         daemon = Daemon(ledger, store, run, clock, tell=tell)
         try:
+            tell_of_last(ledger)
             while not stop.is_set():
                 daemon.plan(slots_between)
                 while len(daemon.active) < at_once and daemon.claim():

@@ -1,7 +1,7 @@
 """Search spaces: parameters with conditions and constraints, and what can be done with a configuration."""
 
 from automl.space.declaration import Constraint
-from automl.space.parameters import Choice, Float, Int, Parameter
+from automl.space.parameters import Choice, Float, Int, Parameter, parameter_from_json
 from automl.space.space import Space
 
-__all__ = ["Choice", "Constraint", "Float", "Int", "Parameter", "Space"]
+__all__ = ["Choice", "Constraint", "Float", "Int", "Parameter", "Space", "parameter_from_json"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from python_names import python_names
 
 from automl import metrics, plugins
 from automl.checking import Check
@@ -37,6 +38,7 @@ SECTIONS = {
     "Final": "final",
     "Schedule": "schedule",
     "Promote": "promote",
+    "Target": "notify[]",
 }
 CASE = r" \([^)]*\)$"  # what a rule was checked on
 MANY = 8  # values from which on they are not listed
@@ -49,7 +51,13 @@ def table(name: str) -> str:
     makers = {"plugins": plugin_table, "options": options_table, "checks": check_table}
     if argument:
         return makers[what](argument)
-    return {"plugins": all_plugins, "study-file": study_file, "metrics": metric_table}[what]()
+    whole = {
+        "plugins": all_plugins,
+        "study-file": study_file,
+        "metrics": metric_table,
+        "python": python_names,
+    }
+    return whole[what]()
 
 
 def plugin_table(kind: str) -> str:

@@ -1,9 +1,11 @@
-"""What tests of campaigns share: a clock of attempts."""
+"""What tests of campaigns share: a clock of attempts, a small study that grows."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
+import growing_study
 import pytest
 
 
@@ -13,3 +15,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
     monkeypatch.setattr("automl.campaign.attempts.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
+
+
+@pytest.fixture
+def study(workspace: Path) -> Path:
+    """The file of `growing_study`, in the working folder."""
+    (workspace / "growing_code.py").write_text(growing_study.CODE)
+    path = workspace / "growing.yaml"
+    path.write_text(growing_study.STUDY)
+    return path

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from growing_study import CODE, STUDY, content, differences, run
+from in_process import automl
 from told import Told
 
 from automl import plugins
@@ -19,14 +20,6 @@ from automl.report import collect
 
 PRUNERS = {"median": "{strategy: random, pruner: median}", "asha": "{strategy: tpe, pruner: asha}"}
 COSTLY = {"gp"}  # a tenth of a second and more a proposal
-
-
-@pytest.fixture
-def study(workspace: Path) -> Path:
-    (workspace / "growing_code.py").write_text(CODE)
-    path = workspace / "growing.yaml"
-    path.write_text(STUDY)
-    return path
 
 
 @pytest.mark.parametrize("strategy", [*plugins.names("strategies"), *PRUNERS])
@@ -204,6 +197,23 @@ def test_more_of_what_is_there(study: Path, store: Store, ledger: Ledger) -> Non
     assert {search.seed for search in ledger.searches("growing-1")} == {0, 1, 2, 3, 4}
     with pytest.raises(UserError, match=r"--add-device-seconds needs .* has trials"):
         run(study, store, more=Addition(device_seconds=3.0))
+
+
+def test_more_device_seconds_from_the_command_line(
+    study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that its budget had ended goes on."""
+    study.write_text(
+        study.read_text().replace("{trials: 3}", "{device_seconds: 0.2}").replace(":objective", ":slow")
+    )
+    monkeypatch.setenv("AUTOML_STORE", str(store.folder))
+    words = ("run", str(study), "--progress", "quiet", "--set", "seeds=1")
+    assert automl(monkeypatch, *words) == 0
+    before = sum(trial.device_seconds for trial in ledger.trials(campaign="growing-1"))
+    assert automl(monkeypatch, *words, "--add-device-seconds", "0.3") == 0
+    after = sum(trial.device_seconds for trial in ledger.trials(campaign="growing-1"))
+    assert after - before > 2 * 0.15, "both searches"
+    assert [row.spec["budget"]["device_seconds"] for row in ledger.campaigns()] == [0.5]
 
 
 def test_a_growth_that_is_interrupted_goes_on(

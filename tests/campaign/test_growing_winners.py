@@ -55,6 +55,7 @@ def test_a_winner_that_stays_keeps_its_retrainings_and_is_scored_once(
     assert any("the test set had been opened 2 times before" in line for line in report.warnings)
     certificate = find_winner(ledger, "growing-1").certificate
     assert (certificate.test_openings, certificate.winner_openings) == (4, 2)
+    assert certificate.warnings == list(report.warnings)
     assert differences(store, ledger, "growing-1") == []
 
 

@@ -8,7 +8,13 @@ from automl.config import EXTENT, Study, load_study
 from automl.config.study import HIDDEN
 from automl.ledger.study_summary import FIXED
 
-CHANGE = {"executor", "schedule", "promote", "record"}  # without being another study, at least in part
+CHANGE = {
+    "executor",
+    "schedule",
+    "promote",
+    "notify",
+    "record",
+}  # without being another study, at least in part
 JUDGED = {
     "memory",
     "equivalent",
@@ -24,4 +30,4 @@ def test_every_key_has_its_place() -> None:
 def test_the_identity_has_all_that_is_fixed_and_nothing_that_grows() -> None:
     study = load_study(Path("studies/quickstart.yaml").resolve())
     assert set(FIXED) <= set(study.identity())
-    assert not {*EXTENT, *HIDDEN, "schedule", "promote", "record"} & set(study.identity())
+    assert not {*EXTENT, *HIDDEN, "schedule", "promote", "notify", "record"} & set(study.identity())

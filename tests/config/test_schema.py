@@ -90,7 +90,7 @@ def test_wrong_files_are_refused(change: dict[str, Any], validator: Draft202012V
 def test_every_key_has_a_meaning_and_a_valid_example(validator: Draft202012Validator) -> None:
     for part, keys in KEYS.items():
         fields = {field.alias or name for name, field in part.model_fields.items() if field.repr}
-        assert set(keys) - {"metric", "direction"} == fields, part
+        assert set(keys) - {"metric", "direction", "baseline", "url"} == fields, part
     for name, key in KEYS[Study].items():
         assert validator.is_valid(plain(GOOD) | {name: key.example}), name
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from doc_pages import ROOT, pages
 
+import automl
 from automl import plugins
 from automl.config.keys import KEYS
 
@@ -94,3 +95,10 @@ def test_rules_of_a_suite_are_listed_once() -> None:
 )
 def test_types_are_said_in_words(schema: dict[str, object], words: str) -> None:
     assert tables._type(schema) == words
+
+
+def test_the_reference_of_python_has_every_name() -> None:
+    text = tables.table("python")
+    for name in automl.__all__:
+        assert f"## `automl.{name}`" in text
+    assert "| `ask()` | The next trial;" in text and "`trials`, `seconds` (device-seconds)" in text

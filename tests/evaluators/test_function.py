@@ -125,3 +125,15 @@ def test_an_array_is_no_number(evaluate: Evaluate) -> None:
     with pytest.raises(RunError, match="finite number"):
         evaluate("import numpy as np; return np.zeros(2)")
     assert np.isfinite(evaluate("import numpy as np; return np.array(1.5)").values["loss"])
+
+
+def test_a_function_of_the_configuration_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "def f(config): return config['x']\ndef g(config, other=3): return other.seed\ndef h(): return 1\n"
+    (tmp_path / "alone.py").write_text(text)
+    context = FakeContext(tmp_path / "work", metrics=[LOSS], seed=7)
+    for name, value in (("f", 2.0), ("g", 7.0)):
+        found = Function(FunctionOptions(call=f"alone:{name}")).evaluate({"x": 2.0}, context)
+        assert found.values == {"loss": value}
+    with pytest.raises(UserError, match="must name a function of"):
+        Function(FunctionOptions(call="alone:h")).check_code()

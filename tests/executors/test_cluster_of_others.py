@@ -12,7 +12,7 @@ import pytest
 from patience import PATIENCE
 from ray_head import environment, head
 
-from automl.executors.tune.guard import GRACE
+from automl.executors.tune.watcher import GRACE
 
 CODE = """
 import time

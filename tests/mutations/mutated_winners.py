@@ -97,11 +97,16 @@ def _changed(text: str, case: Case) -> str:
 
 
 def _same(text: str, first: str) -> bool:
+    """Whether two files mean the same: a missing key means its default, as one that holds nothing."""
     try:
         found: Any = yaml.safe_load(text)
     except yaml.YAMLError:
         return False
-    return bool(_filled(found) == _filled(yaml.safe_load(first)))
+    before = yaml.safe_load(first)
+    try:
+        return Winner.model_validate_json(json.dumps(found)) == Winner.model_validate_json(json.dumps(before))
+    except (ValueError, TypeError):
+        return bool(_filled(found) == _filled(before))
 
 
 def _filled(data: Any) -> Any:

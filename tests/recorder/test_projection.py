@@ -12,17 +12,20 @@ from recorder_helpers import SPEC, Filled, write_file
 
 from automl.contracts import Report, TrialState
 from automl.ledger import Ledger, Store
+from automl.recorder.form import EARLIER, Form
 from automl.recorder.projection import Projection
+from automl.recorder.results import Result
 from automl.recorder.texts import clean_key, clean_text, flatten
 from automl.recorder.uids import run_uid
 from automl.recorder.wanted_run import WantedRun
 from automl.report.against import Against
 
 
-def projection(filled: Filled, *, interrupted: bool = False) -> Projection:
+def projection(filled: Filled, *, form: Form | None = None, interrupted: bool = False) -> Projection:
     campaign = filled.ledger.campaign(filled.id)
     assert campaign is not None
-    return Projection(campaign, filled.ledger.searches(filled.id), interrupted=interrupted)
+    searches = filled.ledger.searches(filled.id)
+    return Projection(campaign, searches, form=form, interrupted=interrupted)
 
 
 def image_of(filled: Filled, trial: str, *, interrupted: bool = False) -> WantedRun:
@@ -42,7 +45,11 @@ def test_tree_and_identity(filled: Filled) -> None:
     campaign, search = made.campaign_run(), made.search_run(filled.searches[0])
     image = image_of(filled, trial.id)
     assert (campaign.parent, search.parent, image.parent) == (None, campaign.uid, search.uid)
-    assert [run.name for run in (campaign, search, image)] == ["demo-1", "random/0", "random/0/0"]
+    assert [run.name for run in (campaign, search, image)] == [
+        "demo-1",
+        "random/0 · demo-1",
+        "random/0/0 · demo-1",
+    ]
     for run, kind in ((campaign, "campaign"), (search, "search"), (image, "trial")):
         assert run.tags["automl.id"] == run.identity
         assert run.tags["automl.uid"] == run.uid
@@ -158,16 +165,17 @@ def test_model_of_a_retraining_is_an_artifact(filled: Filled) -> None:
     assert [artifact.name for artifact in image.artifacts] == ["model"]
 
 
-def test_anytime_curve_is_in_device_milliseconds(filled: Filled) -> None:
-    """Trials far shorter than a second keep their own points, and the step is what was spent."""
+def test_anytime_curve_of_an_earlier_version(filled: Filled) -> None:
+    """Its step is a millisecond, with counts of nothing."""
     costs = [0.0101, 0.02, 0.03, 0.2]
     for number, (value, cost) in enumerate(zip([0.5, 0.25, 0.75, 0.5], costs, strict=True)):
         filled.trial(number, value, cost=cost)
     filled.end(filled.start(4), None, TrialState.FAILED, cost=1.0)
     filled.finish()
-    made = projection(filled)
+    made = projection(filled, form=EARLIER)
     search = filled.ledger.searches(filled.id)[0]
     image = made.search_run(search, filled.ledger.trials(search=search.id))
+    assert series(image, "trials_pruned") == [(0, 0.0)]
     assert series(image, "best_accuracy") == [(10, 0.5), (30, 0.5), (60, 0.75), (260, 0.75), (1260, 0.75)]
     assert series(image, "device_seconds")[-1] == (1260, pytest.approx(1.2601))
     assert series(image, "trials_complete") == [(0, 4.0)]
@@ -181,7 +189,7 @@ def test_anytime_curve_minimises(store: Store, ledger: Ledger) -> None:
     for number, value in enumerate([0.5, 0.75, 0.25]):
         filled.trial(number, value, cost=1.0)
     image = projection(filled).search_run(filled.searches[0], ledger.trials(search=filled.searches[0].id))
-    assert series(image, "best_loss") == [(1000, 0.5), (2000, 0.5), (3000, 0.25)]
+    assert series(image, "best_loss") == [(1, 0.5), (2, 0.5), (3, 0.25)]
 
 
 def test_search_shows_fresh_and_test_values(filled: Filled) -> None:
@@ -205,6 +213,8 @@ def test_campaign_says_where_it_comes_from(filled: Filled) -> None:
     image = projection(filled).campaign_run()
     assert image.tags["mlflow.source.git.commit"] == "0123456789abcdef"
     assert image.tags["automl.packages.torch"] == "2.13.0"
+    assert image.tags["automl.budget"] == "60 device-seconds"
+    assert (image.tags["automl.dataset"], image.tags["automl.step"]) == ("digits", "device-second")
     assert image.tags["automl.executor"] == "local"
     assert image.dataset == ("digits", "d" * 64)
     assert image.tags["automl.extent.budget.device_seconds"] == "60.0"
@@ -257,7 +267,7 @@ def test_the_last_campaign_is_in_tags_and_note(filled: Filled) -> None:
     plain = projection(filled).campaign_run()
     assert not any(key.startswith("automl.last") for key in plain.tags)
     last = Against("demo-2", "demo-1", "worse", "demo-2 is worse than demo-1 (a regression) by 3 points")
-    run = projection(filled).campaign_run(last=last)
+    run = projection(filled).campaign_run(result=Result(last=last))
     assert run.tags["automl.last"] == "worse"
     assert run.tags["automl.last.campaign"] == "demo-1"
     assert run.tags["automl.last.sentence"] == last.sentence

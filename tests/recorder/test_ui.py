@@ -21,6 +21,8 @@ from sockets import below, listening
 from automl.contracts import UserError
 from automl.ledger import Store, resolve_store
 from automl.recorder import Recorder
+from automl.recorder.experiments import make_client
+from automl.recorder.pages import open_page
 from automl.recorder.ui import command, serve
 
 
@@ -79,7 +81,9 @@ def test_serves_the_store(filled: Filled) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="SIGKILL of a parent is known on Linux alone")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL]
+)
 def test_no_process_is_left(filled: Filled, number: signal.Signals) -> None:
     port = free_port()
     command = [sys.executable, "-m", "automl.cli", "ui", "--port", str(port)]
@@ -89,7 +93,7 @@ def test_no_process_is_left(filled: Filled, number: signal.Signals) -> None:
     (server,) = children(program.pid)
     assert listening(below(program.pid)) == {"0100007F"}, "127.0.0.1"
     program.send_signal(number)
-    assert program.wait(PATIENCE) == (-number if number is signal.SIGKILL else 0)
+    assert program.wait(PATIENCE) == (-number if number in (signal.SIGKILL, signal.SIGQUIT) else 0)
     eventually(lambda: not is_open(port))
     eventually(lambda: not session(server))
 
@@ -113,3 +117,33 @@ def children(parent: int) -> list[int]:
 def session(leader: int) -> list[int]:
     """Processes of a session that have not ended."""
     return [number for number, fields in stats() if fields[3] == str(leader) and fields[0] not in "ZX"]
+
+
+def test_the_link_is_of_the_server_that_records(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracking server is not served again: its address is printed."""
+    filled.trial(0)
+    recorder = Recorder(filled.store, filled.ledger, filled.id)
+    recorder.drain()
+    recorder.close()
+    client = make_client(filled.store)
+    monkeypatch.setattr("automl.recorder.pages.make_client", lambda store: client)
+    remote = replace(filled.store, tracking_uri="http://me:hunter2@tracking:5000/")
+    link = open_page(remote, filled.campaign, "127.0.0.1", 5000)
+    assert "hunter2" not in link
+    assert "tracking:5000/#/experiments/1/runs?viewStateShareKey=automl-arms-1" in link
+
+
+@pytest.mark.slow
+def test_a_second_signal_while_it_ends_leaves_no_process(filled: Filled) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "automl.cli", "ui", "--port", str(port)]
+    environ = {**os.environ, "AUTOML_STORE": str(filled.store.folder)}
+    program = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    eventually(lambda: is_open(port))
+    (server,) = children(program.pid)
+    for _ in range(3):
+        program.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    program.wait(PATIENCE)
+    eventually(lambda: not is_open(port))
+    eventually(lambda: not session(server))

@@ -1,3 +1,6 @@
+import base64
+import gzip
+import hashlib
 import json
 import random
 import re
@@ -7,11 +10,11 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 import report_examples as examples
-from plotly.offline import get_plotlyjs
 from report_examples import RANDOM, FakeLedger, fake, realistic, values_only
 
 from automl.contracts import TrialState
 from automl.report import collect, html
+from automl.report.charts.plotly_js import packed
 
 ID = "nas-digits-3"
 EVIL = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">'<b>"
@@ -219,11 +222,12 @@ def test_hundreds_of_seeds_become_medians_and_quartiles() -> None:
     low, high, middle = figures["plot-anytime"]["data"][:3]
     assert (low["y"][-1], middle["y"][-1], high["y"][-1]) == pytest.approx((42.5, 45, 47.5))
     assert middle["y"][0] == pytest.approx(30) and len(middle["x"]) == 300
-    box = figures["plot-levels"]["data"][0]
-    assert len(figures["plot-levels"]["data"]) == 1, "no fresh and no test values"
-    found = {key: sorted(box[key]) for key in ("lowerfence", "q1", "median", "q3", "upperfence")}
-    assert found["median"] == pytest.approx([45, 55]) and found["q1"] == pytest.approx([42.5, 52.5])
-    assert found["lowerfence"] == pytest.approx([40.5, 50.5])
+    frames, whiskers, medians = figures["plot-levels"]["data"]  # no fresh and no test values
+    assert sorted(medians["x"]) == pytest.approx([45, 55])
+    assert medians["text"] == ["55 (52.5 to 57.5)", "45 (42.5 to 47.5)"][:: 1 if medians["x"][0] > 50 else -1]
+    assert sorted({x for x in frames["x"] if x is not None}) == pytest.approx([42.5, 47.5, 52.5, 57.5])
+    assert min(x for x in whiskers["x"] if x is not None) == pytest.approx(40.5)
+    assert max(x for x in whiskers["x"] if x is not None) == pytest.approx(59.5)
     assert figures["plot-levels"]["layout"]["height"] < 500
     for figure in figures.values():
         go.Figure(figure)
@@ -239,4 +243,39 @@ def test_a_page_of_hundreds_of_seeds_stays_small() -> None:
             examples._search(ledger, arm, seed, 3, random.Random(f"{arm} {seed}"))
     page = html(collect(ledger, ID))
     assert "plot-anytime" in page
-    assert len(page) - len(get_plotlyjs()) < 600_000
+    assert len(page) - len(packed()) < 600_000
+
+
+@pytest.mark.slow
+def test_a_page_of_two_thousand_trials_is_small() -> None:
+    two = [*examples.ACCURACY, {"name": "parameters", "direction": "minimize"}]
+    report = collect(realistic(seeds=10, trials=100, metrics=two), ID)
+    assert len(report.evaluations) >= 2000
+    assert len(html(report).encode()) <= 1_500_000
+
+
+def test_what_is_not_drawn_is_told() -> None:
+    two = [*examples.ACCURACY, {"name": "parameters", "direction": "minimize"}]
+    ledger = fake({"random": RANDOM}, seeds=range(1), metrics=two)
+    search = ledger.search("random", 0)
+    ledger.trial(search, 0, [1.0, 0.0], config={"x": 0})  # dominates all others
+    for number in range(1, 1021):
+        ledger.trial(search, number, [number / 2000, 1.0], config={"x": number})
+    report = collect(ledger, ID)
+    text = html(report)
+    dominated = len(report.evaluations) - len(report.pareto)
+    assert f"Not drawn: {dominated - 1000:,} other trials" in text
+    drawn = sum(len(trace["x"]) for trace in figures_of(text)["plot-pareto-1"]["data"] if "text" in trace)
+    assert drawn == 1000 + len(report.pareto)
+    lines = sum(trace["x"].count(None) for trace in figures_of(text)["plot-parallel"]["data"])
+    assert f"Not drawn: {len(report.evaluations) - lines:,} other trials" in text
+    assert "Not drawn" not in html(collect(realistic(seeds=1, trials=20), ID))
+
+
+def test_the_script_of_the_page_is_the_one_that_its_policy_allows() -> None:
+    page = html(collect(realistic(seeds=1, trials=5), ID))
+    embedded = page.partition('id="plotly">')[2].partition("</script>")[0]
+    script = gzip.decompress(base64.b64decode(embedded))
+    allowed = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    assert f"'sha256-{allowed}'" in page.partition('Content-Security-Policy"')[2].partition(">")[0]
+    assert b"MIT license" in script[:300]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ray
 from ray import tune
+from ray._common.utils import get_default_ray_temp_dir
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
@@ -34,27 +37,31 @@ def connect(address: str | None) -> None:
     # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
     ray_constants.ENABLE_RAY_CLUSTER = address is not None
     _unguard()
+    folder = _folder() if address is None else None
+    if address is None:  # one that is joined belongs to others
+        _guards.append(guard.Guard(folder or _usual_folder()))
     try:
-        with around("process", "ray"):
+        with around("process", "ray"), _own_sigterm():
             ray.init(
                 address=address or "local",
                 include_dashboard=None if address else False,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_job_config(),
-                _temp_dir=None if address else _folder(),
+                _temp_dir=folder,
             )
     except (ConnectionError, ValueError, RuntimeError) as error:
+        _unguard()
         raise UserError(
             f"executor.ray.address must name a running Ray cluster, but got {address!r}: "
             f"{error}; start one with `ray start --head` and give every node and this process the same "
             "RAY_AUTH_TOKEN, or leave the address out"
         ) from error
     except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
-        _guard(address)
-        _unguard()
+        leave()
         raise
-    _guard(address)
+    for one in _guards:
+        one.started(health.session())
     secret = Path.home() / ".ray" / "auth_token"
     if secret.exists() and secret.stat().st_uid == os.getuid():
         secret.chmod(0o600)  # Ray makes it readable to everybody on this machine
@@ -75,6 +82,21 @@ def _folder() -> str | None:
     own = f"/tmp/ray-{os.getuid()}"
     logging.getLogger(__name__).warning("%s %s has %d; Ray's files are in %s", rule, usual, length, own)
     return own
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep what SIGTERM does: Ray would have it print a trace and end the process."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _usual_folder() -> str:
+    return str(get_default_ray_temp_dir())  # type: ignore[no-untyped-call]
 
 
 class _Nothing(list[str]):
@@ -100,12 +122,6 @@ def leave() -> None:
     finally:
         late.cancel()
     _unguard()
-
-
-def _guard(address: str | None) -> None:
-    """Watch over a cluster of our own; one that was joined belongs to others."""
-    if address is None:
-        _guards.append(guard.Guard())
 
 
 def _unguard() -> None:

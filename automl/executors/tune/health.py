@@ -15,6 +15,12 @@ LOOK: Final = 0.05  # seconds between two looks at our own processes
 KNOCK: Final = 5.0  # seconds between two calls at the head's door, and how long one may take
 
 
+def session() -> str:
+    """The name of the session of a cluster of our own."""
+    node: Any = ray._private.worker._global_node  # there is no public way to it
+    return str(node.session_name)
+
+
 def ended_process() -> str | None:
     """The name of a process of our own cluster that has ended; None for one that others started."""
     node: Any = ray._private.worker._global_node  # there is no public way to the processes that Ray started

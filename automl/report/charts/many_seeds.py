@@ -63,17 +63,34 @@ def boxes(rows: Mapping[float, Sequence[float]], name: str, color: str, thicknes
     heights = [height for height, values in rows.items() if values]
     if not heights:
         return []
-    quantiles = np.array([np.percentile(rows[height], (5, *_QUARTILES, 95)) for height in heights]).T
-    names = ("lowerfence", "q1", "median", "q3", "upperfence")
+    lines: dict[str, list[float | None]] = {"x": [], "y": []}
+    frames: dict[str, list[float | None]] = {"x": [], "y": []}
+    medians, texts = [], []
+    for height in heights:
+        least, low, middle, high, most = (
+            float(at) for at in np.percentile(rows[height], (5, *_QUARTILES, 95))
+        )
+        top, bottom = height + thickness / 2, height - thickness / 2
+        lines["x"] += [least, low, None, high, most, None, middle, middle, None]
+        lines["y"] += [height, height, None, height, height, None, bottom, top, None]
+        frames["x"] += [low, high, high, low, low, None]
+        frames["y"] += [bottom, bottom, top, top, bottom, None]
+        medians.append(middle)
+        texts.append(f"{middle:.4g} ({low:.4g} to {high:.4g})")
+    line = {"color": color, "width": 2}
+    common = {"type": "scatter", "mode": "lines", "line": line, "hoverinfo": "skip", "legendgroup": name}
     return [
+        {**common, **frames, "name": name, "fill": "toself", "fillcolor": "white"},
+        {**common, **lines, "showlegend": False},
         {
-            "type": "box",
-            "orientation": "h",
-            "name": name,
+            **common,
+            "x": medians,
             "y": heights,
-            "width": thickness,
-            "line": {"color": color, "width": 2},
-            "fillcolor": "white",
-            **{key: values.tolist() for key, values in zip(names, quantiles, strict=True)},
-        }
+            "mode": "markers",
+            "marker": {"color": color, "size": 1},
+            "text": texts,
+            "hoverinfo": "text",
+            "hovertemplate": f"{name}: %{{text}}<extra></extra>",
+            "showlegend": False,
+        },
     ]

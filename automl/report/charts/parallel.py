@@ -19,6 +19,8 @@ _GROUPS: Final = (  # share of the trials from the best down, name, colour, widt
     (0.20, "best 20 %", "#2f7fc1", 1.4),
     (0.05, "best 5 %", "#08306b", 2.2),
 )
+LETTER: Final = 7  # pixels of a letter of a label, at most
+ROOM: Final = 60  # pixels between two axes at least
 _INACTIVE: Final = -0.12  # height at which a line passes a parameter that its configuration does not have
 
 
@@ -46,15 +48,19 @@ def parallel(report: CampaignReport) -> Figure | None:
     scales = [_Scale([line.config.get(name) for line in lines]) for name in names]
     scales.append(_Scale([line.value for line in lines]))
     better_first = sorted(lines, key=lambda line: line.value, reverse=metric.direction is Direction.MAXIMIZE)
-    traces = []
+    traces, drawn = [], 0
     shares = [*(share for share, *_ in _GROUPS), 0.0]
     for (share, name, color, width), following in zip(_GROUPS, shares[1:], strict=True):
         group = better_first[math.ceil(following * len(lines)) : math.ceil(share * len(lines))]
-        xs, ys = _points(thinned(group, LINES // 2 if share == 1 else LINES // 4), names, scales)
+        group = thinned(group, LINES // 2 if share == 1 else LINES // 4)
+        drawn += len(group)
+        xs, ys = _points(group, names, scales)
         stroke = {"color": color, "width": width}
         common = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
         traces.append({**common, "name": name, "x": xs, "y": ys, "line": stroke})
-    return {"data": traces, "layout": _axes([*names, report.units.label(metric.name)], scales)}
+    layout = _axes([*names, report.units.label(metric.name)], scales)
+    layout["meta"]["left_out"] = len(lines) - drawn
+    return {"data": traces, "layout": layout}
 
 
 def _axes(names: Sequence[str], scales: Sequence[_Scale]) -> Trace:
@@ -66,7 +72,10 @@ def _axes(names: Sequence[str], scales: Sequence[_Scale]) -> Trace:
         "range": [-0.7, len(names) - 0.85],
         "side": "bottom",
     }
-    layout["annotations"] = [note for x, scale in enumerate(scales) for note in scale.annotations(x)]
+    notes = [note for x, scale in enumerate(scales) for note in scale.annotations(x)]
+    layout["annotations"] = notes
+    widest = max(len(str(note["text"])) for note in notes)
+    layout["meta"] = {"least_width": max(ROOM, LETTER * widest + 16) * (len(names) + 1)}
     return layout
 
 
@@ -148,4 +157,6 @@ class _Scale:
 
 
 def _short(label: str, most: int) -> str:
-    return label if len(label) <= most else label[: most - 1] + "…"
+    """A label without its middle: names differ at their ends as often as at their beginnings."""
+    end = (most - 1) // 2
+    return label if len(label) <= most else f"{label[: most - 1 - end]}…{label[-end:]}"

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from html import escape
+from typing import Final
 
 from automl.contracts import Scalar, UserError
 from automl.report.charts.course import Course
+
+_WIDTH = re.compile(r'<svg [^>]*?width="([\d.]+)pt"')
+SMALLEST: Final = 0.8  # pixels of a point of the picture, so that its texts can be read
 
 
 def cell_picture(config: Mapping[str, Scalar], title: str = "cell") -> str | None:
@@ -33,6 +38,9 @@ def course_pictures(course: Course) -> dict[str, str]:
 
 
 def embedded(svg: str, alt: str) -> str:
-    """An SVG as an HTML image, in which no script can run."""
+    """An SVG as an HTML image, in which no script can run. It scrolls where it would become too small."""
     picture = base64.b64encode(svg.encode()).decode()
-    return f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{picture}">'
+    found = _WIDTH.search(svg)
+    least = f' style="min-width:{SMALLEST * float(found[1]):.0f}px"' if found else ""
+    image = f'<img alt="{escape(alt)}"{least} src="data:image/svg+xml;base64,{picture}">'
+    return f'<div class="scroll">{image}</div>'

@@ -38,7 +38,7 @@ def importance(report: CampaignReport) -> Figure | None:
         "hoverinfo": "skip",
     }
     layout = base_layout(
-        xaxis={"title": {"text": "share, %"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": "share, %"}, "range": [0, 115 * max(share for _, share in shares)]},
         yaxis=row_axis([safe(name) for name, _ in shares]),
         height=100 + 26 * len(shares),
     )
@@ -57,16 +57,18 @@ def pareto(report: CampaignReport, second: int) -> Figure | None:
         traces.append(
             {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": line, "name": "Pareto set"}
         )
-    members = {point.trial for point in front}
+    members, left_out = {point.trial for point in front}, 0
     for arm, style in arm_styles(report.arms).items():
         trials = [trial for trial in report.evaluations if trial.arm == arm and trial.values]
         others = [trial for trial in trials if trial.trial not in members]
+        left_out += max(0, len(others) - POINTS)
         shown = [*thinned(others, POINTS), *(trial for trial in trials if trial.trial in members)]
         traces.append(_pareto_trace(arm, style, shown, members, second))
     titles = [f"{safe(metric.name)} ({metric.direction})" for metric in metrics]
     layout = base_layout(
         xaxis={"title": {"text": titles[0]}}, yaxis={"title": {"text": titles[second]}}, height=430
     )
+    layout["meta"] = {"left_out": left_out}
     return {"data": traces, "layout": layout}
 
 

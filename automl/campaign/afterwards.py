@@ -1,0 +1,92 @@
+"""What follows a search: its best configurations are evaluated again, then its winner is retrained.
+
+Both are counted by configuration, so that a search that has grown keeps what still belongs to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from automl import plugins
+from automl.campaign.search import Incumbent
+from automl.campaign.settings import SearchSettings
+from automl.contracts import Outcome, Tabular, TrialState, derive_seed, digest
+from automl.ledger import STOPPED, TrialRow
+from automl.selection import AFTER, AGAIN, FINAL, NOT_AGAIN, shares
+from automl.stopping import LIMITS
+
+
+@dataclass
+class Afterwards:
+    """The evaluations of one search that it does not pay for. `seed`: of the search.
+
+    `values`: of evaluations again, by the key of their configuration. `cut`: one of them was ended by a
+    limit or a user, so that the values select nothing. `cost`: device-seconds of all that have ended.
+    """
+
+    settings: SearchSettings
+    seed: int
+    values: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    cut: bool = False
+    cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._started: Counter[str] = Counter()  # by kind
+        self._of: Counter[tuple[str, str]] = Counter()  # by kind and configuration
+
+    def restore(self, rows: Iterable[TrialRow]) -> None:
+        """Count what the ledger has. An evaluation again that was cut is made once more."""
+        for row in rows:
+            if row.kind not in AFTER:
+                continue
+            self._started[row.kind] += 1
+            self.cost += row.device_seconds
+            if not (row.kind == AGAIN and _was_cut(row.state, row.reason)):
+                self._of[row.kind, digest(row.config)] += 1
+            self._keep(row, row.state, row.values)
+
+    def missing(self, kind: str, one: Incumbent) -> int:
+        """How many more evaluations of that kind a configuration needs."""
+        return max(0, self._wanted(kind, one) - self._of[kind, one.key])
+
+    def start(self, kind: str, one: Incumbent) -> tuple[int, int]:
+        """Count one that starts now: its number, and its seed."""
+        number, nth = self._started[kind], self._of[kind, one.key]
+        self._started[kind] += 1
+        self._of[kind, one.key] += 1
+        if self._table is None:
+            return number, derive_seed(self.seed, kind, nth)
+        return number, nth if kind == FINAL else len(self._table.fresh(one.trained)) - 1 - nth
+
+    def end(self, row: TrialRow, outcome: Outcome) -> None:
+        """Take the end of one."""
+        self.cost += outcome.device_seconds
+        self._keep(row, outcome.state, outcome.values)
+        self.cut = self.cut or (row.kind == AGAIN and _was_cut(outcome.state, outcome.reason))
+
+    def _keep(self, row: TrialRow, state: TrialState, values: list[float] | None) -> None:
+        if row.kind == AGAIN and state is TrialState.COMPLETE and values:
+            self.values[digest(row.config)].append(values[0])
+
+    def _wanted(self, kind: str, one: Incumbent) -> int:
+        if self._table is None:
+            return self.settings.finals
+        again, final = shares(len(self._table.fresh(one.trained)), self.settings.finals)
+        return again if kind == AGAIN else final
+
+    @cached_property
+    def _table(self) -> Tabular | None:
+        """What looks fresh values up, where some of them select the winner and others are reported."""
+        if not self.settings.simulated or self.settings.top == 1 or not self.settings.finals:
+            return None
+        evaluator = plugins.build("evaluators", self.settings.evaluator)
+        return evaluator if isinstance(evaluator, Tabular) else None
+
+
+def _was_cut(state: TrialState, reason: str | None) -> bool:
+    """Whether a limit of the campaign or a user has ended it."""
+    begins = (reason or "").removeprefix(NOT_AGAIN).startswith((LIMITS, STOPPED))
+    return state in (TrialState.PRUNED, TrialState.FAILED) and begins
