@@ -66,6 +66,7 @@ def pages(store: Store, name: str) -> Iterator[str]:
         yield link
     finally:
         program.send_signal(signal.SIGINT)
+        program.stdout.close()
         assert program.wait(PATIENCE) == 0
 
 
