@@ -240,15 +240,8 @@ class LiveSearch(StoppableState):
     def status(self) -> SearchStatus:
         """Its line in the live progress."""
         state = "finished" if self.idle else "retraining" if self.ended else "searching"
-        most = self.settings.wall_seconds
-        return status_of(
-            self,
-            state,
-            running=len(self._open),
-            open_cost=self._open.used(),
-            wall=None if most is None else self._allowance.wall_used / most,
-            retrained=self._finals_started - (len(self._open) if self.ended else 0),
-        )
+        done, wall = self._finals_started - len(self._open), self._allowance.wall_used
+        return status_of(self, state, len(self._open), self._open.used(), wall, done if self.ended else 0)
 
 
 def _remove_checkpoints(workdir: str | Path | None) -> None:

@@ -155,9 +155,7 @@ class Target(Part):
         """What it is called in the ledger and in messages: nothing of it is secret."""
         if self.url_from is not None:
             return f"${self.url_from}"
-        if self.file is not None:
-            return f"file {self.file}"
-        return f"command {' '.join(self.command or ())}"
+        return f"file {self.file}" if self.file else f"command {' '.join(self.command or ())}"
 
 
 class Looks(Part):

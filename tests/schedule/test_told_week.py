@@ -1,4 +1,4 @@
-"""A week of nights with a webhook: one message for each end, failure, regression and promotion; no secret anywhere."""
+"""A week of nights with a webhook: one message for each thing that happens, and no secret anywhere."""
 
 from __future__ import annotations
 
