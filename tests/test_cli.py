@@ -252,7 +252,7 @@ def test_every_command_has_help_with_an_example_or_no_arguments(cli: Call) -> No
         assert "Example: automl " in (doc or "")
     code, out, _ = cli("--help")
     assert code == 0
-    for name in (*NAMES, "schedule", "db"):
+    for name in (*NAMES, "schedule", "notify", "db"):
         assert name in out
 
 

@@ -56,12 +56,6 @@ class Allowance:
         """Wall seconds since the search's first trial started."""
         return 0.0 if self.begun is None else self.clock.now() - self.begun
 
-    @property
-    def wall_share(self) -> float | None:
-        """The part of its wall seconds that has gone; None without such a budget."""
-        most = self.settings.wall_seconds
-        return None if most is None else self.wall_used / most
-
     def begin(self) -> None:
         """The search's first trial starts, if none has started yet."""
         if self.begun is None:

@@ -239,11 +239,5 @@ class LiveSearch(StoppableState):
     def status(self) -> SearchStatus:
         """Its line in the live progress."""
         state = "finished" if self.idle else "retraining" if self.ended else "searching"
-        return status_of(
-            self,
-            state,
-            running=len(self._open),
-            open_cost=self._open.used(),
-            wall=self._allowance.wall_share,
-            retrained=self._after.retrained,
-        )
+        running, cost = len(self._open), self._open.used()
+        return status_of(self, state, running, cost, self._allowance.wall_used, self._after.retrained)

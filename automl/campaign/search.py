@@ -119,18 +119,13 @@ class Search(Protocol):
 
 
 def status_of(
-    search: Search,
-    state: str,
-    *,
-    running: int,
-    open_cost: float = 0.0,
-    wall: float | None = None,
-    retrained: int = 0,
+    search: Search, state: str, running: int, open_cost: float = 0.0, wall: float = 0.0, retrained: int = 0
 ) -> SearchStatus:
     """The status of a search. `open_cost`: device-seconds of its `running` trials so far.
 
-    `wall`: the part of its wall seconds that has gone; `retrained`: how many retrainings have ended.
+    `wall`: seconds since its first trial; `retrained`: how many retrainings have ended.
     """
+    most = search.settings.wall_seconds
     counts = search.counts
     return SearchStatus(
         arm=search.row.arm,
@@ -145,7 +140,7 @@ def status_of(
         best=search.best.value if search.best else None,
         best_trial=search.best.trial if search.best else None,
         trials=1 if search.settings.fixed is not None else search.settings.trials,
-        wall=wall,
+        wall=None if most is None else wall / most,
         retrained=retrained,
         retrainings=search.settings.finals,
     )

@@ -240,4 +240,4 @@ class ReplaySearch:
     def status(self) -> SearchStatus:
         """Its line in the live progress."""
         state = "finished" if self.ended else "replaying" if self._token else "waiting"
-        return status_of(self, state, running=int(bool(self._token)))
+        return status_of(self, state, int(bool(self._token)))

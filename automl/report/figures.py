@@ -29,7 +29,7 @@ FIGURES: Final[Mapping[str, Callable[[CampaignReport], Figure | None]]] = {
 
 
 def figure(report: CampaignReport, name: str) -> Any:
-    """A `plotly.graph_objects.Figure`. Raises `UserError` for an unknown name, or when nothing is to draw."""
+    """A `plotly.graph_objects.Figure`. Raises `UserError` for a name that is none, without plotly or results."""
     known = ", ".join(FIGURES)
     if name not in FIGURES:
         raise UserError(f"a figure must be one of {known}, but got {name!r}; take one of those")
@@ -38,7 +38,11 @@ def figure(report: CampaignReport, name: str) -> Any:
         raise UserError(
             f"the figure {name!r} needs results that {report.campaign} does not have (yet); known: {known}"
         )
-    # plotly takes a while to import
-    from plotly.graph_objects import Figure as PlotlyFigure
-
+    try:  # an extra, which takes a while to import
+        from plotly.graph_objects import Figure as PlotlyFigure
+    except ImportError as error:
+        raise UserError(
+            "figures in Python need plotly, which is not installed; install it with: "
+            "pip install 'automl-orchestrator[figures]' (the HTML report needs none)"
+        ) from error
     return PlotlyFigure(data=drawn["data"], layout=drawn["layout"])
