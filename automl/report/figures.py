@@ -29,7 +29,7 @@ FIGURES: Final[Mapping[str, Callable[[CampaignReport], Figure | None]]] = {
 
 
 def figure(report: CampaignReport, name: str) -> Any:
-    """A `plotly.graph_objects.Figure`. Raises `UserError` for a name that is none, without plotly or results."""
+    """A `plotly.graph_objects.Figure`. Raises `UserError` for an unknown name, without plotly or results."""
     known = ", ".join(FIGURES)
     if name not in FIGURES:
         raise UserError(f"a figure must be one of {known}, but got {name!r}; take one of those")
