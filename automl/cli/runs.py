@@ -112,7 +112,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
         watching.end_of(shown, campaign, report.reason)
         _check_found(report)
         if not as_json:
-            say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui")
+            say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui {campaign}")
             say(f"       automl export {campaign} -o best.yaml")
         _promote_at_end(campaign, study, store)
 
