@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
+from patience import PATIENCE
 
 from automl.ledger import interrupts
 from automl.ledger.database import Database
@@ -112,3 +115,36 @@ def test_under_nohup_a_closed_terminal_is_nothing() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+DROPPED = """
+import os, signal, sys, time
+HOW = sys.argv[1]
+if HOW == "fork":  # before those of the package, so that it runs between them, as logging's does
+    os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))
+from automl.ledger.interrupts import as_interrupts
+
+class Dies:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+with as_interrupts():
+    try:
+        if HOW == "fork":
+            if os.fork() == 0:
+                os._exit(0)
+        else:
+            Dies()
+        time.sleep(60)
+        print("lost")
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("how", ["fork", "del"])
+def test_one_where_exceptions_are_dropped_is_sent_again(how: str) -> None:
+    words = [sys.executable, "-c", DROPPED, how]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
