@@ -81,15 +81,17 @@ def test_the_end_is_told_once_also_when_the_campaign_is_run_again(store: Store, 
     assert "id: " + sent["id"] not in hook.received[1]["message"]
 
 
+class Killed(BaseException):
+    """Ends a driver as a kill does: nothing handles it."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
 def test_what_a_killed_driver_has_left_is_told_with_the_same_id(
     store: Store, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(*_: object) -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
         patch.setattr(delivery, "deliver", killed)
         with pytest.raises(Killed):
@@ -106,12 +108,6 @@ def test_what_a_killed_driver_has_left_is_told_with_the_same_id(
 def test_a_driver_that_is_killed_before_it_wrote_anything_down_is_made_up_for(
     store: Store, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(*_: object) -> None:
-        raise Killed
-
     with monkeypatch.context() as patch:
         patch.setattr(Announcer, "ended", killed)
         with pytest.raises(Killed):
