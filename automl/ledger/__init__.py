@@ -19,7 +19,7 @@ from automl.ledger.rows import (
     TrialRow,
 )
 from automl.ledger.store import Store, resolve_store
-from automl.ledger.winners import of_kind, retrainings, winner_opening
+from automl.ledger.winners import of_kind, retrainings, transfers, winner_opening
 from automl.ledger.wishes import RequestRow, Wish, Wishes
 
 __all__ = [
@@ -47,5 +47,6 @@ __all__ = [
     "owner_identity",
     "resolve_store",
     "retrainings",
+    "transfers",
     "winner_opening",
 ]

@@ -180,5 +180,6 @@ def _data_of(row: CampaignRow) -> str | None:
 
 def _looks(connection: sa.Connection, campaign: str) -> int:
     own = sa.select(searches.c.id).where(searches.c.campaign == campaign)
-    query = sa.select(sa.func.count()).select_from(openings).where(openings.c.search.in_(own))
+    query = sa.select(sa.func.count()).select_from(openings)
+    query = query.where(openings.c.search.in_(own), openings.c.dataset.is_(None))
     return int(connection.scalar(query) or 0)

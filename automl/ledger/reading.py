@@ -142,6 +142,7 @@ _TRIAL_COLUMNS: Final = {
     "started_at": SECONDS,
     "finished_at": _ENDED,
     "recorded": COUNT,
+    "dataset": NAME.or_nothing(),
 }
 trial: Final = Reader(rows.TrialRow.from_columns, "trial", ("id",), _TRIAL_COLUMNS, _trial)
 total: Final = Reader(
@@ -200,6 +201,7 @@ opening: Final = Reader(
         "values": VALUES.or_nothing(),
         "details": DETAILS.or_nothing(),
         "trials": TEXTS.or_nothing(),
+        "dataset": NAME.or_nothing(),
     },
 )
 schedule: Final = Reader(

@@ -79,8 +79,8 @@ def _read(connection: sa.Connection, chunk: Sequence[str], found: dict[str, Camp
         total = reading.total(row)
         if total.search in owner:
             owner[total.search].totals[total.search].append(total)
-    opened = _joined(sa.select(openings), openings).where(of_chunk).order_by(openings.c.id)
-    for row in connection.execute(opened):
+    opened = _joined(sa.select(openings), openings).where(of_chunk, openings.c.dataset.is_(None))
+    for row in connection.execute(opened.order_by(openings.c.id)):
         opening = reading.opening(row)
         if opening.search in owner:
             owner[opening.search].openings[opening.search].append(opening)

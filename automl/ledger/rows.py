@@ -10,7 +10,8 @@ from automl.contracts import Config, Ending, TrialState
 from automl.ledger.study_summary import StudySummary
 
 STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
-KINDS: Final = ("trial", "again", "final")  # of the search, of the selection of its winner, of the winner
+# of the search, of the selection of its winner, of the winner, of the winner on another dataset
+KINDS: Final = ("trial", "again", "final", "transfer")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class SearchRow:
 class TrialRow:
     """One evaluation of a configuration; `kind` is one of `KINDS`. `device_seconds` counts all attempts.
 
-    The defaults are those of a trial that starts.
+    `dataset`: the name of another one than the study's, None on that. The defaults are those of a trial that
+    starts.
     """
 
     id: str
@@ -119,6 +121,7 @@ class TrialRow:
     started_at: float
     finished_at: float | None = None
     recorded: int = 0
+    dataset: str | None = None
 
     @classmethod
     def from_columns(cls, *, state: str, **columns: Any) -> TrialRow:
@@ -148,7 +151,10 @@ class AttemptRow:
 
 @dataclass(frozen=True)
 class NewTrial:
-    """A trial to start; `kind` is one of `KINDS`. `asked_after`: tells that its search had received."""
+    """A trial to start; `kind` is one of `KINDS`. `asked_after`: tells that its search had received.
+
+    `dataset`: the name of another one than the study's.
+    """
 
     kind: str
     number: int
@@ -156,6 +162,7 @@ class NewTrial:
     seed: int
     asked_after: int
     workdir: str | None
+    dataset: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +186,8 @@ class OpeningRow:
     """One opening of the sealed test set; `values` has one entry per fresh-seed model.
 
     `details`: all measurements of each model, where there are more than its value. `trials`: the
-    retraining behind each model, or the winner itself; None in those of earlier versions.
+    retraining behind each model, or the winner itself; None in those of earlier versions. `dataset`: whose
+    test set that was, where it is another one than the study's.
     """
 
     id: int
@@ -189,6 +197,7 @@ class OpeningRow:
     values: list[float] | None
     details: list[dict[str, float]] | None = None
     trials: list[str] | None = None
+    dataset: str | None = None
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,10 @@ class Searches:
         if parameters:
             self._db.write(lambda connection: connection.execute(update, parameters).rowcount)
 
-    def open_test(self, search: str, reason: str, scored: Sequence[str] | None = None) -> OpeningRow:
-        """Record that a search's winner is about to be scored on the test set.
+    def open_test(
+        self, search: str, reason: str, scored: Sequence[str] | None = None, dataset: str | None = None
+    ) -> OpeningRow:
+        """Record that a search's winner is about to be scored on the test set, its study's or a `dataset`'s.
 
         `scored`: the trial behind each value. An opening without values (its driver died) is used again
         instead of counted twice.
@@ -105,9 +107,11 @@ class Searches:
         def work(connection: sa.Connection) -> OpeningRow:
             connection.execute(sa.select(searches.c.id).where(searches.c.id == search).with_for_update())
             pending = sa.select(openings).where(openings.c.search == search, openings.c["values"].is_(None))
+            pending = pending.where(openings.c.dataset.is_not_distinct_from(dataset))
             row = connection.execute(pending.order_by(openings.c.id).limit(1)).one_or_none()
             if row is None:
-                insert = sa.insert(openings).values(search=search, reason=reason, opened_at=opened)
+                new = {"search": search, "reason": reason, "opened_at": opened, "dataset": dataset}
+                insert = sa.insert(openings).values(new)
                 key = connection.scalar(insert.returning(openings.c.id))
             else:
                 key = row.id
@@ -134,10 +138,16 @@ class Searches:
         return self._db.write(work)
 
     def openings(self, campaign: str) -> list[OpeningRow]:
-        """All openings of the test set by a campaign, in order."""
-        query = (
-            sa.select(openings).join(searches).where(searches.c.campaign == campaign).order_by(openings.c.id)
-        )
+        """All openings of its study's test set by a campaign, in order."""
+        return self._openings(campaign, openings.c.dataset.is_(None))
+
+    def transfer_openings(self, campaign: str) -> list[OpeningRow]:
+        """All openings of the test sets of other datasets by a campaign, in order."""
+        return self._openings(campaign, openings.c.dataset.is_not(None))
+
+    def _openings(self, campaign: str, which: sa.ColumnElement[bool]) -> list[OpeningRow]:
+        query = sa.select(openings).join(searches).where(searches.c.campaign == campaign, which)
+        query = query.order_by(openings.c.id)
         return self._db.read(lambda connection: [reading.opening(row) for row in connection.execute(query)])
 
 

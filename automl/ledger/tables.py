@@ -116,7 +116,7 @@ trials = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("search", sa.Text, sa.ForeignKey("searches.id"), nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),  # trial | again | final (see `rows.KINDS`)
+    sa.Column("kind", sa.Text, nullable=False),  # one of `rows.KINDS`
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # a TrialState
     sa.Column("attempt", sa.Integer, nullable=False),
@@ -141,6 +141,7 @@ trials = sa.Table(
     sa.Column("finished_at", sa.Float),
     # what MLflow has of it: 0 nothing, 1 its start, 2 its end
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("dataset", sa.Text),  # another one than the study's: its name in `transfer`
     sa.UniqueConstraint("search", "kind", "number"),
     sa.Index("ix_trials_recorded", "recorded", "state"),
 )
@@ -181,6 +182,7 @@ openings = sa.Table(
     sa.Column("values", Json),  # one per fresh-seed model; null until they are written
     sa.Column("details", Json),  # {name: number} per fresh-seed model; null where the values are all there is
     sa.Column("trials", Json),  # id of the trial behind each value; null in those of earlier versions
+    sa.Column("dataset", sa.Text),  # another one than the study's: its name in `transfer`
 )
 
 schedules = sa.Table(

@@ -34,6 +34,7 @@ _STARTED: Final = (
     "asked_after",
     "device_seconds",
     "workdir",
+    "dataset",
     "started_at",
 )
 _REPORTED: Final = ("trial", "step", "value", "metrics", "device_seconds", "at")

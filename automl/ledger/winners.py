@@ -23,6 +23,11 @@ def of_kind(kind: str, config: Config, trials: Iterable[TrialRow]) -> list[Trial
     return sorted(found, key=lambda trial: trial.number)
 
 
+def transfers(dataset: str, trained: Config, trials: Iterable[TrialRow]) -> list[TrialRow]:
+    """The trainings of a winner's configuration on another dataset among a search's trials, by number."""
+    return [trial for trial in of_kind("transfer", trained, trials) if trial.dataset == dataset]
+
+
 def winner_opening(
     winner: str, finals: Sequence[TrialRow], openings: Iterable[OpeningRow]
 ) -> OpeningRow | None:
