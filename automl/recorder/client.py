@@ -65,10 +65,15 @@ class ClientWriter:
                 log_dataset(self._client, run_id, run)
                 self._beat()
 
+    def create(self, runs: Sequence[WantedRun]) -> None:
+        """See `Writer.create`."""
+        with self._lookup_again_on_failure():
+            self.write([run for run in runs if run.uid not in self._lookup()])
+
     def begin(self, run: WantedRun) -> RunAddress:
         """See `Writer.begin`."""
         with self._lookup_again_on_failure():
-            self.write([run])
+            self.create([run])
             return RunAddress(self._client.tracking_uri, self._experiment.id, self._lookup()[run.uid])
 
     def append(self, points: Mapping[str, list[Point]]) -> None:

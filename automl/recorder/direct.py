@@ -9,20 +9,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from mlflow import MlflowClient
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_USER
-from mlflow.utils.uri import append_to_uri_path
 from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.contracts import RunAddress
 from automl.ledger.database import Database
 from automl.ledger.errors import MLFLOW
+from automl.recorder.direct_rows import (
+    LATEST,
+    METRICS,
+    PARAMS,
+    RUNS,
+    TAGS,
+    Values,
+    metric_rows,
+    rows_of,
+    run_row,
+)
 from automl.recorder.experiments import Experiment
-from automl.recorder.points import Point, latest_points, stored_value
+from automl.recorder.points import Point, latest_points
 from automl.recorder.uploads import Staging, log_dataset, upload
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import StoredRun
@@ -31,14 +39,8 @@ if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
 
 T = TypeVar("T")
-Values: TypeAlias = dict[str, object]  # column: value
 PATIENCE: Final = 10.0  # seconds a transaction waits for a lock before the recorder tries again
 CHUNK: Final = 500  # run ids in one statement
-_RUNS: sa.Table = SqlRun.__table__
-_TAGS: sa.Table = SqlTag.__table__
-_PARAMS: sa.Table = SqlParam.__table__
-_METRICS: sa.Table = SqlMetric.__table__
-_LATEST: sa.Table = SqlLatestMetric.__table__
 _CHANGED: Final = ("name", "user_id", "status", "start_time", "end_time", "lifecycle_stage", "deleted_time")
 _NEWEST: Final = ("value", "timestamp", "step", "is_nan")
 
@@ -54,34 +56,22 @@ class DirectWriter:
         self._client, self._experiment, self._campaign, self._staging = client, experiment, campaign, staging
         self._db = Database(url, patience=PATIENCE, subject=MLFLOW)
         insert = postgresql.insert if self._db.dialect == "postgresql" else sqlite.insert
-        self._add_runs = _upsert(insert(_RUNS), ["run_uuid"], _CHANGED)
-        self._add_latest = _upsert(insert(_LATEST), ["key", "run_uuid"], _NEWEST)
-        self._add_metrics = insert(_METRICS).on_conflict_do_nothing()
+        self._add_runs = _upsert(insert(RUNS), ["run_uuid"], _CHANGED)
+        self._add_latest = _upsert(insert(LATEST), ["key", "run_uuid"], _NEWEST)
+        self._add_metrics = insert(METRICS).on_conflict_do_nothing()
+        self._add_run = insert(RUNS).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
     def write(self, runs: Sequence[WantedRun]) -> None:
         """See `Writer.write`."""
-        if runs:
-            self._write(runs, synced=True)
-
-    def begin(self, run: WantedRun) -> RunAddress:
-        """See `Writer.begin`."""
-        self._write([run], synced=False)  # a power failure ends the trial too
-        return RunAddress(self._client.tracking_uri, self._experiment.id, run.uid)
-
-    def _write(self, runs: Sequence[WantedRun], *, synced: bool) -> None:
-        rows = [_run_row(run, self._experiment) for run in runs]
-        tables = (
-            (_TAGS, [row for run in runs for row in _tag_rows(run)]),
-            (_PARAMS, [row for run in runs for row in _param_rows(run)]),
-            (_METRICS, [row for run in runs for row in _metric_rows(run.uid, run.metrics)]),
-            (_LATEST, [row for run in runs for row in _metric_rows(run.uid, latest_points(run.metrics))]),
-        )
+        if not runs:
+            return
+        rows, tables = [run_row(run, self._experiment) for run in runs], rows_of(runs)
 
         def work(connection: sa.Connection) -> None:
             present = _present(connection, [run.uid for run in runs])
             if present:
-                ours = (_TAGS.c.run_uuid == sa.bindparam("uid")) & _TAGS.c.key.startswith("automl.")
-                connection.execute(sa.delete(_TAGS).where(ours), [{"uid": uid} for uid in sorted(present)])
+                ours = (TAGS.c.run_uuid == sa.bindparam("uid")) & TAGS.c.key.startswith("automl.")
+                connection.execute(sa.delete(TAGS).where(ours), [{"uid": uid} for uid in sorted(present)])
             for table, values in tables:
                 _clear(connection, table, [row for row in values if row["run_uuid"] in present])
             connection.execute(self._add_runs, rows)
@@ -89,7 +79,31 @@ class DirectWriter:
                 if values:
                     connection.execute(sa.insert(table), values)
 
-        self._db.write(work, synced=synced)
+        self._db.write(work)
+        self._log_datasets(runs)
+
+    def create(self, runs: Sequence[WantedRun]) -> None:
+        """See `Writer.create`."""
+
+        def work(connection: sa.Connection) -> set[str]:
+            adding = (
+                (run, connection.execute(self._add_run, run_row(run, self._experiment))) for run in runs
+            )
+            new = [run for run, added in adding if added.rowcount]
+            for table, values in rows_of(new):
+                if values:
+                    connection.execute(sa.insert(table), values)
+            return {run.uid for run in new}
+
+        created = self._db.write(work, synced=False)  # a power failure ends the trial too
+        self._log_datasets([run for run in runs if run.uid in created])
+
+    def begin(self, run: WantedRun) -> RunAddress:
+        """See `Writer.begin`."""
+        self.create([run])
+        return RunAddress(self._client.tracking_uri, self._experiment.id, run.uid)
+
+    def _log_datasets(self, runs: Sequence[WantedRun]) -> None:
         for run in runs:
             log_dataset(self._client, run.uid, run)
 
@@ -101,7 +115,7 @@ class DirectWriter:
         def work(connection: sa.Connection) -> None:
             present = _present(connection, list(points))
             for statement, select in ((self._add_metrics, list), (self._add_latest, latest_points)):
-                rows = [row for uid in present for row in _metric_rows(uid, select(points[uid]))]
+                rows = [row for uid in present for row in metric_rows(uid, select(points[uid]))]
                 if rows:
                     connection.execute(statement, rows)
 
@@ -111,20 +125,20 @@ class DirectWriter:
         """See `Writer.read`."""
         prefix = self._campaign.id
         query = (
-            sa.select(_RUNS.c.run_uuid, _RUNS.c.status, _TAGS.c.value)
-            .join(_TAGS, (_TAGS.c.run_uuid == _RUNS.c.run_uuid) & (_TAGS.c.key == "automl.id"))
-            .where(_RUNS.c.experiment_id == int(self._experiment.id), _RUNS.c.lifecycle_stage == "active")
-            .where((_TAGS.c.value == prefix) | _TAGS.c.value.startswith(f"{prefix}/", autoescape=True))
-            .order_by(_RUNS.c.start_time)
+            sa.select(RUNS.c.run_uuid, RUNS.c.status, TAGS.c.value)
+            .join(TAGS, (TAGS.c.run_uuid == RUNS.c.run_uuid) & (TAGS.c.key == "automl.id"))
+            .where(RUNS.c.experiment_id == int(self._experiment.id), RUNS.c.lifecycle_stage == "active")
+            .where((TAGS.c.value == prefix) | TAGS.c.value.startswith(f"{prefix}/", autoescape=True))
+            .order_by(RUNS.c.start_time)
         )
 
         def work(connection: sa.Connection) -> list[StoredRun]:
             rows = {row.run_uuid: row for row in connection.execute(query)}
             params, tags = (
-                _grouped(connection, table, rows, attrgetter("key", "value")) for table in (_PARAMS, _TAGS)
+                _grouped(connection, table, rows, attrgetter("key", "value")) for table in (PARAMS, TAGS)
             )
-            points = _grouped(connection, _METRICS, rows, _point)
-            latest = _grouped(connection, _LATEST, rows, _point)
+            points = _grouped(connection, METRICS, rows, _point)
+            latest = _grouped(connection, LATEST, rows, _point)
             return [
                 StoredRun(
                     run_id=run_id,
@@ -144,7 +158,7 @@ class DirectWriter:
     def tags(self, uid: str) -> Mapping[str, str] | None:
         """See `Writer.tags`."""
         found = self._db.read(
-            lambda connection: _grouped(connection, _TAGS, [uid], attrgetter("key", "value"))
+            lambda connection: _grouped(connection, TAGS, [uid], attrgetter("key", "value"))
         )
         return dict(found[uid]) or None  # every run has tags
 
@@ -173,50 +187,9 @@ def _upsert(insert: postgresql.Insert | sqlite.Insert, keys: list[str], changed:
     return insert.on_conflict_do_update(index_elements=keys, set_=values)
 
 
-def _run_row(run: WantedRun, experiment: Experiment) -> Values:
-    return {
-        "run_uuid": run.uid,
-        "name": run.name,
-        "source_type": "UNKNOWN",
-        "source_name": "",
-        "entry_point_name": "",
-        "user_id": run.tags.get(MLFLOW_USER, "unknown"),
-        "status": run.status,
-        "start_time": run.start,
-        "end_time": run.end,
-        "deleted_time": None,
-        "source_version": "",
-        "lifecycle_stage": "active",
-        "artifact_uri": append_to_uri_path(experiment.location, run.uid, "artifacts"),  # type: ignore[no-untyped-call]
-        "experiment_id": int(experiment.id),
-    }
-
-
-def _tag_rows(run: WantedRun) -> Iterable[Values]:
-    for key, value in run.tags.items():
-        yield {"run_uuid": run.uid, "key": key, "value": value}
-    if run.parent is not None:
-        yield {"run_uuid": run.uid, "key": MLFLOW_PARENT_RUN_ID, "value": run.parent}
-
-
-def _param_rows(run: WantedRun) -> Iterable[Values]:
-    for key, value in run.params.items():
-        yield {"run_uuid": run.uid, "key": key, "value": value}
-
-
-def _metric_rows(uid: str, points: Iterable[Point]) -> Iterable[Values]:
-    """A row per point; points that MLflow's tables cannot tell apart become one."""
-    rows: dict[tuple[Point, bool], Values] = {}
-    for point in points:
-        value, is_nan = stored_value(point.value)
-        stored = point._replace(value=value)
-        rows[stored, is_nan] = {"run_uuid": uid, **stored._asdict(), "is_nan": is_nan}
-    return rows.values()
-
-
 def _present(connection: sa.Connection, uids: Sequence[str]) -> set[str]:
     chunks = (uids[start : start + CHUNK] for start in range(0, len(uids), CHUNK))
-    found = (sa.select(_RUNS.c.run_uuid).where(_RUNS.c.run_uuid.in_(chunk)) for chunk in chunks)
+    found = (sa.select(RUNS.c.run_uuid).where(RUNS.c.run_uuid.in_(chunk)) for chunk in chunks)
     return {uid for query in found for uid in connection.scalars(query)}
 
 

@@ -68,13 +68,13 @@ class Follower:
             raise error
 
     def begin(self, trial: str) -> RunAddress:
-        """Make the run of a trial that starts. Any thread may call it."""
+        """Make the run of a trial that starts. Any thread may call it; what is written by then stays."""
         row = self._ledger.trial(trial)
         if row is None:
             raise RunError(f"a trial must be in the ledger to be recorded, but there is no {trial!r}")
         if self._projection is None or not self._projection.knows(row.search):
-            self._projection, searches = self._project()
-            self._record_parents(self._projection, searches)
+            self._projection, rows = self._project()
+            self._writer.create([self._projection.campaign_run(), *map(self._projection.search_run, rows)])
         return self._writer.begin(self._projection.trial_run(row, []))
 
     def complete(self, enough: Callable[[], bool] = lambda: False) -> None:
@@ -153,9 +153,8 @@ class Follower:
             runs.insert(0, projection.campaign_run())
         reports = self._ledger.reports(trials=[trial.id for trial in trials]) if trials else {}
         for trial in trials:
-            trial_reports = reports.get(trial.id, [])
-            self._live[trial.id] = max((report.at for report in trial_reports), default=0.0)
-            runs.append(projection.trial_run(trial, trial_reports))
+            self._live[trial.id] = max((report.at for report in reports.get(trial.id, [])), default=0.0)
+            runs.append(projection.trial_run(trial, reports.get(trial.id, [])))
         self._writer.write(runs)
 
     def _record_parents(self, projection: Projection, searches: Sequence[SearchRow]) -> dict[str, Exception]:
@@ -224,8 +223,7 @@ class Follower:
     def _record_anytime(self, projection: Projection) -> None:
         """Extend the curves of searches by the trials that have ended, in the order of their ends."""
         for trial in sorted(self._ended, key=finish_order):
-            curve = self._curves.setdefault(projection.uid(trial.search), [])
-            curve.extend(self._advance(projection, trial))
+            self._curves.setdefault(projection.uid(trial.search), []).extend(self._advance(projection, trial))
         self._ended.clear()
         self._writer.append(self._curves)
         self._curves.clear()

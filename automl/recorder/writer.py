@@ -52,8 +52,14 @@ class Writer(Protocol):
         What others logged under keys that the wanted run does not have stays.
         """
 
+    def create(self, runs: Sequence[WantedRun]) -> None:
+        """Create each run that does not exist; others stay as they are. Parents come before children.
+
+        Any thread may call it, also one that was given up and comes late: what is there is newer.
+        """
+
     def begin(self, run: WantedRun) -> RunAddress:
-        """Create the run of a trial that starts, and say where it is. May be called by any thread."""
+        """Create the run of a trial that starts (see `create`), and say where it is."""
 
     def append(self, points: Mapping[str, list[Point]]) -> None:
         """Add points to runs by their uid; runs that do not exist are left out."""

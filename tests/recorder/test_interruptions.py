@@ -15,6 +15,7 @@ from automl.recorder import Recorder
 from automl.recorder.audit import audit
 from automl.recorder.direct import DirectWriter
 from automl.recorder.experiments import make_client
+from automl.recorder.follower import Follower
 
 
 def test_interrupted_and_continued(filled_either: Filled, clock: Clock) -> None:
@@ -140,3 +141,32 @@ def test_waits_for_a_locked_database(filled: Filled) -> None:
         release.join()
         other.close()
     assert "demo-1/random/0/1" in runs(filled)
+
+
+@pytest.mark.parametrize("read", ["while it ran", "after its end"])
+def test_a_beginning_that_comes_late_changes_nothing_that_is_recorded(
+    filled_either: Filled, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """The thread of a beginning that was given up goes on by itself, and may be the last to write."""
+    filled = filled_either
+    follower = Follower(filled.store, filled.ledger, filled.id, with_trials=True)
+    trial = filled.start(0)
+    filled.report(trial, 0.25, 0.375)
+    filled.end(trial, 0.5)
+    filled.finish()
+    follower.catch_up()
+    follower.complete()
+    before = history(filled, trial.id)
+    assert [step for step, _ in before] == [1, 2, 2]
+    if read == "while it ran":
+        monkeypatch.setattr(filled.ledger, "trial", lambda _: trial)
+    follower.begin(trial.id)
+    follower.close()
+    assert history(filled, trial.id) == before
+    assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 1, "runs": 1, **CLEAN}
+
+
+def history(filled: Filled, identity: str) -> list[tuple[int, float]]:
+    """The points of the primary metric of a run."""
+    points = make_client(filled.store).get_metric_history(runs(filled)[identity].info.run_id, "accuracy")
+    return sorted((point.step, point.value) for point in points)
