@@ -48,9 +48,8 @@ def _fixed(space: Space, values: Mapping[str, Any]) -> Space:
     return fixed
 
 
-def check_dataset(name: str, folder: Path) -> tuple[str, list[Mistake]]:
-    """The dataset with its file, if it is one, as an absolute path; and what is wrong with it."""
-    path = ("task", "dataset")
+def check_dataset(name: str, folder: Path, path: KeyPath) -> tuple[str, list[Mistake]]:
+    """The dataset with its file, if it is one, as an absolute path; and what is wrong with it, at `path`."""
     if name in plugins.names("datasets"):
         return name, []
     try:

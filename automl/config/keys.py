@@ -67,6 +67,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         "final": Key(
             "What follows a search: by default 3 retrainings, or none without a dataset.", {"seeds": 3}
         ),
+        "transfer": Key(
+            "Other datasets, on which every winner is trained again and scored; by default none. Names and "
+            "files stand for `{dataset: …}`.",
+            ["wine", {"dataset": "files/beans.csv", "target": "kind"}],
+        ),
         "memory": Key(
             "What strategies remember of earlier campaigns; by default nothing. `last`, `all`, or a list of "
             "names stand for `{from: …}`.",

@@ -17,6 +17,7 @@ from automl.config.pruner_steps import with_rungs
 from automl.config.shorthand_draft import Draft
 from automl.config.shorthands import expand
 from automl.config.study import HIDDEN, Arm, Budget, Final, Memory, Schedule, SpaceSpec, Study
+from automl.config.transfers import check_trained, check_transfers
 from automl.contracts import Json, Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 from automl.space import Space
@@ -153,6 +154,8 @@ class _Check:
             finals = None if final is None else final.seeds
             tested = checks.has_test_values(task, evaluator)
             yield from check_promote(promote, arms or (), task, finals, tested=tested)
+        if self._good("transfer"):
+            yield from check_transfers(self.draft, self.folder, task, final)
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
         yield from self._space("space")
@@ -161,7 +164,8 @@ class _Check:
     def _dataset(self) -> Iterator[Mistake]:
         task = self.draft.data.get("task")
         if isinstance(task, dict) and isinstance(task.get("dataset"), str):
-            task["dataset"], found = checks.check_dataset(task["dataset"], self.folder)
+            place = ("task", "dataset")
+            task["dataset"], found = checks.check_dataset(task["dataset"], self.folder, place)
             yield from found
 
     def _arms(self, evaluator: PluginSpec | None, task: TaskSpec | None) -> Iterator[Mistake]:
@@ -170,6 +174,7 @@ class _Check:
         found = {name: self._part(Arm, "arms", name) for name in names}
         memory = self._part(Memory, "memory")
         yield from memories.check_use(memory, found.values())
+        yield from check_trained(self.draft, evaluator, found)
         needs_space = any(arm is not None and arm.reference is None for arm in found.values())
         if needs_space and self.draft.data.get("space") is None:
             text = "must be given, but is missing; write the name of one (automl list spaces)"

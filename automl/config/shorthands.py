@@ -13,6 +13,7 @@ from automl.config.shorthand_draft import Draft, Use, without_nulls
 from automl.config.shorthand_spaces import expand_space
 from automl.config.sizes import in_bytes
 from automl.config.targets import expand_targets
+from automl.config.transfers import expand_transfers
 from automl.contracts import Json
 
 MAX_SEEDS = 1000
@@ -32,6 +33,7 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
     _expand_size(draft)
     expand_memory(draft, data, ())
     expand_promote(draft)
+    expand_transfers(draft)
     expand_targets(draft)
     expand_space(draft, data, ())
     for key, kind in (("evaluator", "evaluators"), ("executor", "executors")):

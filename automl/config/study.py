@@ -14,10 +14,11 @@ from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.config.part import Name, Part
 from automl.config.promotion import Promote
 from automl.config.target import Target
+from automl.config.transfer import Transfer
 from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
-EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for; arms may be added too
+EXTENT = ("budget", "limits", "seeds", "final", "transfer")  # how much is asked for; arms may be added too
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
 
 
@@ -177,6 +178,7 @@ class Study(Part):
     equivalent: float | None = Field(default=None, gt=0, description="write a difference such as 0.002")
     executor: PluginSpec = EXECUTOR
     final: Final = Final()
+    transfer: list[Transfer] = Field(default=[], description="write a list of datasets, such as [wine]")
     schedule: Schedule | None = None
     promote: Promote | None = None
     notify: list[Target] = Field(default=[], max_length=20, description="write a list of targets")
@@ -224,8 +226,9 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "promote", "notify", "record", *HIDDEN):
             del data[key]
-        if data["equivalent"] is None:  # as before there was any
-            del data["equivalent"]
+        for key in ("equivalent", "transfer"):
+            if not data[key]:  # as before there was any
+                del data[key]
         for option in plugins.load("executors", self.executor.name).place_options:
             data["executor"]["options"].pop(option, None)
         arms = [data, *data["arms"].values()]
@@ -233,7 +236,8 @@ class Study(Part):
             owner.pop("twin", None)  # the twin is an arm of its own
             if owner["memory"] is None:  # as before there was any
                 del owner["memory"]
-        files = [(data["task"], "dataset"), *((arm["space"], "name") for arm in arms if arm["space"])]
+        files = [(one, "dataset") for one in (data["task"], *data.get("transfer", ()))]
+        files += [(arm["space"], "name") for arm in arms if arm["space"]]
         files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]
         for owner, key in files:
             if isinstance(owner.get(key), str) and Path(owner[key]).is_absolute():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from automl.config.transfer import Transfer
 from automl.contracts import ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
 
 
@@ -74,6 +75,16 @@ TASK_KEYS: dict[type[Options], dict[str, Key]] = {
         "size": Key("Images: all are resized to this height and width.", [32, 32]),
         "layout": Key(
             "Arrays: where the channels are: `channels_first` or `channels_last`.", "channels_last"
+        ),
+    },
+    Transfer: {
+        "name": Key("How reports call the dataset; by default its own name, without folders.", "beans"),
+        "dataset": Key("As in `task`.", "files/beans.csv"),
+        "target": Key("As in `task`.", "kind"),
+        "read": Key("As in `task`.", {"separator": ";"}),
+        "columns": Key("As in `task`.", {"drop": ["id"]}),
+        "split": Key(
+            "As in `task`; by default the study's own, without columns that it names.", {"test": 0.3}
         ),
     },
     ColumnsSpec: {

@@ -36,6 +36,7 @@ SECTIONS = {
     "Arm": "arms.NAME",
     "Memory": "memory",
     "Final": "final",
+    "Transfer": "transfer[]",
     "Schedule": "schedule",
     "Promote": "promote",
     "Target": "notify[]",
