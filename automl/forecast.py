@@ -25,8 +25,8 @@ class Forecast:
     `device_seconds`: all searches together, None when only trials bound them. `wall_seconds`: for the
     searches when `trials_at_once` trials run at a time. `search_wall_seconds`: by the budget, for each one.
     `limits`: of the whole campaign, those that are set; the numbers before are what the budget allows
-    without them. `references`: trials of hand-designed configurations, which come on top, as `retrainings`
-    and `reevaluations` (of what may win, at most) do. `simulated`: the searches are replayed, on the
+    without them. `references`: trials of hand-designed configurations, which come on top, as `retrainings`,
+    `reevaluations` (of what may win, at most) and `transfers` (trainings on other datasets) do. `simulated`: the searches are replayed, on the
     clock of a benchmark file; `wall_seconds` is then None.
     """
 
@@ -43,6 +43,7 @@ class Forecast:
     search_wall_seconds: float | None
     limits: Mapping[str, float]
     reevaluations: int = 0
+    transfers: int = 0
 
     def to_json(self) -> Json:
         """The forecast as plain JSON values."""
@@ -71,6 +72,8 @@ class Forecast:
             )
         if self.retrainings:
             yield f"then {self.retrainings} retrainings with fresh seeds"
+        if self.transfers:
+            yield f"then {self.transfers} trainings of the winners on other datasets"
         if self.limits:
             given = " or ".join(WORDS[name](value) for name, value in self.limits.items())
             yield f"the whole campaign ends after {given}, retrainings and retries included"
@@ -105,6 +108,7 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
         simulated=resolved.simulated,
         search_wall_seconds=None if resolved.simulated else budget.wall_seconds,
         limits=study.limits.model_dump(exclude_none=True),
+        transfers=len(resolved.arms) * seeds * study.final.seeds * len(study.transfer),
         reevaluations=sum(_reevaluated(arm, study) for arm in arms) * seeds,
     )
 

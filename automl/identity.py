@@ -17,6 +17,7 @@ import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from automl import plugins
@@ -42,20 +43,39 @@ class Change:
 
 @dataclass(frozen=True)
 class Identity:
-    """`code`: sha256 of each file of the user's, by its name; `spaces`: their parameters, by name."""
+    """`code`: sha256 of each file of the user's, by its name; `spaces`: their parameters, by name.
+
+    `transfer`: digests of other datasets on which winners are trained, by name.
+    """
 
     code: dict[str, str] = field(default_factory=dict)
     spaces: dict[str, Json] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)
     version: str = ""
+    transfer: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> Json:
         """Plain JSON."""
-        return {"code": self.code, "spaces": self.spaces, "data": self.data, "version": self.version}
+        plain = {"code": self.code, "spaces": self.spaces, "data": self.data, "version": self.version}
+        return {**plain, "transfer": dict(self.transfer)} if self.transfer else plain
+
+    def changes_since(self, began: Json) -> list[Change]:
+        """What differs from an earlier one, as `to_json` wrote it. Other datasets may come and go."""
+        known = began.get("transfer", {})
+        both = {name: known[name] for name in known if name in self.transfer}
+        now = {**self.to_json(), "transfer": {name: self.transfer[name] for name in both}}
+        return changes({**began, "transfer": both}, now)
+
+    def extending(self, began: Json) -> Json:
+        """Plain JSON, with the other datasets that an earlier one has and this one has not."""
+        transfer = {**began.get("transfer", {}), **self.transfer}
+        return {**self.to_json(), "transfer": transfer} if transfer else self.to_json()
 
 
-def identify(resolved: ResolvedStudy, data: DataIdentity | None) -> Identity:
-    """What the names of a study stand for at this moment."""
+def identify(
+    resolved: ResolvedStudy, data: DataIdentity | None, transfer: Mapping[str, str] = MappingProxyType({})
+) -> Identity:
+    """What the names of a study stand for at this moment. `transfer`: see `Identity`."""
     spaces: dict[str, Json] = {}
     for arm in resolved.arms.values():
         if arm.space is not None:
@@ -67,6 +87,7 @@ def identify(resolved: ResolvedStudy, data: DataIdentity | None) -> Identity:
         spaces=spaces,
         data={} if data is None else {"name": data.name, "digest": data.digest},
         version=package_versions().get(DISTRIBUTION, ""),
+        transfer=transfer,
     )
 
 

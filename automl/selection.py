@@ -14,8 +14,9 @@ from automl.contracts import Direction
 
 AGAIN: Final = "again"  # the kind of a trial that evaluates one of the best configurations again
 FINAL: Final = "final"  # and of one that retrains the winner
+TRANSFER: Final = "transfer"  # and of one that trains the winner on another dataset
 NOT_AGAIN: Final = "not tried again: "  # begins the reason of a retry that a limit did not let start
-AFTER: Final = (AGAIN, FINAL)  # what follows a search, in this order
+AFTER: Final = (AGAIN, FINAL, TRANSFER)  # what follows a search, in this order
 
 
 class Valued(Protocol):

@@ -15,8 +15,17 @@ from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import Outcome, Tabular, TrialState, derive_seed, digest
 from automl.ledger import STOPPED, TrialRow
-from automl.selection import AFTER, AGAIN, FINAL, NOT_AGAIN, shares
+from automl.selection import AFTER, AGAIN, FINAL, NOT_AGAIN, TRANSFER, shares
 from automl.stopping import LIMITS
+
+
+@dataclass(frozen=True)
+class Next:
+    """An evaluation that follows a search, of a configuration; `dataset`: on another one than the study's."""
+
+    kind: str
+    one: Incumbent
+    dataset: str | None = None
 
 
 @dataclass
@@ -37,7 +46,7 @@ class Afterwards:
 
     def __post_init__(self) -> None:
         self._started: Counter[str] = Counter()  # by kind
-        self._of: Counter[tuple[str, str]] = Counter()  # by kind and configuration
+        self._of: Counter[tuple[str, str | None, str]] = Counter()  # by kind, dataset and configuration
 
     def restore(self, rows: Iterable[TrialRow]) -> None:
         """Count what the ledger has. An evaluation again that was cut is made once more."""
@@ -47,19 +56,25 @@ class Afterwards:
             self._started[row.kind] += 1
             self.cost += row.device_seconds
             if not (row.kind == AGAIN and _was_cut(row.state, row.reason)):
-                self._of[row.kind, digest(row.config)] += 1
+                self._of[row.kind, row.dataset, digest(row.config)] += 1
             self.retrained += row.kind == FINAL and row.state is not TrialState.RUNNING
             self._keep(row, row.state, row.values)
 
-    def missing(self, kind: str, one: Incumbent) -> int:
-        """How many more evaluations of that kind a configuration needs."""
-        return max(0, self._wanted(kind, one) - self._of[kind, one.key])
+    def missing(self, wanted: Next) -> int:
+        """How many more evaluations of that kind, on that dataset, a configuration needs."""
+        return max(0, self._wanted(wanted.kind, wanted.one) - self._of[_key(wanted)])
 
-    def start(self, kind: str, one: Incumbent) -> tuple[int, int]:
+    def of_winner(self, winner: Incumbent) -> Next | None:
+        """The next evaluation of the winner: a retraining, then a training on another dataset."""
+        others = (Next(TRANSFER, winner, dataset) for dataset in self.settings.transfer)
+        return next((one for one in (Next(FINAL, winner), *others) if self.missing(one)), None)
+
+    def start(self, starting: Next) -> tuple[int, int]:
         """Count one that starts now: its number, and its seed."""
-        number, nth = self._started[kind], self._of[kind, one.key]
+        kind, one = starting.kind, starting.one
+        number, nth = self._started[kind], self._of[_key(starting)]
         self._started[kind] += 1
-        self._of[kind, one.key] += 1
+        self._of[_key(starting)] += 1
         if self._table is None:
             return number, derive_seed(self.seed, kind, nth)
         return number, nth if kind == FINAL else len(self._table.fresh(one.trained)) - 1 - nth
@@ -88,6 +103,10 @@ class Afterwards:
             return None
         evaluator = plugins.build("evaluators", self.settings.evaluator)
         return evaluator if isinstance(evaluator, Tabular) else None
+
+
+def _key(one: Next) -> tuple[str, str | None, str]:
+    return one.kind, one.dataset, one.one.key
 
 
 def _was_cut(state: TrialState, reason: str | None) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from automl import provenance
@@ -13,9 +14,9 @@ from automl.benchmarks import file_digest
 from automl.campaign.growth import Addition, compared_with, grow, listed, shifted, unused_shift
 from automl.campaign.recalling import recall, tell_of_arms_without
 from automl.campaign.unchanged import changed_since
-from automl.config import EXTENT, ResolvedStudy, Study
+from automl.config import ADDED, EXTENT, ResolvedStudy, Study
 from automl.contracts import Json, RunError, Tabular, Task, UserError
-from automl.identity import Change, Identity, changes, identify
+from automl.identity import Change, Identity, identify
 from automl.ledger import CampaignRow, Ledger
 from automl.progress import Progress
 from automl.provenance import DataIdentity, Provenance
@@ -57,16 +58,23 @@ class Chosen:
 
 
 def choose_campaign(
-    ledger: Ledger, resolved: ResolvedStudy, task: Task | None, wanted: Wanted, progress: Progress
+    ledger: Ledger,
+    resolved: ResolvedStudy,
+    task: Task | None,
+    wanted: Wanted,
+    progress: Progress,
+    transfer: Mapping[str, str] = MappingProxyType({}),
 ) -> Chosen:
     """The campaign to run. What changed, what grows and what stays is told to `progress`.
+
+    `transfer`: digests of the other datasets on which winners are trained, by name.
 
     Raises `UserError` when code, spaces, data or this package have changed since it began and was
     interrupted, unless that is accepted, which is noted with the campaign. A firing continues only what is
     unchanged, and grows nothing that is finished.
     """
     study, data = resolved.study, _data(resolved, task)
-    now = identify(resolved, data)
+    now = identify(resolved, data, transfer)
     bound = None if wanted.firing is None else ledger.campaign_of_firing(wanted.firing)
     if bound is not None:
         return _of_firing(bound, study, now, progress)
@@ -141,7 +149,8 @@ def _continued(
     if wanted.firing is not None:
         ledger.adopt_campaign(wanted.firing, row.id)
     if growth.more:
-        return Chosen(row, growth.study, continued=True, grows=_grown(ledger, row, origin, growth.more))
+        grown = _grown(ledger, row, origin, growth.more, now)
+        return Chosen(row, growth.study, continued=True, grows=grown)
     if origin != row.provenance:
         row = ledger.set_provenance(row.id, origin)
     return Chosen(row, growth.study, continued=True, complete=ended and row.recorded >= 2)
@@ -169,11 +178,13 @@ def _origin(row: CampaignRow, now: Identity, wanted: Wanted, progress: Progress)
     return None
 
 
-def _grown(ledger: Ledger, row: CampaignRow, origin: Json, more: Sequence[str]) -> Json:
+def _grown(ledger: Ledger, row: CampaignRow, origin: Json, more: Sequence[str], now: Identity) -> Json:
     """The origin with a line about the growth: what had been seen of the test set before counts."""
     looks = len(ledger.openings(row.id))
     seen = f"; the test set had been opened {looks} times before" if looks else ""
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if now.transfer and origin.get("identity"):
+        origin = {**origin, "identity": now.extending(origin["identity"])}
     return {**origin, "grown": [*origin.get("grown", ()), f"{moment}, {'; '.join(more)}{seen}"]}
 
 
@@ -188,7 +199,7 @@ def _of_firing(bound: CampaignRow, study: Study, now: Identity, progress: Progre
             f"a firing must continue {bound.id} as it was begun, but since then this has changed: "
             f"{_listed(found)}; the next slot starts a new campaign"
         )
-    kept = {key: vars(before)[key] for key in (*EXTENT, "arms", "record", "seed_shift", "retired", "looks")}
+    kept = {key: vars(before)[key] for key in (*EXTENT, *ADDED, "record", "seed_shift", "retired", "looks")}
     return Chosen(bound, study.model_copy(update=kept), continued=True)
 
 
@@ -197,13 +208,13 @@ def _compared(row: CampaignRow, now: Identity, progress: Progress) -> list[Chang
     if not began:
         progress.message(f"{row.id} was begun by a version that did not note its code and data; not compared")
         return []
-    return changes(began, now.to_json())
+    return now.changes_since(began)
 
 
 def _accepted(origin: Json, now: Identity, found: list[Change]) -> Json:
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     noted = [*origin.get("accepted", ()), *(f"{moment}, {change}" for change in found)]
-    return {**origin, "identity": now.to_json(), "accepted": noted}
+    return {**origin, "identity": now.extending(origin["identity"]), "accepted": noted}
 
 
 def _refusal(row: CampaignRow, found: list[Change]) -> str:

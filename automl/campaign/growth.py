@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from automl.config import Arm, Budget, Final, Limits, Looks, Study
+from automl.config import Arm, Budget, Final, Limits, Looks, Study, Transfer
 from automl.contracts import UserError
 from automl.identity import Change, changes
 from automl.ledger import CampaignRow
@@ -62,11 +62,15 @@ class Addition:
 
 
 def identity_changes(before: Study, asked: Study) -> list[Change]:
-    """What makes `asked` another study than `before`; an arm that only one of them has is no change."""
+    """What makes `asked` another study than `before`.
+
+    An arm, or a dataset of `transfer`, that only one of them has is no change.
+    """
     first, second = before.identity(), asked.identity()
-    both = first["arms"].keys() & second["arms"].keys()
-    for one in (first, second):
-        one["arms"] = {name: arm for name, arm in one["arms"].items() if name in both}
+    for key in ("arms", "transfer"):
+        both = first[key].keys() & second[key].keys()
+        for one in (first, second):
+            one[key] = {name: part for name, part in one[key].items() if name in both}
     return changes(first, second)
 
 
@@ -100,6 +104,7 @@ def grow(before: Study, asked: Study) -> Growth:
         kept.append(f"seeds: {len(unasked)} stay that are not asked for ({listed(unasked)})")
     arms = _arms(before, asked, more, kept)
     final = _final(before.final, asked.final, more, kept)
+    transfer = _transfer(before.transfer, asked.transfer, more, kept)
     budget = _budget(before.budget, asked.budget, more, kept)
     looks = _looks(before, asked, kept)
     if before.record != asked.record:
@@ -110,6 +115,7 @@ def grow(before: Study, asked: Study) -> Growth:
             "arms": arms,
             "budget": budget,
             "final": final,
+            "transfer": transfer,
             "record": before.record,
             "looks": looks,
             "seed_shift": before.seed_shift,
@@ -144,6 +150,18 @@ def _final(before: Final, asked: Final, more: list[str], kept: list[str]) -> Fin
     _told("final.seeds", before.seeds, asked.seeds, more, kept)
     _told("final.top", before.top, asked.top, more, kept)
     return Final(seeds=max(before.seeds, asked.seeds), top=max(before.top, asked.top))
+
+
+def _transfer(
+    before: list[Transfer], asked: list[Transfer], more: list[str], kept: list[str]
+) -> list[Transfer]:
+    """Those that it has, and new ones: of equal names are the same data (see `identity_changes`)."""
+    had, wanted = [one.name for one in before], [one.name for one in asked]
+    if new := [one for one in asked if one.name not in had]:
+        more.append(f"transfer: {', '.join(one.name for one in new)} more")
+    if unasked := [name for name in had if name not in wanted]:
+        kept.append(f"transfer: {', '.join(unasked)} stay, though not asked for")
+    return [*before, *new]
 
 
 def _budget(before: Budget, asked: Budget, more: list[str], kept: list[str]) -> Budget:

@@ -89,20 +89,22 @@ class LiveSearch(StoppableState):
         return self._start("trial", number, config, self.settings.workdir / str(number), seed)
 
     def propose_final(self) -> Job | None:
-        """The next evaluation of what may win, then the next retraining of the winner, or None."""
+        """The next evaluation of what may win, then the next training of the winner, or None."""
         for kind in AFTER:
             if (row := self._retries.next(kind)) is not None:
                 return self._hand_out(row)
         following = self._next_after() if self.ended else None
         if following is None:
             return None
-        kind, one = following
-        number, seed = self._after.start(kind, one)
-        return self._start(kind, number, one.trained, self.settings.workdir / f"{kind}-{number}", seed)
+        number, seed = self._after.start(following)
+        workdir = self.settings.workdir / f"{following.kind}-{number}"
+        return self._start(following.kind, number, following.one.trained, workdir, seed, following.dataset)
 
-    def _start(self, kind: str, number: int, config: Config, workdir: Path, seed: int) -> Job:
+    def _start(
+        self, kind: str, number: int, config: Config, workdir: Path, seed: int, dataset: str | None = None
+    ) -> Job:
         clear(workdir)
-        new = NewTrial(kind, number, config, seed, asked_after=self.counts.ended, workdir=str(workdir))
+        new = NewTrial(kind, number, config, seed, self.counts.ended, str(workdir), dataset)
         return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
     def _ask(self, number: int) -> Config | None:
@@ -114,7 +116,9 @@ class LiveSearch(StoppableState):
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
         remaining = self._allowance.remaining
         self.attempts += 1
-        if row.kind == FINAL:
+        if row.dataset is not None:
+            job = self.settings.transfer_job(attempt, row.dataset, derived=self._derived)
+        elif row.kind == FINAL:
             job = self.settings.final_job(attempt, derived=self._derived)
         elif row.kind == AGAIN:
             job = self.settings.again_job(attempt, derived=self._derived)

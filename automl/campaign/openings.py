@@ -18,21 +18,27 @@ from automl.contracts import Tabular, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
 from automl.executors.process import use_cpus
-from automl.ledger import Ledger, OpeningRow, TrialRow, retrainings, winner_opening
+from automl.ledger import Ledger, OpeningRow, TrialRow, retrainings, transfers, winner_opening
 from automl.selection import shares
 
 
 @dataclass(frozen=True)
 class Unopened:
-    """A search whose winner is not yet scored: its complete retrainings, and what was scored before."""
+    """A search whose winner is not yet scored: its complete retrainings, and what was scored before.
+
+    `dataset`: the name of another one than the study's, on which it was trained.
+    """
 
     search: Search
     models: list[TrialRow]
     before: OpeningRow | None
+    dataset: str | None = None
 
     @cached_property
     def table(self) -> Tabular | None:
         """The evaluator that looks test values up, for a search of a benchmark that has some."""
+        if self.dataset is not None:
+            return None
         evaluator = plugins.build("evaluators", self.search.final_evaluator)
         return evaluator if isinstance(evaluator, Tabular) and evaluator.options.test else None
 
@@ -60,19 +66,22 @@ class Unopened:
 
 
 def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[Unopened]:
-    """The searches with a winner that is not scored, or not with all its retrainings."""
-    openings: defaultdict[str, list[OpeningRow]] = defaultdict(list)
-    for opening in ledger.openings(campaign):
-        openings[opening.search].append(opening)
+    """The searches with a winner that is not scored, or not with all its retrainings; on other data, too."""
+    openings: defaultdict[tuple[str, str | None], list[OpeningRow]] = defaultdict(list)
+    for opening in [*ledger.openings(campaign), *ledger.transfer_openings(campaign)]:
+        openings[opening.search, opening.dataset].append(opening)
     found = []
     for search in searches:
-        if search.best is None or not search.settings.finals:
+        best = search.best
+        if best is None or not search.settings.finals:
             continue
         trials = [] if search.settings.simulated else ledger.trials(search=search.row.id)
-        models = retrainings(search.best.trained, trials)
-        before = winner_opening(search.best.trial, models, openings[search.row.id])
-        complete = [model for model in models if model.state is TrialState.COMPLETE]
-        found.append(Unopened(search, complete, before))
+        trained: dict[str | None, list[TrialRow]] = {None: retrainings(best.trained, trials)}
+        trained |= {name: transfers(name, best.trained, trials) for name in search.settings.transfer}
+        for dataset, models in trained.items():
+            before = winner_opening(best.trial, models, openings[search.row.id, dataset])
+            complete = [model for model in models if model.state is TrialState.COMPLETE]
+            found.append(Unopened(search, complete, before, dataset))
     return [one for one in found if not one.is_scored]
 
 
@@ -93,15 +102,19 @@ def open_tables(waiting: Sequence[Unopened], ledger: Ledger) -> None:
 
 
 def open_data(one: Unopened, ledger: Ledger) -> None:
-    """Open the test set once for a search's winner and score its fresh-seed models that have no value yet."""
+    """Open the test set once for a search's winner and score its fresh-seed models that have no value yet.
+
+    That of the dataset on which they were trained.
+    """
     search, models = one.search, one.models
     evaluator = plugins.build("evaluators", search.final_evaluator)
     if search.best is None or not models or evaluator.simulated:
         return
     settings = search.settings
-    opening = ledger.open_test(search.row.id, f"winner of {search.row.id}", one.behind)
-    task = load_task(settings.task, settings.import_path)
-    data = open_test(settings.task, settings.import_path, opening=opening.id)
+    spec = settings.task_of(one.dataset)
+    opening = ledger.open_test(search.row.id, f"winner of {search.row.id}", one.behind, one.dataset)
+    task = load_task(spec, settings.import_path)
+    data = open_test(spec, settings.import_path, opening=opening.id)
     if not settings.gpus:
         use_cpus(settings.cpus)
     primary = settings.metrics[0]

@@ -125,6 +125,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         protocol=study.evaluator,
         finals=study.final.seeds,
         top=study.final.top,
+        transfer={one.name: one.task(study.task).model_dump(mode="json") for one in study.transfer},
         workdir=workdir,
         import_path=[study.source],
         cpus=executor.cpus,

@@ -20,6 +20,7 @@ from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Search, alive
+from automl.campaign.transferring import check_transfers
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.contracts import Executor
@@ -61,13 +62,14 @@ def run_campaign(
     resolved = replace(resolved, executor=executor)
     try:
         executor.check()
+        transfer = check_transfers(resolved, study.transfer)
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
         check_targets(study)
         with open_ledger(store) as ledger:
             for line in task.notes if task else ():
                 progress.message(f"data: {line}")
-            chosen = choose_campaign(ledger, resolved, task, wanted, progress)
+            chosen = choose_campaign(ledger, resolved, task, wanted, progress, transfer)
             row = chosen.row
             announcer = Announcer(ledger, store, Targets.of(study), progress.message, wanted.firing)
             if nothing := _nothing_to_do(chosen):

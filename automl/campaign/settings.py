@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class SearchSettings:
     `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
     itself. `top`: of so many best configurations the winner is selected. `share`: the part of the budget
     that a trial without a value may use. `reopens`: though it has ended, it goes on when it is given more
-    than it has used.
+    than it has used. `transfer`: the tasks of other datasets, in plain data, by name.
     """
 
     metrics: list[Metric]
@@ -58,6 +59,7 @@ class SearchSettings:
     returns_early: bool = False
     reopens: bool = False
     top: int = 1
+    transfer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def devices(self) -> float:
@@ -88,6 +90,14 @@ class SearchSettings:
         It is a trial like those of the search, whose model nobody needs; of a table it is a fresh value.
         """
         return replace(self.final_job(attempt, derived=derived), final=self.simulated)
+
+    def task_of(self, dataset: str | None) -> dict[str, Any]:
+        """The task in plain data: the study's, or that of another dataset."""
+        return self.task if dataset is None else dict(self.transfer[dataset])
+
+    def transfer_job(self, attempt: Attempt, dataset: str, *, derived: bool) -> Job:
+        """The job of a training of the winner on another dataset."""
+        return replace(self.final_job(attempt, derived=derived), task=self.task_of(dataset))
 
     def replay_job(self, attempt: Attempt, replay: Replay) -> Job:
         """The job of a whole search on a simulated clock."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from automl.campaign.afterwards import Afterwards
+from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
@@ -13,7 +13,7 @@ from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import PluginSpec
 from automl.ledger import Ledger, SearchRow
-from automl.selection import AGAIN, FINAL, selected
+from automl.selection import AGAIN, selected
 from automl.stopping import Counts
 from automl.strategies.searcher import Searcher
 
@@ -93,23 +93,23 @@ class SearchState:
         if attempt is not None:
             attempt.cut = reason
 
-    def _next_after(self) -> tuple[str, Incumbent] | None:
-        """The kind of the next evaluation that follows the search, and of what; None when none does now."""
+    def _next_after(self) -> Next | None:
+        """The next evaluation that follows the search; None when none does now."""
         if self.best is None or self._stopped:
             return None
         if len(self._leaders) > 1:
-            for one in self._leaders:
-                if self._after.missing(AGAIN, one):
-                    return AGAIN, one
+            for again in (Next(AGAIN, one) for one in self._leaders):
+                if self._after.missing(again):
+                    return again
             if self._open.has(AGAIN) or self._retries.has(AGAIN):
                 return None  # the winner is not known yet
-        return (FINAL, self.best) if self._after.missing(FINAL, self.best) else None
+        return self._after.of_winner(self.best)
 
     def _select(self) -> None:
         """Name the winner of a search that has ended, once its best ones have all been evaluated again."""
         following = self._next_after()
         unfinished = self._open.has(AGAIN) or self._retries.has(AGAIN) or self._after.cut or self._stopped
-        if not self.ended or unfinished or len(self._leaders) < 2 or (following and following[0] == AGAIN):
+        if not self.ended or unfinished or len(self._leaders) < 2 or (following and following.kind == AGAIN):
             return
         self.best = selected(self._leaders, self._after.values, self.settings.metrics[0].direction)
         self.ledger.name_winner(self.row.id, self.best.trial)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from automl.campaign.growth import compared_with, grow, shifted
 from automl.config import Study
-from automl.identity import Identity, changes
+from automl.identity import Identity
 from automl.ledger import CampaignRow, Ledger
 from automl.provenance import Provenance
 
@@ -24,6 +24,6 @@ def changed_since(ledger: Ledger, latest: CampaignRow, study: Study, now: Identi
     before, found = compared_with(latest, study)
     if before is None:
         return [f"{latest.id} is of a study that this version cannot read"]
-    found += changes(began, now.to_json())
+    found += now.changes_since(began)
     growth = grow(before, shifted(study, before.seed_shift))
     return [*map(str, found), *growth.more, *growth.kept]

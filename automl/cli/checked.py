@@ -19,6 +19,7 @@ from typing import Final
 import automl
 from automl import plugins
 from automl.campaign.planning import check_data
+from automl.campaign.transferring import check_transfers
 from automl.checkpoints import write_atomically
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.data import sources
@@ -43,6 +44,9 @@ def data_of(resolved: ResolvedStudy, call: bool) -> Summary | None:
     if dataset is not None and not call and sources.is_own_code(dataset):
         return None
     tried = resolved if call else replace(resolved, arms=_without_own_code(resolved))
+    check_transfers(
+        tried, [one for one in tried.study.transfer if call or not sources.is_own_code(one.dataset)]
+    )
     return summary_of(resolved, partial(_look, tried), called=call)
 
 
@@ -51,6 +55,10 @@ def not_called(resolved: ResolvedStudy) -> list[str]:
     dataset, told = resolved.study.task.dataset, []
     if dataset is not None and sources.is_own_code(dataset):
         told.append(f"the data are made by {dataset}, which is not called here")
+    made = [one for one in resolved.study.transfer if sources.is_own_code(one.dataset)]
+    told += [
+        f"the data of transfer {one.name} are made by {one.dataset}, which is not called here" for one in made
+    ]
     own = sorted(resolved.arms.keys() - _without_own_code(resolved).keys())
     if own:
         told.append(f"the code of {', '.join(own)} is yours and is not tried on the data here")

@@ -6,6 +6,7 @@ from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
 from automl.config.study import (
+    ADDED,
     EXTENT,
     Arm,
     Budget,
@@ -21,8 +22,10 @@ from automl.config.study import (
 )
 from automl.config.target import EVENTS, Event, Target
 from automl.config.targets import read_targets
+from automl.config.transfer import Transfer
 
 __all__ = [
+    "ADDED",
     "CHAMPION",
     "EVENTS",
     "EXTENT",
@@ -41,6 +44,7 @@ __all__ = [
     "SpaceSpec",
     "Study",
     "Target",
+    "Transfer",
     "Trial",
     "load_study",
     "read_targets",

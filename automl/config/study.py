@@ -18,7 +18,8 @@ from automl.config.transfer import Transfer
 from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
-EXTENT = ("budget", "limits", "seeds", "final", "transfer")  # how much is asked for; arms may be added too
+EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for
+ADDED = ("arms", "transfer")  # to which more may be added; what is there stays as it is
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="write integers from 0 to 2147483647")]
 
 
@@ -217,8 +218,12 @@ class Study(Part):
         return digest(data)
 
     def identity(self) -> Json:
-        """What makes it this study and no other: the part of the digest that may not grow (see `EXTENT`)."""
+        """What makes it this study and no other: the part of the digest that may not grow (see `EXTENT`).
+
+        Of what may be `ADDED`, each by its name.
+        """
         data = self._placeless()
+        data["transfer"] = {one["name"]: one for one in data.get("transfer", ())}
         return {key: value for key, value in data.items() if key not in EXTENT}
 
     def _placeless(self) -> Json:

@@ -18,6 +18,7 @@ CHANGE = {
 JUDGED = {
     "memory",
     "equivalent",
+    "transfer",
 }  # of the identity where a study has them, and recorded beside the parameters
 
 
