@@ -26,8 +26,8 @@ class Forecast:
     searches when `trials_at_once` trials run at a time. `search_wall_seconds`: by the budget, for each one.
     `limits`: of the whole campaign, those that are set; the numbers before are what the budget allows
     without them. `references`: trials of hand-designed configurations, which come on top, as `retrainings`,
-    `reevaluations` (of what may win, at most) and `transfers` (trainings on other datasets) do. `simulated`: the searches are replayed, on the
-    clock of a benchmark file; `wall_seconds` is then None.
+    `reevaluations` (of what may win, at most) and `transfers` (trainings on other datasets) do.
+    `simulated`: the searches are replayed, on the clock of a benchmark file; `wall_seconds` is then None.
     """
 
     searches: int

@@ -154,8 +154,10 @@ class _Check:
             finals = None if final is None else final.seeds
             tested = checks.has_test_values(task, evaluator)
             yield from check_promote(promote, arms or (), task, finals, tested=tested)
-        if self._good("transfer"):
-            yield from check_transfers(self.draft, self.folder, task, final)
+        written = self.draft.data.get("transfer")
+        if isinstance(written, list):
+            good = [place for place in range(len(written)) if self._good("transfer", place)]
+            yield from check_transfers(self.draft, good, self.folder, task, final)
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
         yield from self._space("space")
@@ -232,5 +234,5 @@ class _Check:
             value = value[key]
         return model.model_validate_json(json.dumps(value)) if self._good(*path) else None
 
-    def _good(self, *path: str) -> bool:
+    def _good(self, *path: str | int) -> bool:
         return not any(wrong[: len(path)] == path or path[: len(wrong)] == wrong for wrong in self.wrong)

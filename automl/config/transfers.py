@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from automl.config.checks import check_dataset, evaluator_class
@@ -66,25 +66,30 @@ def default_name(dataset: str) -> str:
 
 
 def check_transfers(
-    draft: Draft, folder: Path, task: TaskSpec | None, final: Final | None
+    draft: Draft, places: Sequence[int], folder: Path, task: TaskSpec | None, final: Final | None
 ) -> Iterator[Mistake]:
-    """Each dataset exists, once, besides the study's own; winners are retrained. Files become absolute."""
-    found = [Transfer.model_validate_json(json.dumps(one)) for one in draft.data.get("transfer", ())]
-    if found and final is not None and not final.seeds:
+    """Each dataset exists, once, besides the study's own; winners are retrained. Files become absolute.
+
+    `places`: of those in the list that have no mistake so far.
+    """
+    written = draft.data["transfer"]
+    found = {place: Transfer.model_validate_json(json.dumps(written[place])) for place in places}
+    if written and final is not None and not final.seeds:
         text = "needs retrainings, whose number it takes, but got final.seeds=0; write final: {seeds: 3}"
         yield Mistake(("transfer",), text)
-    names = [transfer.name for transfer in found]
+    names: set[str] = set()
     seen: list[TaskSpec] = [] if task is None else [task]
-    for place, transfer in enumerate(found):
+    for place, transfer in found.items():
         path: KeyPath = ("transfer", place)
-        if names.index(transfer.name) < place:
+        if transfer.name in names:
             text = (
                 f"names must differ, but got {shown(transfer.name)} more than once; write {{name: …}} for one"
             )
             yield Mistake((*path, "name"), text)
+        names.add(transfer.name)
         name, mistakes = check_dataset(transfer.dataset, folder, (*path, "dataset"))
         yield from mistakes
-        draft.data["transfer"][place]["dataset"] = name
+        written[place]["dataset"] = name
         if task is None or mistakes:
             continue
         data = transfer.model_copy(update={"dataset": name}).task(task)

@@ -36,7 +36,7 @@ def _require_held_out(parts: Parts) -> None:
     if parts.dataset.test is None and len(parts.rows.test) == 0:
         raise UserError(
             f"a test set must be held out to be opened, but split.test is 0 and {parts.name!r} has no "
-            "official one; set split.test, or final: {seeds: 0}"
+            "official one; set split.test, or leave out what opens it (final.seeds, transfer)"
         )
 
 
