@@ -5,10 +5,10 @@ What a program uses is here, and is imported when it is asked for: `import autom
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
-
+TYPE_CHECKING = False  # nothing is imported here: a file on PYTHONPATH may have the name of a library
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from automl.api.campaign import Campaign as Campaign
     from automl.api.minimizing import maximize as maximize
     from automl.api.minimizing import minimize as minimize
@@ -65,6 +65,8 @@ def __getattr__(name: str) -> Any:
     """The public name, imported now."""
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # see TYPE_CHECKING
+
     value = vars(import_module(f"{__name__}.{_PLACES[name]}"))[name]
     globals()[name] = value
     return value

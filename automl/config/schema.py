@@ -10,6 +10,7 @@ from automl.config.promotion import Promote
 from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
 from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
 from automl.config.task_keys import Key
+from automl.config.transfer import Transfer
 from automl.contracts import Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
@@ -35,6 +36,7 @@ def study_schema() -> Schema:
     _task_shorthands(definitions[TaskSpec.__name__])
     definitions[SpaceSpec.__name__] = _space(definitions[SpaceSpec.__name__])
     definitions[Memory.__name__] = _memory(definitions[Memory.__name__])
+    definitions[Transfer.__name__] = _transfer(definitions[Transfer.__name__])
     definitions[Budget.__name__]["minProperties"] = 1
     _promote(definitions[Promote.__name__]["properties"])
     _size(definitions[Trial.__name__]["properties"]["memory"])
@@ -85,6 +87,9 @@ def _study_shorthands(study: Schema) -> None:
     del arms["minProperties"], arms["propertyNames"]
     arms["additionalProperties"] = False
     study["required"].remove("arms")
+    transfer = study["properties"]["transfer"]
+    one = transfer["items"]
+    transfer["anyOf"] = [one, {key: transfer.pop(key) for key in ("type", "items")}]
     study["properties"]["baseline"] |= {"type": "boolean", "default": True}
 
 
@@ -131,6 +136,11 @@ def _memory(written: Schema) -> Schema:
     del written["properties"]["from"]["anyOf"]
     written["properties"]["from"]["anyOf"] = names
     return {"anyOf": [*names, {"const": False}, written]}
+
+
+def _transfer(written: Schema) -> Schema:
+    written["required"].remove("name")
+    return {"anyOf": [{"type": "string"}, written]}
 
 
 def _promote(properties: Schema) -> None:

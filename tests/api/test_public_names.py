@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,11 @@ def test_programs_are_typed(tmp_path: Path) -> None:
         "6",
         "6",
     ]
+
+
+def test_importing_it_imports_nothing(tmp_path: Path) -> None:
+    """Commands put libraries first on Python's path; until then a file may have the name of one."""
+    for name in ("typing", "json", "random"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a trap')")
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", "import automl"], env=environ, check=True, timeout=PATIENCE)

@@ -113,8 +113,9 @@ class Executed(NamedTuple):
 class FaultStudy:
     """A study in `folder` on `store`, whose trials note what they execute: `steps` of so many `seconds`.
 
-    `trials` and fresh-seed `finals` of each of its searches, whose winners are `opened` so often. `trials` 0:
-    numbers that the budget decides. `smaller`: keys with which it is run to its end first, so that it grows.
+    `trials`, fresh-seed `finals` and `transfers` of each of its searches, whose winners are `opened` so
+    often. `trials` 0: numbers that the budget decides. `smaller`: keys with which it is run to its end first,
+    so that it grows.
     `slack`: seconds between a trial's clock and the notes of its code, an attempt.
     `extra` joins the environment of its processes. `hit`: the faults that have happened, in words.
     """
@@ -126,6 +127,7 @@ class FaultStudy:
     trials: int = 4
     number: int = 1  # of its campaign that is looked at
     finals = 0
+    transfers = 0  # of each winner, on other datasets
     searches = 2
     opened = 0
     smaller: tuple[str, ...] = ()
@@ -249,6 +251,33 @@ class GrownScoredStudy(ScoredStudy):
     def write(self) -> None:
         super().write()
         self.file.write_text(self.file.read_text().replace("final: {seeds: 1}", "final: {seeds: 2}"))
+
+
+@dataclass
+class TransferredStudy(ScoredStudy):
+    """A study whose winners are trained on another dataset, too, and scored on its sealed test set."""
+
+    transfers = 1
+    opened = 2
+
+    def write(self) -> None:
+        super().write()
+        with self.file.open("a") as file:
+            file.write("transfer: [wine]\n")
+
+
+@dataclass
+class GrownTransferredStudy(TransferredStudy):
+    """A finished campaign that is asked for another dataset."""
+
+    transfers = 2
+    opened = 3
+    kind = "transfer"
+    smaller: tuple[str, ...] = ("transfer=[wine]",)
+
+    def write(self) -> None:
+        super().write()
+        self.file.write_text(self.file.read_text().replace("[wine]", "[wine, breast_cancer]"))
 
 
 @dataclass

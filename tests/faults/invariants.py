@@ -98,8 +98,8 @@ def _trials(study: FaultStudy) -> Iterator[str]:
         numbers = sorted((row.kind, row.number) for row in of_it)
         trials = study.trials or sum(row.kind == "trial" for row in of_it)
         finals = study.finals if study.trials else sum(row.kind == "final" for row in of_it)
-        wanted = [("final", number) for number in range(finals)]
-        if numbers != wanted + [("trial", number) for number in range(trials)]:
+        counts = {"final": finals, "transfer": study.transfers, "trial": trials}
+        if numbers != sorted((kind, number) for kind, count in counts.items() for number in range(count)):
             yield f"{search} has the trials {numbers}"
         if sorted(row.told for row in of_it if row.told is not None) != list(range(trials)):
             yield f"{search} was told {sorted(str(row.told) for row in of_it)}"
