@@ -16,7 +16,15 @@ from pathlib import Path
 
 import pytest
 from fault_points import HOLD, Fault
-from fault_study import FaultStudy, GrownScoredStudy, GrownStudy, ReplayedStudy, ScoredStudy
+from fault_study import (
+    FaultStudy,
+    GrownScoredStudy,
+    GrownStudy,
+    GrownTransferredStudy,
+    ReplayedStudy,
+    ScoredStudy,
+    TransferredStudy,
+)
 from invariants import error_of_ledger, faults_of, history, is_over
 from patience import PATIENCE
 from postgres_server import PostgresServer
@@ -145,7 +153,18 @@ def test_the_driver_is_killed_now_and_then(store: Store, tmp_path: Path) -> None
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("kind", [FaultStudy, ScoredStudy, ReplayedStudy, GrownStudy, GrownScoredStudy])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        FaultStudy,
+        ScoredStudy,
+        ReplayedStudy,
+        GrownStudy,
+        GrownScoredStudy,
+        TransferredStudy,
+        GrownTransferredStudy,
+    ],
+)
 def test_the_driver_is_killed_at_every_moment(
     kind: type[FaultStudy], any_store: Store, tmp_path: Path
 ) -> None:
