@@ -94,6 +94,9 @@ def terminal(
     if not shown:
         return
     yield Text(f"\n{TITLE}:", style="bold")
+    yield Text(
+        f"test {units.label(study.metrics[0].name)}, the best mean of each dataset in bold", style="dim"
+    )
     for start in range(0, len(shown), _TOGETHER):
         yield _table(shown[start : start + _TOGETHER], study, comparison, units, chosen)
     for one in shown:
@@ -111,9 +114,6 @@ def _table(
     chosen: Chosen | None,
 ) -> Table:
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    metric = study.metrics[0]
-    grid.title = Text(f"test {units.label(metric.name)}, best of each dataset in bold", style="dim")
-    grid.title_justify = "left"
     grid.add_column("arm", overflow="fold")
     columns = _columns(shown, study, comparison, units)
     for heading, _, _ in columns:
