@@ -49,7 +49,10 @@ class FakeLedger:
         return sorted(rows, key=lambda trial: (trial.search, trial.kind, trial.number))
 
     def openings(self, campaign: str) -> list[OpeningRow]:
-        return list(self.opening_rows)
+        return [opening for opening in self.opening_rows if opening.dataset is None]
+
+    def transfer_openings(self, campaign: str) -> list[OpeningRow]:
+        return [opening for opening in self.opening_rows if opening.dataset is not None]
 
     def deleted_looks(self, data: str) -> int:
         return 0

@@ -12,7 +12,7 @@ from automl.report import CampaignReport
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIRST = ("trial", "arm", "seed", "number", "kind", "state")
+_FIRST = ("trial", "arm", "seed", "number", "kind", "dataset", "state")
 _LAST = ("device_seconds", "attempt", "trial_seed", "started_at", "finished_at", "reason")
 _TIMES = ("started_at", "finished_at")
 
@@ -20,7 +20,10 @@ _TIMES = ("started_at", "finished_at")
 def trials_frame(
     metrics: Sequence[str], searches: Sequence[SearchRow], trials: Sequence[TrialRow]
 ) -> pd.DataFrame:
-    """One row for each trial, retrainings included (`kind` final), in the order in which they started."""
+    """One row for each trial, those after a search included (see `kind`), in the order of their starts.
+
+    `dataset`: another one than the study's, None on that.
+    """
     import pandas as pd  # see the module's docstring
 
     by_id = {search.id: search for search in searches}
@@ -47,6 +50,7 @@ def _row(metrics: Sequence[str], search: SearchRow, trial: TrialRow) -> dict[str
         "seed": search.seed,
         "number": trial.number,
         "kind": trial.kind,
+        "dataset": trial.dataset,
         "state": trial.state.value,
         **dict(zip(metrics, values, strict=True)),
         "device_seconds": trial.device_seconds,

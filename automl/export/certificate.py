@@ -160,7 +160,19 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         code={part: _commit(row.provenance.get(part)) for part in ("study", "project")},
         data=_data(row),
         warnings=list(report.warnings) or None,
+        transfer=_elsewhere(report, choice) or None,
     )
+
+
+def _elsewhere(report: CampaignReport, choice: Chosen) -> dict[str, list[float]]:
+    """By other dataset, the test values of what was chosen; only the winner of a search has any."""
+    return {
+        one.dataset: list(search.test)
+        for one in report.transfers
+        for arm in one.arms
+        for search in arm.searches
+        if search.winner == choice.best.trial and search.test
+    }
 
 
 def _selecting(report: CampaignReport, choice: Chosen) -> float:

@@ -27,6 +27,7 @@ _LATER = (
     "gate",
     "retrainings",
     "refit",
+    "transfer",
 )  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
@@ -80,7 +81,8 @@ class Certificate(Part):
     `test_openings`: of the whole campaign; `winner_openings`: of the winner's search, more than one where it
     has grown; None in files of earlier versions. `warnings`: the report's. `gate`: what the gate before the
     champion last said of it. `retrainings`: None in files of earlier versions, and without any.
-    `refit`: it is to be trained on validation data too, so that no value of it is known.
+    `refit`: it is to be trained on validation data too, so that no value of it is known. `transfer`: by other
+    dataset, the test values of the same configuration trained on that; None without any.
     """
 
     campaign: str
@@ -105,6 +107,7 @@ class Certificate(Part):
     gate: GateRecord | None = None
     retrainings: Retrainings | None = None
     refit: bool | None = None
+    transfer: dict[str, list[float]] | None = None
 
     @property
     def search(self) -> str:
@@ -171,7 +174,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "warnings", "retrainings", "refit"):
+    for part in ("gate", "warnings", "retrainings", "refit", "transfer"):
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (

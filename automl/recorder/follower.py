@@ -12,7 +12,7 @@ from automl.recorder.machine import Machine
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
-from automl.recorder.run_points import report_points
+from automl.recorder.run_points import openings_of, report_points
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import form_of
 from automl.recorder.writer_choice import open_writer
@@ -134,7 +134,7 @@ class Follower:
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write the runs of searches with the totals of their trials and openings."""
-        runs = projection.search_runs(searches, trials, self._ledger.openings(self._campaign_id))
+        runs = projection.search_runs(searches, trials, openings_of(self._ledger, self._campaign_id))
         failed: dict[str, Exception] = {}
         for start in range(0, len(runs), TOGETHER):
             if enough():

@@ -43,7 +43,14 @@ from automl.recorder.texts import (
     to_json,
 )
 from automl.recorder.uids import run_name, run_uid
-from automl.recorder.wanted_run import Artifact, WantedRun, trial_artifacts, trials_table, winner_text
+from automl.recorder.wanted_run import (
+    Artifact,
+    WantedRun,
+    trial_artifacts,
+    trial_tags,
+    trials_table,
+    winner_text,
+)
 from automl.report.charts.look import arm_styles
 
 if TYPE_CHECKING:
@@ -168,17 +175,6 @@ class Projection:
     def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> WantedRun:
         """A trial with its configuration, its values per step and at the end, and its files."""
         state = trial.state
-        tags = {
-            **self._search_tags[trial.search],
-            "automl.kind": trial.kind,
-            "automl.number": str(trial.number),
-            "automl.trial_seed": str(trial.seed),
-            "automl.state": str(state),
-            "automl.attempt": str(trial.attempt),
-            "automl.host": trial.host or "",
-            "automl.device": trial.device or "",
-            "automl.reason": trial.reason or "",
-        }
         params = {key: param_text(value) for key, value in trial.config.items()}
         for key, value in (trial.derived or {}).items():
             params[f"derived.{key}" if key in params else key] = param_text(value)
@@ -189,12 +185,12 @@ class Projection:
             start=millis(trial.started_at),
             end=_end(trial.finished_at),
             params=params,
-            tags=tags,
+            tags={**self._search_tags[trial.search], **trial_tags(trial)},
             metrics=trial_points(self.metrics, trial, reports),
             artifacts=list(trial_artifacts(trial)),
             rewritten=trial.attempt > 1,
         )
-        return self._named(run)
+        return self._named(run, trial.dataset)
 
     def knows(self, search: str) -> bool:
         """Whether that search was there when this projection was made."""
@@ -204,9 +200,9 @@ class Projection:
         """The uid of an identity of this campaign."""
         return run_uid(self.campaign.created_at, identity)
 
-    def _named(self, run: WantedRun) -> WantedRun:
+    def _named(self, run: WantedRun, dataset: str | None = None) -> WantedRun:
         """The run with the tags that every run has, and without anything that MLflow would cut or refuse."""
-        uid, name = self.uid(run.identity), run_name(self.campaign, run.identity)
+        uid, name = self.uid(run.identity), run_name(self.campaign, run.identity, dataset)
         tags = {key: value for key, value in run.tags.items() if value}
         tags |= {"automl.id": run.identity, "automl.uid": uid, "automl.campaign": self.campaign.id}
         tags |= {"mlflow.runName": name, "mlflow.source.name": "automl", "mlflow.source.type": "LOCAL"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -14,10 +15,11 @@ from automl.report.comparison import ArmComparison, compare_arms
 from automl.report.searches import Level
 from automl.report.standing import Standing, standings
 from automl.report.statistics import paired
+from automl.report.transferred import Transferred, transferred
 from automl.report.verdicts import BASELINE
 
 if TYPE_CHECKING:
-    from automl.ledger.rows import CampaignRow
+    from automl.ledger.rows import CampaignRow, TrialRow
     from automl.report.against import Against
     from automl.report.records import Records
 
@@ -45,10 +47,12 @@ def result_of(ledger: Records, campaign: CampaignRow) -> Result:
     except RunError:  # the report says what is wrong
         return Result(last=last)
     chosen = choose(found.arms.values(), found.metric.direction, folds=found.by_folds)
-    sentences = tuple(verdict.sentence for verdict in comparison.verdicts)
+    others = _transfers(ledger, campaign, found)
+    told = (*comparison.verdicts, *(verdict for one in others for verdict in one.verdicts))
+    sentences = tuple(verdict.sentence for verdict in told)
     if chosen is None:
         return Result(sentences=sentences, last=last)
-    metrics = dict(_metrics(found, comparison, chosen.arm))
+    metrics = dict([*_metrics(found, comparison, chosen.arm), *_elsewhere(others)])
     if last is not None and last.best is not None and last.best.difference.mean is not None:
         metrics[TO_LAST] = last.best.difference.mean
     verdict = next((verdict for verdict in comparison.verdicts if verdict.arm == chosen.arm), None)
@@ -81,6 +85,28 @@ def _metrics(found: Standing, comparison: ArmComparison, arm: str) -> Iterator[t
     verdict = next((verdict for verdict in comparison.verdicts if verdict.arm == arm), None)
     if verdict is not None:
         yield from _with_interval(f"difference_to_{BASELINE}", verdict.difference, verdict.interval)
+
+
+def _transfers(ledger: Records, campaign: CampaignRow, found: Standing) -> tuple[Transferred, ...]:
+    """The winners on other datasets; none of a study without them, whose trials are not read."""
+    if not found.settings.transfer:
+        return ()
+    trials: dict[str, list[TrialRow]] = defaultdict(list)
+    for trial in ledger.trials(campaign=campaign.id):
+        trials[trial.search].append(trial)
+    searches = ledger.searches(campaign.id)
+    return transferred(ledger, campaign.id, found.settings, found.arms, searches, trials, finished=True)
+
+
+def _elsewhere(others: Sequence[Transferred]) -> Iterator[tuple[str, float]]:
+    """The mean of each arm on each other dataset, and its difference to random search there."""
+    for one in others:
+        for arm in one.arms:
+            if arm.test.mean is not None:
+                yield clean_key(f"transfer/{one.dataset}/{arm.arm}/test"), arm.test.mean
+        for verdict in one.verdicts:
+            key = clean_key(f"transfer/{one.dataset}/{verdict.arm}/difference_to_{BASELINE}")
+            yield from _with_interval(key, verdict.difference, verdict.interval)
 
 
 def _with_interval(

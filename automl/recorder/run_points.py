@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from automl.contracts import Metric, TrialState
 from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
-from automl.ledger.winners import retrainings, winner_opening
+from automl.ledger.winners import retrainings, transfers, winner_opening
 from automl.recorder.form import Form
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
 from automl.report.reevaluated import Reevaluated
+
+if TYPE_CHECKING:
+    from automl.ledger.ledger import Ledger
 
 
 def report_points(metric: Metric, reports: Sequence[ReportRow]) -> list[Point]:
@@ -48,6 +52,11 @@ def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[R
     return points
 
 
+def openings_of(ledger: Ledger, campaign: str) -> list[OpeningRow]:
+    """All openings by a campaign: of its study's test set, then of those of other datasets."""
+    return ledger.openings(campaign) + ledger.transfer_openings(campaign)
+
+
 def search_points(
     metric: Metric,
     search: SearchRow,
@@ -58,7 +67,7 @@ def search_points(
 ) -> list[Point]:
     """The anytime curve of a search; after its end also counts, fresh-seed values and test values.
 
-    `again`: the evaluations that have selected its winner.
+    `openings`: also of the test sets of other datasets. `again`: the evaluations that selected its winner.
     """
     ended = sorted(
         (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
@@ -74,8 +83,8 @@ def search_points(
     if winner is None:
         return points
     finals = retrainings(winner.derived or winner.config, trials)
-    own = (opening for opening in openings if opening.search == search.id)
-    opening = winner_opening(winner.id, finals, own)
+    own = [opening for opening in openings if opening.search == search.id]
+    opening = winner_opening(winner.id, finals, [one for one in own if one.dataset is None])
     fresh = [trial.values[0] for trial in finals if trial.values]
     if again is not None and again.selected is not None:
         points += summary(clean_key(f"again_{metric.name}"), again.selected.again, at, single=form.earlier)
@@ -84,4 +93,9 @@ def search_points(
     points += summary(clean_key(f"fresh_{metric.name}"), fresh, at, single=form.earlier)
     test = (opening.values if opening else None) or []
     points += summary(clean_key(f"test_{metric.name}"), test, at, single=form.earlier)
+    for dataset in dict.fromkeys(one.dataset for one in own if one.dataset is not None):
+        trained = transfers(dataset, winner.derived or winner.config, trials)
+        there = winner_opening(winner.id, trained, [one for one in own if one.dataset == dataset])
+        elsewhere = (there.values if there else None) or []
+        points += summary(clean_key(f"transfer/{dataset}/test"), elsewhere, at, single=form.earlier)
     return points

@@ -24,8 +24,12 @@ def campaign_name(campaign: CampaignRow) -> str:
     return f"{campaign.label} ({campaign.id})" if campaign.label else campaign.id
 
 
-def run_name(campaign: CampaignRow, identity: str) -> str:
-    """The name of a run: `tpe/0 · nightly-12` for a search, `tpe/0/7 · nightly-12` for a trial."""
+def run_name(campaign: CampaignRow, identity: str, dataset: str | None = None) -> str:
+    """The name of a run: `tpe/0 · nightly-12` for a search, `tpe/0/7 · nightly-12` for a trial.
+
+    `dataset`: of a trial on another one than its study's, `tpe/0/transfer-2 on wine · nightly-12`.
+    """
     if identity == campaign.id:
         return campaign_name(campaign)
-    return f"{identity.removeprefix(f'{campaign.id}/')} · {campaign.id}"
+    place = "" if dataset is None else f" on {dataset}"
+    return f"{identity.removeprefix(f'{campaign.id}/')}{place} · {campaign.id}"

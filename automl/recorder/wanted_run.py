@@ -43,6 +43,21 @@ class WantedRun:
     name: str = ""
 
 
+def trial_tags(trial: TrialRow) -> dict[str, str]:
+    """What the run of a trial says of its course; `automl.dataset`: another one than the study's."""
+    return {
+        "automl.kind": trial.kind,
+        "automl.number": str(trial.number),
+        "automl.dataset": trial.dataset or "",
+        "automl.trial_seed": str(trial.seed),
+        "automl.state": str(trial.state),
+        "automl.attempt": str(trial.attempt),
+        "automl.host": trial.host or "",
+        "automl.device": trial.device or "",
+        "automl.reason": trial.reason or "",
+    }
+
+
 def trial_artifacts(trial: TrialRow) -> Iterator[Artifact]:
     """The files of a trial. Names that point outside its folder are left out."""
     if trial.traceback:
@@ -78,6 +93,7 @@ def trials_table(trials: Sequence[TrialRow]) -> str:
     """All trials of a search in the form of MLflow's `log_table`, for campaigns without a run per trial."""
     names = sorted({name for trial in trials for name in trial.config})
     columns = ["id", "kind", "state", "values", "device_seconds", "seed", "reason"]
+    others = ["dataset"] if any(trial.dataset for trial in trials) else []
     data = [
         [
             trial.id,
@@ -87,11 +103,12 @@ def trials_table(trials: Sequence[TrialRow]) -> str:
             trial.device_seconds,
             trial.seed,
             trial.reason,
+            *([trial.dataset] if others else []),
             *(trial.config.get(name) for name in names),
         ]
         for trial in trials
     ]
-    return json.dumps({"columns": [*columns, *(f"config.{name}" for name in names)], "data": data})
+    return json.dumps({"columns": [*columns, *others, *(f"config.{name}" for name in names)], "data": data})
 
 
 def winner_text(trial: TrialRow) -> str:

@@ -24,6 +24,7 @@ from automl.report.reevaluated import Reevaluated
 from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
 from automl.report.settings import StudySettings
+from automl.report.transferred import Transferred
 from automl.report.wording import Units
 
 ADDED: Final = ("pairs", "places", "optimism", "reevaluated")  # behind the older keys of the JSON
@@ -38,7 +39,7 @@ class CampaignReport:
     few-shot study. `proxies`: of every zero-cost proxy that was recorded. `importance`: shares of parameters.
     `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns. `last`: a
     finished campaign against the last finished one before it. `reevaluated`: of each search, what selected
-    its winner; empty where the best one of the search wins.
+    its winner; empty where the best one of the search wins. `transfers`: winners on other datasets.
     """
 
     study: str
@@ -64,6 +65,7 @@ class CampaignReport:
     remembered: RememberedReport | None = None
     last: Against | None = None
     reevaluated: tuple[Reevaluated, ...] = ()
+    transfers: tuple[Transferred, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -160,4 +162,5 @@ class CampaignReport:
             **({"reason": self.reason} if self.reason else {}),
             **({"remembered": plain(self.remembered)} if self.remembered else {}),
             **({"last": plain(self.last)} if self.last else {}),
+            **({"transfers": plain(self.transfers)} if self.transfers else {}),
         }

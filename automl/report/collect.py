@@ -23,6 +23,8 @@ from automl.report.remembered import remembered
 from automl.report.rung_ranking import pruned_arms
 from automl.report.searches import SearchReport, search_report
 from automl.report.settings import StudySettings
+from automl.report.transferred import Transferred, transferred
+from automl.report.transferred_shown import missing
 from automl.report.verdicts import ArmVerdict
 from automl.report.warnings import accepted, grown, limit, seen_by_deleted, warnings
 
@@ -45,6 +47,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     every_trial = evaluations(searches, trials)
     pruned = pruned_arms(ledger, study, searches, trials)
     comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
+    others = transferred(ledger, campaign.id, study, arms, searches, trials, finished=status == "finished")
     return CampaignReport(
         study=campaign.study,
         campaign=campaign.id,
@@ -64,21 +67,28 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         few_shot=few_shot_arms(study, searches, trials, openings),
         proxies=proxies(searches, trials, arms, study.metrics[0].direction),
         importance=importances(every_trial, arms, study.metrics[0].direction),
-        warnings=warnings(study, status, arms, pruned, _told(ledger, campaign, again)),
+        warnings=warnings(study, status, arms, pruned, _told(ledger, campaign, again, others)),
         reason=campaign.reason,
         remembered=remembered(ledger.memory(campaign.id), arms, comparison, study.metrics[0]),
         last=against_last(ledger, campaign, arms) if status == "finished" else None,
         reevaluated=again,
+        transfers=others,
     )
 
 
-def _told(ledger: Records, campaign: CampaignRow, again: Sequence[Reevaluated]) -> tuple[str, ...]:
+def _told(
+    ledger: Records,
+    campaign: CampaignRow,
+    again: Sequence[Reevaluated],
+    others: Sequence[Transferred],
+) -> tuple[str, ...]:
     """What is known of the campaign as a whole."""
     origin = campaign.provenance
     data = (origin.get("data") or {}).get("digest")
     looks = ledger.deleted_looks(data) if data else 0
     told = (*limit(campaign.reason), *accepted(origin), *grown(origin), *seen_by_deleted(looks))
-    return (*told, *unselected(again, finished=campaign.state == "finished"))
+    finished = campaign.state == "finished"
+    return (*told, *unselected(again, finished=finished), *missing(others, finished=finished))
 
 
 def settled_verdicts(report: CampaignReport) -> tuple[ArmVerdict, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from itertools import combinations, takewhile
+from itertools import combinations
 from statistics import fmean
 from typing import Final
 
@@ -17,10 +17,11 @@ from rich.text import Text
 from automl.contracts import Direction, Metric
 from automl.report.arms import ArmReport
 from automl.report.chosen import STAR, Chosen, marked
+from automl.report.interim import ended_seeds, seed_order
 from automl.report.judging import Rules, compare, compare_pairs
 from automl.report.markup import Column, table
 from automl.report.optimism import Optimism, optimism
-from automl.report.searches import Level
+from automl.report.searches import Level, SearchReport
 from automl.report.settings import StudySettings
 from automl.report.statistics import Spread
 from automl.report.verdicts import BASELINE, ArmVerdict, arm_verdict
@@ -68,9 +69,9 @@ class ArmComparison:
 
 def compare_arms(arms: Sequence[ArmReport], study: StudySettings, *, finished: bool) -> ArmComparison:
     """The comparison of all arms; `finished`: the campaign is, so that no planned value will come."""
-    metric, order = study.metrics[0], _order(arms, study)
-    look = None if finished else _look(arms, study, order)
-    compared, seeds = look or (_compared(arms, finished), order)
+    metric = study.metrics[0]
+    look = None if finished else _look(arms, study)
+    compared, seeds = look or (_compared(arms, finished), seed_order(arms, study))
     rules = Rules(study.plan, study.equivalent, settled=finished, open=not finished and look is None)
     by_seed = {arm.name: {search.seed: search.value(compared) for search in arm.searches} for arm in arms}
     values = {name: {seed: own[seed] for seed in seeds if seed in own} for name, own in by_seed.items()}
@@ -95,32 +96,18 @@ def compare_arms(arms: Sequence[ArmReport], study: StudySettings, *, finished: b
     )
 
 
-def _order(arms: Sequence[ArmReport], study: StudySettings) -> list[int]:
-    """All seeds: those of the study, then those that were added."""
-    added = sorted({search.seed for arm in arms for search in arm.searches} - set(study.seeds))
-    return [*study.seeds, *added]
-
-
-def _look(
-    arms: Sequence[ArmReport], study: StudySettings, order: Sequence[int]
-) -> tuple[Level, list[int]] | None:
-    """The last level and the seeds of a look while a campaign runs; None before its first one.
-
-    The seeds are those before the first that is still open: which one ends first decides nothing.
-    """
+def _look(arms: Sequence[ArmReport], study: StudySettings) -> tuple[Level, list[int]] | None:
+    """The last level and the seeds of a look while a campaign runs; None before its first one."""
     wanted: tuple[Level, ...] = ("test", "fresh") if study.finals else ("validation",)
     for level in wanted[:1] if study.dataset and study.finals else wanted:
-        ended = list(takewhile(partial(_has_ended, arms, level, study), order))
-        if len(ended) >= max(study.plan.first, 2):
+        ended = ended_seeds(arms, study, partial(_has_ended, level, study.finals))
+        if ended is not None:
             return level, ended
     return None
 
 
-def _has_ended(arms: Sequence[ArmReport], level: Level, study: StudySettings, seed: int) -> bool:
-    """Whether no value of this seed will still come; arms need no searches beyond the first look."""
-    of_seed = [search for arm in arms for search in arm.searches if search.seed == seed]
-    planned = len(of_seed) == len(arms) or seed not in study.seeds[: study.plan.first]
-    return bool(of_seed) and planned and all(one.has_ended(level, study.finals) for one in of_seed)
+def _has_ended(level: Level, finals: int, _: str, search: SearchReport) -> bool:
+    return search.has_ended(level, finals)
 
 
 def _compared(arms: Sequence[ArmReport], finished: bool) -> Level:

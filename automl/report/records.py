@@ -29,6 +29,9 @@ class Records(Protocol):
     def openings(self, campaign: str, /) -> Sequence[OpeningRow]:
         """Its openings of the test set, the oldest first."""
 
+    def transfer_openings(self, campaign: str, /) -> Sequence[OpeningRow]:
+        """Its openings of the test sets of other datasets, the oldest first."""
+
     def deleted_looks(self, data: str, /) -> int:
         """How often deleted campaigns have opened the test set of the data with that digest."""
 

@@ -104,7 +104,7 @@ def search_report(
     finals = [] if selected is None else retrainings(selected.derived or selected.config, rows)
     opening = None if selected is None else winner_opening(selected.id, finals, openings)
     fresh = tuple(values[0] for row in finals if (values := final_values(row)))
-    test = tuple(filter(_usable, opening.values or ())) if opening else ()
+    test = tuple(filter(usable, opening.values or ())) if opening else ()
     return SearchReport(
         seed=search.seed,
         trials=TrialCounts(
@@ -133,10 +133,10 @@ def final_values(trial: TrialRow) -> tuple[float, ...] | None:
     """The values of a complete trial, all finite and not too large to compute with; None for any other."""
     if trial.state is not TrialState.COMPLETE or not trial.values:
         return None
-    return tuple(trial.values) if all(map(_usable, trial.values)) else None
+    return tuple(trial.values) if all(map(usable, trial.values)) else None
 
 
-def _usable(value: float) -> bool:
+def usable(value: float) -> bool:
     """Whether statistics and plots can compute with it; stores of earlier versions hold any value."""
     return abs(value) <= LARGEST_VALUE
 

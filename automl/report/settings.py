@@ -73,7 +73,7 @@ class StudySettings:
     `plan`: the looks at which verdicts are taken; campaigns of versions without such plans have had one.
     `equivalent`: arms that differ by no more are equivalent. `until_decided`: seeds are added until then.
     `top`: of so many best configurations each winner is selected. `retired`: arms that the file has dropped,
-    which get no more searches.
+    which get no more searches. `transfer`: names of the other datasets that winners are trained on.
     """
 
     metrics: tuple[Metric, ...]
@@ -90,6 +90,7 @@ class StudySettings:
     until_decided: bool
     retired: tuple[str, ...]
     top: int = 1
+    transfer: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
@@ -127,6 +128,7 @@ class StudySettings:
             until_decided=bool(looks.get("until_decided")),
             retired=tuple(spec.get("retired") or ()),
             top=(spec.get("final") or {}).get("top", 1),
+            transfer=tuple(other["name"] for other in spec.get("transfer") or ()),
         )
 
     @property

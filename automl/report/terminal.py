@@ -20,6 +20,7 @@ from automl.report import (
     reevaluated,
     remembered,
     rung_ranking,
+    transferred_shown,
     verdicts,
 )
 from automl.report.campaign_report import CampaignReport
@@ -43,6 +44,8 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
     again = reevaluated.lines(report.reevaluated, report.settings, units)
     parts += _bullets(reevaluated.TITLE, again, about=reevaluated.ABOUT)
+    others = (report.transfers, report.settings, report.comparison, units, chosen)
+    parts += transferred_shown.terminal(*others)
     parts += last.terminal(report.last)
     parts += few_shot.terminal(report.ranked_few_shot, units, chosen)
     parts += _bullets(rung_ranking.TITLE, rung_ranking.lines(report.rungs), about=rung_ranking.ABOUT)

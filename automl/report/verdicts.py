@@ -84,28 +84,27 @@ def terminal(verdicts: Sequence[ArmVerdict], openings: int | None) -> Iterator[R
     if not verdicts:
         return
     yield Text(f"Compared by {COMPARED[verdicts[0].compared]}:", style="bold")
-    for verdict in verdicts:
-        mark, style = _MARKS[verdict.verdict]
-        line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_column(width=6)
-        line.add_column(overflow="fold")
-        line.add_row(Text(mark, style=style), Text(verdict.sentence))
-        yield Padding(line, (0, 0, 0, 2))
+    yield from map(marked, verdicts)
     if verdicts[0].comparisons > 1:
         yield Text("P-values are corrected for all comparisons (Holm); intervals agree.", style="dim")
     if openings is not None:
         yield Text(test_set(openings), style="dim")
 
 
+def marked(verdict: ArmVerdict) -> RenderableType:
+    """The sentence of a verdict beside its answer in a word."""
+    mark, style = _MARKS[verdict.verdict]
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(width=6)
+    line.add_column(overflow="fold")
+    line.add_row(Text(mark, style=style), Text(verdict.sentence))
+    return Padding(line, (0, 0, 0, 2))
+
+
 def section(verdicts: Sequence[ArmVerdict], openings: int | None) -> str:
     """The answer at the top of the page. `openings` of the test set; None for a study without a dataset."""
     if not verdicts:
         return ""
-    items = "".join(
-        f'<li><span class="chip {verdict.verdict}">{verdict.verdict}</span>'
-        f"<span>{escape(_as_sentence(verdict.sentence))}</span></li>"
-        for verdict in verdicts
-    )
     family = verdicts[0].comparisons
     together = (
         f" The p-values are corrected together for {family} comparisons (Holm) and decide at 0.05; "
@@ -117,10 +116,20 @@ def section(verdicts: Sequence[ArmVerdict], openings: int | None) -> str:
     compared = escape(COMPARED[verdicts[0].compared])
     return f"""<section>
 <h2>Is any arm better than {BASELINE} search?</h2>
-<ul class="verdicts">{items}</ul>
+{listed(verdicts)}
 <p class="soft">Compared: {compared}, paired over seeds (paired t-test).{together}
 {sealed}</p>
 </section>"""
+
+
+def listed(verdicts: Sequence[ArmVerdict]) -> str:
+    """Verdicts with their sentences, as an HTML list."""
+    items = "".join(
+        f'<li><span class="chip {verdict.verdict}">{verdict.verdict}</span>'
+        f"<span>{escape(_as_sentence(verdict.sentence))}</span></li>"
+        for verdict in verdicts
+    )
+    return f'<ul class="verdicts">{items}</ul>'
 
 
 def _as_sentence(text: str) -> str:

@@ -4,7 +4,8 @@
 be added within a version.
 
 * `start`: study, arms, seeds, metric, direction, budget, limits; `trials_before`: that had ended by then
-* `trial`: id, search, arm, seed, kind (`trial` or `final`), state, value, device_seconds, reason
+* `trial`: id, search, arm, seed, kind (one of `ledger.rows.KINDS`), state, value, device_seconds, reason;
+  dataset where that is another one than the study's
 * `search`: id, arm, seed, reason, winner (a trial, or null)
 * `end`: status (`finished`, `interrupted` or `failed`), reason, best (arm, seed, trial and value, or null)
 """
@@ -98,6 +99,7 @@ def _trial(trial: TrialRow, search: SearchRow | None) -> Json:
         "value": trial.values[0] if complete and trial.values else None,
         "device_seconds": trial.device_seconds,
         "reason": trial.reason,
+        **({} if trial.dataset is None else {"dataset": trial.dataset}),
     }
 
 

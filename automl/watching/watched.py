@@ -69,10 +69,10 @@ class Watched:
         for row in rows:
             self._seen.add(row.id)
             tally = self._tallies.setdefault(row.search, _Tally())
-            tally.spent += row.device_seconds if row.kind == "trial" else 0.0
-            if row.kind == "final":
-                tally.retrained += 1
+            tally.retrained += row.kind == "final"
+            if row.kind != "trial":
                 continue
+            tally.spent += row.device_seconds
             tally.counts[row.state] = tally.counts.get(row.state, 0) + 1
             value = row.values[0] if row.state is TrialState.COMPLETE and row.values else None
             if value is not None and _beats(value, tally.best, study.metrics[0].direction):

@@ -10,14 +10,14 @@ import pytest
 from in_process import automl
 from several_example import FRONT, several_campaign
 
-from automl.contracts import UserError
+from automl.contracts import Outcome, TrialState, UserError
 from automl.data import load_task
 from automl.data.tasks import REFIT
 from automl.export.certificate import find_winner
 from automl.export.refit import refitted
 from automl.export.several import export_pareto, export_top
 from automl.export.winner import read_winner, write_winner
-from automl.ledger import Ledger, Store
+from automl.ledger import Ledger, NewTrial, Store
 
 
 def test_the_best_ones_begin_with_the_winner_and_are_each_written_once(
@@ -36,6 +36,23 @@ def test_the_best_ones_begin_with_the_winner_and_are_each_written_once(
     )
     many = export_top(ledger, campaign, tmp_path / "all", 50, store=store)
     assert len(many) == len({str(winner.config) for winner in many}) == 5
+
+
+def test_values_on_other_datasets_are_certified_of_what_was_trained_there(
+    ledger: Ledger, store: Store, tmp_path: Path
+) -> None:
+    campaign = several_campaign(ledger)
+    new = NewTrial("transfer", 0, {"x": 0.9}, 0, 0, None, "wine")
+    trial = ledger.start_trial(f"{campaign}/tpe/0", new)
+    outcome = Outcome(TrialState.COMPLETE, 1.0, values=[0.75, 900.0])
+    ledger.finish_trial(trial.id, trial.token, outcome, told=None, attributes={})
+    opening = ledger.open_test(trial.search, "winner", [trial.id], "wine")
+    ledger.close_test(opening.id, [0.7])
+    first, second = export_top(ledger, campaign, tmp_path / "best", 2, store=store)
+    assert (first.certificate.transfer, second.certificate.transfer) == ({"wine": [0.7]}, None)
+    files = sorted((tmp_path / "best").iterdir())
+    assert ["transfer:" in path.read_text(encoding="utf-8") for path in files] == [True, False]
+    assert [read_winner(path) for path in files] == [first, second]
 
 
 @pytest.mark.parametrize("metrics", [1, 2])

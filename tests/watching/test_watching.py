@@ -78,6 +78,26 @@ def test_events_are_objects_with_a_version_and_no_secrets(store: Store) -> None:
     assert "Kanarie7" not in output.getvalue()
 
 
+def test_what_follows_a_search_is_no_trial_of_it(store: Store) -> None:
+    spec = {**SPEC, "final": {"seeds": 1, "top": 2}, "transfer": [{"name": "wine", "dataset": "wine"}]}
+    with Ledger(store) as ledger:
+        row = ledger.create_campaign("seen", spec, "d", {})
+        search = ledger.add_search(row.id, "tpe", 0)
+        output = io.StringIO()
+        events = Events(output)
+        events.look(ledger, row.id)
+        end_trial(ledger, search.id, 0, 3.0)
+        for kind, dataset in (("again", None), ("final", None), ("transfer", "wine")):
+            trial = ledger.start_trial(search.id, NewTrial(kind, 0, {}, 1, 1, "/w", dataset))
+            outcome = Outcome(TrialState.COMPLETE, 2.0, values=[1.0])
+            ledger.finish_trial(trial.id, trial.token, outcome, told=None, attributes={})
+        (status,) = events.look(ledger, row.id).status.searches
+    assert (status.complete, status.spent, status.best, status.retrained) == (1, 2.0, 3.0, 1)
+    found = [json.loads(line) for line in output.getvalue().splitlines()][1:]
+    assert [one["kind"] for one in found] == ["trial", "again", "final", "transfer"]
+    assert [one.get("dataset") for one in found] == [None, None, None, "wine"]
+
+
 class Gone(io.StringIO):
     def write(self, text: str) -> int:
         raise BrokenPipeError
