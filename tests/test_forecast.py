@@ -75,6 +75,11 @@ def test_words() -> None:
     ]
 
 
+def test_a_bound_is_not_rounded_down() -> None:
+    lines = list(forecast(resolve(study(budget={"device_seconds": 37.5}))).lines())
+    assert "at most 2 min 30 s on devices for the searches" in lines
+
+
 def test_the_clock_of_a_search_and_the_limits_of_the_campaign_are_kept_apart() -> None:
     limits = {"wall_seconds": 20.0, "device_seconds": 7200.0, "trials": 9}
     cost = forecast(resolve(study(budget={"wall_seconds": 5.0}, limits=limits)))

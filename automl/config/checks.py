@@ -65,7 +65,8 @@ def check_dataset(name: str, folder: Path, path: KeyPath) -> tuple[str, list[Mis
     except UserError as error:
         return name, [Mistake(path, one_line(error))]
     if "/" in name or Path(name).suffix:
-        text = f"the file must exist, but {shown(name)} is neither in {folder} nor in {Path.cwd()}"
+        places = dict.fromkeys(str(base.resolve()) for base in (folder, Path.cwd()))  # often the same one
+        text = f"the file must exist, but {shown(name)} is not in {' nor in '.join(places)}"
         return name, [Mistake(path, f"{text}; correct the path")]
     text = plugins.unknown("dataset", name, plugins.names("datasets"))
     return name, [Mistake(path, f"{text}; or name a file")]

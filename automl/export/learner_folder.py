@@ -32,14 +32,14 @@ from __future__ import annotations
 FOLDER = Path(__file__).resolve().parent
 
 
-def load_learner(folder: Path = FOLDER) -> {learner}:
+def load_learner(folder: str | Path = FOLDER) -> {learner}:
     """The meta-trained learner on the CPU."""
-    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    described = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     name, shape, width, transductive = described["backbone"]
     backbone = Backbone(name, tuple(shape), width, transductive=transductive)
     options = {learner}.Options(**described["options"])
     learner = {learner}(options, backbone, ways=described["ways"], seed=0)
-    learner.take_exported(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    learner.take_exported(torch.load(Path(folder) / "weights.pt", map_location="cpu", weights_only=True))
     return learner
 
 
@@ -49,11 +49,11 @@ def adapt(support_x: Tensor, support_y: Tensor, steps: int | None = None):
 '''
 _PREPARE = '''
 
-def prepare_images(images: Tensor, folder: Path = FOLDER) -> Tensor:
-    """Images as the dataset has them, standardised by the training images' mean and deviation per channel."""
-    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+def prepare_images(images: Tensor, folder: str | Path = FOLDER) -> Tensor:
+    """Images as the dataset has them, a tensor or an array, standardised as the training images were."""
+    described = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     mean, std = (torch.tensor(described["normalisation"][key])[:, None, None] for key in ("mean", "std"))
-    return (images.float() - mean) / std
+    return (torch.as_tensor(images).float() - mean) / std
 '''
 NAMES = ("learner", "options", "backbone", "ways")  # of the description, in config.json
 _IMPORTS = [("json", None), ("pathlib", "Path"), ("torch", None), ("torch", "Tensor")]

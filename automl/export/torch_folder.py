@@ -42,9 +42,9 @@ from __future__ import annotations
 FOLDER = Path(__file__).resolve().parent
 
 
-def load_model(folder: Path = FOLDER) -> nn.Module:
+def load_model(folder: str | Path = FOLDER) -> nn.Module:
     """The trained network in evaluation mode, on the CPU: images (n, {shape}) to logits (n, {classes})."""
-    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    described = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     model = {builder}(
         described["config"],
         tuple(described["shape"]),
@@ -52,15 +52,15 @@ def load_model(folder: Path = FOLDER) -> nn.Module:
         channels=described["channels"],
         cells=described["cells"],
     )
-    model.load_state_dict(torch.load(folder / "weights.pt", map_location="cpu", weights_only=True))
+    model.load_state_dict(torch.load(Path(folder) / "weights.pt", map_location="cpu", weights_only=True))
     return model.to(memory_format=torch.channels_last).eval()
 
 
-def prepare_images(images: Tensor, folder: Path = FOLDER) -> Tensor:
-    """Images as the dataset has them, standardised by the training images' mean and deviation per channel."""
-    described = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+def prepare_images(images: Tensor, folder: str | Path = FOLDER) -> Tensor:
+    """Images as the dataset has them, a tensor or an array, standardised as the training images were."""
+    described = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     mean, std = (torch.tensor(described["normalisation"][key])[:, None, None] for key in ("mean", "std"))
-    return (images.float() - mean) / std
+    return (torch.as_tensor(images).float() - mean) / std
 '''
 _IMPORTS = [("json", None), ("pathlib", "Path"), ("torch", None), ("torch", "Tensor"), ("torch", "nn")]
 

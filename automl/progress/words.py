@@ -50,7 +50,7 @@ def left(status: CampaignStatus) -> list[str]:
     """What is left of the budgets of all searches together."""
     known = [one for one in status.searches if one.budget or one.trials]
     parts = []
-    if any(one.trials for one in known):
+    if known and all(one.trials for one in known):  # where only some have a number, its rest says nothing
         rest = sum(max(0, (one.trials or 0) - one.ended) for one in known if one.searches)
         parts.append(f"left {rest:,} of {sum(one.trials or 0 for one in known):,} trials")
     if any(one.budget for one in known):

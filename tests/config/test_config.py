@@ -223,7 +223,7 @@ RULES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"task__dataset": "data/table.csv"},
-        "task.dataset: the file must exist, but 'data/table.csv' is neither in",
+        "task.dataset: the file must exist, but 'data/table.csv' is not in",
     ),
     ({"task__dataset": "no_module_of_mine:make"}, "task.dataset: no_module_of_mine:make must be importable"),
     ({"task__dataset": ...}, "task: the evaluator network needs a dataset"),

@@ -36,7 +36,7 @@ sys.path.insert(0, folder)
 import torch
 torch.set_num_threads(1)
 import model
-network = model.load_model()
+network = model.load_model(folder)  # a text, as one types it
 with torch.inference_mode():
     torch.save(network(torch.load(images, weights_only=True)), logits)
 """
@@ -78,7 +78,7 @@ def test_raw_images_are_standardised_as_in_training(
     raw = (rng.normal(size=(90, 1, 8, 8)) + y[:, None, None, None] * np.linspace(0, 2, 8)) * 40 + 100
     scope: dict[str, Any] = {"__name__": "model", "__file__": str(tmp_path / "model.py")}
     exec((tmp_path / "model.py").read_text(), scope)
-    prepared = scope["prepare_images"](torch.tensor(raw))
+    prepared = scope["prepare_images"](raw)  # an array, as Pillow gives it
     assert described["class_names"] == ["cat", "dog", "owl"]
     task = load_task(
         {"dataset": "tiny_images:images", "metrics": [{"name": "accuracy", "direction": "maximize"}]}

@@ -73,6 +73,11 @@ def test_nothing_is_said_before_it_can_be_known() -> None:
     assert "left 4 of 9 trials" in " ".join(rendered(campaign(status(budget=None, trials=9))))
 
 
+def test_trials_are_counted_down_only_where_every_search_has_a_number() -> None:
+    text = " ".join(headline(campaign(status(), status(arm="darts", trials=1)), None))
+    assert "left 25 s of 50 s on devices" in text and "trials" not in text
+
+
 @pytest.mark.parametrize("arms", [5, 18, 19, 300])
 def test_arms_that_do_not_fit_are_told(arms: int) -> None:
     rows = [
