@@ -63,6 +63,7 @@ def compare(
 
 def leaderboard(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its file.")],
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """All campaigns of a study, the best first. Those on other data are ranked apart.
@@ -71,10 +72,18 @@ def leaderboard(
     """
     from automl.comparing.leaderboard import leaderboard as board
 
-    with only_json(as_json), open_ledger() as (_, ledger):
+    with only_json(as_json), open_ledger() as (store, ledger):
         found = board(ledger, ledger.campaigns(find_campaign(ledger, study).study))
+        if html is not None:
+            from automl.comparing import boards_page
+
+            with private_in(store.folder, html):
+                write_text("--html", html, boards_page.leaderboard(found))
     if as_json:
         emit(found.to_json())
+        return
+    if html is not None:
+        say(f"wrote {html}")
         return
     from rich.console import Console
 
@@ -88,6 +97,7 @@ def history(
     dataset: Annotated[
         str, typer.Argument(metavar="DATASET", help="A dataset's name, its file, or its data's digest.")
     ],
+    html: Html = None,
     as_json: Json = False,
 ) -> None:
     """All verdicts on a dataset, corrected over all of its campaigns; negative results are kept.
@@ -96,10 +106,18 @@ def history(
     """
     from automl.comparing.history import history as history_of
 
-    with only_json(as_json), open_ledger() as (_, ledger):
+    with only_json(as_json), open_ledger() as (store, ledger):
         found = history_of(ledger, ledger.campaigns(), dataset)
+        if html is not None:
+            from automl.comparing import boards_page
+
+            with private_in(store.folder, html):
+                write_text("--html", html, boards_page.history(found))
     if as_json:
         emit(found.to_json())
+        return
+    if html is not None:
+        say(f"wrote {html}")
         return
     from rich.console import Console
 

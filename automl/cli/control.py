@@ -161,12 +161,17 @@ def _to_delete(ledger: Ledger, name: str) -> CampaignRow | None:
 
 
 def _confirm(what: str) -> None:
-    """Ask. Raises `UserError` where nobody can be asked, and ends the command when the answer is no."""
+    """Ask. Raises `UserError` where nobody can be asked, and ends the command unless the answer is yes."""
     if not sys.stdin.isatty():
         raise UserError("automl delete must ask before it deletes, but there is no terminal; add --yes")
-    if not typer.confirm(f"Delete {what}, its files and its MLflow runs for good?", err=True):
-        say("nothing was deleted")
-        raise typer.Exit(1)
+    code = 1
+    try:
+        if typer.confirm(f"Delete {what}, its files and its MLflow runs for good?", err=True):
+            return
+    except typer.Abort as end:  # what Ctrl-C and the end of the input become
+        code = 130 if isinstance(end.__context__, KeyboardInterrupt) else 1
+    say("nothing was deleted")
+    raise typer.Exit(code)
 
 
 def _target(ledger: Ledger, name: str) -> Target:

@@ -83,6 +83,10 @@ def add(
     path = study_path(file).resolve()
     with only_json(as_json):
         study = load_study(path, overrides, trust=trust)
+        if study.notify:
+            from automl.notifying import check_targets  # its libraries take a while to import
+
+            check_targets(study)
         with storage.open_ledger(resolve_store()) as ledger:
             planned = _Planned.of(ledger, schedule.add(ledger, study, path, trusted=trust))
     if as_json:
