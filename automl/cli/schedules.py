@@ -76,6 +76,7 @@ def add(
     """
     from automl import schedule, storage
     from automl.config import load_study
+    from automl.contracts import UserError
     from automl.ledger import resolve_store
 
     options = {"cron": cron, "timezone": timezone}
@@ -86,7 +87,10 @@ def add(
         if study.notify:
             from automl.notifying import check_targets  # its libraries take a while to import
 
-            check_targets(study)
+            try:
+                check_targets(study)
+            except UserError as error:  # the daemon may have other variables
+                note(f"warning: {error} where `automl schedule run` runs")
         with storage.open_ledger(resolve_store()) as ledger:
             planned = _Planned.of(ledger, schedule.add(ledger, study, path, trusted=trust))
     if as_json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
@@ -83,7 +84,7 @@ class Transferred:
     """All winners on one other dataset. `arms`, `ranking`: best first, by means of test values.
 
     `own_ranking`: the same arms on the study's own test set; `same_order`: whether it is the same, None where
-    fewer than two arms have both. `verdicts`: of each arm against random search, on this dataset.
+    fewer than two arms have both, or means are equal. `verdicts`: of each arm against random search there.
     """
 
     dataset: str
@@ -170,13 +171,14 @@ def _dataset(
     own = _ranking({arm: here[arm] for arm in both}, direction)
     ranking = _ranking({arm: there[arm] for arm in dict.fromkeys([*own, *arms])}, direction)
     known = tuple(arm for arm in ranking if there[arm] is not None)
+    among = tuple(arm for arm in known if arm in both)
     return Transferred(
         dataset=name,
         arms=tuple(entries[arm] for arm in ranking),
         verdicts=_verdicts(name, study, arms, of_arm, finished=finished),
         ranking=known,
         own_ranking=own,
-        same_order=tuple(arm for arm in known if arm in both) == own if len(both) > 1 else None,
+        same_order=None if _has_no_order(here, both) or _has_no_order(there, both) else among == own,
         trainings=sum(entry.trainings for entry in entries.values()),
         device_seconds=math.fsum(entry.device_seconds for entry in entries.values()),
         test_openings=sum(entry.test_openings for entry in entries.values()),
@@ -202,6 +204,12 @@ def _ranking(means: Mapping[str, float | None], direction: Direction) -> tuple[s
     sign = -1 if direction is Direction.MAXIMIZE else 1
     losses = {arm: math.inf if mean is None else sign * mean for arm, mean in means.items()}
     return tuple(sorted(losses, key=lambda arm: losses[arm]))
+
+
+def _has_no_order(means: Mapping[str, float | None], arms: Sequence[str]) -> bool:
+    """Whether there are fewer than two arms, or some are equal but for the rounding of a mean."""
+    values = sorted(value for arm in arms if (value := means[arm]) is not None)
+    return len(values) < 2 or any(math.isclose(*pair, rel_tol=1e-12) for pair in pairwise(values))
 
 
 def _verdicts(

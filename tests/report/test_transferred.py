@@ -211,6 +211,14 @@ def test_three_arms_are_corrected_together_and_others_may_change_places(ledger: 
     )
 
 
+def test_equal_arms_have_no_order(ledger: Ledger) -> None:
+    made = Made(ledger)
+    made.search({"random": [0.9, 0.8], "tpe": [0.8, 0.9]})
+    made.transfer("wine", {"random": [0.7, 0.7], "tpe": [0.6, 0.6]})
+    (wine,) = made.report().transfers
+    assert wine.ranking == ("random", "tpe") and wine.same_order is None and order_text(wine) == ""
+
+
 def test_less_is_better_of_a_minimised_metric_and_its_margin_is_of_the_study_alone(ledger: Ledger) -> None:
     made = Made(ledger, spec={"metrics": LOSS, "equivalent": 100.0})
     made.search({"random": [3.0, 3.1, 3.2], "tpe": [2.0, 2.1, 2.3]})

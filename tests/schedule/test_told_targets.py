@@ -28,7 +28,9 @@ def test_a_variable_that_is_not_set_is_told_when_a_schedule_is_added(
     monkeypatch.chdir(tmp_path)
     Path("nightly.yaml").write_text(STUDY)
     Path("night_code.py").write_text("def objective(config, context):\n    return config['x']\n")
-    assert automl(monkeypatch, "schedule", "add", "nightly.yaml") == 2
-    assert "the environment variable NOBODY_SET_THIS must hold an address" in capfd.readouterr().err
+    assert automl(monkeypatch, "schedule", "add", "nightly.yaml") == 0
+    told = capfd.readouterr().err
+    assert "the environment variable NOBODY_SET_THIS must hold an address" in told
+    assert "export it where `automl schedule run` runs" in told
     with Ledger(store) as ledger:
-        assert ledger.schedules() == []
+        assert len(ledger.schedules()) == 1
