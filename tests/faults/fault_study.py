@@ -272,7 +272,7 @@ class GrownTransferredStudy(TransferredStudy):
 
     transfers = 2
     opened = 3
-    kind = "transfer"
+    kind = "final"  # as workers call it
     smaller: tuple[str, ...] = ("transfer=[wine]",)
 
     def write(self) -> None:
