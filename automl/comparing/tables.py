@@ -39,8 +39,10 @@ def history(found: History, width: int) -> RenderableType:
             f"{digest[:12] if digest else 'unknown'} ({count})" for digest, count in found.datas
         )
         parts.append(Text(f"on {len(found.datas)} versions of the data: {listed}", style="yellow"))
-    openings = plural(found.test_openings, "time")
-    parts += [Text(f"the test set was opened {openings} in all", style="dim"), Text(), _arms(found)]
+    openings = f"{plural(found.test_openings, 'time')} in all"
+    if found.transfer_openings:
+        openings += f", {found.transfer_openings} of them for winners of campaigns on other data"
+    parts += [Text(f"the test set was opened {openings}", style="dim"), Text(), _arms(found)]
     parts += [Text(), _claims(found, width)]
     if len(found.claims) > SHOWN:
         parts.append(Text(f"and {len(found.claims) - SHOWN} earlier ones (--json has all)", style="dim"))
