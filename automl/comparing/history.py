@@ -69,7 +69,8 @@ class ArmRecord:
 class History:
     """All campaigns on a dataset. `claims`: the newest first. `datas`: digests of data, with their campaigns.
 
-    `left_out`: campaigns without a claim, and why. `test_openings`: of all campaigns together.
+    `left_out`: campaigns without a claim, and why. `test_openings`: of all campaigns together, with the
+    `transfer_openings` by campaigns on other data, which tried their winners on this dataset.
     """
 
     dataset: str
@@ -81,6 +82,7 @@ class History:
     arms: tuple[ArmRecord, ...]
     claims: tuple[Claim, ...]
     left_out: tuple[tuple[str, str], ...]
+    transfer_openings: int = 0
 
     @property
     def negative(self) -> tuple[Claim, ...]:
@@ -98,7 +100,9 @@ def history(ledger: Records, rows: Sequence[CampaignRow], dataset: str) -> Histo
 
     Raises `UserError` when no campaign was on it.
     """
-    chosen = standings(ledger, _on(rows, dataset))
+    own = _on(rows, dataset)
+    elsewhere = _transferred(ledger, rows, {name for row in own for name in _names(row)})
+    chosen = standings(ledger, own)
     chosen.sort(key=lambda one: one.created_at, reverse=True)
     found, left_out = [], []
     for one in chosen:
@@ -117,11 +121,12 @@ def history(ledger: Records, rows: Sequence[CampaignRow], dataset: str) -> Histo
         campaigns=len(chosen),
         studies=tuple(sorted({one.study for one in chosen})),
         datas=tuple(Counter(one.data for one in chosen).items()),
-        test_openings=sum(one.test_openings for one in chosen),
+        test_openings=sum(one.test_openings for one in chosen) + elsewhere,
         comparisons=len(tested),
         arms=_by_arm(claims),
         claims=claims,
         left_out=tuple(left_out),
+        transfer_openings=elsewhere,
     )
 
 
@@ -140,6 +145,17 @@ def _on(rows: Sequence[CampaignRow], dataset: str) -> list[CampaignRow]:
         )
     same = {digests[row.id] for row in named} - {None}
     return [row for row in rows if row in named or digests[row.id] in same]
+
+
+def _transferred(ledger: Records, rows: Sequence[CampaignRow], names: set[str]) -> int:
+    """Openings of the test set of datasets of these names by campaigns on others (`transfer`)."""
+    count = 0
+    for row in rows:
+        others = row.spec.get("transfer") or ()
+        called = {one["name"] for one in others if dataset_name(one["dataset"]) in names}
+        if called:
+            count += sum(opening.dataset in called for opening in ledger.transfer_openings(row.id))
+    return count
 
 
 def _names(row: CampaignRow) -> set[str]:

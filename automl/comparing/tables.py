@@ -82,7 +82,10 @@ def versions(found: History) -> str:
 
 def openings(found: History) -> str:
     """How often the test set was opened."""
-    return f"the test set was opened {plural(found.test_openings, 'time')} in all"
+    text = f"the test set was opened {plural(found.test_openings, 'time')} in all"
+    if found.transfer_openings:
+        text += f", {found.transfer_openings} of them for winners of campaigns on other data"
+    return text
 
 
 def correction(found: History, *, then: bool) -> str:

@@ -167,6 +167,20 @@ def test_a_history_keeps_losses_other_data_openings_and_what_made_no_claim(ledge
         history(ledger, ledger.campaigns(), "moons")
 
 
+def test_a_history_counts_looks_by_winners_of_other_data(ledger: Ledger) -> None:
+    tried = [{"name": "hand", "dataset": "digits"}, {"name": "iris", "dataset": "iris"}]
+    wine = {"dataset": "wine", "metrics": ACCURACY}
+    other = campaign(GOOD, 1, name="o", data="c" * 64, task=wine, transfer=tried)
+    other.row.provenance["data"]["name"] = "wine"
+    store_rows(ledger, campaign(GOOD, 1), other)
+    for dataset in ("hand", "iris"):
+        ledger.close_test(ledger.open_test("o-1/tpe/0", "winner", ["t"], dataset).id, [0.8])
+    found = history(ledger, ledger.campaigns(), "digits")
+    assert (found.campaigns, found.test_openings, found.transfer_openings) == (1, 1, 1)
+    text = "the test set was opened 1 time in all, 1 of them for winners of campaigns on other data"
+    assert text in " ".join(shown(tables.history(found, 100), 100).split())
+
+
 def test_one_seed_is_no_evidence(ledger: Ledger) -> None:
     store_rows(ledger, campaign({"random": [0.5], "tpe": [0.9]}, 1))
     found = history(ledger, ledger.campaigns(), "digits")
