@@ -9,7 +9,7 @@ from automl.campaign.planning import check_data
 from automl.config import ResolvedArm, ResolvedStudy, Transfer
 from automl.contracts import UserError
 from automl.data import load_task
-from automl.data.sealed import check_held_out
+from automl.data.parts import load_parts, require_test
 
 
 def check_transfers(resolved: ResolvedStudy, transfers: Sequence[Transfer]) -> dict[str, str]:
@@ -24,7 +24,7 @@ def check_transfers(resolved: ResolvedStudy, transfers: Sequence[Transfer]) -> d
         spec = transfer.task(study.task).model_dump(mode="json")
         try:
             task = load_task(spec, [study.source])
-            check_held_out(spec, [study.source])
+            require_test(load_parts(spec, [study.source]))
             check_data(replace(resolved, arms=trained), task)
         except UserError as error:
             raise UserError(f"transfer to {transfer.name}: {error}") from error

@@ -169,3 +169,12 @@ def _bytes(x: Any) -> bytes:
     names = repr([str(column) for column in x.columns]).encode()
     hashes: bytes = pd.util.hash_pandas_object(x, index=False).to_numpy().tobytes()
     return names + hashes
+
+
+def require_test(parts: Parts) -> None:
+    """Raise `UserError` when no part was held out for the test."""
+    if parts.dataset.test is None and len(parts.rows.test) == 0:
+        raise UserError(
+            f"a test set must be held out to be opened, but split.test is 0 and {parts.name!r} has no "
+            "official one; set split.test, or leave out what opens it (final.seeds, transfer)"
+        )

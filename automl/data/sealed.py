@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from automl.benchmarks import Table, find_file
-from automl.contracts import Config, Split, UserError
-from automl.data.parts import Parts, load_parts
+from automl.contracts import Config, Split
+from automl.data.parts import load_parts, require_test
 
 
 def open_test(spec: Mapping[str, Any], import_path: Sequence[str] = (), *, opening: int) -> Split:
@@ -21,23 +21,10 @@ def open_test(spec: Mapping[str, Any], import_path: Sequence[str] = (), *, openi
             f"an opening of the test set must be recorded before it happens, but got id {opening}"
         )
     parts = load_parts(spec, import_path)
-    _require_held_out(parts)
+    require_test(parts)
     if parts.dataset.test is not None:
         return parts.prepared(parts.dataset.test)
     return parts.split(parts.rows.test)
-
-
-def check_held_out(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> None:
-    """Raise `UserError` when `open_test` would find no part that was held out."""
-    _require_held_out(load_parts(spec, import_path))
-
-
-def _require_held_out(parts: Parts) -> None:
-    if parts.dataset.test is None and len(parts.rows.test) == 0:
-        raise UserError(
-            f"a test set must be held out to be opened, but split.test is 0 and {parts.name!r} has no "
-            "official one; set split.test, or leave out what opens it (final.seeds, transfer)"
-        )
 
 
 def open_test_column(
