@@ -122,7 +122,8 @@ def is_resumed(study: FaultStudy) -> bool:
 
 
 def is_renamed(study: FaultStudy) -> bool:
-    (run,) = query(study.store.tracking_uri, "SELECT name FROM runs WHERE name LIKE '%faulty-1%'")
+    named = "SELECT name FROM runs JOIN tags USING (run_uuid) WHERE key = 'automl.id' AND value = 'faulty-1'"
+    (run,) = query(study.store.tracking_uri, named)
     (row,) = query(study.store.url, "SELECT label FROM campaigns")
     return (row.label, run.name) == ("first", "first (faulty-1)") and is_right(study)
 
