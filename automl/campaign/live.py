@@ -15,7 +15,7 @@ from automl.campaign.workdirs import clear, forget, remove_checkpoints
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.selection import AFTER, AGAIN, FINAL, placed
+from automl.selection import AFTER, AGAIN, FINAL, TRANSFER, placed
 from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
 
 
@@ -116,10 +116,8 @@ class LiveSearch(StoppableState):
         attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
         remaining = self._allowance.remaining
         self.attempts += 1
-        if row.dataset is not None:
-            job = self.settings.transfer_job(attempt, row.dataset, derived=self._derived)
-        elif row.kind == FINAL:
-            job = self.settings.final_job(attempt, derived=self._derived)
+        if row.kind in (FINAL, TRANSFER):
+            job = self.settings.final_job(attempt, derived=self._derived, dataset=row.dataset)
         elif row.kind == AGAIN:
             job = self.settings.again_job(attempt, derived=self._derived)
         else:

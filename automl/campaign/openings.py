@@ -68,7 +68,7 @@ class Unopened:
 def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[Unopened]:
     """The searches with a winner that is not scored, or not with all its retrainings; on other data, too."""
     openings: defaultdict[tuple[str, str | None], list[OpeningRow]] = defaultdict(list)
-    for opening in [*ledger.openings(campaign), *ledger.transfer_openings(campaign)]:
+    for opening in ledger.all_openings(campaign):
         openings[opening.search, opening.dataset].append(opening)
     found = []
     for search in searches:

@@ -20,7 +20,7 @@ from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Search, alive
-from automl.campaign.transferring import check_transfers
+from automl.campaign.transferring import check_kept, notes_of, read_transfers
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.contracts import Executor
@@ -62,14 +62,15 @@ def run_campaign(
     resolved = replace(resolved, executor=executor)
     try:
         executor.check()
-        transfer = check_transfers(resolved, study.transfer)
+        others = read_transfers(resolved, study.transfer)
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
         check_targets(study)
         with open_ledger(store) as ledger:
-            for line in task.notes if task else ():
+            for line in (*(task.notes if task else ()), *notes_of(others)):
                 progress.message(f"data: {line}")
-            chosen = choose_campaign(ledger, resolved, task, wanted, progress, transfer)
+            digests = {name: data.digest for name, data in others.items()}
+            chosen = choose_campaign(ledger, resolved, task, wanted, progress, digests)
             row = chosen.row
             announcer = Announcer(ledger, store, Targets.of(study), progress.message, wanted.firing)
             if nothing := _nothing_to_do(chosen):
@@ -78,6 +79,7 @@ def run_campaign(
                 return row.id
             if chosen.study != study:
                 resolved = replace(resolve(chosen.study), executor=executor)
+                check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:
                 ledger.check_references()

@@ -78,11 +78,12 @@ class SearchSettings:
         job = self._job(attempt, remaining)
         return job if named is None else replace(job, evaluator=named, protocol=self.evaluator)
 
-    def final_job(self, attempt: Attempt, *, derived: bool) -> Job:
-        """The job of a fresh-seed retraining of the winner."""
+    def final_job(self, attempt: Attempt, *, derived: bool, dataset: str | None = None) -> Job:
+        """The job of a fresh-seed retraining of the winner, or of a training on another `dataset`."""
         deadline = self.final_deadline if derived else self.deadline
         evaluator = self.final_evaluator(derived=derived)
-        return replace(self._job(attempt, None), evaluator=evaluator, deadline=deadline, final=True)
+        job = replace(self._job(attempt, None), evaluator=evaluator, deadline=deadline, final=True)
+        return replace(job, task=self.task_of(dataset))
 
     def again_job(self, attempt: Attempt, *, derived: bool) -> Job:
         """The job of one more evaluation of one of the best configurations, with a fresh seed.
@@ -94,10 +95,6 @@ class SearchSettings:
     def task_of(self, dataset: str | None) -> dict[str, Any]:
         """The task in plain data: the study's, or that of another dataset."""
         return self.task if dataset is None else dict(self.transfer[dataset])
-
-    def transfer_job(self, attempt: Attempt, dataset: str, *, derived: bool) -> Job:
-        """The job of a training of the winner on another dataset."""
-        return replace(self.final_job(attempt, derived=derived), task=self.task_of(dataset))
 
     def replay_job(self, attempt: Attempt, replay: Replay) -> Job:
         """The job of a whole search on a simulated clock."""

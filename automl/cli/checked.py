@@ -19,7 +19,7 @@ from typing import Final
 import automl
 from automl import plugins
 from automl.campaign.planning import check_data
-from automl.campaign.transferring import check_transfers
+from automl.campaign.transferring import notes_of, read_transfers
 from automl.checkpoints import write_atomically
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.data import sources
@@ -44,10 +44,14 @@ def data_of(resolved: ResolvedStudy, call: bool) -> Summary | None:
     if dataset is not None and not call and sources.is_own_code(dataset):
         return None
     tried = resolved if call else replace(resolved, arms=_without_own_code(resolved))
-    check_transfers(
-        tried, [one for one in tried.study.transfer if call or not sources.is_own_code(one.dataset)]
-    )
     return summary_of(resolved, partial(_look, tried), called=call)
+
+
+def transfer_notes(resolved: ResolvedStudy, call: bool) -> list[str]:
+    """What was guessed or dropped in the datasets of `transfer`. Calls and raises as `data_of` does."""
+    tried = resolved if call else replace(resolved, arms=_without_own_code(resolved))
+    read = [one for one in tried.study.transfer if call or not sources.is_own_code(one.dataset)]
+    return list(notes_of(read_transfers(tried, read)))
 
 
 def not_called(resolved: ResolvedStudy) -> list[str]:

@@ -101,6 +101,8 @@ def _look_at_data(resolved: ResolvedStudy, call: bool) -> Summary | None:
 
     for line in () if call else checked.not_called(resolved):
         note(f"note: {line}; `automl run` does so before anything starts, and so does --call")
+    for line in checked.transfer_notes(resolved, call):
+        note(f"note: {line}")
     return checked.data_of(resolved, call)
 
 

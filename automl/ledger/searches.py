@@ -145,6 +145,10 @@ class Searches:
         """All openings of the test sets of other datasets by a campaign, in order."""
         return self._openings(campaign, openings.c.dataset.is_not(None))
 
+    def all_openings(self, campaign: str) -> list[OpeningRow]:
+        """All openings of test sets by a campaign, its study's and those of other datasets, in order."""
+        return self._openings(campaign, sa.true())
+
     def _openings(self, campaign: str, which: sa.ColumnElement[bool]) -> list[OpeningRow]:
         query = sa.select(openings).join(searches).where(searches.c.campaign == campaign, which)
         query = query.order_by(openings.c.id)

@@ -16,7 +16,6 @@ from automl.recorder.form import Form
 from automl.recorder.mlflow_marker import is_sql
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
-from automl.recorder.run_points import openings_of
 from automl.recorder.telling import told
 from automl.recorder.wanted_run import WantedRun, final_files
 from automl.recorder.within import while_answering
@@ -163,7 +162,7 @@ class Expected:
         judged = [trial for trial in trials if projection.with_trials and (not live or trial.recorded == 2)]
         runs = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]
         if not live:
-            openings = openings_of(ledger, campaign_id)
+            openings = ledger.all_openings(campaign_id)
             parents = projection.search_runs(searches, trials, openings)
             ended = trials if projection.campaign.state == "finished" else []
             result = result_of(ledger, projection.campaign)

@@ -12,7 +12,7 @@ from automl.recorder.machine import Machine
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
-from automl.recorder.run_points import openings_of, report_points
+from automl.recorder.run_points import report_points
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import form_of
 from automl.recorder.writer_choice import open_writer
@@ -74,7 +74,8 @@ class Follower:
             raise RunError(f"a trial must be in the ledger to be recorded, but there is no {trial!r}")
         if self._projection is None or not self._projection.knows(row.search):
             self._projection, rows = self._project()
-            self._writer.create([self._projection.campaign_run(), *map(self._projection.search_run, rows)])
+            new = [self._projection.search_run(row) for row in rows if row.recorded == 0]
+            self._writer.create([self._projection.campaign_run(), *new])
         return self._writer.begin(self._projection.trial_run(row, []))
 
     def complete(self, enough: Callable[[], bool] = lambda: False) -> None:
@@ -134,7 +135,7 @@ class Follower:
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write the runs of searches with the totals of their trials and openings."""
-        runs = projection.search_runs(searches, trials, openings_of(self._ledger, self._campaign_id))
+        runs = projection.search_runs(searches, trials, self._ledger.all_openings(self._campaign_id))
         failed: dict[str, Exception] = {}
         for start in range(0, len(runs), TOGETHER):
             if enough():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from automl.contracts import Metric, TrialState
 from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
@@ -12,9 +11,6 @@ from automl.recorder.form import Form
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
 from automl.recorder.texts import clean_key
 from automl.report.reevaluated import Reevaluated
-
-if TYPE_CHECKING:
-    from automl.ledger.ledger import Ledger
 
 
 def report_points(metric: Metric, reports: Sequence[ReportRow]) -> list[Point]:
@@ -50,11 +46,6 @@ def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[R
         if last.get(key) != value:
             points.append(Point(key, value, at, step))
     return points
-
-
-def openings_of(ledger: Ledger, campaign: str) -> list[OpeningRow]:
-    """All openings by a campaign: of its study's test set, then of those of other datasets."""
-    return ledger.openings(campaign) + ledger.transfer_openings(campaign)
 
 
 def search_points(

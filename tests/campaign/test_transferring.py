@@ -122,6 +122,29 @@ def test_changed_data_of_a_transfer_make_another_campaign(study: Path, store: St
     assert any("belongs to another study: transfer.beans.columns.drop" in line for line in told.lines)
 
 
+def test_a_dataset_that_is_kept_must_be_as_it_was(study: Path, store: Store, ledger: Ledger) -> None:
+    run(study, store)
+    table = study.parent / "beans.csv"
+    table.write_text(table.read_text().replace("6,", "5,"))
+    before = content(ledger, "growing-1")
+    with pytest.raises(
+        UserError, match=r"transfer to beans: the data must be those that growing-1 began with"
+    ):
+        run(study, store, "transfer=[wine]", "seeds=2")
+    table.unlink()
+    with pytest.raises(UserError, match=r"transfer to beans: .*beans\.csv"):
+        run(study, store, "transfer=[wine]", "seeds=2")
+    assert content(ledger, "growing-1") == before
+
+
+def test_what_was_guessed_in_other_data_is_told(study: Path, store: Store) -> None:
+    rows = "\n".join(f"{n % 7},007{n % 3},{'ab'[n % 7 > 3]}" for n in range(120))
+    (study.parent / "beans.csv").write_text(f"long,code,kind\n{rows}\n")
+    told = Told()
+    run(study, store, told=told)
+    assert any("data: transfer to beans: " in line and "'code'" in line for line in told.lines), told.lines
+
+
 @pytest.mark.parametrize(
     ("transfer", "told"),
     [
