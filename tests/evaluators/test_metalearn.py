@@ -69,18 +69,23 @@ def test_a_spent_budget_is_reported_after_the_iteration(tmp_path: Path) -> None:
     assert [step for step, _, _ in context.reports] == [1]
 
 
-def test_both_kinds_of_tasks_are_learnt(tmp_path: Path) -> None:
-    result, context = run(tmp_path / "a", {"learner": "protonet", "outer_rate": 0.01}, iterations=30)
-    assert result.values["accuracy"] > 0.7  # chance: 0.5, with a deviation of 0.05 over 120 queries
+def test_functions_are_learnt(tmp_path: Path) -> None:
+    task = functions_task()
+    errors_of_zero = [float((torch.as_tensor(part.y) ** 2).mean()) for part in (task.train, task.validation)]
+    given = {"inner_steps": 5, "inner_rate": 0.1, "outer_rate": 0.01}
+    result, _ = run(tmp_path, given, task=task, metrics=[MSE], width=16, iterations=100, report_every=100)
+    assert set(result.values) == {"mse"}  # predicting zero: 0.24 and 0.42; four seeds: at most 0.16 and 0.07
+    assert result.values["mse"] < 0.8 * errors_of_zero[1]
+    assert result.metrics["train_mse"] < 0.5 * errors_of_zero[0]
+
+
+def test_an_accuracy_has_an_interval_and_the_learner_is_described(tmp_path: Path) -> None:
+    result, context = run(tmp_path, {"learner": "protonet"})
     assert result.metrics["accuracy_low"] < result.values["accuracy"] < result.metrics["accuracy_high"]
-    assert 0.55 < result.metrics["train_accuracy"] <= 1 and math.isfinite(result.metrics["train_loss"])
+    assert 0 < result.metrics["train_accuracy"] <= 1 and math.isfinite(result.metrics["train_loss"])
     told = json.loads((context.workdir / "artifacts" / "learner.json").read_text())
     assert told["formulation"] == "loop" and told["backbone"].startswith("conv4-4")
     assert result.metrics["batched"] == 0
-    lines, _ = run(
-        tmp_path / "b", {"inner_steps": 2, "inner_rate": 0.1}, task=functions_task(), metrics=[MSE]
-    )
-    assert set(lines.values) == {"mse"} and "train_mse" in lines.metrics
 
 
 def test_validation_episodes_are_those_of_every_learner_and_seed(tmp_path: Path) -> None:
