@@ -1,4 +1,3 @@
-import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,30 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
-from properties import examples
+from good_study import GOOD, changed, load
 from toy_plugins import write_toy_plugins
 
 from automl.config import Study, load_study
 from automl.contracts import Direction, Metric, PluginSpec, UserError
-
-GOOD: dict[str, Any] = {
-    "name": "nas-digits",
-    "task": {"dataset": "digits", "metric": "accuracy", "split": {"validation": 0.2, "test": 0.2, "seed": 0}},
-    "space": "cells",
-    "evaluator": {"network": {"epochs": 4}},
-    "budget": {"device_seconds": 120},
-    "seeds": 2,
-    "arms": {
-        "tpe": {"strategy": "tpe", "pruner": {"asha": {"reduction": 4}}},
-        "darts": {"evaluator": {"supernet": {"order": 2}}},
-        "resnet": {"reference": "resnet"},
-    },
-    "executor": {"ray": {"trials_at_once": 2}},
-    "final": {"seeds": 2},
-    "schedule": {"cron": "0 2 * * *", "timezone": "Europe/Paris"},
-}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,29 +19,6 @@ def _toy_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTOML_PLUGINS", str(folder))
         yield
-
-
-def changed(**changes: Any) -> dict[str, Any]:
-    """GOOD with dotted keys (`__` for a dot) set, or removed where the value is `...`."""
-    data = copy.deepcopy(GOOD)
-    for key, value in changes.items():
-        *parents, last = key.split("__")
-        owner = data
-        for parent in parents:
-            owner = owner[parent]
-        if value is ...:
-            del owner[last]
-        else:
-            owner[last] = value
-    return data
-
-
-def load(folder: Path, data: Any, *overrides: str) -> Study:
-    path = folder / "x.yaml"
-    path.write_text(
-        data if isinstance(data, str) else yaml.safe_dump(data, sort_keys=False), encoding="utf-8"
-    )
-    return load_study(path, overrides)
 
 
 def mistakes(folder: Path, data: Any, *overrides: str) -> list[str]:
@@ -362,121 +319,6 @@ def test_the_digest_covers_what_changes_results(tmp_path: Path) -> None:
         changed(space={"name": "cells", "fix": {"edge_0": "skip"}}),
     )
     assert len({load(tmp_path, data).digest() for data in different} | {base}) == len(different) + 1
-
-
-_names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)
-_json = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-_plugins = st.builds(PluginSpec, st.text(max_size=9), st.dictionaries(st.text(max_size=4), _json, max_size=3))
-_arms = st.fixed_dictionaries(
-    {"strategy": st.none() | _plugins, "pruner": _plugins, "reference": st.none() | st.text(max_size=5)}
-)
-
-
-@given(
-    name=_names,
-    evaluator=_plugins,
-    arms=st.dictionaries(_names, _arms, min_size=1, max_size=3),
-    seeds=st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3),
-    seconds=st.none() | st.floats(1e-6, 1e9),
-    schedule=st.none() | st.builds(dict, cron=st.text(max_size=9), timezone=st.text(max_size=9)),
-)
-def test_json_both_ways(
-    name: str, evaluator: PluginSpec, arms: Any, seeds: list[int], seconds: float | None, schedule: Any
-) -> None:
-    study = Study(
-        name=name,
-        task={"metrics": [Metric("loss", Direction.MINIMIZE)]},  # type: ignore[arg-type]
-        evaluator=evaluator,
-        budget={"device_seconds": seconds, "trials": 3},  # type: ignore[arg-type]
-        seeds=seeds,
-        arms=arms,
-        schedule=schedule,
-    )
-    again = Study.from_json(study.to_json())
-    assert again == study
-    assert again.to_json() == study.to_json()
-    assert again.digest() == study.digest()
-
-
-_KEYS = ["name", "task", "space", "evaluator", "budget", "seeds", "arms", "executor", "final", "schedule"]
-_WORDS = st.sampled_from(
-    ["network", "supernet", "tpe", "cells", "metric", "metrics", "strategy", "fix", "digits"]
-)
-_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | _WORDS,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(_WORDS | st.text(max_size=4), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    changes=st.dictionaries(st.sampled_from(_KEYS), _values, max_size=3),
-    text=st.none() | st.text(max_size=30),
-)
-@example(changes={"evaluator": {"\r": False}}, text=None)
-@example(changes={"evaluator": {"\x1e": False}}, text=None)
-def test_anything_gives_a_study_or_a_user_error(tmp_path: Path, changes: Any, text: str | None) -> None:
-    data = text if text is not None else yaml.safe_dump({**GOOD, **changes}, allow_unicode=True)
-    (tmp_path / "x.yaml").write_text(data, encoding="utf-8", newline="")
-    before = set(tmp_path.iterdir())
-    try:
-        assert isinstance(load_study(tmp_path / "x.yaml"), Study)
-    except UserError as error:
-        assert all(line.startswith(str(tmp_path)) for line in str(error).splitlines())
-    assert set(tmp_path.iterdir()) == before
-
-
-@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    path=st.sampled_from(
-        ["task", "arms.tpe", "arms.tpe.pruner.asha", "space", "budget", "evaluator.network"]
-    ),
-    value=_values,
-    key=_WORDS | st.text("abc", min_size=1, max_size=3),
-)
-def test_any_override_gives_a_study_or_a_user_error(tmp_path: Path, path: str, value: Any, key: str) -> None:
-    text = yaml.safe_dump(value, default_flow_style=True)
-    try:
-        assert isinstance(load(tmp_path, GOOD, f"{path}.{key}={text}"), Study)
-    except UserError as error:
-        assert str(error)
-
-
-# every character at which str.splitlines, a terminal or a log starts another line, and a lone surrogate
-_BREAKS = [
-    "\r",
-    "\n",
-    "\x0b",
-    "\x0c",
-    "\x1b[2J",
-    "\x1c",
-    "\x1d",
-    "\x1e",
-    "\x85",
-    "\u2028",
-    "\u2029",
-    "\ud800",
-]
-
-
-@pytest.mark.parametrize("character", _BREAKS, ids=ascii)
-@pytest.mark.parametrize("place", ["evaluator", "executor", "arms", "space", "name", "task", "budget"])
-def test_no_character_breaks_the_lines_of_an_error(tmp_path: Path, place: str, character: str) -> None:
-    """As a key, as the name of a plug-in, or as a value."""
-    for value in ({f"a{character}b": False}, f"a{character}b", {f"a{character}b": {f"c{character}d": 1}}):
-        data = json.dumps({**GOOD, place: value})  # JSON is YAML, and can write every character
-        (tmp_path / "x.yaml").write_text(data, encoding="utf-8")
-        with pytest.raises(UserError) as caught:
-            load_study(tmp_path / "x.yaml")
-        lines = str(caught.value).splitlines()
-        assert lines and all(line.startswith(str(tmp_path)) and line.isprintable() for line in lines)
 
 
 @pytest.mark.parametrize(
