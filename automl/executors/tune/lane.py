@@ -9,8 +9,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
-import ray
-
 from automl.contracts import Job
 from automl.executors.tune.desk import BEAT
 from automl.executors.worker import LOADING
@@ -115,7 +113,7 @@ class Lane:
         self.jobs: deque[Handed] = deque()
         self.pace = Pace()
         self.handle: Any = None  # the actor; None until it is up
-        self.killed = False  # by us
+        self.doomed = False  # its worker is to be killed, or was
         self.leaves_at: float | None = None  # its machine is taken away, it was told at this monotonic second
         self.closing = False
         self._out: dict[str, Any] = {}
@@ -128,13 +126,14 @@ class Lane:
     @property
     def open(self) -> bool:
         """Whether it takes jobs."""
-        return self.handle is not None and not (self.killed or self.closing or self.leaves_at is not None)
+        return self.handle is not None and not (self.doomed or self.closing or self.leaves_at is not None)
 
     def room(self, *, ahead: bool) -> int:
         """How many further jobs it takes now. `ahead`: whether jobs may wait in it."""
         if not self.open:
             return 0
-        return max(0, 1 + (self.pace.ahead if ahead else 0) - len(self.jobs))
+        short = self.head is None or self.head.clock is None or self.head.clock.held <= SHORT
+        return max(0, 1 + (self.pace.ahead if ahead and short else 0) - len(self.jobs))
 
     def add(self, handed: Handed) -> None:
         """Give it a job."""
@@ -163,15 +162,9 @@ class Lane:
             self.closing = True
             self._out["close"] = True
 
-    def kill(self) -> None:
-        """End its worker at once."""
-        self.killed = True
-        if self.handle is not None:
-            ray.kill(self.handle)
-
     def send(self) -> None:
         """Send what is to be sent."""
-        if self._out and self.handle is not None and not self.killed:
+        if self._out and self.handle is not None and not self.doomed:
             self.handle.give.remote(json.dumps(self._out))
             self._out = {}
 

@@ -1,4 +1,4 @@
-"""All lanes of a run: jobs are asked of the campaign and handed to them, what they tell goes back to it.
+"""What workers tell goes back to the campaign: reports, outcomes, deaths; and what no message brings, by time.
 
 The cost of an event does not depend on the number of trials: only `look` goes through all, some times a second.
 """
@@ -9,58 +9,25 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from automl.contracts import Ending, Job, JobSource, Outcome, Report, TrialState
+from automl.executors.tune.handing import Handing
 from automl.executors.tune.lane import SHORT, Handed, Lane
-from automl.executors.tune.slots import Slots
 
 ENDS: Final = 30.0  # seconds that the code of a trial that was ended at a report may take to return
 NOTICE: Final = 10.0  # seconds until a trial is handed back whose machine is taken away; before, at its next report
 SAVES: Final = 1.0  # seconds for the checkpoint that follows a report
 
 
-class Lanes:
-    """Between the campaign and the workers. `finished`: the campaign wants nothing more."""
-
-    def __init__(self, source: JobSource, slots: Slots) -> None:
-        self.source, self.slots = source, slots
-        self.by_name: dict[str, Lane] = {}
-        self.waiting: deque[Handed] = deque()  # jobs that no lane has
-        self.finished = False
-        self.ended = 0  # trials of this run
-        self._open: dict[int, tuple[Handed, Lane | None]] = {}  # by number
-        self._asked = 0  # jobs so far
-        self._idle: dict[str, Lane] = {}  # up, with nothing to do
-        self._alone: set[str] = set()  # trials that may have ended their workers: nothing waits beside them
-
-    # --- lanes ----------------------------------------------------------------------------------
-
-    def opened(self, name: str) -> None:
-        """A lane is asked for."""
-        self.by_name[name] = Lane(name)
-
-    def started(self, name: str, handle: Any) -> None:
-        """Its worker is up."""
-        lane = self.by_name[name]
-        lane.handle = handle
-        self.serve(lane)
-
-    def close(self, lane: Lane) -> None:
-        """Let a lane end that has no job."""
-        lane.close()
-        self._idle.pop(lane.name, None)
-
-    def gone(self, name: str) -> None:
-        """It has ended."""
-        self.by_name.pop(name, None)
-        self._idle.pop(name, None)
+class Lanes(Handing):
+    """Between the campaign and the workers."""
 
     def died(self, name: str, reason: str, ending: Ending) -> None:
         """Its worker died: what it held goes back."""
         lane = self.by_name[name]
         self.gone(name)
-        mine, held = lane.killed or lane.leaves_at is not None, list(lane.jobs)
+        mine, held = lane.doomed or lane.leaves_at is not None, list(lane.jobs)
         unclear = not mine and ending is not Ending.PREEMPTED and len(held) > 1
         for handed in held:
             job, known = handed.job, handed.clock
@@ -83,64 +50,6 @@ class Lanes:
         for handed, _ in lost.values():
             job = handed.job
             self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, handed.used_at(died_at))
-
-    def forget(self) -> None:
-        """Drop all actors: those handles must be gone before Ray is."""
-        for lane in self.by_name.values():
-            lane.handle = None
-
-    # --- jobs -----------------------------------------------------------------------------------
-
-    def serve(self, lane: Lane) -> None:
-        """Hand jobs to a lane as far as it takes some, send what there is, then hand to idle ones."""
-        self._fill(lane)
-        if not lane.jobs and (self.finished or len(self.by_name) > self.slots.lanes):
-            self.close(lane)
-        lane.send()
-        while self._idle and not self.finished:
-            name, other = next(iter(self._idle.items()))
-            self._idle.pop(name)
-            self._fill(other)
-            other.send()
-            if not other.jobs:
-                break
-
-    def _fill(self, lane: Lane) -> None:
-        for _ in range(lane.room(ahead=self.slots.count > 1)):
-            if (handed := self._next(lane)) is None:
-                break
-            self._open[handed.number] = handed, lane
-            lane.add(handed)
-        if lane.open and not lane.jobs:
-            self._idle[lane.name] = lane
-        else:
-            self._idle.pop(lane.name, None)
-
-    def _next(self, lane: Lane) -> Handed | None:
-        """The next job for a lane."""
-        if any(held.job.trial in self._alone for held in lane.jobs) or self.finished:
-            return None
-        if not self.waiting and not self._ask():
-            return None
-        if lane.jobs and self.waiting[0].job.trial in self._alone:
-            return None
-        return self.waiting.popleft()
-
-    def _ask(self) -> bool:
-        """Ask the campaign for a job, which then waits; closes all lanes when there will be none."""
-        job = self.source.next_job()
-        if job is None:
-            if not self._open and self.source.finished:
-                self.finished = True
-                for lane in self.by_name.values():
-                    if not lane.jobs:  # in others the code of a trial still ends
-                        self.close(lane)
-                        lane.send()
-            return False
-        self._asked += 1
-        self._open[self._asked] = (handed := Handed(self._asked, job)), None
-        self.waiting.append(handed)
-        return True
 
     # --- messages -------------------------------------------------------------------------------
 
@@ -198,11 +107,6 @@ class Lanes:
             self._open[handed.number] = again, None
             self.waiting.appendleft(again)
 
-    def _finish(self, handed: Handed, outcome: Outcome) -> None:
-        """Tell the campaign the end of a job, once."""
-        if self._open.pop(handed.number, None) is not None:
-            self.source.finish(handed.job.trial, handed.job.token, outcome)
-
     # --- time -----------------------------------------------------------------------------------
 
     def look(self) -> None:
@@ -212,10 +116,10 @@ class Lanes:
             self._ask()  # while workers start, too
         for handed, lane in list(self._open.values()):
             self._look_at(handed, lane)
-        more = len(self.by_name) - self.slots.lanes  # than the cluster has room for by now
+        more = self._surplus(0.0)
         for lane in list(self.by_name.values()):
             self._look_after(lane, now)
-            if lane.handle is None and (more > 0 or self.finished):
+            if lane.handle is None and not lane.closing and (more > 0 or self.finished):
                 more -= 1
                 self.close(lane)
             lane.send()
@@ -235,21 +139,16 @@ class Lanes:
             self._finish(handed, job.late(0.0))
         elif known is None:
             lane.ask_back(handed)
-        elif not lane.killed:
-            lane.kill()
+        else:
+            lane.doomed = True
 
     def _look_after(self, lane: Lane, now: float) -> None:
         head = lane.head
-        if head is None or lane.killed:
+        if head is None or lane.doomed:
             return
         ended = head.told_at is not None and now - head.told_at > ENDS
         if ended or (lane.leaves_at is not None and now - lane.leaves_at > NOTICE):
-            lane.kill()
+            lane.doomed = True
         elif head.clock is not None and (self._idle or head.clock.held > SHORT):
             for handed in list(lane.jobs)[1:]:
                 lane.ask_back(handed)
-
-    def unplaced(self) -> Iterator[Job]:
-        """The jobs that wait while lanes start, or wait for a node."""
-        if any(lane.handle is None for lane in self.by_name.values()):
-            yield from (handed.job for handed in self.waiting)

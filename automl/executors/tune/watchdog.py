@@ -26,6 +26,7 @@ class Watchdog(tune.Callback):
     def __init__(self, bridge: Bridge, head: health.Head, own: health.Watch) -> None:
         self.bridge, self.head, self.own = bridge, head, own
         self._looked = 0.0
+        self._killed: set[str] = set()
         self._unplaced: dict[str, tuple[float, float]] = {}  # trial: since when it waits, when it is told
 
     def __getstate__(self) -> dict[str, object]:
@@ -80,12 +81,14 @@ class Watchdog(tune.Callback):
                 )
 
     def _end_lanes(self) -> None:
-        """End lanes that are closed before their workers are up, and after a failure all."""
+        """Kill the workers of lanes: of late trials, those that are closed before they are up, after a failure all."""
         for lane in list(self.bridge.lanes.by_name.values()):
-            if lane.killed or not (self.bridge.failure or (lane.closing and lane.handle is None)):
+            unneeded = self.bridge.failure is not None or (lane.closing and lane.handle is None)
+            if lane.name in self._killed or not (lane.doomed or unneeded):
                 continue
+            lane.doomed = True
+            self._killed.add(lane.name)
             handle = lane.handle or self._actor(lane.name)
-            lane.killed = True
             if handle is not None:
                 ray.kill(handle)
             else:
