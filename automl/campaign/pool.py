@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -43,7 +43,7 @@ NOBODY: Final = Nobody()
 
 
 class Pool:
-    """The `JobSource` of a campaign. `slots`: trials that run at a time."""
+    """The `JobSource` of a campaign. `slots`: how many trials run at a time, now."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Pool:
         lease: Lease,
         progress: Progress,
         limits: CampaignLimits,
-        slots: int,
+        slots: Callable[[], int],
         control: Asks = NOBODY,
     ) -> None:
         self.searches, self.lease, self.progress = searches, lease, progress
@@ -84,7 +84,7 @@ class Pool:
     def _next_job(self) -> Job | None:
         running = sum(search.runs for search in self.searches)
         for search in sorted(self.searches, key=lambda search: search.pressure):
-            if search.settings.wall_seconds is not None and not search.runs and running >= self.slots:
+            if search.settings.wall_seconds is not None and not search.runs and running >= self.slots():
                 continue  # its clock would run while it waits for workers
             job = search.propose()
             if job is not None:

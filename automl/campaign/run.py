@@ -127,7 +127,8 @@ def _drive(
                 control = Control(ledger, row.id, limits, progress, executor.wake)
                 signs = Signs(folder, lease.token, partial(alive, searches))
                 with progress, signs.noted(), control.followed():
-                    pool = Pool(searches, lease, progress, limits, executor.trials_at_once, control)
+                    slots = partial(getattr, executor, "trials_at_once")  # follows a cluster
+                    pool = Pool(searches, lease, progress, limits, slots, control)
                     executor.run(LoggedJobs(pool, recorder))
                 limits.met = limits.stopped or limits.met
                 _open_tests(study, row, ledger, lease, limits)

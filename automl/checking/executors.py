@@ -26,6 +26,7 @@ def checks(plugin: object) -> Iterator[Check]:
     rules: dict[str, Callable[[type[Executor]], None]] = {
         "it says what a trial holds, and how many run at once": _check_resources,
         "every job is run to its end and its reports arrive": _check_all_run,
+        "no more jobs run at once than it says": _check_at_once,
         "jobs that run at once do not change each other": _check_independence,
         "a job that fails fails alone, with its reason": _check_failures,
         "a reason given to a report ends the trial": _check_pruning,
@@ -83,9 +84,17 @@ def _check_all_run(plugin: type[Executor]) -> None:
         assert steps == [(step, number + step) for step in (1, 2, 3)], f"reports must arrive, but got {steps}"
         costs = [*(report.device_seconds for report in reports), outcome.device_seconds]
         assert costs == sorted(costs) and costs[0] >= 0, f"costs must not fall, but are {costs}"
-    assert source.most_open <= executor.trials_at_once, (
-        f"at most trials_at_once={executor.trials_at_once} may be open, but {source.most_open} were"
-    )
+
+
+def _check_at_once(plugin: type[Executor]) -> None:
+    with _started(plugin) as (executor, folder):
+        count = 2 * executor.trials_at_once + 1
+        source = QueueSource([job(objectives.begins, folder, number) for number in range(count)])
+        executor.run(source)
+        most = executor.trials_at_once
+    began = sorted((outcome.values or [0.0])[0] for outcome in source.outcomes.values())
+    beside = [sum(one <= other < one + objectives.LASTS for other in began) for one in began]
+    assert max(beside) <= most, f"at most trials_at_once={most} may run at once, but {max(beside)} did"
 
 
 def _check_independence(plugin: type[Executor]) -> None:

@@ -16,6 +16,7 @@ from automl.contracts import Config, Context
 from automl.space import Float, Space
 
 LONGEST = 20.0  # seconds
+LASTS = 0.1  # seconds
 SPACE = Space({"x": Float(-10.0, 10.0)})
 
 
@@ -25,6 +26,13 @@ def good(config: Config, context: Context) -> float:
     for step in range(1, 4):
         context.report(step, x + step)
     return 2 * x
+
+
+def begins(config: Config, context: Context) -> float:
+    """Returns the POSIX second at which it has begun, and lasts for `LASTS` seconds."""
+    began = time.time()
+    time.sleep(LASTS)
+    return began
 
 
 def raises(config: Config, context: Context) -> float:

@@ -9,32 +9,40 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import Executor, JobSource, UserError
+from automl.contracts import Executor, JobSource
+
+if TYPE_CHECKING:
+    from automl.executors.tune.slots import Slots
 
 
 class RayOptions(contracts.Options):
-    """`cpus`, `gpus`: what each trial holds, fractions allowed.
+    """`cpus`, `gpus`: what each trial holds, fractions allowed; `resources`: Ray's resources of other names.
 
-    `trials_at_once`: by default as many as fit. `address`: a running cluster (`auto` finds it);
-    by default one of our own on this machine.
+    `trials_at_once`: by default as many as fit, which follows nodes that come and go. `address`: a running
+    cluster (`auto` finds it); by default one of our own on this machine. `nodes_within`: seconds that such a
+    cluster may take to get a node with room for a trial. `answers_late`: a trial goes on after a report
+    without waiting for the answer, which ends it at a later one.
     """
 
     trials_at_once: int | None = Field(default=None, ge=1)
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
+    resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     address: str | None = None
+    nodes_within: float = Field(default=300, ge=0)
+    answers_late: bool = False
 
 
 class Ray(Executor):
     """Runs jobs on a Ray cluster, as many at once as fit or as asked for."""
 
     Options = RayOptions
-    place_options: ClassVar[frozenset[str]] = frozenset({"address"})
+    place_options: ClassVar[frozenset[str]] = frozenset({"address", "nodes_within"})
 
     options: RayOptions
 
@@ -43,31 +51,39 @@ class Ray(Executor):
         self.cpus, self.gpus = options.cpus, options.gpus
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._connected = False
+        self._slots: Slots | None = None
         self._folder: str | None = None  # Tune's, made when trials are run
 
     def check(self) -> None:
         """Start or join the cluster. Raises `UserError` when no node has what a trial asks for."""
-        from automl.executors.tune import cluster  # see the module's docstring
+        from automl.executors.tune import cluster, slots  # see the module's docstring
 
         self._connected = True
         cluster.connect(self.options.address)
+        share = slots.Share(self.cpus, self.gpus, self.options.resources)
+        joined = self.options.address is not None
+        self._slots = slots.Slots(share, self.options.trials_at_once, grows=joined, follow=self._follow)
         try:
-            slots = cluster.slots(self.cpus, self.gpus)
-        except UserError:
+            self._slots.need(self.options.nodes_within)
+        except BaseException:
             self.close()
             raise
-        self.trials_at_once = min(self.options.trials_at_once or slots, slots)
+
+    def _follow(self, count: int) -> None:
+        self.trials_at_once = max(1, count)
 
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""
         from automl.executors.tune import cluster  # see the module's docstring
 
+        if self._slots is None:
+            self.check()
+        assert self._slots is not None
         self._folder = self._folder or tempfile.mkdtemp(prefix=f"automl-ray-{os.getpid()}-")
         cluster.run(
             source,
-            cpus=self.cpus,
-            gpus=self.gpus,
-            trials_at_once=self.trials_at_once,
+            self._slots,
+            waits=not self.options.answers_late,
             folder=self._folder,
             address=self.options.address,
         )

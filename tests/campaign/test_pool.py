@@ -27,7 +27,7 @@ class FreeLease:
 
 def pool(*searches: ListSearch, lease: Any = None, slots: int = 1, **limits: Any) -> Pool:
     campaign = CampaignLimits(Limits(**limits), CampaignClock(), searches)
-    return Pool(searches, lease or FreeLease(), QuietProgress(), campaign, slots)
+    return Pool(searches, lease or FreeLease(), QuietProgress(), campaign, lambda: slots)
 
 
 def test_the_search_that_has_spent_the_least_goes_first() -> None:
@@ -77,6 +77,18 @@ def test_searches_with_a_budget_on_the_clock_begin_when_a_worker_is_free() -> No
     jobs = pool(*searches, slots=2)
     names = [job and job.trial for job in (jobs.next_job() for _ in range(5))]
     assert names == ["s-1/a/0/0", "s-1/a/0/1", "s-1/b/0/0", "s-1/b/0/1", "s-1/c/0/0"]
+
+
+def test_the_number_of_slots_is_followed() -> None:
+    slots = [1]
+    searches = [ListSearch(name, 0.0, wall_seconds=9.0) for name in "ab"]
+    limits = CampaignLimits(Limits(), CampaignClock(), searches)
+    jobs = Pool(searches, FreeLease(), QuietProgress(), limits, lambda: slots[0])  # type: ignore[arg-type]
+    assert (job := jobs.next_job()) is not None and job.trial == "s-1/a/0/0"
+    searches[0].runs = True
+    assert jobs.next_job() is None
+    slots[0] = 2
+    assert (job := jobs.next_job()) is not None and job.trial == "s-1/b/0/0"
 
 
 def test_a_limit_of_trials_counts_retrainings_and_stops_every_search() -> None:

@@ -167,3 +167,16 @@ def imports(config: dict[str, Any], context: Any) -> float:
 def looks_for_a_checkpoint(config: dict[str, Any], context: Any) -> float:
     assert context.checkpoint.load() is None
     return 1.0
+
+
+def reports_on(config: dict[str, Any], context: Any) -> float:
+    """Reports again and again, until it is ended."""
+    for step in range(1, 500):
+        context.report(step, 1.0)
+        time.sleep(0.02)
+    return 1.0
+
+
+def which_process(config: dict[str, Any], context: Any) -> float:
+    time.sleep(1.0)
+    return float(os.getpid())

@@ -99,7 +99,6 @@ def test_a_dead_or_stopped_worker_loses_only_its_trial(tmp_path: Path) -> None:
     assert "always_dies" not in source.outcomes
     assert source.outcomes["good"].state is TrialState.COMPLETE
     assert source.outcomes["stops_itself"].reason.startswith("deadline")
-    assert source.most_open == 2
 
 
 @pytest.mark.ray

@@ -1,106 +1,51 @@
-"""The worker's side of a Tune run: an actor that runs one job after the other."""
+"""The actor of a lane: a Tune trial that lives as long as the run, and takes one job of the campaign after another."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
-from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Final
 
+import ray
 from ray import tune
 
-from automl.contracts import Job, Report
-from automl.executors.worker import Clock, run_job
-from automl.signs import Signs
+from automl.executors.tune.desk import Desk
 
-BEAT = 1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
+GROUPS: Final = {"given": 1}  # threads of the actor besides the one of `step`
 
 
 class Actor(tune.Trainable):
-    """A reused actor: each `step` runs the trial up to its next report or its outcome.
-
-    A class of our own rather than a function, which Tune charges one more round trip per trial.
-    """
+    """Each `step` waits until there is something to tell, and tells all there is; `give` comes in meanwhile."""
 
     def setup(self, config: dict[str, Any]) -> None:
         """Tune's name for starting."""
-        self._conversation = Conversation(Job.from_json(json.loads(config["job"])))
+        self._desk = Desk(waits=config["waits"])
+        self._notice_sigterm()
 
     def step(self) -> dict[str, Any]:
-        """The next report, or the outcome with `done`; once, that a silent trial runs."""
-        return self._conversation.next()
+        """Messages as JSON; `done` once the lane was closed."""
+        messages = self._desk.messages()
+        return {"messages": json.dumps(messages), "done": self._desk.closed}
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Another trial in the same process."""
-        self.cleanup()
-        self.setup(new_config)
-        return True
+    @ray.method(concurrency_group=next(iter(GROUPS)))
+    def give(self, text: str) -> None:
+        """Take messages of the driver as JSON, in the order in which it sends them."""
+        self._desk.take(json.loads(text))
 
-    def cleanup(self) -> None:
-        """End a trial that was stopped at a report."""
-        self._conversation.stop()
+    def _notice_sigterm(self) -> None:
+        """Let a thread hear that this machine is taken away: the main thread runs no Python, so no handler."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
 
+        def listen() -> None:
+            while signal.SIGTERM not in os.read(read, 64):
+                pass
+            self._desk.leave()
 
-class Conversation:
-    """A trial in a thread that waits for an answer to each of its reports."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self._messages: SimpleQueue[dict[str, Any] | BaseException] = SimpleQueue()
-        self._answers: SimpleQueue[bool] = SimpleQueue()
-        self._clock: Clock | None = None
-        self._beat: float | None = BEAT  # None: it is known to run
-        self._waits = False  # the trial, for an answer
-        self._thread = threading.Thread(target=self._run, name=job.trial, daemon=True)
-
-    def next(self) -> dict[str, Any]:
-        """Run the trial up to its next message. Raises an error of the worker itself."""
-        if self._thread.ident is None:
-            self._thread.start()
-        elif self._waits:
-            self._waits = False
-            self._answers.put(True)
-        try:
-            message = self._messages.get(timeout=self._beat)
-        except Empty:
-            return self._silent()
-        if isinstance(message, BaseException):
-            raise message
-        self._waits = "report" in message
-        return message
-
-    def _silent(self) -> dict[str, Any]:
-        """Device-seconds so far of a trial that has told nothing; None while its data are loaded."""
-        if self._clock is None:
-            self._beat = None if self._beat is None else 2 * self._beat
-            return {"elapsed": None}
-        self._beat = None
-        return {"elapsed": self._clock()}
-
-    def stop(self) -> None:
-        """End the thread, which waits at a report or has ended. One amid a trial is left to die."""
-        if self._waits or not self._thread.is_alive():
-            self._answers.put(False)
-            if self._thread.ident is not None:
-                self._thread.join()
-
-    def report(self, report: Report) -> str | None:
-        """Called by the trial: waits for the answer to its report; a reason ends it here."""
-        self._messages.put({"report": json.dumps(vars(report))})
-        return None if self._answers.get() else "stopped"
-
-    def _started(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def _used(self) -> dict[str, float]:
-        """Device-seconds so far: the driver hears of a silent trial late, and may be killed before."""
-        return {} if self._clock is None else {self.job.token: self._clock()}
-
-    def _run(self) -> None:
-        try:
-            with Signs(Path(self.job.workdir), self.job.token, self._used).noted():
-                outcome = run_job(self.job, self, self._started)
-            self._messages.put({"outcome": json.dumps(outcome.to_json()), "done": True})
-        except BaseException as error:
-            self._messages.put(error)
+        threading.Thread(target=listen, name="notice", daemon=True).start()

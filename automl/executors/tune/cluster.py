@@ -21,6 +21,8 @@ from automl.contracts import JobSource, RunError, UserError
 from automl.executors.tune import guard, health, token
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
+from automl.executors.tune.lanes import Lanes
+from automl.executors.tune.slots import Slots
 from automl.executors.tune.watchdog import Watchdog
 from automl.moments import around
 
@@ -129,40 +131,24 @@ def _unguard() -> None:
         _guards.pop().leave()
 
 
-def slots(cpus: float, gpus: float) -> int:
-    """How many trials fit on the cluster at once. Raises `UserError` when no node has room for one."""
-    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    nodes: list[dict[str, float]] = [node["Resources"] for node in alive]
-    count = sum(_slots_of(node, cpus, gpus) for node in nodes)
-    if count == 0:
-        most_cpus, most_gpus = (max(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
-        raise UserError(
-            f"a trial must fit on one node, but it asks for cpus={cpus:g} gpus={gpus:g} "
-            f"and the largest have {most_cpus:g} CPUs and {most_gpus:g} GPUs; "
-            "lower executor.ray.cpus or .gpus, or add a node"
-        )
-    return count
-
-
-def run(
-    source: JobSource, *, cpus: float, gpus: float, trials_at_once: int, folder: str, address: str | None
-) -> None:
+def run(source: JobSource, slots: Slots, *, waits: bool, folder: str, address: str | None) -> None:
     """Run jobs from `source` until it is finished. `folder`: where Tune may write.
 
-    A cluster of our own that dies is started again. Raises `RunError` when Tune fails, when our cluster dies
-    without having ended a trial `RESTARTS` times in a row, or when that at `address` stays away.
+    `waits`: whether a trial waits for the answer to each report. A cluster of our own that dies is started again.
+    Raises `RunError` when Tune fails, when our cluster dies without having ended a trial `RESTARTS` times in a row,
+    or when that at `address` stays away.
     """
     if address is not None:
         token.tell_when_none(str(ray.get_runtime_context().gcs_address), source.tell)
     restarts = 0
     while True:
-        bridge = Bridge(source, trials_at_once)
-        resources = tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
-        own = _fit(bridge, resources, folder)
+        lanes = Lanes(source, slots)
+        with slots.followed():
+            own = _fit(Bridge(lanes, waits=waits), folder)
         if own.died is None:
             break
-        restarts = 0 if bridge.ended else restarts + 1
-        bridge.lose(f"Ray's {own.died} died", own.died_at)
+        restarts = 0 if lanes.ended else restarts + 1
+        lanes.lose(f"Ray's {own.died} died", own.died_at)
         if restarts > RESTARTS:
             raise RunError(
                 f"Ray's {own.died} died {restarts} times before a trial had ended; finished trials are "
@@ -172,9 +158,10 @@ def run(
         connect(address)
 
 
-def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> health.Watch:
+def _fit(bridge: Bridge, folder: str) -> health.Watch:
     """One Tune run, to its end or until the cluster dies."""
-    head, own = health.Head(bridge.source.tell), health.Watch()
+    head, own = health.Head(bridge.lanes.source.tell), health.Watch()
+    resources = tune.PlacementGroupFactory([bridge.lanes.slots.share.bundle])
     gc.freeze()  # what is there already, such as all of torch, need not be looked at below
     tuner = tune.Tuner(
         tune.with_resources(Actor, resources),
@@ -182,7 +169,7 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
             search_alg=bridge,
             scheduler=Gate(bridge),
             num_samples=-1,
-            reuse_actors=True,
+            reuse_actors=False,
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
@@ -204,15 +191,9 @@ def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> 
     finally:
         head.leave()
         own.leave()
+        bridge.lanes.forget()
         gc.collect()  # a handle of Ray's that is dropped while Ray shuts down ends the process
         gc.unfreeze()
     if bridge.failure is not None:
         raise bridge.failure
     return own
-
-
-def _slots_of(node: dict[str, float], cpus: float, gpus: float) -> int:
-    fits = [node.get("CPU", 0) / cpus]
-    if gpus:
-        fits.append(node.get("GPU", 0) / gpus)
-    return int(min(fits) + 1e-9)

@@ -1,0 +1,195 @@
+"""The worker's side of a lane: jobs come in, run one after the other, and what is to be told goes out in batches.
+
+Messages are plain JSON, and jobs have numbers in them. In: `jobs`, `answers` (whether a trial goes on), `back` (jobs
+that shall not begin), `close`. Out, each with the number `of` its job: `report`, `outcome` with the `seconds` it took,
+`elapsed` of a silent trial, `returned` for a job that has not begun; and `turn`, `leaves` of the lane itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from automl.contracts import Job, Report
+from automl.executors.worker import Clock, run_job
+from automl.signs import Signs
+
+BEAT: Final = 1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
+GATHER: Final = 0.004  # seconds in which further messages come along with the first
+Message: TypeAlias = dict[str, Any]
+
+
+class Desk:
+    """The jobs of one lane. `waits`: a trial waits for the answer to each report; else it comes a step late."""
+
+    def __init__(self, *, waits: bool = True) -> None:
+        self._waits = waits
+        self._changed = threading.Condition()
+        self._queue: deque[tuple[int, Job]] = deque()
+        self._head: _Attempt | None = None
+        self._out: list[Message] = []
+        self._error: BaseException | None = None
+        self._since: float | None = None  # when it last told of an end, until it is answered
+        self.closed = False
+
+    def take(self, given: Mapping[str, Any]) -> None:
+        """Take what the driver gives; may be called while `messages` waits."""
+        with self._changed:
+            if self._since is not None:
+                self._out.append({"turn": time.monotonic() - self._since})
+                self._since = None
+            for number in given.get("back", ()):
+                self._return(number)
+            for number, goes_on in given.get("answers", ()):
+                if self._head is not None and self._head.number == number:
+                    self._head.answered(goes_on=goes_on)
+            self._queue.extend((number, Job.from_json(job)) for number, job in given.get("jobs", ()))
+            self.closed = self.closed or bool(given.get("close"))
+            self._begin()
+            self._changed.notify_all()
+
+    def leave(self) -> None:
+        """Tell that this process is to end soon; nothing that waits begins any more."""
+        with self._changed:
+            self._out.append({"leaves": True})
+            self._out += [] if self._head is None else self._head.sign()
+            for number, _ in list(self._queue):
+                self._return(number)
+            self._changed.notify_all()
+
+    def messages(self) -> list[Message]:
+        """What is to be told, once there is something; none when the lane was closed.
+
+        Raises an error of the worker itself.
+        """
+        with self._changed:
+            while not self._told() and not self.closed:
+                silent = None if self._head is None else self._head.silent_in()
+                self._changed.wait_for(self._to_tell, silent)
+                self._out += [] if self._head is None else self._head.silence()
+            self._changed.wait_for(self._stands, GATHER)
+            if self._error is not None and not self._out:
+                raise self._error
+            out, self._out = self._out, []
+            if any("outcome" in message for message in out):
+                self._since = time.monotonic()
+            return out
+
+    def _told(self) -> bool:
+        """Whether something besides a `turn` is to be told."""
+        return self._error is not None or any("turn" not in message for message in self._out)
+
+    def _to_tell(self) -> bool:
+        return self._told() or self.closed or (self._head is not None and self._head.silent)
+
+    def _stands(self) -> bool:
+        """Whether nothing more comes by itself soon."""
+        if self.closed or self._head is None or self._head.waits:
+            return True
+        return self._waits and self._head.silent_in() is None
+
+    def _return(self, number: int) -> None:
+        for waiting in self._queue:
+            if waiting[0] == number:
+                self._queue.remove(waiting)
+                self._out.append({"of": number, "returned": True})
+                return
+
+    def _begin(self) -> None:
+        """Begin the next job when none runs."""
+        if self._head is None and self._queue and self._error is None:
+            self._head = _Attempt(*self._queue.popleft(), self, waits=self._waits)
+            self._head.start()
+
+    def post(self, message: Message) -> None:
+        """Called by an attempt: what is to be told of it. The caller holds `changed`."""
+        self._out.append(message)
+        self._changed.notify_all()
+
+    def ended(self, message: Message | None, error: BaseException | None = None) -> None:
+        """Called by an attempt at its end: its outcome, or an error of the worker itself."""
+        with self._changed:
+            self._head, self._error = None, error
+            self._out += [] if message is None else [message]
+            self._begin()
+            self._changed.notify_all()
+
+    @property
+    def changed(self) -> threading.Condition:
+        """Its lock."""
+        return self._changed
+
+
+class _Attempt:
+    """A trial in a thread of its own; the channel of its reports."""
+
+    def __init__(self, number: int, job: Job, desk: Desk, *, waits: bool) -> None:
+        self.number, self.job = number, job
+        self.waits = False  # whether it waits for an answer now
+        self._desk, self._strict = desk, waits
+        self._stopped = False
+        self._clock: Clock | None = None
+        self._began = time.monotonic()
+        self._beat: float | None = BEAT  # after the last message; None: it is known to run
+        self._spoke = self._began
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=self.job.trial, daemon=True).start()
+
+    def answered(self, *, goes_on: bool) -> None:
+        """Take the answer to a report."""
+        self.waits, self._stopped = False, self._stopped or not goes_on
+
+    def silent_in(self) -> float | None:
+        """Seconds until it is to be told that it is silent; None when it need not be."""
+        if self._beat is None or self.waits:
+            return None
+        return max(0.0, self._spoke + self._beat - time.monotonic())
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is to be told now that it is silent."""
+        return self.silent_in() == 0.0
+
+    def silence(self) -> list[Message]:
+        """A sign of a trial that has told nothing for long enough."""
+        if not self.silent:
+            return []
+        self._spoke = time.monotonic()
+        self._beat = None if self._clock is not None or self._beat is None else 2 * self._beat
+        return self.sign()
+
+    def sign(self) -> list[Message]:
+        """Device-seconds until now; None while its data are loaded."""
+        clock = self._clock
+        return [{"of": self.number, "elapsed": None if clock is None else clock()}]
+
+    def report(self, report: Report) -> str | None:
+        """Called by the trial; a reason ends it here."""
+        with self._desk.changed:
+            if self._stopped:
+                return "stopped"
+            self._beat, self.waits = None, self._strict
+            self._desk.post({"of": self.number, "report": vars(report)})
+            self._desk.changed.wait_for(lambda: not self.waits)
+            return "stopped" if self._stopped else None
+
+    def _started(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def _used(self) -> dict[str, float]:
+        """Device-seconds so far: the driver hears of a silent trial late, and may be killed before."""
+        return {} if self._clock is None else {self.job.token: self._clock()}
+
+    def _run(self) -> None:
+        try:
+            with Signs(Path(self.job.workdir), self.job.token, self._used).noted():
+                outcome = run_job(self.job, self, self._started)
+            took = time.monotonic() - self._began
+            self._desk.ended({"of": self.number, "outcome": outcome.to_json(), "seconds": took})
+        except BaseException as error:
+            self._desk.ended(None, error)

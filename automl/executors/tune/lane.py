@@ -1,0 +1,177 @@
+"""The driver's view of a lane: the jobs that its worker holds, the clock of the one that runs, what is sent to it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Final
+
+from automl.contracts import Job
+from automl.executors.tune.desk import BEAT
+from automl.executors.worker import LOADING
+
+LOADS_IN_SILENCE: Final = 2.0 * BEAT
+SHORT: Final = 2.0  # seconds: only behind trials that are shorter does a job wait in a lane
+AHEAD: Final = 8  # jobs that wait in a lane at most; more spare nothing, and a strategy knows less when asked
+TURN: Final = 0.02  # seconds that an exchange takes until one is measured
+RECENT: Final = 0.3  # weight of the newest measurement
+
+
+class Running:
+    """What the driver knows of the clock of a trial that its worker has begun."""
+
+    def __init__(self, devices: float) -> None:
+        self.devices = devices
+        self._began = self._told_at = time.monotonic()
+        self._seconds = 0.0  # wall seconds of the trial when it was last heard of
+        self._loads = True  # it was never heard to run
+
+    def told(self, device_seconds: float | None) -> None:
+        """The trial says what it has cost; None: it is still loading."""
+        self._told_at = time.monotonic()
+        if device_seconds is not None:
+            self._seconds, self._loads = device_seconds / self.devices, False
+
+    @property
+    def last_sign(self) -> float:
+        """Device-seconds when it was last heard of."""
+        return self._seconds * self.devices
+
+    def at(self, moment: float) -> float:
+        """Device-seconds at a monotonic second since then, when its machine died."""
+        silent = 0.0 if self._loads else max(0.0, moment - self._told_at)
+        return self.last_sign + silent * self.devices
+
+    @property
+    def elapsed(self) -> float:
+        """Wall seconds of its clock so far. One that does not even say that it is loading hangs."""
+        silent = time.monotonic() - self._told_at
+        return self._seconds + max(0.0, silent - LOADS_IN_SILENCE if self._loads else silent)
+
+    @property
+    def loads_too_long(self) -> bool:
+        """Whether its code and data should have been loaded long ago."""
+        return self._loads and self.held > LOADING
+
+    @property
+    def held(self) -> float:
+        """Seconds that it has had its worker."""
+        return time.monotonic() - self._began
+
+
+@dataclass
+class Handed:
+    """A job that was asked of the campaign, the `number`-th of a run. `clock`: None until its worker begins it.
+
+    `told_at`: the monotonic second at which the campaign was told its end, while its worker still ends it.
+    `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it.
+    """
+
+    number: int
+    job: Job
+    clock: Running | None = None
+    told_at: float | None = None
+    asked_back: bool = False
+    late: float | None = None
+
+    def used_at(self, moment: float) -> float:
+        """Device-seconds at a monotonic second."""
+        return 0.0 if self.clock is None else self.clock.at(moment)
+
+
+class Pace:
+    """How long the trials of a lane have been lately, and an exchange with its worker."""
+
+    def __init__(self) -> None:
+        self.length: float | None = None  # seconds
+        self.turn = TURN
+
+    def took(self, seconds: float) -> None:
+        """A trial took so long."""
+        self.length = seconds if self.length is None else _recent(self.length, seconds)
+
+    def turned(self, seconds: float) -> None:
+        """An exchange took so long."""
+        self.turn = _recent(self.turn, seconds)
+
+    @property
+    def ahead(self) -> int:
+        """Jobs that may wait in the lane: work for two exchanges, so that its worker never waits."""
+        if self.length is None or self.length > SHORT:
+            return 0
+        return min(AHEAD, max(1, math.ceil(2 * self.turn / max(self.length, 1e-3))))
+
+
+class Lane:
+    """One slot: the jobs of its worker, of which the first one runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name  # of its Tune trial
+        self.jobs: deque[Handed] = deque()
+        self.pace = Pace()
+        self.handle: Any = None  # the actor; None until it is up
+        self.doomed = False  # its worker is to be killed, or was
+        self.leaves_at: float | None = None  # its machine is taken away, it was told at this monotonic second
+        self.closing = False
+        self._out: dict[str, Any] = {}
+
+    @property
+    def head(self) -> Handed | None:
+        """The job that runs."""
+        return self.jobs[0] if self.jobs else None
+
+    @property
+    def open(self) -> bool:
+        """Whether it takes jobs."""
+        return self.handle is not None and not (self.doomed or self.closing or self.leaves_at is not None)
+
+    def room(self, *, ahead: bool) -> int:
+        """How many further jobs it takes now. `ahead`: whether jobs may wait in it."""
+        if not self.open:
+            return 0
+        short = self.head is None or self.head.clock is None or self.head.clock.held <= SHORT
+        return max(0, 1 + (self.pace.ahead if ahead and short else 0) - len(self.jobs))
+
+    def add(self, handed: Handed) -> None:
+        """Give it a job."""
+        self.jobs.append(handed)
+        self._out.setdefault("jobs", []).append((handed.number, handed.job.to_json()))
+        self._begin()
+
+    def answer(self, handed: Handed, *, goes_on: bool) -> None:
+        """Answer a report."""
+        self._out.setdefault("answers", []).append((handed.number, goes_on))
+
+    def ask_back(self, handed: Handed) -> None:
+        """Ask for a job that has not begun."""
+        if not handed.asked_back:
+            handed.asked_back = True
+            self._out.setdefault("back", []).append(handed.number)
+
+    def remove(self, handed: Handed) -> None:
+        """A job has ended, or has come back; the next one has begun by now."""
+        self.jobs.remove(handed)
+        self._begin()
+
+    def close(self) -> None:
+        """Let its worker end once it holds no job; one that is not up is not waited for."""
+        if not self.closing:
+            self.closing = True
+            self._out["close"] = True
+
+    def send(self) -> None:
+        """Send what is to be sent."""
+        if self._out and self.handle is not None and not self.doomed:
+            self.handle.give.remote(json.dumps(self._out))
+            self._out = {}
+
+    def _begin(self) -> None:
+        if self.jobs and self.jobs[0].clock is None:
+            self.jobs[0].clock = Running(self.jobs[0].job.devices)
+
+
+def _recent(before: float, now: float) -> float:
+    return before + RECENT * (now - before)

@@ -1,0 +1,111 @@
+"""How many trials fit on a cluster at once; the number follows nodes that come and go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+import ray
+from ray.util.placement_group import placement_group, remove_placement_group
+
+from automl.beside import beside
+from automl.contracts import UserError
+
+LOOK: Final = 1.0  # seconds between two looks at the nodes
+
+
+@dataclass(frozen=True)
+class Share:
+    """What each trial holds, all on one node. `custom`: Ray's resources of other names."""
+
+    cpus: float
+    gpus: float = 0.0
+    custom: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def bundle(self) -> dict[str, float]:
+        """As Ray names it."""
+        return {"CPU": self.cpus, "GPU": self.gpus, **self.custom}
+
+    def on(self, node: Mapping[str, float]) -> int:
+        """How many of it a node with these resources holds."""
+        return int(min(node.get(kind, 0) / held for kind, held in self.bundle.items() if held) + 1e-9)
+
+    def __str__(self) -> str:
+        others = "".join(f" {name}={held:g}" for name, held in self.custom.items())
+        return f"cpus={self.cpus:g} gpus={self.gpus:g}{others}"
+
+
+class Slots:
+    """Trials that run at a time. `count`: as many as fit now, at most `most`.
+
+    `follow` is called with each new count. `grows`: the cluster may get further nodes.
+    """
+
+    def __init__(
+        self, share: Share, most: int | None, *, grows: bool, follow: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self.share, self.most, self.grows, self._follow = share, most, grows, follow
+        self.count = 0
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes are asked for: more than fit where a cluster may grow by what is asked of it."""
+        return self.most if self.grows and self.most is not None else max(1, self.count)
+
+    def look(self) -> int:
+        """Count what fits on the nodes that are there now."""
+        fit = sum(self.share.on(node) for node in _nodes())
+        self.count = fit if self.most is None else min(fit, self.most)
+        self._follow(self.count)
+        return self.count
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """Keep the count up to date inside the block, in a thread: a head that is silent holds up no trial."""
+
+        def look() -> None:
+            with suppress(Exception):  # the head is away: who waits for it notices
+                self.look()
+
+        if not self.grows:
+            yield
+            return
+        with beside(look, LOOK, "ray nodes"):
+            yield
+
+    def need(self, patience: float) -> None:
+        """Wait for a node with room for a trial. Raises `UserError` when there is none after `patience` seconds."""
+        if self.look() > 0:
+            return
+        if self.grows and patience > 0:
+            log = "no node of the cluster has room for a trial (%s); waiting up to %g s for one"
+            logging.getLogger(__name__).warning(log, self.share, patience)
+            wanted = placement_group([self.share.bundle])  # what an autoscaler goes by
+            end = time.monotonic() + patience
+            while time.monotonic() < end:
+                time.sleep(min(LOOK, patience))
+                if self.look() > 0:
+                    break
+            remove_placement_group(wanted)
+        if self.count == 0:
+            raise UserError(self._refused())
+
+    def _refused(self) -> str:
+        nodes = _nodes() or [{}]
+        most = {kind: max(node.get(kind, 0) for node in nodes) for kind in self.share.bundle}
+        custom = "".join(f" and {most[name]:g} {name}" for name in self.share.custom)
+        return (
+            f"a trial must fit on one node, but it asks for {self.share} "
+            f"and the largest have {most['CPU']:g} CPUs and {most['GPU']:g} GPUs{custom}; "
+            "lower executor.ray.cpus or .gpus, or add a node"
+        )
+
+
+def _nodes() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]

@@ -1,0 +1,188 @@
+"""How well short trials fill the slots of a Ray cluster, against Ray Tune alone and plain actors. Run as a script:
+
+    python tests/benchmarks/bench_lanes.py [--rounds 2] [--slots 2 8 32] [--seconds 0 0.1 1] [--ways ours tune actors]
+
+Trials sleep, and report nothing; slots are CPUs of which Ray is told, whatever the machine has. Nothing is recorded:
+what is measured is how trials get to workers and back. All ways run interleaved in one Ray.
+
+`ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as many
+trials pending as there are slots. `actors`: one plain actor a slot, each with one call ahead, which is the floor.
+
+Idle: the share of the time of all slots, from the first begin to the last end of a trial, in which none ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0",
+    TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
+    TUNE_DISABLE_STRICT_METRIC_CHECKING="1",
+    TUNE_GLOBAL_CHECKPOINT_S="1e9",
+    RAY_AIR_NEW_OUTPUT="0",
+)
+Span = tuple[float, float]  # POSIX seconds
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Trials per second, the idle share of the slots, milliseconds of the driver's CPU a trial."""
+
+    speed: float
+    idle: float
+    driver: float
+
+
+def trials_of(seconds: float, slots: int) -> int:
+    """Enough for some seconds, and for ramp-up not to count."""
+    return {0.0: 400, 0.1: 60 * slots if slots < 32 else 960, 1.0: 8 * slots}[seconds]
+
+
+def trial(config: dict[str, float], context: object) -> float:
+    """Sleeps; returns when it began."""
+    began = time.time()
+    time.sleep(config["x"])
+    return began
+
+
+def ours(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
+    from automl.checking.jobs import QueueSource, job
+    from automl.contracts import Outcome
+    from automl.executors.tune import cluster
+    from automl.executors.tune.slots import Share, Slots
+
+    ended: list[Span] = []
+
+    class Source(QueueSource):
+        def finish(self, trial: str, token: str, outcome: Outcome) -> None:
+            began = (outcome.values or [0.0])[0]
+            ended.append((began, began + outcome.device_seconds))
+            super().finish(trial, token, outcome)
+
+    from bench_lanes import trial as named  # by the name by which workers import it
+
+    plain = replace(job(named, str(folder)), import_path=[str(Path(__file__).parent)], config={"x": seconds})
+    jobs = [replace(plain, trial=f"{n}", token=f"{n}", workdir=f"{folder}/{n}") for n in range(trials)]
+    shared = Slots(Share(1.0), slots, grows=False)
+    shared.look()
+    cluster.run(Source(jobs), shared, waits=True, folder=str(folder), address=None)
+    return ended
+
+
+def tune_alone(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
+    from ray import tune
+
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
+
+    def sleeps(config: dict[str, float]) -> dict[str, float]:
+        began = time.time()
+        time.sleep(config["x"])
+        return {"began": began, "ended": time.time()}
+
+    found = tune.Tuner(
+        tune.with_resources(sleeps, {"cpu": 1}),
+        param_space={"x": seconds},
+        tune_config=tune.TuneConfig(num_samples=trials, max_concurrent_trials=slots, reuse_actors=True),
+        run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
+    ).fit()
+    return [(one.metrics["began"], one.metrics["ended"]) for one in found]
+
+
+def plain_actors(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
+    import ray
+
+    class Sleeper:
+        def run(self, seconds: float) -> Span:
+            began = time.time()
+            time.sleep(seconds)
+            return began, time.time()
+
+    made = ray.remote(num_cpus=1)(Sleeper)
+    actors = [made.remote() for _ in range(slots)]
+    ray.get([actor.run.remote(0.0) for actor in actors])
+    ended, left = [], trials
+    held = {}
+    for actor in actors * 2:
+        held[actor.run.remote(seconds)] = actor
+        left -= 1
+    while held:
+        (ready,), _ = ray.wait(list(held))
+        actor = held.pop(ready)
+        ended.append(ray.get(ready))
+        if left > 0:
+            held[actor.run.remote(seconds)] = actor
+            left -= 1
+    return ended
+
+
+WAYS: dict[str, Callable[[float, int, int, Path], list[Span]]] = {
+    "ours": ours,
+    "tune": tune_alone,
+    "actors": plain_actors,
+}
+
+
+def measured(way: str, seconds: float, slots: int, trials: int) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        cpu = time.process_time()
+        spans = WAYS[way](seconds, slots, trials, Path(folder))
+        cpu = time.process_time() - cpu
+    assert len(spans) == trials, f"{way}: {len(spans)} of {trials}"
+    first, last = min(began for began, _ in spans), max(ended for _, ended in spans)
+    used = sum(ended - began for began, ended in spans)
+    return Measured(trials / (last - first), 1 - used / (slots * (last - first)), 1e3 * cpu / trials)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--slots", type=int, nargs="+", default=[2, 8, 32])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[0.0, 0.1, 1.0])
+    parser.add_argument("--ways", nargs="+", default=list(WAYS))
+    options = parser.parse_args()
+    import ray
+
+    for name in ("ray", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for slots in options.slots:
+        ray.init(
+            address="local",
+            num_cpus=slots,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+        for seconds in options.seconds:
+            compare(options.ways, seconds, slots, options.rounds)
+        ray.shutdown()
+
+
+def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
+    found: dict[str, list[Measured]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way in ways:
+            found[way].append(measured(way, seconds, slots, trials_of(seconds, slots)))
+    for way, values in found.items():
+        speed, idle, driver = (
+            statistics.median(getattr(value, name) for value in values) for name in ("speed", "idle", "driver")
+        )
+        spread = f"{min(one.speed for one in values):.1f} to {max(one.speed for one in values):.1f}"
+        sys.stdout.write(
+            f"{seconds:4g} s, {slots:2} slots, {way:7} {speed:8.1f} trials/s ({spread}), idle {idle:5.1%}, "
+            f"driver {driver:6.2f} ms of CPU a trial\n"
+        )
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The worker of a lane: jobs come in, run one after the other, and messages go out."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from patience import PATIENCE
+from queue_source import job
+
+from automl.contracts import Job
+from automl.executors.tune.desk import BEAT, Desk, Message
+from automl.signs import last_signs
+
+
+def given(*jobs: Job, first: int = 0) -> dict[str, Any]:
+    """What the driver sends: it has been JSON on its way."""
+    numbered = [(first + number, one.to_json()) for number, one in enumerate(jobs)]
+    return dict(json.loads(json.dumps({"jobs": numbered})))
+
+
+def until(desk: Desk, wanted: str, *, answers: bool = True) -> list[Message]:
+    """Messages up to the first of a kind; reports are answered."""
+    found: list[Message] = []
+    end = time.monotonic() + PATIENCE
+    while not any(wanted in message for message in found):
+        assert time.monotonic() < end, found
+        told = json.loads(json.dumps(desk.messages()))
+        found += told
+        for message in told:
+            if answers and "report" in message:
+                desk.take({"answers": [(message["of"], True)]})
+    return found
+
+
+def kinds(messages: list[Message]) -> list[tuple[int | None, str]]:
+    """Whose messages they are, and of which kind."""
+    known = ("report", "outcome", "elapsed", "returned", "leaves", "turn")
+    return [(one.get("of"), next(kind for kind in known if kind in one)) for one in messages]
+
+
+def test_a_silent_trial_leaves_signs(tmp_path: Path) -> None:
+    silent = job("sleeps", tmp_path)
+    desk = Desk()
+    began = time.monotonic()
+    desk.take(given(silent))
+    assert kinds(desk.messages()) == [(0, "elapsed")]
+    assert time.monotonic() - began >= BEAT
+    while not (signs := last_signs(Path(silent.workdir), silent.token)):
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.01)
+    assert 0 < signs[silent.token] < time.monotonic() - began
+
+
+def test_a_report_waits_for_its_answer(tmp_path: Path) -> None:
+    desk = Desk()
+    desk.take(given(job("good", tmp_path)))
+    first = desk.messages()
+    assert kinds(first) == [(0, "report")]
+    desk.take({"answers": [(0, True)]})
+    assert desk.messages()[0]["report"]["step"] == 2
+    desk.take({"answers": [(0, False)]})
+    (end,) = desk.messages()
+    assert end["outcome"]["state"] == "pruned" and end["seconds"] > 0
+
+
+def test_a_late_answer_ends_a_trial_at_a_later_report(tmp_path: Path) -> None:
+    desk = Desk(waits=False)
+    desk.take(given(job("good", tmp_path)))
+    told = until(desk, "outcome", answers=False)
+    assert [message["report"]["step"] for message in told if "report" in message] == [1, 2, 3]
+    desk.take(given(job("reports_on", tmp_path), first=1))
+    (report,) = desk.messages()[-1:]
+    assert report["report"]["step"] == 1
+    desk.take({"answers": [(1, False)]})
+    ended = until(desk, "outcome", answers=False)[-1]
+    assert ended["outcome"]["state"] == "pruned"
+
+
+def test_jobs_that_wait_run_in_order_and_are_told_together(tmp_path: Path) -> None:
+    desk = Desk()
+    names = ("text", "raises", "nothing")
+    desk.take(given(*(job(name, tmp_path) for name in names)))
+    told: list[Message] = []
+    while len(told) < 3:
+        told += desk.messages()
+    assert kinds(told) == [(number, "outcome") for number in range(3)]
+    desk.take(given(job("text", tmp_path)))
+    assert kinds(until(desk, "outcome"))[0] == (None, "turn")
+
+
+def test_a_job_that_has_not_begun_comes_back(tmp_path: Path) -> None:
+    desk = Desk()
+    desk.take(given(job("good", tmp_path), job("raises", tmp_path)))
+    assert kinds(desk.messages()) == [(0, "report")]
+    desk.take({"back": [1, 0, 7], "answers": [(0, False)]})
+    told = kinds(until(desk, "outcome"))
+    assert (1, "returned") in told and (0, "outcome") in told
+    desk.take({"close": True})
+    assert kinds(desk.messages()) == [(None, "turn")] and desk.closed
+
+
+def test_a_lane_whose_machine_goes_begins_nothing_more(tmp_path: Path) -> None:
+    desk = Desk()
+    desk.take(given(job("good", tmp_path), job("raises", tmp_path)))
+    assert kinds(desk.messages()) == [(0, "report")]
+    desk.leave()
+    assert kinds(desk.messages()) == [(None, "leaves"), (0, "elapsed"), (1, "returned")]
+
+
+def test_what_comes_while_it_waits_is_taken_at_once(tmp_path: Path) -> None:
+    desk = Desk()
+    later = threading.Timer(0.05, desk.take, [given(job("text", tmp_path))])
+    later.start()
+    assert kinds(until(desk, "outcome")) == [(0, "outcome")]
