@@ -79,6 +79,10 @@ class Search(Protocol):
         """No trial is open or waiting, and none will come."""
 
     @property
+    def ready(self) -> bool:
+        """Whether it could start something now, or conclude."""
+
+    @property
     def final_evaluator(self) -> PluginSpec:
         """The evaluator that retrains its winner, or looks up the winner's fresh-seed values."""
 

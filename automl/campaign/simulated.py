@@ -121,6 +121,11 @@ class ReplaySearch:
         return self.ended
 
     @property
+    def ready(self) -> bool:
+        """Whether it has not run yet."""
+        return not self.ended and not self._token
+
+    @property
     def final_evaluator(self) -> PluginSpec:
         """The evaluator that looks up fresh-seed and test values of its winner."""
         return self.settings.evaluator

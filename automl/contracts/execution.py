@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
 
 from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.endings import Ending
 from automl.contracts.messages import Job, Outcome, Report
+
+
+THIS_HOST: Final = "this host"  # a place that is the machine of the campaign's own process
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one machine of a place has for trials."""
+
+    cpus: float
+    gpus: float = 0.0
 
 
 class JobSource(Protocol):
@@ -20,6 +32,15 @@ class JobSource(Protocol):
     @property
     def finished(self) -> bool:
         """No job is open and none will come."""
+
+    @property
+    def share(self) -> int | None:
+        """How many jobs may be open now, since others run at the same place; None for no bound.
+
+        `next_job` gives none beyond it. It may be 0, and changes by other campaigns, at most a few times a
+        minute for each slot (see `Executor.turn`): workers beyond it are closed when their job has ended, so
+        that others can have their devices. No job that is open is ended for it. May be read by any thread.
+        """
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial, None lets it continue."""
@@ -61,6 +82,12 @@ class Executor(ABC):
     - `cpus`, `gpus`: what each trial holds.
     - `trials_at_once`: what is expected before `check`, and exact after it.
     - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
+    - `place` (None): where its trials run, in a name that is the same for all campaigns which run there:
+      they share it, slot by slot. `THIS_HOST`: the machine of this process; None: nothing is shared.
+    - `rooms` (none): the machines of that place. None at all: what it has is not known, and nobody is bounded.
+    - `turn` (30): seconds for which a slot is worth opening, before it goes to another campaign.
+
+    `place` and `rooms` are exact after `check`; `rooms` may be replaced while trials run.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions
@@ -72,6 +99,9 @@ class Executor(ABC):
     gpus: float = 0.0
     trials_at_once: int = 1
     in_process: bool = False
+    place: str | None = None
+    rooms: Sequence[Room] = ()
+    turn: float = 30.0
 
     def __init__(self, options: BaseOptions) -> None:
         self.options = options

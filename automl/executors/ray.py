@@ -14,7 +14,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import Executor, JobSource, UserError
+from automl.contracts import THIS_HOST, Executor, JobSource, UserError
 
 
 class RayOptions(contracts.Options):
@@ -35,6 +35,7 @@ class Ray(Executor):
 
     Options = RayOptions
     place_options: ClassVar[frozenset[str]] = frozenset({"address"})
+    turn = 30.0  # a worker for a slot takes seconds to start
 
     options: RayOptions
 
@@ -57,6 +58,8 @@ class Ray(Executor):
             self.close()
             raise
         self.trials_at_once = min(self.options.trials_at_once or slots, slots)
+        self.place = THIS_HOST if self.options.address is None else cluster.name()
+        self.rooms = cluster.rooms()
 
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""

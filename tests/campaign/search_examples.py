@@ -61,6 +61,10 @@ class ListSearch:
     def idle(self) -> bool:
         return not self._jobs and not self._finals
 
+    @property
+    def ready(self) -> bool:
+        return not self.idle
+
     def propose(self) -> Job | None:
         return self._job(self._jobs)
 

@@ -17,7 +17,7 @@ from ray._common.utils import get_default_ray_temp_dir
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
-from automl.contracts import JobSource, RunError, UserError
+from automl.contracts import JobSource, Room, RunError, UserError
 from automl.executors.tune import guard, health, token
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
@@ -142,6 +142,17 @@ def slots(cpus: float, gpus: float) -> int:
             "lower executor.ray.cpus or .gpus, or add a node"
         )
     return count
+
+
+def name() -> str:
+    """The name of the cluster that was joined, the same for every driver of it."""
+    return f"Ray cluster {health.session()}"
+
+
+def rooms() -> tuple[Room, ...]:
+    """What each node has for trials now."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return tuple(Room(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in alive)
 
 
 def run(
