@@ -15,6 +15,7 @@ from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Job, Outcome, Report
 from automl.ledger import Wishes
 from automl.progress import CampaignStatus, Progress, SearchStatus
+from automl.progress.estimate import Estimate
 
 SOON = 1e-3  # seconds
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
@@ -61,6 +62,7 @@ class Pool:
         self._owner: dict[str, Search] = {}
         self._after: set[str] = set()  # those that follow their searches
         self._shown = 0.0
+        self._estimate = Estimate()
 
     def next_job(self) -> Job | None:
         """The next job: trials first, so that all arms meet the same noise; then what follows."""
@@ -180,7 +182,9 @@ class Pool:
                 found = [one if one.state == "finished" else replace(one, state="paused") for one in found]
             elif self.slots.queued:
                 found = [one if one.state == "finished" else replace(one, state="waiting") for one in found]
-            self.progress.update(self._status(found))
+            status = self._status(found)
+            self.slots.ends_in = self._estimate.about(status)
+            self.progress.update(status)
 
     def _status(self, found: Sequence[SearchStatus]) -> CampaignStatus:
         first = self.searches[0] if self.searches else None

@@ -101,7 +101,15 @@ class Sharing:
         most = max(held, slots.bound if others else slots.most)
         wanted = max(held, slots.most) if slots.ready and not slots.waits_for else held
         used = slots.slot_seconds()
-        asks = Asks(wanted, held, most, used - self._used, self._watch.open_cost(), slots.waits_for or None)
+        asks = Asks(
+            wanted,
+            held,
+            most,
+            slot_seconds=used - self._used,
+            open_seconds=self._watch.open_cost(),
+            waits_for=slots.waits_for or None,
+            ends_in=slots.ends_in,
+        )
         agreed = self._ledger.claim(place, mine, self._token, asks)
         self._row, self._used = agreed.row, used
         if not agreed.others or not place.rooms:

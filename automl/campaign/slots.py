@@ -12,7 +12,8 @@ class Slots:
     """The slots of a campaign, as its pool and its thread of sharing see them. `most`: what its executor has.
 
     `share`: how many of them it may hold now, None for all. `held`: in which its trials run; `ready`: whether
-    it could use another one. `waits_for`: why nothing new may start, where that is no lack of slots.
+    it could use another one. `waits_for`: why nothing new may start, where that is no lack of slots. `ends_in`:
+    seconds until the searches have ended, where that is known.
     """
 
     most: int
@@ -20,6 +21,7 @@ class Slots:
     held: int = 0
     ready: bool = True
     waits_for: str = ""
+    ends_in: float | None = None
     freed: threading.Event = field(default_factory=threading.Event)
     _used: float = 0.0  # slot-seconds up to `_since`
     _since: float = field(default_factory=time.monotonic)

@@ -4,6 +4,7 @@ from automl.ledger.interrupts import as_interrupts, ends_with_terminal
 from automl.ledger.ledger import Ledger
 from automl.ledger.notices import NoticeRow
 from automl.ledger.owner import owner_identity, this_host, user_name
+from automl.ledger.queue import Queued
 from automl.ledger.quotas import PERIODS, Quota, Usage
 from automl.ledger.requests import Asked
 from automl.ledger.rows import (
@@ -19,7 +20,7 @@ from automl.ledger.rows import (
     SearchRow,
     TrialRow,
 )
-from automl.ledger.shares import Agreed, Asks, Place, ShareRow
+from automl.ledger.share_rows import Agreed, Asks, Place, ShareRow
 from automl.ledger.store import Store, resolve_store
 from automl.ledger.winners import of_kind, retrainings, transfers, winner_opening
 from automl.ledger.wishes import RequestRow, Wish, Wishes
@@ -39,6 +40,7 @@ __all__ = [
     "NoticeRow",
     "OpeningRow",
     "Place",
+    "Queued",
     "Quota",
     "ReportRow",
     "RequestRow",

@@ -13,14 +13,12 @@ from automl.ledger import reading
 from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.memories import keep_memory
-from automl.ledger.owner import is_living, user_name
+from automl.ledger.owner import LEASE, is_living, user_name
 from automl.ledger.recorded import Recorded
 from automl.ledger.requests import Requests, refuse_open
 from automl.ledger.rows import CampaignRow, DriveRow
 from automl.ledger.tables import campaigns, drives
 from automl.ledger.tombstones import last_deleted, refuse_deleted
-
-LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 
 
 class Campaigns(Recorded, Requests):

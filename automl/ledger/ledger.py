@@ -17,6 +17,7 @@ from automl.ledger.growing import Growing
 from automl.ledger.memories import Memories
 from automl.ledger.notices import Notices
 from automl.ledger.promotions import Promotions
+from automl.ledger.queue import Queue
 from automl.ledger.quotas import Quotas
 from automl.ledger.references import References
 from automl.ledger.results import Results
@@ -45,6 +46,7 @@ class Ledger(
     Results,
     Shares,
     Quotas,
+    Queue,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 USER: Final = "AUTOML_USER"  # who is charged for campaigns, by default the user of this process
 
 

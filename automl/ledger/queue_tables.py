@@ -31,6 +31,7 @@ shares = sa.Table(
     sa.Column("granted", sa.Integer, nullable=False),  # slots that it may hold
     sa.Column("service", sa.Float, nullable=False),  # seconds x part of the place / priority
     sa.Column("open_seconds", sa.Float, nullable=False),  # device-seconds of its open attempts
+    sa.Column("ends_at", sa.Float),  # when its searches are expected to end
     sa.Column("waits_since", sa.Float),  # it has no slot since then, and could use one
     sa.Column("waits_for", sa.Text),  # what it waits for, where that is no slot
     sa.Column("at", sa.Float, nullable=False),

@@ -17,11 +17,10 @@ import sqlalchemy as sa
 
 from automl.contracts import storable
 from automl.ledger.database import Database
-from automl.ledger.owner import is_living
+from automl.ledger.owner import LEASE, is_living
 from automl.ledger.queue_tables import quotas, shares, spent
 from automl.ledger.reader import Reader
 from automl.ledger.rules import COST, NAME, SECONDS, one_of
-from automl.ledger.shares import LEASE
 from automl.ledger.tables import attempts, campaigns, searches, trials
 
 KINDS: Final = ("study", "user")

@@ -6,113 +6,17 @@ held is free as soon as it counts as dead (see `Campaigns.acquire`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from automl.contracts import Room, RunError, UserError, storable
 from automl.ledger.database import Database
-from automl.ledger.fairness import Claim, Granted, grant, joined, served
-from automl.ledger.owner import is_living
+from automl.ledger.fairness import grant, joined, served
+from automl.ledger.owner import LEASE, is_living
 from automl.ledger.queue_tables import places, shares
-from automl.ledger.reader import Reader
-from automl.ledger.rules import COST, COUNT, NAME, NUMBER, SECONDS
+from automl.ledger.share_rows import Agreed, Asks, Place, ShareRow, read_share
 from automl.ledger.tables import Values, campaigns
-
-LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where trials run. `turn`: seconds for which a slot is worth opening there."""
-
-    id: str
-    rooms: tuple[Room, ...]
-    turn: float
-
-
-@dataclass(frozen=True)
-class Asks:
-    """What a driver says of itself: `wanted` slots it could use, `held` ones its trials run in.
-
-    `most`: it may come to hold so many before it speaks again. `slot_seconds`: used since it spoke last.
-    `open_seconds`: device-seconds of its open attempts. `waits_for`: why it starts nothing, where that is no
-    lack of slots.
-    """
-
-    wanted: int
-    held: int
-    most: int
-    slot_seconds: float = 0.0
-    open_seconds: float = 0.0
-    waits_for: str | None = None
-
-
-@dataclass(frozen=True)
-class ShareRow:
-    """What a campaign asks of its place, and what it may hold there (see `queue_tables`)."""
-
-    campaign: str
-    place: str
-    priority: int
-    cpus: float
-    gpus: float
-    wanted: int = 0
-    held: int = 0
-    granted: int = 0
-    service: float = 0.0
-    open_seconds: float = 0.0
-    at: float = 0.0
-    asked: int | None = None
-    asked_by: str | None = None
-    waits_since: float | None = None
-    waits_for: str | None = None
-
-    @property
-    def weight(self) -> int:
-        """Its priority: what a user has asked for, or that of its study."""
-        return self.priority if self.asked is None else self.asked
-
-    @property
-    def claim(self) -> Claim:
-        """What it claims of its place."""
-        wanted = max(self.wanted, self.held)
-        slots = (self.cpus, self.gpus, wanted, self.held, self.granted)
-        return Claim(self.campaign, self.weight, *slots, self.service)
-
-
-@dataclass(frozen=True)
-class Agreed:
-    """What a campaign may hold, its row as it is now, and the others that are driven at the same place."""
-
-    granted: Granted
-    row: ShareRow
-    others: tuple[ShareRow, ...]
-
-
-read_share: Final = Reader(
-    ShareRow,
-    "share",
-    ("campaign",),
-    {
-        "campaign": NAME,
-        "place": NAME,
-        "priority": COUNT,
-        "asked": COUNT.or_nothing(),
-        "asked_by": NAME.or_nothing(),
-        "cpus": COST,
-        "gpus": COST,
-        "wanted": COUNT,
-        "held": COUNT,
-        "granted": COUNT,
-        "service": NUMBER,
-        "open_seconds": COST,
-        "waits_since": SECONDS.or_nothing(),
-        "waits_for": NAME.or_nothing(),
-        "at": SECONDS,
-    },
-)
 
 
 class Shares:
@@ -166,6 +70,7 @@ class Shares:
                 said,
                 service=mine.service,
                 granted=slots,
+                ends_at=None if asks.ends_in is None else now + asks.ends_in,
                 waits_since=(known.waits_since or now) if idle and not asks.held else None,
                 waits_for=asks.waits_for,
                 at=now,
@@ -178,7 +83,7 @@ class Shares:
     def leave_place(self, campaign: str, token: int) -> None:
         """Give all slots of a campaign back, unless another driver has it."""
         nothing: Values = {name: 0 for name in ("wanted", "held", "granted", "open_seconds")}
-        nothing |= {"waits_since": None, "waits_for": None}
+        nothing |= {"ends_at": None, "waits_since": None, "waits_for": None}
         driven = sa.select(campaigns.c.id).where(campaigns.c.id == campaign, campaigns.c.token == token)
         update = sa.update(shares).where(shares.c.campaign.in_(driven)).values(nothing)
         self._db.write(lambda connection: connection.execute(update).rowcount)

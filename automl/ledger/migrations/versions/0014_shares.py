@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("granted", sa.Integer, nullable=False),
         sa.Column("service", sa.Float, nullable=False),
         sa.Column("open_seconds", sa.Float, nullable=False),
+        sa.Column("ends_at", sa.Float),
         sa.Column("waits_since", sa.Float),
         sa.Column("waits_for", sa.Text),
         sa.Column("at", sa.Float, nullable=False),
