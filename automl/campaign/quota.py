@@ -44,6 +44,7 @@ class QuotaWatch:
         progress: Progress,
     ) -> None:
         self.progress = progress
+        self.told = 0.0  # device-seconds of open attempts that the ledger counts already
         self._ledger, self._charged, self._limits, self._slots = ledger, charged, limits, slots
         self._looked = 0.0
 
@@ -68,10 +69,8 @@ class QuotaWatch:
         elif tightest is None:
             self._limits.ceiling = None
         else:
-            self._limits.ceiling = Ceiling(self._cost() + tightest.left, over(tightest))
-
-    def _cost(self) -> float:
-        return sum(search.cost for search in self._searches)
+            ended = sum(search.cost - search.open_cost for search in self._searches)
+            self._limits.ceiling = Ceiling(ended + self.told + tightest.left, over(tightest))
 
     def _wait(self, tightest: Usage | None) -> None:
         why = "" if tightest is None or tightest.left > 0 else waits_for(tightest)

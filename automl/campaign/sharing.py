@@ -89,6 +89,7 @@ class Sharing:
         if place is None:
             return
         slots, mine = self.slots, self._row.campaign
+        slots.hold_workers(self._executor.slots_held, self._executor.trials_at_once)
         others = self._ledger.sharing(place.id, mine)
         now = time.monotonic()
         if not others and not slots.waits_for and now - self._said_at < ALONE:
@@ -111,7 +112,7 @@ class Sharing:
             ends_in=slots.ends_in,
         )
         agreed = self._ledger.claim(place, mine, self._token, asks)
-        self._row, self._used = agreed.row, used
+        self._row, self._used, self._watch.told = agreed.row, used, agreed.row.open_seconds
         if not agreed.others or not place.rooms:
             slots.share = None
         else:
