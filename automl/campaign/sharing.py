@@ -92,34 +92,36 @@ class Sharing:
         slots.hold_workers(self._executor.slots_held, self._executor.trials_at_once)
         others = self._ledger.sharing(place.id, mine)
         now = time.monotonic()
-        if not others and not slots.waits_for and now - self._said_at < ALONE:
-            slots.share = None
+        known = slots.share is None and self._row.granted >= max(slots.held, slots.most)
+        if not others and known and not slots.waits_for and now - self._said_at < ALONE:
             return
         if others and place.rooms:  # before it is told: nothing starts beyond it meanwhile
             claims = [self._row.claim, *(other.claim for other in others)]
             slots.share = min(slots.bound, fair_shares(claims, place.rooms, place.turn)[mine])
-        held, self._said_at = slots.held, now
-        most = max(held, slots.bound if others else slots.most)
-        wanted = max(held, slots.most) if slots.ready and not slots.waits_for else held
-        used = slots.slot_seconds()
-        asks = Asks(
-            wanted,
-            held,
-            most,
-            slot_seconds=used - self._used,
-            open_seconds=self._watch.open_cost(),
-            waits_for=slots.waits_for or None,
-            ends_in=slots.ends_in,
-        )
+        asks, self._said_at = self._asks(bounded=bool(others)), now
         agreed = self._ledger.claim(place, mine, self._token, asks)
-        self._row, self._used, self._watch.told = agreed.row, used, agreed.row.open_seconds
+        self._row, self._watch.told = agreed.row, agreed.row.open_seconds
         if not agreed.others or not place.rooms:
             slots.share = None
         else:
             slots.share = min(agreed.granted.share, agreed.row.granted)
-            if agreed.row.granted > max(slots.share, held):
+            if agreed.row.granted > max(slots.share, asks.held):
                 slots.freed.set()  # say so at once
         self._tell(place, agreed.others)
+
+    def _asks(self, *, bounded: bool) -> Asks:
+        """What it holds and could use now; `bounded`: it keeps to its share until it speaks again."""
+        slots, before = self.slots, self._used
+        held, self._used = slots.held, slots.slot_seconds()
+        return Asks(
+            wanted=max(held, slots.most) if slots.ready and not slots.waits_for else held,
+            held=held,
+            most=max(held, slots.bound if bounded else slots.most),
+            slot_seconds=self._used - before,
+            open_seconds=self._watch.open_cost(),
+            waits_for=slots.waits_for or None,
+            ends_in=slots.ends_in,
+        )
 
     def _tell(self, place: Place, others: Sequence[ShareRow]) -> None:
         """Show a line when other campaigns have come or gone, and when this one begins to wait."""

@@ -35,6 +35,7 @@ shares = sa.Table(
     sa.Column("waits_since", sa.Float),  # it has no slot since then, and could use one
     sa.Column("waits_for", sa.Text),  # what it waits for, where that is no slot
     sa.Column("at", sa.Float, nullable=False),
+    sa.Column("left_at", sa.Float),  # it takes part no more since then
 )
 
 quotas = sa.Table(

@@ -58,6 +58,7 @@ class ShareRow:
     ends_at: float | None = None
     waits_since: float | None = None
     waits_for: str | None = None
+    left_at: float | None = None
 
     @property
     def weight(self) -> int:
@@ -102,5 +103,6 @@ read_share: Final = Reader(
         "waits_since": SECONDS.or_nothing(),
         "waits_for": NAME.or_nothing(),
         "at": SECONDS,
+        "left_at": SECONDS.or_nothing(),
     },
 )

@@ -86,7 +86,7 @@ class Shares:
         nothing |= {"ends_at": None, "waits_since": None, "waits_for": None}
         driven = sa.select(campaigns.c.id).where(campaigns.c.id == campaign, campaigns.c.token == token)
         update = sa.update(shares).where(shares.c.campaign.in_(driven)).values(nothing)
-        self._db.write(lambda connection: connection.execute(update).rowcount)
+        self._db.write(lambda c: c.execute(update.values(left_at=self._db.time(c))).rowcount)
 
     def sharing(self, place: str, campaign: str = "") -> list[ShareRow]:
         """The campaigns that are driven at a place now, but for `campaign`."""
@@ -150,7 +150,8 @@ def _share(connection: sa.Connection, campaign: str) -> ShareRow | None:
 def _living(connection: sa.Connection, place: str, campaign: str, now: float) -> list[ShareRow]:
     """The rows of campaigns at a place that have a driver, but for `campaign`, by name."""
     query = sa.select(shares, campaigns.c.owner, campaigns.c.heartbeat_at).join(campaigns)
-    query = query.where(shares.c.place == place, shares.c.campaign != campaign).order_by(shares.c.campaign)
+    query = query.where(shares.c.place == place, shares.c.campaign != campaign, shares.c.left_at.is_(None))
+    query = query.order_by(shares.c.campaign)
     found = []
     for row in connection.execute(query):
         *columns, owner, heartbeat_at = row

@@ -208,4 +208,4 @@ def test_a_row_of_the_ledger_is_what_a_campaign_said(any_ledger: Ledger) -> None
         row = any_ledger.shares()["one-1"]
         assert (row.held, row.wanted, row.granted, row.weight) == (2, 2, 4, 10)
     gone = any_ledger.shares()["one-1"]
-    assert gone == replace(gone, held=0, wanted=0, granted=0, open_seconds=0.0)
+    assert gone.left_at is not None and gone == replace(gone, held=0, wanted=0, granted=0, open_seconds=0.0)

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("waits_since", sa.Float),
         sa.Column("waits_for", sa.Text),
         sa.Column("at", sa.Float, nullable=False),
+        sa.Column("left_at", sa.Float),
     )
     op.create_table(
         "quotas",
