@@ -55,6 +55,7 @@ NAMES = {
     "models",
     "rollback",
     "archive",
+    "queue",
 }
 Call = Callable[..., tuple[int, str, str]]
 

@@ -102,8 +102,8 @@ class OpenTrials:
         return sum(attempt.elapsed for attempt in self.paid())
 
     def cost(self) -> float:
-        """Device-seconds of all open attempts so far, whatever their kind, as they were told."""
-        return sum(attempt.elapsed for attempt in self._by_id.values())
+        """Device-seconds of all open attempts so far, of any kind, as told; safe in another thread."""
+        return sum(attempt.elapsed for attempt in list(self._by_id.values()))
 
     def paid(self) -> list[OpenTrial]:
         """The open trials that the search pays for: all but those that follow it."""

@@ -13,11 +13,20 @@ from automl.config import Limits
 from automl.stopping import LIMITS
 
 
+@dataclass(frozen=True)
+class Ceiling:
+    """What the campaign may cost in all, in device-seconds, and why."""
+
+    cost: float
+    reason: str
+
+
 @dataclass
 class CampaignLimits:
     """What all `searches` may use together. `met`: the limit that ended the campaign early, once one has.
 
-    `stopped`: why a user has ended it, once one has; may be set by another thread.
+    `stopped`: why a user has ended it, once one has; `ceiling`: what its quotas leave. Both may be set by
+    another thread.
     """
 
     limits: Limits
@@ -25,11 +34,12 @@ class CampaignLimits:
     searches: Sequence[Search]
     met: str | None = None
     stopped: str = ""
+    ceiling: Ceiling | None = None
 
     @property
     def bounded(self) -> bool:
         """Whether there is any limit."""
-        return self.limits != Limits() or bool(self.stopped)
+        return self.limits != Limits() or bool(self.stopped) or self.ceiling is not None
 
     def reached(self) -> str | None:
         """Why nothing more may start, or None."""
@@ -57,13 +67,19 @@ class CampaignLimits:
         if self.stopped:
             return Left(0.0, self.stopped)
         wall, device, left = self.limits.wall_seconds, self.limits.device_seconds, [Left(math.inf)]
+        ceiling = self.ceiling
         if wall is not None:
             reason = f"{LIMITS}: the campaign has used its {wall:g} wall seconds"
             left.append(Left(wall - self.clock.now(), reason))
         if device is not None:
             reason = f"{LIMITS}: the campaign has used its {device:g} device-seconds"
-            held = sum(search.devices_held for search in self.searches)
-            rest = device - sum(search.cost for search in self.searches)
-            seconds = 0.0 if rest <= 0 else rest / held if held else math.inf
-            left.append(Left(seconds, reason))
+            left.append(Left(self._seconds(device), reason))
+        if ceiling is not None:
+            left.append(Left(self._seconds(ceiling.cost), ceiling.reason))
         return min(left)
+
+    def _seconds(self, device_seconds: float) -> float:
+        """Wall seconds until the campaign has cost so many device-seconds."""
+        held = sum(search.devices_held for search in self.searches)
+        rest = device_seconds - sum(search.cost for search in self.searches)
+        return 0.0 if rest <= 0 else rest / held if held else math.inf

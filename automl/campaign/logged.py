@@ -27,6 +27,11 @@ class LoggedJobs:
         """No job is open and none will come."""
         return self._source.finished
 
+    @property
+    def share(self) -> int | None:
+        """How many jobs may be open now; None for no bound."""
+        return self._source.share
+
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial."""
         return self._source.report(trial, token, report)

@@ -11,9 +11,11 @@ from typing import Final, Protocol
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.search import Search
+from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Job, Outcome, Report
 from automl.ledger import Wishes
 from automl.progress import CampaignStatus, Progress, SearchStatus
+from automl.progress.estimate import Estimate
 
 SOON = 1e-3  # seconds
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
@@ -43,7 +45,7 @@ NOBODY: Final = Nobody()
 
 
 class Pool:
-    """The `JobSource` of a campaign. `slots`: how many trials run at a time, now."""
+    """The `JobSource` of a campaign. `slots`: in which its trials run."""
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class Pool:
         lease: Lease,
         progress: Progress,
         limits: CampaignLimits,
-        slots: Callable[[], int],
+        slots: Slots,
         control: Asks = NOBODY,
     ) -> None:
         self.searches, self.lease, self.progress = searches, lease, progress
@@ -60,6 +62,7 @@ class Pool:
         self._owner: dict[str, Search] = {}
         self._after: set[str] = set()  # those that follow their searches
         self._shown = 0.0
+        self._estimate = Estimate()
 
     def next_job(self) -> Job | None:
         """The next job: trials first, so that all arms meet the same noise; then what follows."""
@@ -71,7 +74,12 @@ class Pool:
                 search.stop(reason)
             return None
         self._obey()
-        return None if self.control.paused else self._next_job()
+        if self.control.paused or not self.slots.free:
+            self.slots.ready = not self.control.paused and any(search.ready for search in self.searches)
+            return None
+        job = self._next_job()
+        self.slots.ready = job is not None
+        return job
 
     def _obey(self) -> None:
         """End searches, and trials that wait to be tried again, as users have asked."""
@@ -84,7 +92,7 @@ class Pool:
     def _next_job(self) -> Job | None:
         running = sum(search.runs for search in self.searches)
         for search in sorted(self.searches, key=lambda search: search.pressure):
-            if search.settings.wall_seconds is not None and not search.runs and running >= self.slots():
+            if search.settings.wall_seconds is not None and not search.runs and running >= self.slots.bound:
                 continue  # its clock would run while it waits for workers
             job = search.propose()
             if job is not None:
@@ -103,6 +111,11 @@ class Pool:
         if done:
             self._show(force=True)
         return done
+
+    @property
+    def share(self) -> int | None:
+        """How many jobs may be open now; None for no bound."""
+        return self.slots.share
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial."""
@@ -136,12 +149,14 @@ class Pool:
         if outcome.late:
             self.time_left(trial, token, outcome.device_seconds)  # notes what it was ended by
         self._owner.pop(trial).finish(trial, token, outcome)
+        self.slots.hold(len(self._owner))
 
     def lost(
         self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
     ) -> None:
         """The attempt's worker died."""
         self._owner.pop(trial).lost(trial, token, reason, ending, used)
+        self.slots.hold(len(self._owner))
 
     def tell(self, text: str) -> None:
         """Show a line about where trials run."""
@@ -149,6 +164,7 @@ class Pool:
 
     def _note(self, job: Job, search: Search) -> Job:
         self._owner[job.trial] = search
+        self.slots.hold(len(self._owner))
         if not self.limits.bounded:
             return job
         left = self.limits.left().seconds
@@ -164,7 +180,11 @@ class Pool:
             found = [search.status() for search in self.searches]
             if self.control.paused:
                 found = [one if one.state == "finished" else replace(one, state="paused") for one in found]
-            self.progress.update(self._status(found))
+            elif self.slots.queued:
+                found = [one if one.state == "finished" else replace(one, state="waiting") for one in found]
+            status = self._status(found)
+            self.slots.ends_in = self._estimate.about(status)
+            self.progress.update(status)
 
     def _status(self, found: Sequence[SearchStatus]) -> CampaignStatus:
         first = self.searches[0] if self.searches else None

@@ -38,6 +38,11 @@ class Retries:
         """Whether an attempt of that kind waits."""
         return any(waiting.row.kind == kind for waiting in self._waiting)
 
+    def due(self, kind: str) -> bool:
+        """Whether an attempt of that kind need not wait any longer."""
+        now = time.monotonic()
+        return any(waiting.row.kind == kind and waiting.due <= now for waiting in self._waiting)
+
     def restore(self, row: TrialRow, attempts: Sequence[AttemptRow]) -> None:
         """Count the attempts of a trial that ended before it was restarted.
 

@@ -17,15 +17,17 @@ from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables, unopened
+from automl.campaign.quota import charged_to, check_quotas
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.search import Search, alive
+from automl.campaign.sharing import Driven, Sharing
 from automl.campaign.transferring import check_kept, notes_of, read_transfers
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
 from automl.contracts import Executor
 from automl.data import load_task
-from automl.ledger import CampaignRow, Ledger, Store, as_interrupts
+from automl.ledger import CampaignRow, Ledger, Store, as_interrupts, user_name
 from automl.notifying import Announcer, Targets, check_targets
 from automl.private import private
 from automl.progress import Progress
@@ -69,6 +71,7 @@ def run_campaign(
         with open_ledger(store) as ledger:
             for line in (*(task.notes if task else ()), *notes_of(others)):
                 progress.message(f"data: {line}")
+            check_quotas(ledger, charged_to(study, user_name()))
             digests = {name: data.digest for name, data in others.items()}
             chosen = choose_campaign(ledger, resolved, task, wanted, progress, digests)
             row = chosen.row
@@ -119,6 +122,7 @@ def _drive(
         ledger.reopen_searches(row.id)
         recorder = Recorder(store, ledger, row.id, record=row.summary.record)
         recorder.start()
+        driven = Driven(row.id, lease.token, study.weight, charged_to(study, row.begun_by))
         try:
             more = True
             while more:
@@ -126,9 +130,9 @@ def _drive(
                 limits = CampaignLimits(study.limits, clock, searches)
                 control = Control(ledger, row.id, limits, progress, executor.wake)
                 signs = Signs(folder, lease.token, partial(alive, searches))
-                with progress, signs.noted(), control.followed():
-                    slots = partial(getattr, executor, "trials_at_once")  # follows a cluster
-                    pool = Pool(searches, lease, progress, limits, slots, control)
+                sharing = Sharing(ledger, driven, executor, limits, progress)
+                with progress, signs.noted(), control.followed(), sharing.followed():
+                    pool = Pool(searches, lease, progress, limits, sharing.slots, control)
                     executor.run(LoggedJobs(pool, recorder))
                 limits.met = limits.stopped or limits.met
                 _open_tests(study, row, ledger, lease, limits)

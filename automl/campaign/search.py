@@ -55,6 +55,10 @@ class Search(Protocol):
     def cost(self) -> float:
         """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
 
+    @property
+    def open_cost(self) -> float:
+        """The part of it that is of open ones, as they were told."""
+
     def alive(self) -> dict[str, float]:
         """Device-seconds of open attempts until now, by their tokens; called from another thread too."""
 
@@ -77,6 +81,10 @@ class Search(Protocol):
     @property
     def idle(self) -> bool:
         """No trial is open or waiting, and none will come."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it could start something now, or conclude."""
 
     @property
     def final_evaluator(self) -> PluginSpec:

@@ -100,10 +100,7 @@ class ReplaySearch:
         """None: its clock is simulated."""
         return {}
 
-    @property
-    def devices_held(self) -> float:
-        """None: its clock is simulated."""
-        return 0.0
+    open_cost = devices_held = 0.0  # the same
 
     @property
     def runs(self) -> bool:
@@ -119,6 +116,11 @@ class ReplaySearch:
     def idle(self) -> bool:
         """It has ended."""
         return self.ended
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has not run yet."""
+        return not self.ended and not self._token
 
     @property
     def final_evaluator(self) -> PluginSpec:

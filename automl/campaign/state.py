@@ -51,7 +51,12 @@ class SearchState:
     @property
     def cost(self) -> float:
         """Device-seconds of all its trials, retrainings and retries so far, open ones included."""
-        return self.counts.spent + self._after.cost + self._open.cost()
+        return self.counts.spent + self._after.cost + self.open_cost
+
+    @property
+    def open_cost(self) -> float:
+        """Of open ones, as they were told."""
+        return self._open.cost()
 
     def alive(self) -> dict[str, float]:
         """Device-seconds of open attempts until now, by their tokens."""

@@ -38,6 +38,15 @@ class StoppableState(SearchState, ABC):
         if (row := self._retries.take(trial)) is not None:
             self._end(row, _not_again(reason))
 
+    @property
+    def ready(self) -> bool:
+        """Whether it could start something now; one that has come to its end must be asked to conclude."""
+        if any(self._retries.due(kind) for kind in ("trial", *AFTER)):
+            return True
+        if self.ended:
+            return self._next_after() is not None
+        return self._stop_reason() is None or not (self._open or self._retries)
+
     @abstractmethod
     def _end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of a trial."""

@@ -38,6 +38,11 @@ class QueueSource:
         """No job is open and none will come."""
         return not self.waiting and not self.open
 
+    @property
+    def share(self) -> int | None:
+        """As many as the executor runs at a time."""
+        return None
+
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report."""
         self.reports.setdefault(trial, []).append(report)

@@ -22,6 +22,7 @@ from automl.cli import (
     notices,
     plugin_checks,
     promotions,
+    queueing,
     results,
     runs,
     schedules,
@@ -50,12 +51,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (studies, runs, watching, control, audits, comparisons, results, promotions):
+for room in (studies, runs, watching, queueing, control, audits, comparisons, results, promotions):
     room.register(app)
 for room in (plugin_checks, stores, doctor):
     room.register(app)
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(notices.app, name="notify")
+app.add_typer(queueing.quota, name="quota")
 
 
 def _version(show: bool) -> None:

@@ -1,8 +1,10 @@
 """Study YAML → validated `Study`; every mistake at once, with file, line and key."""
 
 from automl.config.loading import load_study, recorded_study
+from automl.config.priority import read_priority
 from automl.config.promotion import CHAMPION, Promote
 from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.schedule import Schedule
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
 from automl.config.study import (
@@ -15,7 +17,6 @@ from automl.config.study import (
     Looks,
     Memory,
     Retry,
-    Schedule,
     SpaceSpec,
     Study,
     Trial,
@@ -47,6 +48,7 @@ __all__ = [
     "Transfer",
     "Trial",
     "load_study",
+    "read_priority",
     "read_targets",
     "recorded_study",
     "resolve",

@@ -12,7 +12,8 @@ from cronsim import CronSim, CronSimError
 
 from automl import origins, plugins
 from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
-from automl.config.study import Budget, Final, Schedule, SpaceSpec
+from automl.config.schedule import Schedule
+from automl.config.study import Budget, Final, SpaceSpec
 from automl.contracts import (
     RESERVED_METRICS,
     Evaluator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from automl.config.promotion import Promote
+from automl.config.schedule import Schedule
 from automl.config.study import (
     Arm,
     Budget,
@@ -10,7 +11,6 @@ from automl.config.study import (
     Limits,
     Memory,
     Retry,
-    Schedule,
     SpaceSpec,
     Study,
     Trial,
@@ -86,6 +86,16 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "Who is told of what becomes of a campaign: a list of targets. The variables it names must be "
             "set wherever the study runs.",
             [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
+        ),
+        "priority": Key(
+            "The weight of its campaigns where several share machines: `low` (5), `normal` (10), `high` (20), or "
+            "an integer from 1 to 100; see `automl queue`.",
+            "high",
+        ),
+        "over_quota": Key(
+            "What becomes of a campaign whose quota is used up: `end`, as by a limit, or `wait` until the quota "
+            "begins anew or is raised.",
+            "wait",
         ),
         "record": Key(
             "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"

@@ -16,7 +16,8 @@ from automl.config.promotion import Promote, check_promote
 from automl.config.pruner_steps import with_rungs
 from automl.config.shorthand_draft import Draft
 from automl.config.shorthands import expand
-from automl.config.study import HIDDEN, Arm, Budget, Final, Memory, Schedule, SpaceSpec, Study
+from automl.config.schedule import Schedule
+from automl.config.study import HIDDEN, Arm, Budget, Final, Memory, SpaceSpec, Study
 from automl.config.transfers import check_trained, check_transfers
 from automl.contracts import Json, Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec, UserError
 from automl.metrics import DIRECTIONS

@@ -12,7 +12,9 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_ser
 from automl import plugins
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.config.part import Name, Part
+from automl.config.priority import Priority, weight_of
 from automl.config.promotion import Promote
+from automl.config.schedule import Schedule
 from automl.config.target import Target
 from automl.config.transfer import Transfer
 from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
@@ -139,18 +141,6 @@ class Final(Part):
         return data
 
 
-class Schedule(Part):
-    """When the study runs again. `catchup`: seconds that a missed slot may still start.
-
-    `when`: at every time of `cron`, or only if study, code or data have changed since the last campaign.
-    """
-
-    cron: str = Field(description='write five fields, such as "0 2 * * *"')
-    timezone: str = Field(default="UTC", description="write a name such as Europe/Paris")
-    catchup: float = Field(default=3600, ge=0, description="write seconds, such as 3600")
-    when: Literal["always", "changed"] = Field(default="always", description="write always or changed")
-
-
 class Looks(Part):
     """When verdicts are taken: first at `first` seeds of a campaign; `last`: at most so many, None for any.
 
@@ -183,6 +173,8 @@ class Study(Part):
     schedule: Schedule | None = None
     promote: Promote | None = None
     notify: list[Target] = Field(default=[], max_length=20, description="write a list of targets")
+    priority: Priority = "normal"
+    over_quota: Literal["end", "wait"] = Field(default="end", description="write end or wait")
     record: Literal["trials", "searches"] = Field(default="trials", description="write trials or searches")
     source: str = Field(default=".", repr=False)
     seed_shift: int = Field(default=0, ge=0, repr=False)  # what a campaign adds to the seeds of its file
@@ -196,6 +188,11 @@ class Study(Part):
             return len(self.seeds)
         return max(len(self.seeds), self.looks.last or 0)
 
+    @property
+    def weight(self) -> int:
+        """Its priority as a number: of two campaigns at one place, one of twice it gets twice the slots."""
+        return weight_of(self.priority)
+
     def to_json(self) -> Json:
         """The study as plain JSON values."""
         return self.model_dump(mode="json")
@@ -208,7 +205,7 @@ class Study(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all that can change a result.
 
-        Left out: schedule, promotion, recording, options of the executor that only say where trials run, and
+        Left out: schedule, promotion, priority, recording, options of the executor that only say where trials run, and
         the folders of the study and of its data, benchmark files included.
         """
         data = self._placeless()
@@ -229,7 +226,7 @@ class Study(Part):
     def _placeless(self) -> Json:
         """Plain JSON without what says only where, when and how it is kept."""
         data = self.to_json()
-        for key in ("schedule", "promote", "notify", "record", *HIDDEN):
+        for key in ("schedule", "promote", "notify", "priority", "over_quota", "record", *HIDDEN):
             del data[key]
         for key in ("equivalent", "transfer"):
             if not data[key]:  # as before there was any

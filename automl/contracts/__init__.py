@@ -32,7 +32,7 @@ from automl.contracts.evaluators import (
     Tabular,
     TabularOptions,
 )
-from automl.contracts.execution import Executor, JobSource
+from automl.contracts.execution import THIS_HOST, Executor, JobSource, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
@@ -46,6 +46,7 @@ __all__ = [
     "LATE",
     "PROXY",
     "RESERVED_METRICS",
+    "THIS_HOST",
     "ArmMemory",
     "BaselineArm",
     "Builder",
@@ -83,6 +84,7 @@ __all__ = [
     "Replayed",
     "Report",
     "Result",
+    "Room",
     "RunAddress",
     "RunError",
     "Scalar",

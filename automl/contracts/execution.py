@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol
 
 from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.endings import Ending
 from automl.contracts.messages import Job, Outcome, Report
+
+
+THIS_HOST: Final = "this host"  # a place that is the machine of the campaign's own process
+
+
+@dataclass(frozen=True)
+class Room:
+    """What one machine of a place has for trials."""
+
+    cpus: float
+    gpus: float = 0.0
 
 
 class JobSource(Protocol):
@@ -20,6 +32,15 @@ class JobSource(Protocol):
     @property
     def finished(self) -> bool:
         """No job is open and none will come."""
+
+    @property
+    def share(self) -> int | None:
+        """How many jobs may be open now, since others run at the same place; None for no bound.
+
+        `next_job` gives none beyond it (see `Executor.slots_held`). It may be 0, and changes by other campaigns, at most a few times a
+        minute for each slot (see `Executor.turn`): workers beyond it are closed when their job has ended, so
+        that others can have their devices. No job that is open is ended for it. May be read by any thread.
+        """
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial, None lets it continue."""
@@ -63,6 +84,16 @@ class Executor(ABC):
       while they run. An executor may hold a few more jobs that have not begun, to keep its workers busy, when
       more than one trial runs at a time; one that never begins goes back by `lost` with PREEMPTED and `used` 0.
     - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
+    - `place` (None): where its trials run, in a name that is the same for all campaigns which run there:
+      they share it, slot by slot. `THIS_HOST`: the machine of this process; None: nothing is shared.
+    - `rooms` (none): the machines of that place. None at all: what it has is not known, and nobody is bounded.
+    - `slots_held` (None): how many slots its workers hold now, for an executor whose workers take several jobs
+      at a time, or outlive them: it then keeps them within `JobSource.share` itself. None: each open job
+      holds one, and `next_job` keeps to the share.
+    - `turn` (30): seconds for which a slot is worth opening, before it goes to another campaign.
+
+    `place` and `rooms` are exact after `check`. `trials_at_once`, `rooms` and `slots_held` are looked at every
+    second by another thread, and may change while trials run.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions
@@ -74,6 +105,10 @@ class Executor(ABC):
     gpus: float = 0.0
     trials_at_once: int = 1
     in_process: bool = False
+    place: str | None = None
+    rooms: Sequence[Room] = ()
+    slots_held: int | None = None
+    turn: float = 30.0
 
     def __init__(self, options: BaseOptions) -> None:
         self.options = options

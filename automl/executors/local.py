@@ -8,7 +8,7 @@ import time
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import Executor, JobSource, UserError
+from automl.contracts import THIS_HOST, Executor, JobSource, Room, UserError
 from automl.executors.inline import Inline
 from automl.executors.isolated import Isolated
 
@@ -33,12 +33,15 @@ class Local(Executor):
         isolate: bool = False
 
     place_options = frozenset({"isolate"})
+    place = THIS_HOST
+    turn = 10.0  # nothing is opened for a slot
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
+        self.rooms = (Room(os.cpu_count() or 1, 1),)  # of GPUs, trials here use the first one alone
         self.isolate = options.isolate
         self.in_process = not options.isolate
         self._worker, self._inline = Isolated(), Inline()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import Executor, JobSource
+from automl.contracts import THIS_HOST, Executor, JobSource
 
 if TYPE_CHECKING:
     from automl.executors.tune.slots import Slots
@@ -43,6 +43,7 @@ class Ray(Executor):
 
     Options = RayOptions
     place_options: ClassVar[frozenset[str]] = frozenset({"address", "nodes_within"})
+    turn = 30.0  # a worker for a slot takes seconds to start
 
     options: RayOptions
 
@@ -69,8 +70,10 @@ class Ray(Executor):
             self.close()
             raise
 
-    def _follow(self, count: int) -> None:
-        self.trials_at_once = max(1, count)
+        self.place = cluster.name() if joined else THIS_HOST
+
+    def _follow(self, slots: Slots) -> None:
+        self.trials_at_once, self.slots_held, self.rooms = max(1, slots.count), slots.held, slots.rooms
 
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""

@@ -13,14 +13,12 @@ from automl.ledger import reading
 from automl.ledger.bindings import bind
 from automl.ledger.database import Database
 from automl.ledger.memories import keep_memory
-from automl.ledger.owner import is_alive, is_same_host
+from automl.ledger.owner import LEASE, is_living, user_name
 from automl.ledger.recorded import Recorded
 from automl.ledger.requests import Requests, refuse_open
 from automl.ledger.rows import CampaignRow, DriveRow
 from automl.ledger.tables import campaigns, drives
 from automl.ledger.tombstones import last_deleted, refuse_deleted
-
-LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
 
 
 class Campaigns(Recorded, Requests):
@@ -64,6 +62,7 @@ class Campaigns(Recorded, Requests):
                     "digest": digest,
                     "provenance": provenance,
                     "created_at": created,
+                    "begun_by": user_name(),
                 },
             )
             if memory is not None:
@@ -218,11 +217,7 @@ def latest_campaign(connection: sa.Connection, study: str) -> CampaignRow | None
 
 def held_by_living(row: CampaignRow, now: float, lease: float = LEASE) -> bool:
     """Whether a campaign has a driver that is alive, as far as this host can tell."""
-    if row.owner is None:
-        return False
-    if is_same_host(row.owner):
-        return is_alive(row.owner)
-    return row.heartbeat_at is not None and now - row.heartbeat_at < lease
+    return is_living(row.owner, row.heartbeat_at, now, lease)
 
 
 def _update_owned(connection: sa.Connection, campaign: str, token: int, values: Mapping[str, object]) -> bool:

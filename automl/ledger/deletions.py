@@ -12,6 +12,8 @@ from automl.contracts import RunError, UserError, storable
 from automl.ledger import reading
 from automl.ledger.campaigns import held_by_living
 from automl.ledger.database import Database
+from automl.ledger.queue_tables import shares
+from automl.ledger.quotas import keep_spent
 from automl.ledger.reader import Reader
 from automl.ledger.rows import CampaignRow
 from automl.ledger.rules import COUNT, NAME, SECONDS
@@ -125,8 +127,10 @@ class Deletions:
                 requests: requests.c.campaign == campaign,
                 memories: memories.c.campaign == campaign,
                 notices: notices.c.campaign == campaign,
+                shares: shares.c.campaign == campaign,
                 campaigns: campaigns.c.id == campaign,
             }
+            keep_spent(connection, campaign)
             counts = {
                 table.name: connection.execute(sa.delete(table).where(where)).rowcount
                 for table, where in chosen.items()

@@ -17,10 +17,13 @@ from automl.ledger.growing import Growing
 from automl.ledger.memories import Memories
 from automl.ledger.notices import Notices
 from automl.ledger.promotions import Promotions
+from automl.ledger.queue import Queue
+from automl.ledger.quotas import Quotas
 from automl.ledger.references import References
 from automl.ledger.results import Results
 from automl.ledger.schedules import Schedules
 from automl.ledger.searches import Searches
+from automl.ledger.shares import Shares
 from automl.ledger.store import Store
 from automl.ledger.trials import Trials, report_statement
 
@@ -41,6 +44,9 @@ class Ledger(
     Promotions,
     Notices,
     Results,
+    Shares,
+    Quotas,
+    Queue,
 ):
     """Our tables, opened, of a store that exists. May be shared by threads; every method is one transaction.
 

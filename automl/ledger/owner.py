@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import socket
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Final
+
+LEASE: Final = 30.0  # seconds without a heartbeat after which a driver elsewhere counts as dead
+USER: Final = "AUTOML_USER"  # who is charged for campaigns, by default the user of this process
+
+
+def user_name(environ: Mapping[str, str] = os.environ) -> str:
+    """Who runs this process: `AUTOML_USER`, or its user at the system."""
+    named = environ.get(USER, "").strip()
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return f"uid-{os.getuid()}"
 
 
 def owner_identity() -> str:
@@ -25,6 +42,20 @@ def is_alive(owner: str) -> bool:
     """Whether the process `owner`, of this host, still runs (and its number was not given to another)."""
     _, pid, start = owner.rsplit(":", 2)
     return _process_start(int(pid)) == start
+
+
+def is_living(owner: str | None, heartbeat_at: float | None, now: float, lease: float) -> bool:
+    """Whether a driver is alive, as far as this host can tell: elsewhere, by its last sign of life."""
+    if owner is None:
+        return False
+    if is_same_host(owner):
+        return is_alive(owner)
+    return heartbeat_at is not None and now - heartbeat_at < lease
+
+
+def this_host() -> str:
+    """A name of this host that no other has, nor another container on it."""
+    return _host()
 
 
 @cache

@@ -88,6 +88,7 @@ campaign: Final = Reader(
         "recorded": COUNT,
         "reason": _WORDS,
         "label": NAME.or_nothing(),
+        "begun_by": NAME.or_nothing(),
     },
     _campaign,
 )

@@ -19,7 +19,8 @@ class CampaignRow:
     """One dated execution of a study. `spec` is the resolved study, `provenance` its origin, both as JSON.
 
     `owner` is `host:pid:start` of the driver that holds it, if any. `reason`: the limit, or the request, that
-    ended it early. `label`: another name of it.
+    ended it early. `label`: another name of it. `begun_by`: the user who began it; None in those of earlier
+    versions.
     """
 
     id: str
@@ -37,6 +38,7 @@ class CampaignRow:
     recorded: int
     reason: str | None = None
     label: str | None = None
+    begun_by: str | None = None
 
     @property
     def has_grown(self) -> bool:

@@ -34,6 +34,7 @@ campaigns = sa.Table(
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("reason", sa.Text),  # the limit, or the request, that ended it early
     sa.Column("label", sa.Text),  # another name of it, shown beside its id
+    sa.Column("begun_by", sa.Text),  # the user who began it; null in those of earlier versions
     sa.UniqueConstraint("study", "number"),
 )
 
@@ -157,7 +158,7 @@ attempts = sa.Table(
     sa.Column("device_seconds", sa.Float, nullable=False),  # of this attempt
     sa.Column("host", sa.Text),
     sa.Column("started_at", sa.Float, nullable=False),
-    sa.Column("finished_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float, nullable=False, index=True),
 )
 
 reports = sa.Table(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import socket
 import time
 from dataclasses import dataclass
 from typing import Final
 
 from automl.contracts import UserError
-from automl.ledger import Asked, CampaignRow, Ledger, RequestRow, Wish
+from automl.ledger import Asked, CampaignRow, Ledger, RequestRow, Wish, user_name
 from automl.ledger.requests import ENDED
 from automl.upkeep.targets import Target
 
@@ -32,11 +30,7 @@ class Heard:
 
 def user() -> str:
     """`user@host` of this process."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
-        name = f"uid-{os.getuid()}"
-    return f"{name}@{socket.gethostname()}"
+    return f"{user_name()}@{socket.gethostname()}"
 
 
 def stop(ledger: Ledger, target: Target) -> Heard:

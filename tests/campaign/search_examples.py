@@ -49,7 +49,7 @@ class ListSearch:
         self.best: Incumbent | None = None
         self.final_evaluator = PluginSpec("network")
         self.pressure, self.calls = pressure, list[str]()
-        self.cost, self.devices_held, self.attempts = 0.0, 0.0, 0
+        self.cost, self.open_cost, self.devices_held, self.attempts = 0.0, 0.0, 0.0, 0
         self.stopped = ""
         self.remaining: float | None = None
         self.pruned_by: str | None = "pruned"
@@ -60,6 +60,13 @@ class ListSearch:
     @property
     def idle(self) -> bool:
         return not self._jobs and not self._finals
+
+    @property
+    def ready(self) -> bool:
+        return not self.idle
+
+    def alive(self) -> dict[str, float]:
+        return {}
 
     def propose(self) -> Job | None:
         return self._job(self._jobs)

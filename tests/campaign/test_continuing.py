@@ -13,7 +13,7 @@ from automl import schedule
 from automl.campaign import Wanted, run_campaign
 from automl.campaign.continuing import OnChange
 from automl.config import load_study
-from automl.config.study import Schedule
+from automl.config.schedule import Schedule
 from automl.contracts import RunError, UserError
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress

@@ -12,6 +12,7 @@ from automl.campaign.clock import CampaignClock
 from automl.campaign.control import Control
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.pool import Pool
+from automl.campaign.slots import Slots
 from automl.config import Limits
 from automl.contracts import Outcome, Report, RunError, TrialState
 from automl.ledger import DriveRow, Ledger, RequestRow, Wish, Wishes
@@ -48,7 +49,7 @@ WORDS = "stopped by ann@one at 1970-01-01 00:00:01 UTC"
 
 def pool(control: Asked, *searches: ListSearch, progress: QuietProgress | None = None) -> Pool:
     limits = CampaignLimits(Limits(), CampaignClock(), searches)
-    return Pool(searches, FreeLease(), progress or QuietProgress(), limits, lambda: 1, control)  # type: ignore[arg-type]
+    return Pool(searches, FreeLease(), progress or QuietProgress(), limits, Slots(1), control)  # type: ignore[arg-type]
 
 
 def test_a_paused_pool_starts_nothing_and_is_not_finished() -> None:

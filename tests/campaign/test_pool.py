@@ -10,6 +10,7 @@ from search_examples import ListSearch
 from automl.campaign.clock import CampaignClock
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.pool import Pool
+from automl.campaign.slots import Slots
 from automl.config import Limits
 from automl.contracts import Outcome, Report, RunError, TrialState
 from automl.progress import QuietProgress
@@ -27,7 +28,7 @@ class FreeLease:
 
 def pool(*searches: ListSearch, lease: Any = None, slots: int = 1, **limits: Any) -> Pool:
     campaign = CampaignLimits(Limits(**limits), CampaignClock(), searches)
-    return Pool(searches, lease or FreeLease(), QuietProgress(), campaign, lambda: slots)
+    return Pool(searches, lease or FreeLease(), QuietProgress(), campaign, Slots(slots))
 
 
 def test_the_search_that_has_spent_the_least_goes_first() -> None:

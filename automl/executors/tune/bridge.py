@@ -49,7 +49,7 @@ class Bridge(Searcher):
         """A further lane; None when there are enough."""
         if self.over:
             return Searcher.FINISHED
-        if len(self.lanes.by_name) >= self.lanes.slots.lanes:
+        if len(self.lanes.by_name) >= self.lanes.wanted:
             return None
         self.lanes.opened(trial_id)
         return {"waits": self._waits}
@@ -89,7 +89,7 @@ class Gate(FIFOScheduler):
             kind = trial.get_trainable_cls()  # type: ignore[no-untyped-call]
             made = controller._class_cache.get(kind)  # type: ignore[no-untyped-call] # Tune has no option for it
             made.__ray_metadata__.concurrency_groups = dict(GROUPS)
-        controller.update_max_pending_trials(self.bridge.lanes.slots.lanes)
+        controller.update_max_pending_trials(max(1, self.bridge.lanes.wanted))
 
     def on_trial_result(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """The lane goes on, whatever becomes of its trials."""

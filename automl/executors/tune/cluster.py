@@ -17,7 +17,7 @@ from ray._common.utils import get_default_ray_temp_dir
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
-from automl.contracts import JobSource, RunError, UserError
+from automl.contracts import JobSource, Room, RunError, UserError
 from automl.executors.tune import guard, health, token
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
@@ -129,6 +129,11 @@ def leave() -> None:
 def _unguard() -> None:
     while _guards:
         _guards.pop().leave()
+
+
+def name() -> str:
+    """The name of the cluster that was joined, the same for every driver of it."""
+    return f"Ray cluster {health.session()}"
 
 
 def run(source: JobSource, slots: Slots, *, waits: bool, folder: str, address: str | None) -> None:

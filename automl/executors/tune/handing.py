@@ -34,9 +34,16 @@ class Handing:
 
     # --- lanes ----------------------------------------------------------------------------------
 
+    @property
+    def wanted(self) -> int:
+        """How many lanes there shall be: those of other campaigns need slots, too."""
+        share = self.source.share
+        return self.slots.lanes if share is None else min(self.slots.lanes, share)
+
     def opened(self, name: str) -> None:
         """A lane is asked for."""
         self.by_name[name] = Lane(name)
+        self.slots.hold(len(self.by_name))
 
     def started(self, name: str, handle: Any) -> None:
         """Its worker is up."""
@@ -55,6 +62,7 @@ class Handing:
         self.by_name.pop(name, None)
         self._idle.pop(name, None)
         self._closing.discard(name)
+        self.slots.hold(len(self.by_name))
 
     def forget(self) -> None:
         """Drop all actors: those handles must be gone before Ray is."""
@@ -73,18 +81,27 @@ class Handing:
         while self._idle and not self.finished:
             name, other = next(iter(self._idle.items()))
             self._idle.pop(name)
-            self._fill(other)
+            self._tend(other)
             other.send()
             if not other.jobs:
                 break
-        if not lane.jobs and (self.finished or self._surplus(SETTLES) > 0):
-            self.close(lane)
-        self._fill(lane)
+        self._tend(lane)
         lane.send()
 
+    def _tend(self, lane: Lane) -> None:
+        """Hand jobs to a lane, or let it end: one too many ends once its jobs have."""
+        surplus = self._surplus(SETTLES) > 0
+        if not lane.jobs and (self.finished or surplus):
+            self.close(lane)
+        elif not surplus:
+            self._fill(lane)
+
     def _surplus(self, settled: float) -> int:
-        """How many lanes there are beyond the slots, once it has been so for some seconds."""
-        more = len(self.by_name) - len(self._closing) - self.slots.lanes
+        """How many lanes there are beyond the share; or beyond the slots, once it has been so for some seconds."""
+        there = len(self.by_name) - len(self._closing)
+        if there > self.wanted < self.slots.lanes:
+            return there - self.wanted
+        more = there - self.slots.lanes
         if more <= 0:
             self._fits_at = time.monotonic()
         return more if time.monotonic() - self._fits_at >= settled else 0

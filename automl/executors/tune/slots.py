@@ -14,7 +14,7 @@ import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from automl.beside import beside
-from automl.contracts import UserError
+from automl.contracts import Room, UserError
 
 LOOK: Final = 1.0  # seconds between two looks at the nodes
 
@@ -42,16 +42,17 @@ class Share:
 
 
 class Slots:
-    """Trials that run at a time. `count`: as many as fit now, at most `most`.
+    """Trials that run at a time. `count`: as many as fit now, at most `most`. `held`: lanes that are open.
 
-    `follow` is called with each new count. `grows`: the cluster may get further nodes.
+    `rooms`: what each node has. `follow` is called after each change. `grows`: the cluster may get further nodes.
     """
 
     def __init__(
-        self, share: Share, most: int | None, *, grows: bool, follow: Callable[[int], None] = lambda _: None
+        self, share: Share, most: int | None, *, grows: bool, follow: Callable[[Slots], None] = lambda _: None
     ) -> None:
         self.share, self.most, self.grows, self._follow = share, most, grows, follow
-        self.count = 0
+        self.count, self.held = 0, 0
+        self.rooms: tuple[Room, ...] = ()
 
     @property
     def lanes(self) -> int:
@@ -60,10 +61,17 @@ class Slots:
 
     def look(self) -> int:
         """Count what fits on the nodes that are there now."""
-        fit = sum(self.share.on(node) for node in _nodes())
+        nodes = _nodes()
+        fit = sum(map(self.share.on, nodes))
         self.count = fit if self.most is None else min(fit, self.most)
-        self._follow(self.count)
+        self.rooms = tuple(Room(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
+        self._follow(self)
         return self.count
+
+    def hold(self, lanes: int) -> None:
+        """Note how many lanes are open."""
+        self.held = lanes
+        self._follow(self)
 
     @contextmanager
     def followed(self) -> Iterator[None]:
