@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import Executor, JobSource, UserError
+from automl.contracts import Executor, JobSource, Luggage, Needs, UserError
+
+if TYPE_CHECKING:
+    from automl.executors.tune.preflight import Roster
 
 
 class RayOptions(contracts.Options):
@@ -44,13 +48,37 @@ class Ray(Executor):
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._connected = False
         self._folder: str | None = None  # Tune's, made when trials are run
+        self._luggage: Luggage | None = None
+        self._roster: Roster | None = None
+
+    def bring(self, luggage: Luggage) -> None:
+        """Send code and data to the nodes when a cluster is joined; one of our own has them."""
+        self._luggage = luggage
+
+    def examine(self, needs: Needs, tell: Callable[[str], None]) -> None:
+        """Examine every node of a cluster that was joined, and the GPUs of this machine for one of our own.
+
+        Raises `UserError` when no node can run trials.
+        """
+        from automl.executors.tune import cluster, examination, preflight  # see the module's docstring
+
+        if self.options.address is None:
+            version, found = examination.devices() if self.gpus else ("", ["none needed"])
+            if not found:
+                raise UserError(examination.no_device(self.gpus, version))
+            return
+        order = preflight.Order(needs, self.cpus, self.gpus)
+        self._roster = preflight.Roster(preflight.RayCluster(), order, tell)
+        self._roster.settle()
+        slots = cluster.slots(self.cpus, self.gpus, self._roster.avoid)
+        self.trials_at_once = min(self.options.trials_at_once or slots, slots)
 
     def check(self) -> None:
         """Start or join the cluster. Raises `UserError` when no node has what a trial asks for."""
         from automl.executors.tune import cluster  # see the module's docstring
 
         self._connected = True
-        cluster.connect(self.options.address)
+        cluster.connect(self.options.address, self._luggage)
         try:
             slots = cluster.slots(self.cpus, self.gpus)
         except UserError:
@@ -70,6 +98,7 @@ class Ray(Executor):
             trials_at_once=self.trials_at_once,
             folder=self._folder,
             address=self.options.address,
+            roster=self._roster,
         )
 
     def close(self) -> None:

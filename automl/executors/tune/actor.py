@@ -11,6 +11,7 @@ from typing import Any
 from ray import tune
 
 from automl.contracts import Job, Report
+from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
 from automl.signs import Signs
 
@@ -25,7 +26,7 @@ class Actor(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Tune's name for starting."""
-        self._conversation = Conversation(Job.from_json(json.loads(config["job"])))
+        self._conversation = Conversation(arrival.job(Job.from_json(json.loads(config["job"]))))
 
     def step(self) -> dict[str, Any]:
         """The next report, or the outcome with `done`; once, that a silent trial runs."""

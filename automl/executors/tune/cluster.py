@@ -6,10 +6,12 @@ import gc
 import logging
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray import tune
@@ -17,8 +19,8 @@ from ray._common.utils import get_default_ray_temp_dir
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
-from automl.contracts import JobSource, RunError, UserError
-from automl.executors.tune import guard, health, token
+from automl.contracts import JobSource, Luggage, RunError, UserError
+from automl.executors.tune import guard, health, joining, packing, preflight, token
 from automl.executors.tune.actor import Actor
 from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.watchdog import Watchdog
@@ -27,11 +29,25 @@ from automl.moments import around
 LEAVING = 10.0  # seconds that our own cluster has to end; a stopped raylet never answers
 DEEPEST = 38  # bytes of its folder: with Ray's own names, the path of a socket has 107 at most
 _guards: list[guard.Guard] = []  # over the cluster of our own
+NODE_LABEL = "ray.io/node-id"  # which Ray gives every node
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
-def connect(address: str | None) -> None:
-    """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none."""
+def connect(address: str | None, luggage: Luggage | None = None) -> None:
+    """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none.
+
+    `luggage`: what travels to the nodes of a cluster that is joined; those of our own are this machine.
+    """
+    travels = luggage is not None and address is not None
+    with tempfile.TemporaryDirectory(prefix="automl-luggage-") as scratch:
+        archive = Path(scratch) / "luggage.zip"
+        if luggage is not None and travels:
+            joining.check_address(address)
+            packing.pack(luggage, archive, packing.working_folder())
+        _connect(address, archive if travels else None)
+
+
+def _connect(address: str | None, archive: Path | None) -> None:
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
@@ -48,15 +64,12 @@ def connect(address: str | None) -> None:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_job_config(),
+                runtime_env=None if archive is None else {"working_dir": str(archive)},
                 _temp_dir=folder,
             )
     except (ConnectionError, ValueError, RuntimeError) as error:
         _unguard()
-        raise UserError(
-            f"executor.ray.address must name a running Ray cluster, but got {address!r}: "
-            f"{error}; start one with `ray start --head` and give every node and this process the same "
-            "RAY_AUTH_TOKEN, or leave the address out"
-        ) from error
+        raise UserError(joining.refusal(address, error)) from error
     except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
         leave()
         raise
@@ -129,9 +142,12 @@ def _unguard() -> None:
         _guards.pop().leave()
 
 
-def slots(cpus: float, gpus: float) -> int:
-    """How many trials fit on the cluster at once. Raises `UserError` when no node has room for one."""
-    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+def slots(cpus: float, gpus: float, avoid: frozenset[str] = frozenset()) -> int:
+    """How many trials fit on the cluster at once. Raises `UserError` when no node has room for one.
+
+    `avoid`: the numbers of nodes that get none.
+    """
+    alive = [one for one in ray.nodes() if one["Alive"] and one["NodeID"] not in avoid]  # type: ignore[no-untyped-call]
     nodes: list[dict[str, float]] = [node["Resources"] for node in alive]
     count = sum(_slots_of(node, cpus, gpus) for node in nodes)
     if count == 0:
@@ -145,9 +161,18 @@ def slots(cpus: float, gpus: float) -> int:
 
 
 def run(
-    source: JobSource, *, cpus: float, gpus: float, trials_at_once: int, folder: str, address: str | None
+    source: JobSource,
+    *,
+    cpus: float,
+    gpus: float,
+    trials_at_once: int,
+    folder: str,
+    address: str | None,
+    roster: preflight.Roster | None = None,
 ) -> None:
     """Run jobs from `source` until it is finished. `folder`: where Tune may write.
+
+    `roster`: the nodes that may get trials; None for all.
 
     A cluster of our own that dies is started again. Raises `RunError` when Tune fails, when our cluster dies
     without having ended a trial `RESTARTS` times in a row, or when that at `address` stays away.
@@ -157,7 +182,7 @@ def run(
     restarts = 0
     while True:
         bridge = Bridge(source, trials_at_once)
-        resources = tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
+        resources = _held(cpus, gpus, roster.avoid if roster is not None else frozenset())
         own = _fit(bridge, resources, folder)
         if own.died is None:
             break
@@ -170,6 +195,12 @@ def run(
             )
         source.tell(f"Ray's {own.died} died; its trials go back, and Ray is started again")
         connect(address)
+
+
+def _held(cpus: float, gpus: float, avoid: frozenset[str]) -> tune.PlacementGroupFactory:
+    """What a trial holds, on a node whose number is not in `avoid`."""
+    where: Any = {"bundle_label_selector": [{NODE_LABEL: f"!in({','.join(sorted(avoid))})"}]} if avoid else {}
+    return tune.PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}], **where)
 
 
 def _fit(bridge: Bridge, resources: tune.PlacementGroupFactory, folder: str) -> health.Watch:
