@@ -27,6 +27,7 @@ from automl.cli import (
     schedules,
     stores,
     studies,
+    submissions,
     watching,
 )
 from automl.cli.common import reserve_output
@@ -50,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (studies, runs, watching, control, audits, comparisons, results, promotions):
+for room in (studies, runs, submissions, watching, control, audits, comparisons, results, promotions):
     room.register(app)
 for room in (plugin_checks, stores, doctor):
     room.register(app)

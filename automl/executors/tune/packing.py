@@ -52,7 +52,7 @@ class Packed:
     def manifest(self, luggage: Luggage, working: Path) -> str:
         """What a worker reads: where it finds what the driver has elsewhere."""
         plugins = [self.place(folder.resolve()) for folder in luggage.plugins]
-        inside = self.place(working.resolve())
+        inside = self.place(working.resolve()) or self.place(luggage.folder.resolve())
         return json.dumps({"places": self.places, "plugins": plugins, "working": inside}, sort_keys=True)
 
 
