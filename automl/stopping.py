@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from automl.contracts import TrialState
@@ -11,6 +11,7 @@ from automl.contracts import TrialState
 BUDGET, LIMITS = "budget", "limits"  # reasons of ends that begin so are of a size, which may grow
 PRUNED = "pruned"  # the reason of a trial that a pruner has ended
 FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
+FAILURES_OF_ONE_HOST = 25  # so many when all are of one host, and others have ended trials without a failure
 MARGIN = 0.9  # of the least that a trial is expected to cost must be left, or nothing fits the rest
 
 
@@ -63,6 +64,8 @@ class Counts:
     highest: float = 0.0  # and of the dearest
     whole: int = 0  # how many those are
     last_stop: str = ""  # why the last trial ended where it did
+    failing: set[str] = field(default_factory=set)  # hosts of the failures in a row
+    healthy: set[str] = field(default_factory=set)  # hosts on which a trial has ended otherwise
 
     @property
     def least(self) -> float:
@@ -84,13 +87,19 @@ class Counts:
         """Charge an attempt that did not end its trial."""
         self.spent += device_seconds
 
+    @property
+    def one_host_alone(self) -> str:
+        """The host of all failures in a row, where others are known to work; "" otherwise."""
+        alone = len(self.failing) == 1 and bool(self.healthy - self.failing)
+        return next(iter(self.failing)) if alone else ""
+
     def add(
-        self, state: TrialState, device_seconds: float, reason: str = "", *, charged: float = 0.0
+        self, state: TrialState, device_seconds: float, reason: str = "", *, charged: float = 0.0, host: str = ""
     ) -> None:
         """Count a trial that ended, and charge it.
 
         `device_seconds`: cost of all its attempts, of which `charged` is already paid. `reason`: why it
-        ended where it did.
+        ended where it did. `host`: where.
         """
         self.spent += device_seconds - charged
         self.last_stop = reason
@@ -105,7 +114,16 @@ class Counts:
             self.pruned += 1
         else:
             self.failed += 1
-        self.failed_in_a_row = self.failed_in_a_row + 1 if state is TrialState.FAILED else 0
+        self._note_host(state, host)
+
+    def _note_host(self, state: TrialState, host: str) -> None:
+        if state is TrialState.FAILED:
+            self.failed_in_a_row += 1
+            self.failing.add(host)
+            return
+        self.failed_in_a_row = 0
+        self.failing.clear()
+        self.healthy.add(host)
 
 
 def may_go_on(reason: str | None) -> bool:
@@ -115,8 +133,10 @@ def may_go_on(reason: str | None) -> bool:
 
 def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | None:
     """Why a search starts no further trial, or None."""
-    if counts.failed_in_a_row >= FAILURES_IN_A_ROW:
-        return f"failures: {counts.failed_in_a_row} trials in a row failed; the last: {counts.last_stop}"
+    alone = counts.one_host_alone
+    if counts.failed_in_a_row >= (FAILURES_OF_ONE_HOST if alone else FAILURES_IN_A_ROW):
+        where = f", all on {alone}" if alone else ""
+        return f"failures: {counts.failed_in_a_row} trials in a row failed{where}; the last: {counts.last_stop}"
     if standing.single and standing.started >= 1:
         return f"complete: its one trial has ended{counts.last_stop and ': ' + counts.last_stop}"
     if standing.exhausted:

@@ -32,14 +32,19 @@ def server_programs() -> Path | None:
 
 
 class PostgresServer:
-    """A server on a free port of the loopback interface, in a temporary folder of its own."""
+    """A server on a free port of the loopback interface, in a temporary folder of its own.
 
-    def __init__(self, *, durable: bool = False, settings: Sequence[str] = ()) -> None:
+    `host`: another address of this machine, whose whole network may then call.
+    """
+
+    def __init__(
+        self, *, durable: bool = False, settings: Sequence[str] = (), host: str = "127.0.0.1"
+    ) -> None:
         programs = server_programs()
         if programs is None:
             raise RuntimeError("no PostgreSQL server programs on this machine")
         self._programs = programs
-        self._durable = durable
+        self._durable, self._host = durable, host
         self._settings = [word for setting in settings for word in ("-c", setting)]
         self._folder = Path(tempfile.mkdtemp(prefix="automl-postgres-"))
         self._data = self._folder / "data"
@@ -53,7 +58,7 @@ class PostgresServer:
 
     @property
     def url(self) -> str:
-        return f"postgresql://automl:secret-word@127.0.0.1:{self._port}/postgres"
+        return f"postgresql://automl:secret-word@{self._host}:{self._port}/postgres"
 
     def __enter__(self) -> Self:
         password = self._folder / "password"
@@ -62,13 +67,15 @@ class PostgresServer:
         command = [self._programs / "initdb", "-D", self._data, "-U", "automl", "-A", "scram-sha-256"]
         command += ["--pwfile", password, "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self._folder, **self._as)
+        with (self._data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet scram-sha-256\n")
         self.start()
         return self
 
     def start(self) -> None:
         """Start the server and wait until it answers; after a kill that may need several tries."""
         sync = "on" if self._durable else "off"
-        options = ["-p", str(self._port), "-k", "", "-h", "127.0.0.1", "-c", f"fsync={sync}"]
+        options = ["-p", str(self._port), "-k", "", "-h", self._host, "-c", f"fsync={sync}"]
         options += self._settings
         command = [str(self._programs / "postgres"), "-D", str(self._data), *options]
         deadline = time.monotonic() + PATIENCE

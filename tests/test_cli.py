@@ -31,6 +31,7 @@ NAMES = {
     "check",
     "run",
     "watch",
+    "submit",
     "report",
     "audit",
     "export",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from automl.contracts import TrialState
-from automl.stopping import FAILURES_IN_A_ROW, Counts, Standing, stop_reason
+from automl.stopping import FAILURES_IN_A_ROW, FAILURES_OF_ONE_HOST, Counts, Standing, stop_reason
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,19 @@ def test_failures_in_a_row_end_it_and_one_success_begins_the_row_again() -> None
     for _ in range(FAILURES_IN_A_ROW):
         counts.add(TrialState.FAILED, 1.0, "no such luck")
     assert reason(Budget(), counts) == "failures: 5 trials in a row failed; the last: no such luck"
+
+
+def test_one_host_alone_ends_a_search_late_and_is_named() -> None:
+    counts = Counts()
+    counts.add(TrialState.COMPLETE, 1.0, host="good")
+    for _ in range(FAILURES_OF_ONE_HOST - 1):
+        counts.add(TrialState.FAILED, 0.0, "no module", host="bad")
+        assert reason(Budget(), counts) is None
+    counts.add(TrialState.FAILED, 0.0, "no module", host="bad")
+    ended = reason(Budget(), counts)
+    assert ended == "failures: 25 trials in a row failed, all on bad; the last: no module"
+    counts.add(TrialState.FAILED, 0.0, "no module", host="good")
+    assert reason(Budget(), counts) == "failures: 26 trials in a row failed; the last: no module"
 
 
 def test_trials_that_were_started_count_not_those_that_ended() -> None:

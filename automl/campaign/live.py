@@ -212,6 +212,7 @@ class LiveSearch(StoppableState):
             derived=outcome.derived,
             device_seconds=row.device_seconds + outcome.device_seconds,
             reason=outcome.reason,
+            host=outcome.host,
         )
         before = {leader.workdir for leader in self._leaders}
         self._count(ended, charged=row.device_seconds)
@@ -222,7 +223,8 @@ class LiveSearch(StoppableState):
 
     def _count(self, row: TrialRow, *, charged: float) -> None:
         """Count a trial that ended, of whose cost `charged` is already paid."""
-        self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged)
+        host = row.host or ""
+        self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged, host=host)
         if row.state is TrialState.COMPLETE and row.values:
             workdir = Path(row.workdir) if row.workdir else None
             trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir)

@@ -16,6 +16,7 @@ from automl.campaign.kills import tell_of_kills
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
+from automl.campaign.needs import luggage_of, needs_of
 from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.quota import charged_to, check_quotas
 from automl.campaign.planning import check_data, plan_searches
@@ -63,11 +64,13 @@ def run_campaign(
     executor = executor or resolved.executor
     resolved = replace(resolved, executor=executor)
     try:
+        executor.bring(luggage_of(study))
         executor.check()
         others = read_transfers(resolved, study.transfer)
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
         check_targets(study)
+        executor.examine(needs_of(resolved, task, store), progress.message)
         with open_ledger(store) as ledger:
             for line in (*(task.notes if task else ()), *notes_of(others)):
                 progress.message(f"data: {line}")

@@ -28,6 +28,7 @@ from automl.cli import (
     schedules,
     stores,
     studies,
+    submissions,
     watching,
 )
 from automl.cli.common import reserve_output
@@ -51,7 +52,18 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for room in (studies, runs, watching, queueing, control, audits, comparisons, results, promotions):
+for room in (
+    studies,
+    runs,
+    submissions,
+    watching,
+    queueing,
+    control,
+    audits,
+    comparisons,
+    results,
+    promotions,
+):
     room.register(app)
 for room in (plugin_checks, stores, doctor):
     room.register(app)

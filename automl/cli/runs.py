@@ -115,6 +115,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
             say(f"\nnext:  automl report {campaign} --html report.html\n       automl ui {campaign}")
             say(f"       automl export {campaign} -o best.yaml")
         _promote_at_end(campaign, study, store)
+        _check_arms(report)
 
 
 def _owed(store: Store, firing: int | None) -> str | None:
@@ -192,6 +193,20 @@ def _check_found(report: CampaignReport) -> None:
     if why is not None:
         advice = f"run the study again (all tracebacks: automl report {report.campaign} --html report.html)"
         raise RunError(f"{report.campaign} found nothing: {why}; correct the cause and {advice}")
+
+
+def _check_arms(report: CampaignReport) -> None:
+    """Raise `RunError` where an arm has no result, which the others are thus not compared with."""
+    from automl.contracts import RunError
+    from automl.report import arms_without_result
+
+    if found := arms_without_result(report):
+        listed = "; ".join(f"{name}: {why}" for name, why in found.items())
+        raise RunError(
+            f"{report.campaign} has no result of {', '.join(found)}, so that it says nothing about "
+            f"{'it' if len(found) == 1 else 'them'}: {listed}; the others are as reported; correct the cause "
+            f"and run the study again (all tracebacks: automl report {report.campaign} --html report.html)"
+        )
 
 
 def _show_report(name: str, as_json: bool, store: Store | None = None) -> CampaignReport:

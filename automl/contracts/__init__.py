@@ -32,7 +32,7 @@ from automl.contracts.evaluators import (
     Tabular,
     TabularOptions,
 )
-from automl.contracts.execution import THIS_HOST, Executor, JobSource, Room
+from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
@@ -69,10 +69,12 @@ __all__ = [
     "JobSource",
     "Json",
     "LearnerTraits",
+    "Luggage",
     "MemorySource",
     "MethodTraits",
     "Metric",
     "Mistakes",
+    "Needs",
     "Options",
     "Outcome",
     "PluginSpec",

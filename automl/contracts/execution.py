@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
+from automl.contracts.basics import Json, PluginSpec
 from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.endings import Ending
 from automl.contracts.messages import Job, Outcome, Report
-
 
 THIS_HOST: Final = "this host"  # a place that is the machine of the campaign's own process
 
@@ -72,6 +73,45 @@ class JobSource(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Luggage:
+    """What trials need where they run, besides this package.
+
+    `folder`: that of the study, with its code. `files`: data files and folders that the study names.
+    `plugins`: folders of plug-ins, in the order in which they are looked through.
+    """
+
+    folder: Path
+    files: tuple[Path, ...] = ()
+    plugins: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What must work where trials run: paths are the driver's.
+
+    `import_path`: folders of the study's code. `evaluators`, `spaces`: what is imported. `task`: a study's
+    task as plain JSON, None without data; `digest`: of the data as the driver has read them. `folder`: where
+    trials write.
+    """
+
+    import_path: list[str]
+    evaluators: list[PluginSpec]
+    spaces: list[Json]
+    task: Json | None = None
+    digest: str = ""
+    folder: str = ""
+
+    def to_json(self) -> Json:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Needs:
+        """The needs that `to_json` wrote."""
+        return cls(**{**data, "evaluators": [PluginSpec(**spec) for spec in data["evaluators"]]})
+
+
 class Executor(ABC):
     """Where trials run. A plug-in is a subclass that takes its validated `Options`.
 
@@ -117,6 +157,18 @@ class Executor(ABC):
     def devices(self) -> float:
         """What a wall second of a trial costs in device-seconds: GPUs held, or CPUs when it holds none."""
         return self.gpus or self.cpus
+
+    def bring(self, luggage: Luggage) -> None:  # noqa: B027 - most executors run where everything is
+        """Take what trials need to the places where they will run. Called before `check`.
+
+        Raises `UserError` when that cannot travel.
+        """
+
+    def examine(self, needs: Needs, tell: Callable[[str], None]) -> None:  # noqa: B027 - as above
+        """Look whether trials can run where they will, before the first is asked for; after `check`.
+
+        Tells a line for each place, and which is left out and why. Raises `UserError` when none is left.
+        """
 
     @abstractmethod
     def check(self) -> None:

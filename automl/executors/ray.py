@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from automl import contracts
-from automl.contracts import THIS_HOST, Executor, JobSource
+from automl.contracts import THIS_HOST, Executor, JobSource, Luggage, Needs, UserError
 
 if TYPE_CHECKING:
     from automl.executors.tune.slots import Slots
@@ -54,13 +55,36 @@ class Ray(Executor):
         self._connected = False
         self._slots: Slots | None = None
         self._folder: str | None = None  # Tune's, made when trials are run
+        self._luggage: Luggage | None = None
+
+    def bring(self, luggage: Luggage) -> None:
+        """Send code and data to the nodes when a cluster is joined; one of our own has them."""
+        self._luggage = luggage
+
+    def examine(self, needs: Needs, tell: Callable[[str], None]) -> None:
+        """Examine every node of a cluster that was joined, and the GPUs of this machine for one of our own.
+
+        Raises `UserError` when no node can run trials.
+        """
+        from automl.executors.tune import examination, preflight  # see the module's docstring
+
+        if self.options.address is None:
+            version, found = examination.devices() if self.gpus else ("", ["none needed"])
+            if not found:
+                raise UserError(examination.no_device(self.gpus, version))
+            return
+        order = preflight.Order(needs, self.cpus, self.gpus)
+        assert self._slots is not None
+        self._slots.roster = preflight.Roster(preflight.RayCluster(), order, tell)
+        self._slots.roster.settle()
+        self._slots.need(0.0)
 
     def check(self) -> None:
         """Start or join the cluster. Raises `UserError` when no node has what a trial asks for."""
         from automl.executors.tune import cluster, slots  # see the module's docstring
 
         self._connected = True
-        cluster.connect(self.options.address)
+        cluster.connect(self.options.address, self._luggage)
         share = slots.Share(self.cpus, self.gpus, self.options.resources)
         joined = self.options.address is not None
         self._slots = slots.Slots(share, self.options.trials_at_once, grows=joined, follow=self._follow)

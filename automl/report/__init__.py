@@ -4,12 +4,13 @@ from automl.report.campaign_report import CampaignReport
 from automl.report.charts.pictures import cell_picture, course_pictures
 from automl.report.collect import collect, settled_verdicts
 from automl.report.html import html
-from automl.report.nothing import nothing_found
+from automl.report.nothing import arms_without_result, nothing_found
 from automl.report.remembered import memory_lines
 from automl.report.terminal import terminal
 from automl.report.verdicts import BASELINE
 
 __all__ = [
+    "arms_without_result",
     "BASELINE",
     "CampaignReport",
     "cell_picture",

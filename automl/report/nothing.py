@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from automl.ledger import STOPPED
 from automl.report.campaign_report import CampaignReport
 from automl.report.failures import short
 
@@ -28,3 +29,18 @@ def nothing_found(report: CampaignReport, arm: str | None = None) -> str | None:
         if search.reason
     }
     return "; ".join([ended, *list(reasons)[:1]])
+
+
+def arms_without_result(report: CampaignReport) -> dict[str, str]:
+    """The arms of a finished campaign that have no result in any search, and why, by name.
+
+    None of those that a user or a limit of the campaign has ended.
+    """
+    if report.status != "finished" or report.reason:
+        return {}
+    found = {}
+    for name, arm in report.arms.items():
+        why = nothing_found(report, name)
+        if why is not None and not any((one.reason or "").startswith(STOPPED) for one in arm.searches):
+            found[name] = why
+    return found

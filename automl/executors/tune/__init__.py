@@ -11,6 +11,7 @@ os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_ENABLE_AUTO_CONNECT="0",  # after its death Ray must not be joined or started by the way
     RAY_CHDIR_TO_TRIAL_DIR="0",
+    RAY_OVERRIDE_JOB_RUNTIME_ENV="1",  # a driver that is a Ray job itself sends what its trials need
     TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",
     TUNE_DISABLE_SIGINT_HANDLER="1",
     TUNE_DISABLE_STRICT_METRIC_CHECKING="1",

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from typing import Any, Final
 
 import ray
@@ -13,6 +14,7 @@ from ray import tune
 
 from automl.executors.tune.desk import Desk
 
+NODE: Final = "ray.io/node-id"  # the label that Ray gives every node
 GROUPS: Final = {"given": 1}  # threads of the actor besides the one of `step`
 
 
@@ -49,3 +51,10 @@ class Actor(tune.Trainable):
             self._desk.leave()
 
         threading.Thread(target=listen, name="notice", daemon=True).start()
+
+
+def placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    """What a lane holds, on a node that may get trials."""
+    avoid = ",".join(config["avoid"])
+    where: Any = {"bundle_label_selector": [{NODE: f"!in({avoid})"}]} if avoid else {}
+    return tune.PlacementGroupFactory([config["holds"]], **where)

@@ -52,7 +52,8 @@ class Bridge(Searcher):
         if len(self.lanes.by_name) >= self.lanes.wanted:
             return None
         self.lanes.opened(trial_id)
-        return {"waits": self._waits}
+        slots = self.lanes.slots
+        return {"waits": self._waits, "holds": slots.share.bundle, "avoid": sorted(slots.avoid)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False

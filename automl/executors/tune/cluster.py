@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,9 @@ from ray._common.utils import get_default_ray_temp_dir
 from ray._private import ray_constants
 from ray.job_config import JobConfig
 
-from automl.contracts import JobSource, Room, RunError, UserError
-from automl.executors.tune import guard, health, token
-from automl.executors.tune.actor import Actor
+from automl.contracts import JobSource, Luggage, RunError, UserError
+from automl.executors.tune import guard, health, joining, packing, token
+from automl.executors.tune.actor import Actor, placed
 from automl.executors.tune.bridge import Bridge, Gate
 from automl.executors.tune.lanes import Lanes
 from automl.executors.tune.slots import Slots
@@ -32,8 +33,21 @@ _guards: list[guard.Guard] = []  # over the cluster of our own
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
-def connect(address: str | None) -> None:
-    """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none."""
+def connect(address: str | None, luggage: Luggage | None = None) -> None:
+    """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none.
+
+    `luggage`: what travels to the nodes of a cluster that is joined; those of our own are this machine.
+    """
+    travels = luggage is not None and address is not None
+    with tempfile.TemporaryDirectory(prefix="automl-luggage-") as scratch:
+        archive = Path(scratch) / "luggage.zip"
+        if luggage is not None and travels:
+            joining.check_address(address)
+            packing.pack(luggage, archive, packing.working_folder())
+        _connect(address, archive if travels else None)
+
+
+def _connect(address: str | None, archive: Path | None) -> None:
     for name in ("ray", "ray.tune"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # without it all of Ray listens on 127.0.0.1, with it on every interface; there is no public way
@@ -50,15 +64,12 @@ def connect(address: str | None) -> None:
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
                 job_config=_job_config(),
+                runtime_env=None if archive is None else {"working_dir": str(archive)},
                 _temp_dir=folder,
             )
     except (ConnectionError, ValueError, RuntimeError) as error:
         _unguard()
-        raise UserError(
-            f"executor.ray.address must name a running Ray cluster, but got {address!r}: "
-            f"{error}; start one with `ray start --head` and give every node and this process the same "
-            "RAY_AUTH_TOKEN, or leave the address out"
-        ) from error
+        raise UserError(joining.refusal(address, error)) from error
     except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
         leave()
         raise
@@ -166,10 +177,9 @@ def run(source: JobSource, slots: Slots, *, waits: bool, folder: str, address: s
 def _fit(bridge: Bridge, folder: str) -> health.Watch:
     """One Tune run, to its end or until the cluster dies."""
     head, own = health.Head(bridge.lanes.source.tell), health.Watch()
-    resources = tune.PlacementGroupFactory([bridge.lanes.slots.share.bundle])
     gc.freeze()  # what is there already, such as all of torch, need not be looked at below
     tuner = tune.Tuner(
-        tune.with_resources(Actor, resources),
+        tune.with_resources(Actor, placed),
         tune_config=tune.TuneConfig(
             search_alg=bridge,
             scheduler=Gate(bridge),

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from automl.contracts import Job, Report
+from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
 from automl.signs import Signs
 
-BEAT: Final = 1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
+BEAT: Final = (
+    1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
+)
 GATHER: Final = 0.004  # seconds in which further messages come along with the first
 Message: TypeAlias = dict[str, Any]
 
@@ -47,7 +50,8 @@ class Desk:
             for number, goes_on in given.get("answers", ()):
                 if self._head is not None and self._head.number == number:
                     self._head.answered(goes_on=goes_on)
-            self._queue.extend((number, Job.from_json(job)) for number, job in given.get("jobs", ()))
+            jobs = [(number, arrival.job(Job.from_json(job))) for number, job in given.get("jobs", ())]
+            self._queue.extend(jobs)
             self.closed = self.closed or bool(given.get("close"))
             self._begin()
             self._changed.notify_all()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from automl.beside import beside
 from automl.contracts import Room, UserError
+
+if TYPE_CHECKING:
+    from automl.executors.tune.preflight import Roster
 
 LOOK: Final = 1.0  # seconds between two looks at the nodes
 
@@ -53,6 +55,12 @@ class Slots:
         self.share, self.most, self.grows, self._follow = share, most, grows, follow
         self.count, self.held = 0, 0
         self.rooms: tuple[Room, ...] = ()
+        self.roster: Roster | None = None  # None: every node may get trials
+
+    @property
+    def avoid(self) -> frozenset[str]:
+        """The nodes that get no trials."""
+        return frozenset() if self.roster is None else self.roster.avoid
 
     @property
     def lanes(self) -> int:
@@ -61,7 +69,9 @@ class Slots:
 
     def look(self) -> int:
         """Count what fits on the nodes that are there now."""
-        nodes = _nodes()
+        if self.roster is not None:
+            self.roster.look()
+        nodes = _nodes(self.avoid)
         fit = sum(map(self.share.on, nodes))
         self.count = fit if self.most is None else min(fit, self.most)
         self.rooms = tuple(Room(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
@@ -105,7 +115,7 @@ class Slots:
             raise UserError(self._refused())
 
     def _refused(self) -> str:
-        nodes = _nodes() or [{}]
+        nodes = _nodes(self.avoid) or [{}]
         most = {kind: max(node.get(kind, 0) for node in nodes) for kind in self.share.bundle}
         custom = "".join(f" and {most[name]:g} {name}" for name in self.share.custom)
         return (
@@ -115,5 +125,6 @@ class Slots:
         )
 
 
-def _nodes() -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+def _nodes(avoid: frozenset[str] = frozenset()) -> list[dict[str, float]]:
+    alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in alive if node["NodeID"] not in avoid]
