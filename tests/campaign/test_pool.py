@@ -81,14 +81,14 @@ def test_searches_with_a_budget_on_the_clock_begin_when_a_worker_is_free() -> No
 
 
 def test_the_number_of_slots_is_followed() -> None:
-    slots = [1]
+    slots = Slots(1)
     searches = [ListSearch(name, 0.0, wall_seconds=9.0) for name in "ab"]
     limits = CampaignLimits(Limits(), CampaignClock(), searches)
-    jobs = Pool(searches, FreeLease(), QuietProgress(), limits, lambda: slots[0])  # type: ignore[arg-type]
+    jobs = Pool(searches, FreeLease(), QuietProgress(), limits, slots)  # type: ignore[arg-type]
     assert (job := jobs.next_job()) is not None and job.trial == "s-1/a/0/0"
     searches[0].runs = True
     assert jobs.next_job() is None
-    slots[0] = 2
+    slots.most = 2
     assert (job := jobs.next_job()) is not None and job.trial == "s-1/b/0/0"
 
 

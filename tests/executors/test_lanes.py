@@ -21,12 +21,17 @@ from automl.executors.tune.lanes import Lanes
 
 
 class Source(QueueSource):
-    """Keeps how jobs were lost; `left`: seconds that are left for trials by name."""
+    """Keeps how jobs were lost; `left`: seconds that are left for trials by name; `bound`: its share."""
 
     def __init__(self, jobs: list[Job]) -> None:
         super().__init__(jobs)
+        self.bound: int | None = None
         self.left: dict[str, float] = {}
         self.losses: list[tuple[str, Ending, float | None]] = []
+
+    @property
+    def share(self) -> int | None:
+        return self.bound
 
     def time_left(self, trial: str, token: str, elapsed: float) -> float:
         assert trial in self.open, "time is asked for open trials only"
@@ -60,6 +65,10 @@ class Handle:
 @dataclass
 class Slots:
     count: int
+    held: int = 0
+
+    def hold(self, lanes: int) -> None:
+        self.held = lanes
 
     @property
     def lanes(self) -> int:
@@ -122,6 +131,28 @@ def test_each_lane_has_one_job_until_trials_are_known_to_be_short(made: Callable
     for _ in range(25):
         run.tell("b", ended(run.held("b")[0], 0.0))
     assert len(run.held("b")) > 2, "more behind trials of no time"
+
+
+def test_lanes_beyond_a_share_end_with_their_jobs(made: Callable[..., Run]) -> None:
+    run = made(9, slots=3)
+    assert run.lanes.wanted == 3 == run.slots.held
+    run.source.bound = 1
+    run.tell("a", ended(1, 30.0))
+    assert run.lanes.by_name["a"].closing and run.held("b") == [2] and run.held("c") == [3]
+    run.tell("b", ended(2, 30.0))
+    run.tell("c", ended(3, 30.0))
+    assert run.lanes.by_name["b"].closing and run.held("c"), "one is left, and has a job"
+    for name in "ab":
+        run.lanes.gone(name)
+    assert run.slots.held == run.lanes.wanted == 1
+
+
+def test_no_lane_is_wanted_while_others_have_all_slots(made: Callable[..., Run]) -> None:
+    run = made(9, slots=2)
+    run.source.bound = 0
+    run.tell("a", ended(1, 30.0))
+    run.tell("b", ended(2, 30.0))
+    assert run.lanes.wanted == 0 and all(lane.closing for lane in run.lanes.by_name.values())
 
 
 def test_one_slot_has_none_ahead(made: Callable[..., Run]) -> None:
