@@ -1,0 +1,38 @@
+"""Files by URL: what trials leave and data sets are made of, on a disk, S3, Google or Azure, checked on reading."""
+
+from __future__ import annotations
+
+from automl.files.cache import Cache, node_cache
+from automl.files.checking import check, probe
+from automl.files.failing import LostFileError, StorageError
+from automl.files.folder import Folder
+from automl.files.kept import CHECKPOINTS, Kept, campaign_url, drop, keep
+from automl.files.staging import data_roots, staged, staged_any
+from automl.files.states import StoredCheckpoints, fetch_states
+from automl.files.urls import below, is_url, named_url, shown
+from automl.files.working import working_folder
+
+__all__ = [
+    "CHECKPOINTS",
+    "Cache",
+    "Folder",
+    "Kept",
+    "LostFileError",
+    "StorageError",
+    "StoredCheckpoints",
+    "below",
+    "campaign_url",
+    "check",
+    "data_roots",
+    "drop",
+    "fetch_states",
+    "is_url",
+    "keep",
+    "named_url",
+    "node_cache",
+    "probe",
+    "shown",
+    "staged",
+    "staged_any",
+    "working_folder",
+]
