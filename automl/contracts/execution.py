@@ -60,6 +60,9 @@ class Executor(ABC):
       not belong to a campaign's identity.
     - `cpus`, `gpus`: what each trial holds.
     - `trials_at_once`: what is expected before `check`, and exact after it.
+    - `storage` (None): where its workers bring what trials leave, as its options say: a URL or an absolute
+      path. Without one it is what `AUTOML_STORAGE` names.
+    - `shares_folder` (False): its trials work in the store's folder, whatever `AUTOML_STORAGE` names.
     - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
     """
 
@@ -72,6 +75,8 @@ class Executor(ABC):
     gpus: float = 0.0
     trials_at_once: int = 1
     in_process: bool = False
+    storage: str | None = None
+    shares_folder: bool = False
 
     def __init__(self, options: BaseOptions) -> None:
         self.options = options

@@ -11,36 +11,48 @@ import shutil
 import tempfile
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from automl import contracts
 from automl.contracts import Executor, JobSource, UserError
+from automl.files import named_url
 
 
 class RayOptions(contracts.Options):
     """`cpus`, `gpus`: what each trial holds, fractions allowed.
 
     `trials_at_once`: by default as many as fit. `address`: a running cluster (`auto` finds it);
-    by default one of our own on this machine.
+    by default one of our own on this machine. `storage`: where workers bring checkpoints, models and artifacts
+    and take them from, by URL (s3://, gs://, abfs://, file:///) or as an absolute path that all nodes share;
+    by default what AUTOML_STORAGE names.
     """
 
     trials_at_once: int | None = Field(default=None, ge=1)
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
     address: str | None = None
+    storage: str | None = None
+
+    @field_validator("storage")
+    @classmethod
+    def _as_url(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else named_url(value, "storage")
+        except UserError as error:
+            raise ValueError(str(error)) from None
 
 
 class Ray(Executor):
     """Runs jobs on a Ray cluster, as many at once as fit or as asked for."""
 
     Options = RayOptions
-    place_options: ClassVar[frozenset[str]] = frozenset({"address"})
+    place_options: ClassVar[frozenset[str]] = frozenset({"address", "storage"})
 
     options: RayOptions
 
     def __init__(self, options: RayOptions) -> None:
         super().__init__(options)
-        self.cpus, self.gpus = options.cpus, options.gpus
+        self.cpus, self.gpus, self.storage = options.cpus, options.gpus, options.storage
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._connected = False
         self._folder: str | None = None  # Tune's, made when trials are run

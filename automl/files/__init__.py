@@ -6,7 +6,7 @@ from automl.files.cache import Cache, node_cache
 from automl.files.checking import check, probe
 from automl.files.failing import LostFileError, StorageError
 from automl.files.folder import Folder
-from automl.files.kept import CHECKPOINTS, Kept, campaign_url, drop, keep
+from automl.files.kept import CHECKPOINTS, MODEL, Kept, campaign_url, drop, has_part, keep, part_of
 from automl.files.staging import data_roots, staged, staged_any
 from automl.files.states import StoredCheckpoints, fetch_states
 from automl.files.urls import below, is_url, named_url, shown
@@ -14,6 +14,7 @@ from automl.files.working import working_folder
 
 __all__ = [
     "CHECKPOINTS",
+    "MODEL",
     "Cache",
     "Folder",
     "Kept",
@@ -26,10 +27,12 @@ __all__ = [
     "data_roots",
     "drop",
     "fetch_states",
+    "has_part",
     "is_url",
     "keep",
     "named_url",
     "node_cache",
+    "part_of",
     "probe",
     "shown",
     "staged",

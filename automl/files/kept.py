@@ -10,18 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, Protocol
 
 from automl.contracts import RunError, StoredFile, digest
 from automl.files.cache import node_cache
 from automl.files.failing import LostFileError
 from automl.files.folder import CHUNK, Folder
 from automl.files.node import node_folder
-from automl.files.urls import below
+from automl.files.urls import below, shown
 from automl.moments import around
 
 OBJECTS: Final = "objects"
-CHECKPOINTS: Final = "checkpoints"
+CHECKPOINTS: Final = "checkpoints"  # folders of a working folder
+MODEL: Final = "model"
 _HEX: Final = frozenset("0123456789abcdef")
 
 
@@ -68,30 +69,66 @@ class Kept:
             cache.drop(wanted.sha256)
         raise LostFileError(f"{name} was damaged on this node's disk twice; look at {cache.folder}")
 
+    def fetch_part(self, part: str, to: Path) -> None:
+        """Copy the file `part`, or all files in the folder `part`, to the path `to`; see `fetch`."""
+        if part in self.files:
+            self.fetch(part, to)
+            return
+        to.mkdir(parents=True, exist_ok=True)
+        for name in self.names(part):
+            self.fetch(name, to / name.removeprefix(f"{part}/"))
+
     @contextmanager
     def folder(self, part: str) -> Iterator[Path]:
         """A folder of this node with the content of the folder `part`, gone after the block; see `fetch`."""
         place = node_folder() / "fetched"
         place.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place, prefix=f"{os.getpid()}-") as name:
-            folder = Path(name) / part
-            folder.mkdir()
-            for one in self.names(part):
-                self.fetch(one, Path(name) / one)
-            yield folder
+            self.fetch_part(part, Path(name) / part)
+            yield Path(name) / part
 
-    def lost(self, part: str) -> str:
-        """Why the folder `part` cannot be had any more; "" when it can. Fetches it into the cache.
 
-        Raises `StorageError` when the storage stays away.
-        """
-        if not self.names(part):
-            return f"nothing of {part} was kept"
-        try:
-            with self.folder(part):
-                return ""
-        except LostFileError as error:
-            return str(error)
+
+class Leaves(Protocol):
+    """A trial of the ledger, as far as its files go; see `TrialRow`."""
+
+    @property
+    def workdir(self) -> str | None:
+        """Where they are on the machine of the trial."""
+
+    @property
+    def storage(self) -> str | None:
+        """The storage folder in which they are; None where `workdir` has them."""
+
+    @property
+    def files(self) -> Mapping[str, StoredFile] | None:
+        """What is in the storage folder."""
+
+
+@contextmanager
+def part_of(trial: Leaves, part: str) -> Iterator[Path]:
+    """The folder `part` of what a trial has left, on this machine, inside the block.
+
+    Raises `LostFileError` when it is not there or damaged, `StorageError` when the storage stays away.
+    """
+    if trial.storage is None:
+        folder = Path(trial.workdir or "") / part
+        if not folder.is_dir():
+            raise LostFileError(f"{folder} is not there")
+        yield folder
+        return
+    kept = Kept.of(trial.storage, trial.files or {})
+    if kept is None or not kept.names(part):
+        raise LostFileError(f"the trial has brought no {part} to {shown(trial.storage)}")
+    with kept.folder(part) as folder:
+        yield folder
+
+
+def has_part(trial: Leaves, part: str) -> bool:
+    """Whether a trial is known to have left a folder `part`; of a storage nothing is fetched."""
+    if trial.storage is None:
+        return (Path(trial.workdir or "") / part).is_dir()
+    return any(name.startswith(f"{part}/") for name in trial.files or ())
 
 
 def keep(url: str, root: Path, names: Iterable[str]) -> dict[str, StoredFile]:

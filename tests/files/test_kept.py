@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from faulty import Faults
 
 from automl.contracts import RunError, StoredFile
-from automl.files import Kept, LostFileError, StorageError, drop, keep, node_cache
+from automl.files import Kept, LostFileError, StorageError, drop, has_part, keep, node_cache, part_of
 from automl.files.kept import campaign_url, file_digest
 
 
@@ -32,10 +33,10 @@ def test_what_is_kept_comes_back_as_a_folder(url: str, tmp_path: Path) -> None:
         assert {one.name for one in folder.iterdir()} == {"weights.pt", "config.json"}
         assert (folder / "weights.pt").read_bytes() == b"weights" * 1000
     assert not folder.exists()
-    assert kept.lost("model") == ""
     drop(url)
     node_cache().drop(kept.files["model/weights.pt"].sha256)
-    assert "is not in" in kept.lost("model")
+    with pytest.raises(LostFileError, match="is not in"), kept.folder("model"):
+        raise AssertionError
 
 
 def test_nothing_is_written_twice_but_what_is_too_short(url: str, tmp_path: Path, faults: Faults) -> None:
@@ -73,8 +74,8 @@ def test_a_damaged_object_is_lost_and_an_absent_storage_is_not(
     with pytest.raises(LostFileError, match="were kept"):
         kept.fetch("model/weights.pt", tmp_path / "a")
     faults.always["read"] = OSError("timeout")
-    with pytest.raises(StorageError, match="timeout"):
-        kept.lost("model")
+    with pytest.raises(StorageError, match="timeout"), kept.folder("model"):
+        raise AssertionError
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "model/../../x", ""])
@@ -86,3 +87,20 @@ def test_a_list_that_leads_elsewhere_is_refused(name: str) -> None:
 def test_campaigns_of_one_name_have_folders_of_their_own() -> None:
     assert campaign_url("s3://b/x", "a-1", 1.0) != campaign_url("s3://b/x", "a-1", 2.0)
     assert campaign_url("s3://b/x", "a-1", 1.0).startswith("s3://b/x/a-1-")
+
+
+@dataclass
+class Trial:
+    workdir: str | None
+    storage: str | None = None
+    files: dict[str, StoredFile] | None = None
+
+
+def test_the_model_of_a_trial_is_where_its_row_says(url: str, tmp_path: Path) -> None:
+    root = made(tmp_path)
+    for trial in (Trial(str(root)), Trial("/not/here", url, keep(url, root, NAMES))):
+        assert has_part(trial, "model") and not has_part(trial, "other")
+        with part_of(trial, "model") as folder:
+            assert (folder / "config.json").read_text() == "{}"
+        with pytest.raises(LostFileError), part_of(trial, "other"):
+            raise AssertionError
