@@ -48,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "selection": BASE,
     "benchmarks": SPACE | {"files"},
     "spaces": SPACE | {"plugins", "benchmarks"},
-    "config": SPACE | {"plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
+    "config": SPACE | {"files", "plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
     "forecast": BASE | {"plugins", "config", "spaces"},
     "layers": SPACE,
     "searchspaces": SPACE | {"layers"},

@@ -6,6 +6,7 @@ from automl.files.cache import Cache, node_cache
 from automl.files.checking import check, probe
 from automl.files.failing import LostFileError, StorageError
 from automl.files.folder import Folder
+from automl.files.node import cache_size
 from automl.files.kept import CHECKPOINTS, MODEL, Kept, campaign_url, drop, has_part, keep, part_of
 from automl.files.staging import data_roots, staged, staged_any
 from automl.files.states import StoredCheckpoints, fetch_states
@@ -22,6 +23,7 @@ __all__ = [
     "StorageError",
     "StoredCheckpoints",
     "below",
+    "cache_size",
     "campaign_url",
     "check",
     "data_roots",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -17,9 +18,9 @@ _BETWEEN: Final = re.compile(rf"{os.pathsep}(?!//)")  # not that of s3://
 _held: dict[str, int] = {}  # entries of the cache that this process reads: descriptors of their locks
 
 
-def data_roots(variable: str = "AUTOML_DATA") -> list[str]:
+def data_roots(environ: Mapping[str, str] = os.environ, variable: str = "AUTOML_DATA") -> list[str]:
     """The folders and URLs that `AUTOML_DATA` lists. A colon in a URL's query is written %3A."""
-    return [root for root in map(str.strip, _BETWEEN.split(os.environ.get(variable, ""))) if root]
+    return [root for root in map(str.strip, _BETWEEN.split(environ.get(variable, ""))) if root]
 
 
 def staged(url: str, of: str = "AUTOML_DATA") -> Path | None:
