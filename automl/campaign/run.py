@@ -64,7 +64,7 @@ def run_campaign(
     resolved = replace(resolved, executor=executor)
     try:
         executor.check()
-        resolved = replace(resolved, storage=chosen_storage(executor, progress))
+        resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)

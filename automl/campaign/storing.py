@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from automl.contracts import Executor
+from automl.config import ResolvedStudy
 from automl.files import check, named_url, shown
 from automl.progress import Progress
 
@@ -16,13 +16,15 @@ OPTION: Final = "the executor's storage"
 
 
 def chosen_storage(
-    executor: Executor, progress: Progress, environ: Mapping[str, str] = os.environ
+    resolved: ResolvedStudy, progress: Progress, environ: Mapping[str, str] = os.environ
 ) -> str | None:
     """The URL of the storage, which has taken, given back and deleted a file; None for the store's folder.
 
-    Raises `UserError` for one that cannot be used from here.
+    That is where trials that only look values up belong, too. Raises `UserError` for a storage that cannot be
+    used from here.
     """
-    if executor.shares_folder:
+    executor = resolved.executor
+    if executor.shares_folder or resolved.simulated:
         return None
     named = environ.get(VARIABLE, "").strip()
     variable = named_url(named, VARIABLE, Path.cwd()) if named else None

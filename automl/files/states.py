@@ -17,6 +17,7 @@ from automl.files.folder import Folder
 from automl.moments import moment
 
 _MANIFEST: Final = re.compile(r"step-(\d+)\.json")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DATA: Final = re.compile(r"step-(\d+)-[0-9a-f]{16}\.pt")
 _log = logging.getLogger(__name__)
 
@@ -144,7 +145,9 @@ def _described(there: Folder, manifest: str) -> dict[str, Any]:
     text = there.read(manifest)
     try:
         found = json.loads(text or b"")
-        described = {"owner": str(found["owner"]), "step": int(found["step"]), "sha256": str(found["sha256"])}
+        described: dict[str, Any] = {"owner": str(found["owner"]), "step": int(found["step"]), "sha256": str(found["sha256"])}
+        if not _SHA256.fullmatch(described["sha256"]):
+            raise ValueError("its sha256 is none")
         return {**described, "size": int(found["size"])}
     except (ValueError, KeyError, TypeError) as error:
         raise LostFileError(f"{manifest} in {there.shown} is damaged ({error})") from None
