@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 import s3_server
-from s3_server import S3, Bucket
 import sqlalchemy as sa
 from hypothesis import is_hypothesis_test, settings
 from postgres_server import PostgresServer, server_programs
+from s3_server import S3, Bucket
 
 from automl.ledger import Ledger, Store, resolve_store
 from automl.ledger.files import read_revision

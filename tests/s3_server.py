@@ -57,10 +57,15 @@ class Bucket:
     def url(self) -> str:
         return f"s3://{self.name}/automl"
 
-    def keys(self) -> dict[str, int]:
+    def objects(self) -> dict[str, int]:
         """All objects, with their bytes; what Arrow leaves for an empty folder is none."""
         pages = self.server.client().get_paginator("list_objects_v2").paginate(Bucket=self.name)
-        return {one["Key"]: one["Size"] for page in pages for one in page.get("Contents", ()) if not one["Key"].endswith("/")}
+        return {
+            one["Key"]: one["Size"]
+            for page in pages
+            for one in page.get("Contents", ())
+            if not one["Key"].endswith("/")
+        }
 
     def get(self, key: str) -> bytes:
         return bytes(self.server.client().get_object(Bucket=self.name, Key=key)["Body"].read())
@@ -80,7 +85,11 @@ def serving() -> Iterator[S3]:
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
+    command = [
+        sys.executable,
+        "-c",
+        f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -48,7 +48,8 @@ ALLOWED: dict[str, set[str]] = {
     "selection": BASE,
     "benchmarks": SPACE | {"files"},
     "spaces": SPACE | {"plugins", "benchmarks"},
-    "config": SPACE | {"files", "plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
+    "config": SPACE
+    | {"files", "plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
     "forecast": BASE | {"plugins", "config", "spaces"},
     "layers": SPACE,
     "searchspaces": SPACE | {"layers"},
@@ -74,7 +75,9 @@ ALLOWED: dict[str, set[str]] = {
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "selection", "strategies"},
     "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
-    "recorder": SPACE | {"files", "ledger", "masking", "private", "plugins", "provenance", "report"} | {"selection"},
+    "recorder": SPACE
+    | {"files", "ledger", "masking", "private", "plugins", "provenance", "report"}
+    | {"selection"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "watching": BASE | {"ledger", "masking", "progress", "report"},
     "notifying": BASE | {"beside", "config", "ledger", "masking", "recorder", "report"},
@@ -98,7 +101,18 @@ ALLOWED: dict[str, set[str]] = {
         "storage",
     },
     "promoting": BASE
-    | {"config", "export", "files", "ledger", "masking", "notifying", "private", "recorder", "report", "upkeep"},
+    | {
+        "config",
+        "export",
+        "files",
+        "ledger",
+        "masking",
+        "notifying",
+        "private",
+        "recorder",
+        "report",
+        "upkeep",
+    },
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {

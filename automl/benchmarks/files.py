@@ -16,9 +16,8 @@ from automl.files import below, data_roots, is_url, shown, staged
 def find_file(name: str, folders: tuple[Path, ...] = (Path(),)) -> Path:
     """The benchmark file `name`: as given, in one of `folders`, or below AUTOML_DATA.
 
-    There it lies in a folder that the variable lists or in a folder of that; below a URL, in that itself, from
-    which it is fetched. Raises `UserError`
-    when there is none, or more than one below AUTOML_DATA.
+    There it lies in a folder that the variable lists or in a folder of that; of a URL, from which it is
+    fetched, in that itself. Raises `UserError` when there is none, or more than one below AUTOML_DATA.
     """
     for folder in folders:
         if (folder / name).is_file():

@@ -51,7 +51,7 @@ class Afterwards:
         self._of: defaultdict[tuple[str, str | None, str], list[int]] = defaultdict(list)
 
     def restore(self, rows: Iterable[TrialRow]) -> None:
-        """Count what the ledger has. An evaluation again that was cut, and a lost model, are made once more."""
+        """Count what the ledger has. Evaluations again that were cut, and lost models, are made anew."""
         for row in rows:
             if row.kind not in AFTER:
                 continue

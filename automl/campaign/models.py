@@ -41,12 +41,15 @@ class Models:
         row, why = lost[0]
         if self.again:
             raise RunError(
-                f"the model of {row.id} must be read to be tested, but {why}; it had just been trained again; no "
-                "test set was opened; see that the storage keeps what it is given, then run the same command"
+                f"the model of {row.id} must be read to be tested, but {why}; it had just been trained "
+                "again; no test set was opened; see that the storage keeps what it is given, then run the same "
+                "command"
             )
         for row, why in lost:
             self.ledger.note_lost(row.id, why)
-            self.progress.message(f"the model of {row.id} cannot be read any more ({why}): it is trained again")
+            self.progress.message(
+                f"the model of {row.id} cannot be read any more ({why}): it is trained again"
+            )
         self.again = True
         return True
 
@@ -78,7 +81,7 @@ def _far(rows: Sequence[TrialRow]) -> str:
     hosts = ", ".join(sorted({row.host or "" for row in rows}))
     return (
         f"{len(rows)} models must be read here to be tested, but they are on {hosts}, in folders that this "
-        f"machine ({HOST}) does not share ({rows[0].workdir}); no test set was opened, and all trials are safe; "
-        "set AUTOML_STORAGE to what all machines reach (a shared folder, s3://bucket/…) and run the same "
-        "command: it trains those again and goes on"
+        f"machine ({HOST}) does not share ({rows[0].workdir}); no test set was opened, and all trials are "
+        "safe; set AUTOML_STORAGE to what all machines reach (a shared folder, s3://bucket/…) and run the "
+        "same command: it trains those again and goes on"
     )

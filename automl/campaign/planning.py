@@ -112,9 +112,7 @@ def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings, trials: 
     )
 
 
-def _settings(
-    resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: CampaignRow
-) -> SearchSettings:
+def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: CampaignRow) -> SearchSettings:
     study, executor = resolved.study, resolved.executor
     device_seconds, wall_seconds = study.budget.device_seconds, study.budget.wall_seconds
     if arm.evaluator.simulated and wall_seconds is not None:  # one trial after the other, by that clock

@@ -33,8 +33,8 @@ class SearchSettings:
     `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
     itself. `top`: of so many best configurations the winner is selected. `share`: the part of the budget
     that a trial without a value may use. `reopens`: though it has ended, it goes on when it is given more
-    than it has used. `transfer`: the tasks of other datasets, in plain data, by name. `storage`: the URL below
-    which trials leave their files; None: in `workdir`.
+    than it has used. `transfer`: the tasks of other datasets, in plain data, by name. `storage`: the URL
+    below which trials leave their files; None: in `workdir`.
     """
 
     metrics: list[Metric]

@@ -1,4 +1,4 @@
-"""Where the trials of a campaign leave their files: the executor says it, else `AUTOML_STORAGE`, else the store."""
+"""Where trials leave their files: where the executor says, else in `AUTOML_STORAGE`, else in the store."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ class Job:
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
-    whole search, which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to which
-    its worker brings what it leaves; None where `workdir` is what the campaign reads too.
+    whole search, which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to
+    which its worker brings what it leaves; None where `workdir` is what the campaign reads too.
     """
 
     trial: str

@@ -31,7 +31,9 @@ def find_files(name: str, folders: Sequence[str], *either: Sequence[str]) -> lis
             paths = _whole(place, files)
             if paths is not None:
                 return paths
-    searched = ", ".join(shown(str(place)) for place in _places(folders)) or "nowhere, since AUTOML_DATA is not set"
+    searched = (
+        ", ".join(shown(str(place)) for place in _places(folders)) or "nowhere, since AUTOML_DATA is not set"
+    )
     wanted = ", or ".join(" and ".join(files) for files in either)
     raise UserError(
         f"the dataset {name!r} must lie in a folder listed in AUTOML_DATA, but there is no {wanted} "

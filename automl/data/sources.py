@@ -93,4 +93,8 @@ def find(reference: str, import_path: Sequence[str]) -> Path:
 
 def short_name(reference: str) -> str:
     """A name for messages and titles: the file's own, without its folders."""
-    return Path(reference.partition("?")[0] if is_url(reference) else reference).name if is_file(reference) else reference
+    return (
+        Path(reference.partition("?")[0] if is_url(reference) else reference).name
+        if is_file(reference)
+        else reference
+    )

@@ -53,7 +53,7 @@ def brought(job: Job, context: TrialContext, outcome: Outcome) -> Outcome:
 
 
 def _files(root: Path, names: list[str]) -> list[str]:
-    """The files at `names` below `root`, and those in the folders among them; links count as what they name."""
+    """The files at `names` below `root`, and those in folders among them; a link is what it leads to."""
     found = []
     for name in names:
         path = root / name

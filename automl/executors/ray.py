@@ -22,9 +22,9 @@ class RayOptions(contracts.Options):
     """`cpus`, `gpus`: what each trial holds, fractions allowed.
 
     `trials_at_once`: by default as many as fit. `address`: a running cluster (`auto` finds it);
-    by default one of our own on this machine. `storage`: where workers bring checkpoints, models and artifacts
-    and take them from, by URL (s3://, gs://, abfs://, file:///) or as an absolute path that all nodes share;
-    by default what AUTOML_STORAGE names.
+    by default one of our own on this machine. `storage`: where workers bring checkpoints, models and
+    artifacts and take them from, by URL (s3://, gs://, abfs://, file:///) or as an absolute path that all
+    nodes share; by default what AUTOML_STORAGE names.
     """
 
     trials_at_once: int | None = Field(default=None, ge=1)

@@ -38,9 +38,7 @@ def retrained(ledger: Ledger, choice: Chosen, executor: PluginSpec) -> Retrainin
     ]
     if not finals:
         return None
-    known = [
-        trial for trial in finals if trial.storage or (trial.workdir and Path(trial.workdir).is_dir())
-    ]
+    known = [trial for trial in finals if trial.storage or (trial.workdir and Path(trial.workdir).is_dir())]
     model = any(has_part(trial, MODEL) for trial in known) if known else None
     cpus = float(executor.options.get("cpus", 1))
     return Retrainings(seeds=[trial.seed for trial in finals], cpus=cpus, model=model)

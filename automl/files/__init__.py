@@ -1,4 +1,4 @@
-"""Files by URL: what trials leave and data sets are made of, on a disk, S3, Google or Azure, checked on reading."""
+"""Files by URL, on a disk, S3, Google or Azure: what trials leave, and data; checked on reading."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from automl.files.cache import Cache, node_cache
 from automl.files.checking import check, probe
 from automl.files.failing import LostFileError, StorageError
 from automl.files.folder import Folder
-from automl.files.node import cache_size
 from automl.files.kept import CHECKPOINTS, MODEL, Kept, campaign_url, drop, has_part, keep, part_of
+from automl.files.node import cache_size
 from automl.files.staging import data_roots, staged, staged_any
 from automl.files.states import StoredCheckpoints, fetch_states
 from automl.files.urls import below, is_url, named_url, shown

@@ -42,7 +42,7 @@ class Cache:
             os.close(lock)
 
     def hold(self, key: str, make: Callable[[Path], None]) -> int:
-        """Keep the entry of `key` until the file descriptor that is returned is closed, or this process ends."""
+        """Keep the entry of `key` until the descriptor that is returned is closed, or this process ends."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / key
         while True:
@@ -63,7 +63,9 @@ class Cache:
         _remove(self.folder / key)
 
     def _make(self, path: Path, make: Callable[[Path], None]) -> None:
-        for left in self.folder.glob(f"{path.name}.*{_PART}"):  # of a process that was killed: ours is the lock
+        for left in self.folder.glob(
+            f"{path.name}.*{_PART}"
+        ):  # of a process that was killed: ours is the lock
             _remove(left)
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PART}")
         try:

@@ -90,7 +90,9 @@ class Folder:
             found = StoredFile(digest.hexdigest(), size)
             if expected is not None and found != expected:
                 what = f"{size} bytes of sha256 {found.sha256[:12]}"
-                raise DamagedError(f"{expected.size} bytes of {expected.sha256[:12]} were kept, but {what} came")
+                raise DamagedError(
+                    f"{expected.size} bytes of {expected.sha256[:12]} were kept, but {what} came"
+                )
 
         to.parent.mkdir(parents=True, exist_ok=True)
         try:

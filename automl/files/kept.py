@@ -1,4 +1,4 @@
-"""What a trial has left in its storage: objects named by their sha-256, and the list that the ledger keeps."""
+"""What a trial has left in its storage: objects named by their sha-256, and the list in the ledger."""
 
 from __future__ import annotations
 
@@ -86,7 +86,6 @@ class Kept:
         with tempfile.TemporaryDirectory(dir=place, prefix=f"{os.getpid()}-") as name:
             self.fetch_part(part, Path(name) / part)
             yield Path(name) / part
-
 
 
 class Leaves(Protocol):

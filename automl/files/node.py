@@ -39,7 +39,11 @@ def cache_size(environ: Mapping[str, str] = os.environ) -> int:
     if not named:
         return DEFAULT_SIZE
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B?)", named, re.IGNORECASE)
-    unit = None if found is None else _UNITS.get(found[2].upper() if found[2][-1:] in "bB" else f"{found[2].upper()}B")
+    unit = (
+        None
+        if found is None
+        else _UNITS.get(found[2].upper() if found[2][-1:] in "bB" else f"{found[2].upper()}B")
+    )
     if found is None or unit is None:
         raise UserError(f"{SIZE} must be a size such as 500MB or 20GB, but got {named!r}")
     return int(float(found[1]) * unit)

@@ -1,4 +1,4 @@
-"""The file system behind a URL, through Arrow, as Ray opens them; its credentials come from the environment."""
+"""The file system behind a URL, through Arrow, as in Ray; its credentials come from the environment."""
 
 from __future__ import annotations
 

@@ -60,7 +60,9 @@ def staged_any(url: str, of: str) -> Path:
 def _fetched(folder: Folder, entries: list[Entry], url: str, below: str = "") -> Path:
     """The cached folder that holds copies of `entries` of `folder`, in a folder `below` of it."""
     if outside := [entry.name for entry in entries if ".." in PurePosixPath(entry.name).parts]:
-        raise UserError(f"names of files must not lead out of their folder, but {shown(url)} has {outside[0]!r}")
+        raise UserError(
+            f"names of files must not lead out of their folder, but {shown(url)} has {outside[0]!r}"
+        )
     key = digest([url, [list(entry) for entry in entries]])[:32]
 
     def make(part: Path) -> None:
@@ -68,7 +70,9 @@ def _fetched(folder: Folder, entries: list[Entry], url: str, below: str = "") ->
             to = part / below / entry.name
             folder.fetch(entry.name, to)
             if to.stat().st_size != entry.size:
-                raise RunError(f"{entry.name} in {folder.shown} is changing: {entry.size} bytes were announced")
+                raise RunError(
+                    f"{entry.name} in {folder.shown} is changing: {entry.size} bytes were announced"
+                )
 
     cache = node_cache()
     if key not in _held:

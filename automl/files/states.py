@@ -115,7 +115,9 @@ class StoredCheckpoints:
 
 def newest_first(there: Folder) -> list[tuple[int, str]]:
     """The steps that a storage folder has states of, with the names of their manifests."""
-    found = [(int(match[1]), entry.name) for entry in there.entries() if (match := _MANIFEST.fullmatch(entry.name))]
+    found = [
+        (int(match[1]), entry.name) for entry in there.entries() if (match := _MANIFEST.fullmatch(entry.name))
+    ]
     return sorted(found, reverse=True)
 
 
@@ -145,7 +147,11 @@ def _described(there: Folder, manifest: str) -> dict[str, Any]:
     text = there.read(manifest)
     try:
         found = json.loads(text or b"")
-        described: dict[str, Any] = {"owner": str(found["owner"]), "step": int(found["step"]), "sha256": str(found["sha256"])}
+        described: dict[str, Any] = {
+            "owner": str(found["owner"]),
+            "step": int(found["step"]),
+            "sha256": str(found["sha256"]),
+        }
         if not _SHA256.fullmatch(described["sha256"]):
             raise ValueError("its sha256 is none")
         return {**described, "size": int(found["size"])}

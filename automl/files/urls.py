@@ -13,7 +13,9 @@ from automl.masking import MASK, mask, mask_text
 
 SCHEMES: Final = ("file", "s3", "gs", "abfs", "abfss")
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_EXAMPLES: Final = "/mnt/nfs/automl, s3://bucket/automl, gs://bucket/automl or abfs://container@account/automl"
+_EXAMPLES: Final = (
+    "/mnt/nfs/automl, s3://bucket/automl, gs://bucket/automl or abfs://container@account/automl"
+)
 
 
 def is_url(named: str) -> bool:
@@ -72,7 +74,7 @@ def _check_open(named: str, of: str) -> None:
     if (at and not is_container) or secret:
         raise UserError(
             f"{of} must hold no password or key, but {shown(named)} does"
-            f"{' (' + ', '.join(secret) + ')' if secret else ''}; leave it out and set the usual variables on "
-            "every node: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, or "
+            f"{' (' + ', '.join(secret) + ')' if secret else ''}; leave it out and set the usual variables "
+            "on every node: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, or "
             "AZURE_STORAGE_KEY or AZURE_CLIENT_ID and its like; or give the nodes a role"
         )

@@ -102,9 +102,11 @@ def candidate(ledger: Ledger, campaign: str, arm: str | None = None) -> Candidat
         raise UserError(f"{campaign} must have a winner to be promoted, but has none any more")
     trained = best_retraining(ledger, winner)
     has_model = trained is not None and has_part(trained, MODEL)
-    if trained is not None and trained.workdir and not has_model and chosen.search.test and not winner.tabular:
+    tested = bool(chosen.search.test) and not winner.tabular
+    if trained is not None and trained.workdir and not has_model and tested:
         raise UserError(
-            f"the model of a winner must be there to be promoted, but {Path(trained.workdir) / MODEL} is not; "
-            f"promote it where it was trained, or let its campaign retrain it: automl run {row.study} --fresh"
+            f"the model of a winner must be there to be promoted, but {Path(trained.workdir) / MODEL} is "
+            "not; promote it where it was trained, or let its campaign retrain it: "
+            f"automl run {row.study} --fresh"
         )
     return Candidate(row, report, chosen, winner, trained, has_model)

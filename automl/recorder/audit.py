@@ -36,8 +36,8 @@ class Audit:
 
     `missing`: without a run; `duplicate`: more than one run, or a run of something the ledger does not
     know; `stuck`: RUNNING while nothing runs; `different`: another status, parameter, value or parent.
-    `earlier`: right, but in the form of an earlier version, which a repair writes anew. `files`: artifacts that
-    the ledger lists and MLflow does not have, as `identity: name`.
+    `earlier`: right, but in the form of an earlier version, which a repair writes anew. `files`: artifacts
+    that the ledger lists and MLflow does not have, as `identity: name`.
     """
 
     trials: int

@@ -25,7 +25,8 @@ SHOWN_DIGEST: Final = 12
 class Staging:
     """Where files lie until they are uploaded: in the store, so that a killed process leaves none elsewhere.
 
-    The next process removes what a dead one left. `missing`: files that were not there; the first one is told.
+    The next process removes what a dead one left. `missing`: files that were not there, of which the first
+    is told.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,14 +48,14 @@ class Staging:
         self.missing += 1
         if self.missing == 1:
             text = (
-                "MLflow gets no %s: %s; `automl audit` lists all such files; where nodes share no folder, set "
-                "AUTOML_STORAGE to what they all reach"
+                "MLflow gets no %s: %s; `automl audit` lists all such files; where nodes share no folder, "
+                "set AUTOML_STORAGE to what they all reach"
             )
             logging.getLogger(__name__).warning(text, artifact.name, why)
 
 
 def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact], staging: Staging) -> None:
-    """Upload artifacts to a run, over files of the same names there. A file that is gone is left out, and told.
+    """Upload artifacts to a run, over files of the same names there. One that is gone is left out, and told.
 
     Raises `StorageError` when the storage that has one stays away.
     """

@@ -18,8 +18,8 @@ from automl.recorder.texts import to_json
 class Artifact:
     """A file or folder at `path`, or a `text`, that belongs at `name` in a run's artifacts.
 
-    `fetch` writes one that is in a storage to the path that it is given. It raises `LostFileError` for one that
-    is not there any more.
+    `fetch` writes one that is in a storage to the path that it is given. It raises `LostFileError` for one
+    that is not there any more.
     """
 
     name: str

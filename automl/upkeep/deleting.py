@@ -1,4 +1,4 @@
-"""Deletes a campaign: runs in MLflow, working and stored files, then rows. A killed deletion is finished later."""
+"""Deletes a campaign: runs in MLflow, working and stored files, rows. A killed deletion is finished later."""
 
 from __future__ import annotations
 

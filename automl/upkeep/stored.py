@@ -1,4 +1,4 @@
-"""What campaigns have in storages: found from the ledger's rows, removed with their campaign or as leftovers."""
+"""What campaigns have in storages: found by the ledger's rows, removed with them or as leftovers."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def test_a_campaign_leaves_everything_in_a_bucket(
         rows = ledger.trials(campaign="stored-1")
         assert all(row.storage and row.storage.startswith(f"{bucket.url}/stored-1-") for row in rows)
         finals = [row for row in rows if row.kind == "final"]
-        assert [sorted(row.files or {}) for row in finals] == [["artifacts/notes.json", "model/config.json"]] * 2
+        assert [sorted(row.files or {}) for row in finals] == [
+            ["artifacts/notes.json", "model/config.json"]
+        ] * 2
         (opening,) = ledger.openings("stored-1")
         assert opening.values is not None and len(opening.values) == 2
         found = files_in_mlflow(store, make_client(store))
@@ -67,7 +69,7 @@ def test_a_campaign_leaves_everything_in_a_bucket(
         (search,) = ledger.searches("stored-1")
         assert "checkpoint" in found[search.id]
         assert audit(store, ledger, "stored-1").faults == {}
-        left = {key.split("/")[3] for key in bucket.keys() if "/checkpoints/" in key}
+        left = {key.split("/")[3] for key in bucket.objects() if "/checkpoints/" in key}
         assert left == {(search.winner or "").rpartition("/")[2]}
 
 
@@ -76,26 +78,26 @@ def test_what_a_campaign_has_in_a_bucket_goes_with_it(
 ) -> None:
     monkeypatch.setenv("AUTOML_STORAGE", bucket.url)
     run(stored_study.write(workspace), store)
-    (folder,) = {"/".join(key.split("/")[:2]) for key in bucket.keys()}
+    (folder,) = {"/".join(key.split("/")[:2]) for key in bucket.objects()}
     bucket.put(f"{folder}/random-0/0/objects/{'0' * 64}", b"of a lost attempt")
     with Ledger(store) as ledger:
         (search,) = ledger.searches("stored-1")
         loser = next(number for number in "012" if number != (search.winner or "")[-1])
         bucket.put(f"{folder}/random-0/{loser}/checkpoints/step-00000001.json", b"{}")
-        before = set(bucket.keys())
+        before = set(bucket.objects())
         dry = {one.what: one.count for one in clear(store, ledger, dry=True) if "stored" in one.what}
         assert dry == {
             "stored checkpoints of trials that did not win": 1,
             "stored files of attempts that were lost": 1,
         }
-        assert set(bucket.keys()) == before
+        assert set(bucket.objects()) == before
         clear(store, ledger, dry=False)
-        assert len(bucket.keys()) == len(before) - 2
+        assert len(bucket.objects()) == len(before) - 2
         bucket.put("automl/of-others", b"x")
         campaign = ledger.campaign("stored-1")
         assert campaign is not None
         assert delete(store, ledger, campaign).bytes > 0
-    assert set(bucket.keys()) == {"automl/of-others"}
+    assert set(bucket.objects()) == {"automl/of-others"}
 
 
 def test_a_lost_model_is_trained_again_before_the_test_is_opened(
@@ -145,7 +147,9 @@ def test_without_a_shared_folder_the_end_says_what_to_do_and_the_same_command_go
         return opened(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(running, "_open_tests", elsewhere)
-    with pytest.raises(RunError, match=f"2 models must be read .* they are on {process.HOST}.*AUTOML_STORAGE"):
+    with pytest.raises(
+        RunError, match=f"2 models must be read .* they are on {process.HOST}.*AUTOML_STORAGE"
+    ):
         run(study, store)
     with Ledger(store) as ledger:
         assert ledger.openings("stored-1") == []

@@ -1,4 +1,4 @@
-"""Data by URL: files of AUTOML_DATA and of a study come to this node once, several processes at once included."""
+"""Data by URL: files of AUTOML_DATA and of a study come to this node once."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ executor: local
     path.write_text(text % f"s3://{bucket.name}/data/houses.csv")
     assert load_study(path).task.dataset == f"s3://{bucket.name}/data/houses.csv"
     path.write_text(text % f"s3://me:hunter2hunter2@{bucket.name}/data/houses.csv")
-    with pytest.raises(UserError, match="task.dataset must hold no password or key"):
+    with pytest.raises(UserError, match=r"task\.dataset must hold no password or key"):
         load_study(path)
 
 
@@ -67,7 +67,9 @@ def test_files_below_a_url_of_automl_data_are_fetched(
     assert [gzip.decompress(path.read_bytes()) for path in found] == [b"a", b"b"]
     assert all(path.is_relative_to(node) for path in found)
     assert find_file("table.npz").read_bytes() == b"table"
-    with pytest.raises(UserError, match=rf"there is no a.gz and c.gz \(searched: .*s3://{bucket.name}/data/fashion"):
+    with pytest.raises(
+        UserError, match=rf"there is no a.gz and c.gz \(searched: .*s3://{bucket.name}/data/fashion"
+    ):
         find_files("fashion", ("fashion",), ("a.gz", "c.gz"))
 
 
@@ -80,7 +82,11 @@ def read(url: str, digest: str) -> None:
 def test_several_processes_stage_the_same_data_at_once(tmp_path: Path, node: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(50)))
     url = f"file://{tmp_path}/t.csv"
-    spec = {"dataset": str(tmp_path / "t.csv"), "target": "y", "split": {"validation": 0.2, "test": 0.2, "seed": 0}}
+    spec = {
+        "dataset": str(tmp_path / "t.csv"),
+        "target": "y",
+        "split": {"validation": 0.2, "test": 0.2, "seed": 0},
+    }
     digest = load_task({**spec, "metrics": [{"name": "r2", "direction": "maximize"}]}).digest
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=read, args=(url, digest)) for _ in range(4)]

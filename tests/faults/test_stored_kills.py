@@ -1,4 +1,4 @@
-"""Workers and drivers that share no folder but a storage, killed: trials go on from their checkpoints there."""
+"""Workers and drivers that share no folder but a storage, killed: trials go on from what is there."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def ended(run: subprocess.Popen[str]) -> str:
 
 def kill_in_the_second_step(machine: Machine, bucket: Bucket, run: subprocess.Popen[str]) -> None:
     """SIGKILL of the worker once the storage has the state of its second step; its disk is wiped."""
-    wait(lambda: any("step-00000002.json" in key for key in bucket.keys()), run)
+    wait(lambda: any("step-00000002.json" in key for key in bucket.objects()), run)
     os.kill(machine.worker(), signal.SIGKILL)
     machine.wipe()
     (machine.folder / "wait").unlink()
@@ -158,7 +158,9 @@ def test_a_cluster_that_shares_no_folder_with_the_driver(bucket: Bucket, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("moment", "nth"), [("upload.end:object", 2), ("trial.end:trial", 2), ("trial.end:final", 1)])
+@pytest.mark.parametrize(
+    ("moment", "nth"), [("upload.end:object", 2), ("trial.end:trial", 2), ("trial.end:final", 1)]
+)
 def test_a_driver_that_is_killed_between_an_upload_and_its_record_goes_on(
     moment: str, nth: int, bucket: Bucket, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def test_a_storage_that_stays_away_is_told_with_a_masked_reason(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "abcdefgh12345678")
     faults.always["write"] = OSError("connection refused (key abcdefgh12345678)")
     (tmp_path / "a").write_bytes(b"data")
-    with pytest.raises(StorageError, match="writing a in .* failed: connection refused") as raised:
+    with pytest.raises(StorageError, match=r"writing a in .* failed: connection refused") as raised:
         Folder(url).put(tmp_path / "a", "a")
     assert "abcdefgh" not in str(raised.value)
     assert faults.calls["write"] == TRIES
@@ -73,7 +73,9 @@ def test_damage_is_refused_then_read_again(damage: str, url: str, tmp_path: Path
     Folder(url).fetch("a", tmp_path / "back", digest(b"data"))
     assert (tmp_path / "back").read_bytes() == b"data"
     getattr(faults, damage).update(range(1, 100))
-    with pytest.raises(LostFileError, match=f"reading a .* failed: 4 bytes of .* were kept.*in {TRIES} tries"):
+    with pytest.raises(
+        LostFileError, match=f"reading a .* failed: 4 bytes of .* were kept.*in {TRIES} tries"
+    ):
         Folder(url).fetch("a", tmp_path / "again", digest(b"data"))
     assert not (tmp_path / "again").exists()
 
@@ -82,8 +84,8 @@ def test_a_probe_writes_reads_and_deletes(url: str, tmp_path: Path, faults: Faul
     assert probe(url) >= 0
     assert list((tmp_path / "there").iterdir()) == []
     faults.flipped = {2}
-    with pytest.raises(UserError, match="must give back what it took, but .* gave something else"):
+    with pytest.raises(UserError, match=r"must give back what it took, but .* gave something else"):
         probe(url)
     faults.always["write"] = OSError("NoSuchBucket")
-    with pytest.raises(UserError, match="must take, give back and delete a file, but writing .*NoSuchBucket"):
+    with pytest.raises(UserError, match=r"must take, give back and delete a file, .*NoSuchBucket"):
         probe(url)

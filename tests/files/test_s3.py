@@ -9,18 +9,19 @@ import pytest
 from s3_server import Bucket
 
 from automl.contracts import StoredFile, UserError
-from automl.files import Folder, Kept, LostFileError, StorageError, drop, keep, probe, staged
-from automl.files import failing
+from automl.files import Folder, Kept, LostFileError, StorageError, drop, failing, keep, probe, staged
 
 
 def test_files_go_through_a_bucket(bucket: Bucket, tmp_path: Path) -> None:
     data = bytes(range(256)) * 40_000  # more than one part
     (tmp_path / "model").mkdir()
     (tmp_path / "model/weights.pt").write_bytes(data)
-    kept = Kept(f"{bucket.url}/a-1/tpe-0/3", keep(f"{bucket.url}/a-1/tpe-0/3", tmp_path, ["model/weights.pt"]))
+    kept = Kept(
+        f"{bucket.url}/a-1/tpe-0/3", keep(f"{bucket.url}/a-1/tpe-0/3", tmp_path, ["model/weights.pt"])
+    )
     sha = hashlib.sha256(data).hexdigest()
     assert kept.files == {"model/weights.pt": StoredFile(sha, len(data))}
-    assert bucket.keys()[f"automl/a-1/tpe-0/3/objects/{sha}"] == len(data)
+    assert bucket.objects()[f"automl/a-1/tpe-0/3/objects/{sha}"] == len(data)
     with kept.folder("model") as folder:
         assert (folder / "weights.pt").read_bytes() == data
     assert [entry.name for entry in Folder(bucket.url).entries()] == [f"a-1/tpe-0/3/objects/{sha}"]
@@ -33,14 +34,14 @@ def test_a_damaged_object_of_a_bucket_is_refused(bucket: Bucket, tmp_path: Path)
     (tmp_path / "a").write_bytes(b"weights")
     kept = Kept(bucket.url, keep(bucket.url, tmp_path, ["a"]))
     bucket.put(f"automl/objects/{kept.files['a'].sha256}", b"weightz")
-    with pytest.raises(LostFileError, match="7 bytes of .* were kept"):
+    with pytest.raises(LostFileError, match=r"7 bytes of .* were kept"):
         kept.fetch("a", tmp_path / "b")
 
 
 def test_a_bucket_can_be_probed(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < probe(bucket.url) < 60
-    assert bucket.keys() == {}
-    with pytest.raises(UserError, match="must take, give back and delete a file.*no-such-bucket"):
+    assert bucket.objects() == {}
+    with pytest.raises(UserError, match=r"must take, give back and delete a file.*no-such-bucket"):
         probe("s3://no-such-bucket/x")
     monkeypatch.setattr(failing, "TRIES", 1)
     with pytest.raises(UserError, match="look whether it can be reached from here") as raised:

@@ -14,7 +14,9 @@ def test_urls_and_folders_are_listed_together(monkeypatch: pytest.MonkeyPatch) -
     assert data_roots() == ["/data", "s3://bucket/data", "file:///mnt/x", "/more"]
 
 
-def test_a_file_is_staged_once_and_again_when_it_has_changed(url: str, tmp_path: Path, faults: Faults) -> None:
+def test_a_file_is_staged_once_and_again_when_it_has_changed(
+    url: str, tmp_path: Path, faults: Faults
+) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there/a b.csv").write_text("x\n1\n")
     first = staged(f"{url}/a b.csv")
@@ -35,5 +37,7 @@ def test_a_folder_is_staged_with_all_that_is_in_it(url: str, tmp_path: Path) -> 
 
 
 def test_what_is_not_there_is_told(url: str) -> None:
-    with pytest.raises(UserError, match=r"task.dataset must name a file or folder, but there is none at .*/x.csv"):
+    with pytest.raises(
+        UserError, match=r"task.dataset must name a file or folder, but there is none at .*/x.csv"
+    ):
         staged_any(f"{url}/x.csv", "task.dataset")

@@ -16,7 +16,10 @@ from automl.files.urls import below, named_url, shown
         ("/with space", "file:///with%20space"),
         ("s3://bucket/automl/", "s3://bucket/automl"),
         ("S3://bucket", "s3://bucket"),
-        ("s3://bucket/a?endpoint_override=localhost%3A9000", "s3://bucket/a?endpoint_override=localhost%3A9000"),
+        (
+            "s3://bucket/a?endpoint_override=localhost%3A9000",
+            "s3://bucket/a?endpoint_override=localhost%3A9000",
+        ),
         ("gs://bucket/a", "gs://bucket/a"),
         ("abfs://container@account/a", "abfs://container@account/a"),
     ],
