@@ -42,7 +42,7 @@ class Models:
         if self.again:
             raise RunError(
                 f"the model of {row.id} must be read to be tested, but {why}; it had just been trained "
-                "again; no test set was opened; see that the storage keeps what it is given, then run the same "
+                "again; no test set was opened; see that the storage keeps what it gets, then run the same "
                 "command"
             )
         for row, why in lost:
