@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import s3_server
 import sqlalchemy as sa
 from hypothesis import is_hypothesis_test, settings
 from postgres_server import PostgresServer, server_programs
+from s3_server import S3, Bucket
 
 from automl.ledger import Ledger, Store, resolve_store
 from automl.ledger.files import read_revision
@@ -128,6 +130,21 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """An S3 server on loopback."""
+    with s3_server.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A bucket of that server, which this process can reach."""
+    for name, value in s3.environ.items():
+        monkeypatch.setenv(name, value)
+    return s3.bucket()
 
 
 @pytest.fixture(scope="session")

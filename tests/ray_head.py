@@ -16,8 +16,8 @@ from patience import PATIENCE
 
 
 @contextmanager
-def head(**auth: str) -> Iterator[str]:
-    """The address of a cluster of one node."""
+def head(*before: str, **auth: str) -> Iterator[str]:
+    """The address of a cluster of one node. `before`: words in front of its command, as of `unshare`."""
     folder = tempfile.mkdtemp(prefix="ray-")  # not pytest's: paths of sockets must be short
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -25,7 +25,7 @@ def head(**auth: str) -> Iterator[str]:
     words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=1"]
     words += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "ray.scripts.scripts", *words],
+        [*before, sys.executable, "-m", "ray.scripts.scripts", *words],
         env=environment(**auth),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

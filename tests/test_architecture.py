@@ -43,18 +43,20 @@ ALLOWED: dict[str, set[str]] = {
     "signs": {"beside"},
     "provenance": BASE,
     "progress": BASE | {"masking"},
+    "files": BASE | {"checkpoints", "masking"},
     "stopping": BASE,
     "selection": BASE,
-    "benchmarks": SPACE,
+    "benchmarks": SPACE | {"files"},
     "spaces": SPACE | {"plugins", "benchmarks"},
-    "config": SPACE | {"plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
+    "config": SPACE
+    | {"files", "plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
     "forecast": BASE | {"plugins", "config", "spaces"},
     "layers": SPACE,
     "searchspaces": SPACE | {"layers"},
     "supernets": SPACE,
     "proxies": BASE,
     "learners": BASE,
-    "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks"},
+    "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks", "files"},
     "templates": BASE | {"data"},
     "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces", "importing"},
@@ -67,22 +69,26 @@ ALLOWED: dict[str, set[str]] = {
     | {"training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER
-    | {"importing", "masking", "private", "signs", "spaces", "selection", "strategies", "stopping", "data"},
+    | {"importing", "masking", "private", "signs", "spaces", "selection", "strategies", "stopping", "data"}
+    | {"files"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "selection", "strategies"},
     "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
-    "recorder": SPACE | {"ledger", "masking", "private", "plugins", "provenance", "report"} | {"selection"},
+    "recorder": SPACE
+    | {"files", "ledger", "masking", "private", "plugins", "provenance", "report"}
+    | {"selection"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "watching": BASE | {"ledger", "masking", "progress", "report"},
     "notifying": BASE | {"beside", "config", "ledger", "masking", "recorder", "report"},
-    "doctor": BASE | {"executors", "ledger", "masking", "private", "provenance", "recorder"},
-    "upkeep": BASE | {"config", "ledger", "masking", "private", "recorder", "storage"},
+    "doctor": BASE | {"executors", "files", "ledger", "masking", "private", "provenance", "recorder"},
+    "upkeep": BASE | {"config", "files", "ledger", "masking", "private", "recorder", "storage"},
     "export": WORKER
     | {
         "config",
         "data",
         "executors",
+        "files",
         "importing",
         "ledger",
         "masking",
@@ -95,7 +101,18 @@ ALLOWED: dict[str, set[str]] = {
         "storage",
     },
     "promoting": BASE
-    | {"config", "export", "ledger", "masking", "notifying", "private", "recorder", "report", "upkeep"},
+    | {
+        "config",
+        "export",
+        "files",
+        "ledger",
+        "masking",
+        "notifying",
+        "private",
+        "recorder",
+        "report",
+        "upkeep",
+    },
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {
@@ -118,6 +135,7 @@ HELD = {
     "cronsim": {"schedule", "config"},
     "plotly": {"report"},
     "apprise": {"notifying"},
+    "pyarrow": {"files"},
     "torch": {
         "checking",
         "data",  # episodes.py: tasks are drawn straight into tensors
@@ -146,6 +164,7 @@ HEAVY = {
     "plotly",
     "matplotlib",
     "sqlalchemy",
+    "pyarrow",
 }
 BORDERS = {  # where attributes of other libraries' objects are asked for, and which
     "automl/plugins.py": "PLUGIN of a module, and the parts of package.module:name",

@@ -69,6 +69,7 @@ class Loop(Executor):
     """The executor of an outside loop: a session takes its jobs and tells what becomes of them."""
 
     Options = LoopOptions
+    shares_folder = True
 
     options: LoopOptions
 

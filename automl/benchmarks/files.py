@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,19 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from automl.contracts import UserError
+from automl.files import below, data_roots, is_url, shown, staged
 
 
 def find_file(name: str, folders: tuple[Path, ...] = (Path(),)) -> Path:
     """The benchmark file `name`: as given, in one of `folders`, or below AUTOML_DATA.
 
-    There it lies in a folder that the variable lists or in a folder of that. Raises `UserError`
-    when there is none, or more than one below AUTOML_DATA.
+    There it lies in a folder that the variable lists or in a folder of that; of a URL, from which it is
+    fetched, in that itself. Raises `UserError` when there is none, or more than one below AUTOML_DATA.
     """
     for folder in folders:
         if (folder / name).is_file():
             return (folder / name).resolve()
-    roots = [Path(root) for root in os.environ.get("AUTOML_DATA", "").split(os.pathsep) if root]
+    named = data_roots()
+    roots = [Path(root) for root in named if not is_url(root)]
     paths = [place / name for root in roots for place in (root, *_subfolders(root))]
+    stored = (staged(below(root, name)) for root in named if is_url(root))
+    paths += [path for path in stored if path is not None]
     paths = list(dict.fromkeys(path.resolve() for path in paths if path.is_file()))
     if len(paths) == 1:
         return paths[0]
@@ -33,7 +36,8 @@ def find_file(name: str, folders: tuple[Path, ...] = (Path(),)) -> Path:
             f"{', '.join(map(str, paths))}; write it with its folder"
         )
     searched = [*map(str, folders), *(f"{root} and its folders" for root in roots)]
-    where = ", ".join(searched) + ("" if roots else "; AUTOML_DATA is not set")
+    searched += [shown(root) for root in named if is_url(root)]
+    where = ", ".join(searched) + ("" if named else "; AUTOML_DATA is not set")
     raise UserError(
         f"a benchmark file must exist, but {name!r} was not found (searched: {where}); correct the name, or "
         "set AUTOML_DATA to the folder that holds it"

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 
 from automl import plugins
 from automl.campaign.search import Incumbent
@@ -46,23 +47,26 @@ class Afterwards:
 
     def __post_init__(self) -> None:
         self._started: Counter[str] = Counter()  # by kind
-        self._of: Counter[tuple[str, str | None, str]] = Counter()  # by kind, dataset and configuration
+        # seeds by kind, dataset and configuration
+        self._of: defaultdict[tuple[str, str | None, str], list[int]] = defaultdict(list)
 
     def restore(self, rows: Iterable[TrialRow]) -> None:
-        """Count what the ledger has. An evaluation again that was cut is made once more."""
+        """Count what the ledger has. Evaluations again that were cut, and lost models, are made anew."""
         for row in rows:
             if row.kind not in AFTER:
                 continue
             self._started[row.kind] += 1
             self.cost += row.device_seconds
+            if row.lost is not None:
+                continue
             if not (row.kind == AGAIN and _was_cut(row.state, row.reason)):
-                self._of[row.kind, row.dataset, digest(row.config)] += 1
+                self._of[row.kind, row.dataset, digest(row.config)].append(row.seed)
             self.retrained += row.kind == FINAL and row.state is not TrialState.RUNNING
             self._keep(row, row.state, row.values)
 
     def missing(self, wanted: Next) -> int:
         """How many more evaluations of that kind, on that dataset, a configuration needs."""
-        return max(0, self._wanted(wanted.kind, wanted.one) - self._of[_key(wanted)])
+        return max(0, self._wanted(wanted.kind, wanted.one) - len(self._of[_key(wanted)]))
 
     def of_winner(self, winner: Incumbent) -> Next | None:
         """The next evaluation of the winner: a retraining, then a training on another dataset."""
@@ -72,12 +76,16 @@ class Afterwards:
     def start(self, starting: Next) -> tuple[int, int]:
         """Count one that starts now: its number, and its seed."""
         kind, one = starting.kind, starting.one
-        number, nth = self._started[kind], self._of[_key(starting)]
+        number, had = self._started[kind], self._of[_key(starting)]
         self._started[kind] += 1
-        self._of[_key(starting)] += 1
         if self._table is None:
-            return number, derive_seed(self.seed, kind, nth)
-        return number, nth if kind == FINAL else len(self._table.fresh(one.trained)) - 1 - nth
+            seeds = (derive_seed(self.seed, kind, nth) for nth in count())
+            seed = next(seed for seed in seeds if seed not in had)  # that of a lost one is free again
+        else:
+            nth = len(had)
+            seed = nth if kind == FINAL else len(self._table.fresh(one.trained)) - 1 - nth
+        had.append(seed)
+        return number, seed
 
     def end(self, row: TrialRow, outcome: Outcome) -> None:
         """Take the end of one."""

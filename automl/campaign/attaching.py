@@ -10,7 +10,7 @@ from typing import Final
 
 from automl.campaign.search import Incumbent, Search
 from automl.ledger import Ledger
-from automl.recorder import Recorder
+from automl.recorder import Artifact, Recorder, checkpoint_artifact
 from automl.report import cell_picture, collect, course_pictures, html
 
 PAUSE: Final = 1.0  # seconds between two tries
@@ -38,27 +38,27 @@ def attach_when_written(
             if time.monotonic() + PAUSE > end:
                 raise
         time.sleep(PAUSE)
-    for identity, path, name in files:
-        recorder.attach(identity, path, name)
+    for identity, artifact in files:
+        recorder.attach(identity, artifact)
 
 
 def _written(
     ledger: Ledger, campaign: str, searches: Sequence[Search], folder: Path
-) -> list[tuple[str, Path, str]]:
-    """The files, each with whose it is and its name in MLflow."""
+) -> list[tuple[str, Artifact]]:
+    """The files, each with whose it is."""
     report = collect(ledger, campaign)
     texts = {"report.html": html(report), "comparison.json": json.dumps(report.answers(), indent=1)}
-    files = [(campaign, _write(folder / name, text), name) for name, text in texts.items()]
+    files = [(campaign, Artifact(name, path=_write(folder / name, text))) for name, text in texts.items()]
     courses = {entry.trial.rpartition("/")[0]: entry.course for entry in report.collapse}
     for search in searches:
         if search.best is not None and search.best.workdir is not None:
-            files.append((search.row.id, search.best.workdir / "checkpoints", "checkpoint"))
+            files.append((search.row.id, checkpoint_artifact(search.best.workdir, search.best.storage)))
             pictures = _cell(search, search.best)
             if search.row.id in courses:
                 pictures |= course_pictures(courses[search.row.id])
             for name, picture in pictures.items():
                 path = _write(search.settings.workdir / f"{name}.svg", picture)
-                files.append((search.row.id, path, path.name))
+                files.append((search.row.id, Artifact(path.name, path=path)))
     return files
 
 

@@ -13,6 +13,7 @@ from automl.campaign.settings import Attempt
 from automl.campaign.stoppable import StoppableState
 from automl.campaign.workdirs import clear, forget, remove_checkpoints
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
+from automl.files import below
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
 from automl.selection import AFTER, AGAIN, FINAL, TRANSFER, placed
@@ -104,7 +105,8 @@ class LiveSearch(StoppableState):
         self, kind: str, number: int, config: Config, workdir: Path, seed: int, dataset: str | None = None
     ) -> Job:
         clear(workdir)
-        new = NewTrial(kind, number, config, seed, self.counts.ended, str(workdir), dataset)
+        storage = self.settings.storage and below(self.settings.storage, workdir.name)
+        new = NewTrial(kind, number, config, seed, self.counts.ended, str(workdir), dataset, storage)
         return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
     def _ask(self, number: int) -> Config | None:
@@ -113,7 +115,8 @@ class LiveSearch(StoppableState):
         return self.settings.fixed if number == 0 else None
 
     def _hand_out(self, row: TrialRow) -> Job:
-        attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
+        workdir = row.workdir or ""
+        attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, workdir, row.storage)
         remaining = self._allowance.remaining
         self.attempts += 1
         if row.kind in (FINAL, TRANSFER):
@@ -198,7 +201,7 @@ class LiveSearch(StoppableState):
         if row.kind in AFTER:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             self._after.end(row, outcome)
-            remove_checkpoints(row.workdir)
+            remove_checkpoints(row.workdir, row.storage)
             self._select()
             return
         attributes: Json = {}
@@ -214,11 +217,11 @@ class LiveSearch(StoppableState):
             reason=outcome.reason,
             host=outcome.host,
         )
-        before = {leader.workdir for leader in self._leaders}
+        before = {(leader.workdir, leader.storage) for leader in self._leaders}
         self._count(ended, charged=row.device_seconds)
-        kept = {leader.workdir for leader in self._leaders}
-        for workdir in {*before, row.workdir and Path(row.workdir)} - kept:
-            remove_checkpoints(workdir)
+        kept = {(leader.workdir, leader.storage) for leader in self._leaders}
+        for workdir, storage in {*before, (row.workdir and Path(row.workdir), row.storage)} - kept:
+            remove_checkpoints(workdir, storage)
         self._conclude_if_done()
 
     def _count(self, row: TrialRow, *, charged: float) -> None:
@@ -227,7 +230,7 @@ class LiveSearch(StoppableState):
         self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged, host=host)
         if row.state is TrialState.COMPLETE and row.values:
             workdir = Path(row.workdir) if row.workdir else None
-            trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir)
+            trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir, row.storage)
             direction = self.settings.metrics[0].direction
             self._leaders = placed(self._leaders, trial, self.settings.top, direction)
             self.best = self._leaders[0]

@@ -7,17 +7,19 @@ keeps its values.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from automl import plugins
 from automl.campaign.search import Search
-from automl.contracts import Tabular, TrialState
+from automl.contracts import Evaluator, Tabular, TrialState
 from automl.data import load_task
 from automl.data.sealed import open_test, open_test_column
 from automl.executors.process import use_cpus
+from automl.files import MODEL, part_of
 from automl.ledger import Ledger, OpeningRow, TrialRow, retrainings, transfers, winner_opening
 from automl.selection import shares
 
@@ -51,6 +53,12 @@ class Unopened:
                 return [best.trial] * settings.finals
             return [best.trial] * shares(len(self.table.fresh(best.trained)), settings.finals)[1]
         return [model.id for model in self.models]
+
+    @property
+    def unscored(self) -> list[TrialRow]:
+        """The retrainings whose models have to be read."""
+        done = (self.before.trials if self.before is not None else None) or ()
+        return [model for model in self.models if model.id not in done]
 
     @property
     def is_scored(self) -> bool:
@@ -110,18 +118,31 @@ def open_data(one: Unopened, ledger: Ledger) -> None:
     evaluator = plugins.build("evaluators", search.final_evaluator)
     if search.best is None or not models or evaluator.simulated:
         return
-    settings = search.settings
-    spec = settings.task_of(one.dataset)
+    known = _known(one.before, search.settings.metrics[0].name)
+    with ExitStack() as stack:  # fetched before anything is opened
+        unknown = [model for model in models if model.id not in known]
+        folders = {model.id: stack.enter_context(part_of(model, MODEL)) for model in unknown}
+        _score(one, ledger, evaluator, folders, known)
+
+
+def _score(
+    one: Unopened,
+    ledger: Ledger,
+    evaluator: Evaluator,
+    folders: Mapping[str, Path],
+    known: Mapping[str, dict[str, float]],
+) -> None:
+    """Open the test set for the models in `folders`, by trial; others have values that are `known`."""
+    search, settings = one.search, one.search.settings
+    spec, primary = settings.task_of(one.dataset), settings.metrics[0]
     opening = ledger.open_test(search.row.id, f"winner of {search.row.id}", one.behind, one.dataset)
     task = load_task(spec, settings.import_path)
     data = open_test(spec, settings.import_path, opening=opening.id)
     if not settings.gpus:
         use_cpus(settings.cpus)
-    primary = settings.metrics[0]
-    known = _known(one.before, primary.name)
     scores = [
-        known.get(model.id) or evaluator.score(Path(model.workdir or "") / "model", task, data, [primary])
-        for model in models
+        known.get(model.id) or evaluator.score(folders[model.id], task, data, [primary])
+        for model in one.models
     ]
     details = scores if any(len(score) > 1 for score in scores) else None
     ledger.close_test(opening.id, [score[primary.name] for score in scores], details)

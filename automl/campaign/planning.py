@@ -16,6 +16,7 @@ from automl.campaign.settings import SearchSettings
 from automl.campaign.simulated import ReplaySearch
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import CampaignMemory, Replay, SearchMemory, Task, TrialState, UserError, digest
+from automl.files import below, campaign_url
 from automl.ledger import CampaignRow, Ledger, SearchRow, TrialRow
 from automl.signs import last_signs
 from automl.space import Space
@@ -75,7 +76,7 @@ def plan_searches(
     live = []
     for search_row in rows:
         arm = resolved.arms[search_row.arm]
-        settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}")
+        settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}", row)
         reopens = row.state == "running" and row.has_grown and arm.name not in study.retired
         settings, own = replace(settings, reopens=reopens), trials[search_row.id]
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
@@ -111,12 +112,13 @@ def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings, trials: 
     )
 
 
-def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> SearchSettings:
+def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: CampaignRow) -> SearchSettings:
     study, executor = resolved.study, resolved.executor
     device_seconds, wall_seconds = study.budget.device_seconds, study.budget.wall_seconds
     if arm.evaluator.simulated and wall_seconds is not None:  # one trial after the other, by that clock
         device_seconds = min(device_seconds or math.inf, wall_seconds * executor.devices)
         wall_seconds = None
+    storage = resolved.storage and campaign_url(resolved.storage, row.id, row.created_at)
     return SearchSettings(
         metrics=study.task.metrics,
         space=arm.space_spec,
@@ -127,6 +129,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path) -> Searc
         top=study.final.top,
         transfer={one.name: one.task(study.task).model_dump(mode="json") for one in study.transfer},
         workdir=workdir,
+        storage=storage and below(storage, workdir.name),
         import_path=[study.source],
         cpus=executor.cpus,
         gpus=executor.gpus,

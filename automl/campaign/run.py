@@ -16,13 +16,15 @@ from automl.campaign.kills import tell_of_kills
 from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
+from automl.campaign.models import Models
 from automl.campaign.needs import luggage_of, needs_of
 from automl.campaign.openings import open_data, open_tables, unopened
-from automl.campaign.quota import charged_to, check_quotas
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
+from automl.campaign.quota import charged_to, check_quotas
 from automl.campaign.search import Search, alive
 from automl.campaign.sharing import Driven, Sharing
+from automl.campaign.storing import chosen_storage
 from automl.campaign.transferring import check_kept, notes_of, read_transfers
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve
@@ -66,6 +68,7 @@ def run_campaign(
     try:
         executor.bring(luggage_of(study))
         executor.check()
+        resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
         check_data(resolved, task)
@@ -84,7 +87,7 @@ def run_campaign(
                 progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
-                resolved = replace(resolve(chosen.study), executor=executor)
+                resolved = replace(resolve(chosen.study), executor=executor, storage=resolved.storage)
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:
@@ -127,7 +130,7 @@ def _drive(
         recorder.start()
         driven = Driven(row.id, lease.token, study.weight, charged_to(study, row.begun_by))
         try:
-            more = True
+            more, models = True, Models(ledger, progress, resolved.storage is not None)
             while more:
                 searches = plan_searches(resolved, row, ledger, folder, clock)
                 limits = CampaignLimits(study.limits, clock, searches)
@@ -138,7 +141,8 @@ def _drive(
                     pool = Pool(searches, lease, progress, limits, sharing.slots, control)
                     executor.run(LoggedJobs(pool, recorder))
                 limits.met = limits.stopped or limits.met
-                _open_tests(study, row, ledger, lease, limits)
+                if more := _open_tests(models, row, lease, limits):
+                    continue
                 going_on = row.state != "finished" and not limits.met
                 more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
             if row.state != "finished":
@@ -164,13 +168,20 @@ def _record_the_rest(
         log.warning("%s", error)
 
 
-def _open_tests(study: Study, row: CampaignRow, ledger: Ledger, lease: Lease, limits: CampaignLimits) -> None:
-    """Open the test set for each winner. Without time it stays sealed."""
+def _open_tests(models: Models, row: CampaignRow, lease: Lease, limits: CampaignLimits) -> bool:
+    """Open the test set for each winner. Without time it stays sealed.
+
+    True when models are lost instead, and have to be trained again first.
+    """
+    ledger = models.ledger
     waiting = unopened(limits.searches, ledger, row.id)
     lease.check()
     if waiting and not limits.out_of_time():
+        if row.summary.dataset and models.lose(waiting):
+            return True
         open_tables(waiting, ledger)
     for one in waiting:
-        if study.task.dataset and not limits.out_of_time():
+        if row.summary.dataset and not limits.out_of_time():
             lease.check()
             open_data(one, ledger)
+    return False

@@ -19,7 +19,8 @@ from automl.stopping import Counts
 class Incumbent:
     """The best complete trial so far: its primary value, and what it evaluated.
 
-    `derived`: the configuration that a one-shot search found. `workdir`: None when nothing was kept.
+    `derived`: the configuration that a one-shot search found. `workdir`: None when nothing was kept;
+    `storage`: URL of where that was brought to.
     """
 
     value: float
@@ -27,6 +28,7 @@ class Incumbent:
     config: Config
     derived: Config | None = None
     workdir: Path | None = None
+    storage: str | None = None
 
     @property
     def trained(self) -> Config:

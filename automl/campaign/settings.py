@@ -21,6 +21,7 @@ class Attempt:
     config: Config
     seed: int
     workdir: str
+    storage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class SearchSettings:
     `simulated`, `returns_early`, `least` (the cost of its cheapest trial): what the arm's evaluator says of
     itself. `top`: of so many best configurations the winner is selected. `share`: the part of the budget
     that a trial without a value may use. `reopens`: though it has ended, it goes on when it is given more
-    than it has used. `transfer`: the tasks of other datasets, in plain data, by name.
+    than it has used. `transfer`: the tasks of other datasets, in plain data, by name. `storage`: the URL
+    below which trials leave their files; None: in `workdir`.
     """
 
     metrics: list[Metric]
@@ -60,6 +62,7 @@ class SearchSettings:
     reopens: bool = False
     top: int = 1
     transfer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    storage: str | None = None
 
     @property
     def devices(self) -> float:
@@ -120,4 +123,5 @@ class SearchSettings:
             deadline=self.deadline,
             import_path=self.import_path,
             memory=self.memory,
+            storage=attempt.storage,
         )

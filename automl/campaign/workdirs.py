@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
+from automl.contracts import RunError, UserError
+from automl.files import CHECKPOINTS, drop, shown
 from automl.signs import forget_signs
+
+AWAY: Final = 60.0  # seconds in which a storage that did not answer is not asked
+_away_until = 0.0  # monotonic
+_behind: Final = ThreadPoolExecutor(4, "checkpoints")
 
 
 def clear(workdir: Path) -> None:
@@ -19,7 +29,24 @@ def forget(workdir: str | None) -> None:
         forget_signs(Path(workdir))
 
 
-def remove_checkpoints(workdir: str | Path | None) -> None:
-    """Only trials that may win keep their checkpoints; the winner's go to MLflow."""
-    if workdir:
-        shutil.rmtree(Path(workdir) / "checkpoints", ignore_errors=True)
+def remove_checkpoints(workdir: str | Path | None, storage: str | None) -> None:
+    """Only trials that may win keep their checkpoints; the winner's go to MLflow.
+
+    Those in a storage go behind the trials, so that none waits for it; `automl gc` finds what stays.
+    """
+    if storage:
+        _behind.submit(_drop_checkpoints, storage)
+    elif workdir:
+        shutil.rmtree(Path(workdir) / CHECKPOINTS, ignore_errors=True)
+
+
+def _drop_checkpoints(storage: str) -> None:
+    global _away_until
+    if time.monotonic() < _away_until:
+        return
+    try:
+        drop(storage, CHECKPOINTS)
+    except (RunError, UserError) as error:
+        _away_until = time.monotonic() + AWAY
+        text = "checkpoints that nobody needs any more stay in %s: %s; `automl gc` removes them"
+        logging.getLogger(__name__).warning(text, shown(storage), error)

@@ -42,12 +42,16 @@ class ResolvedArm:
 
 @dataclass(frozen=True)
 class ResolvedStudy:
-    """A study with its plug-ins. `protocol`: the study's evaluator, which retrains derived configurations."""
+    """A study with its plug-ins. `protocol`: the study's evaluator, which retrains derived configurations.
+
+    `storage`: URL of where trials leave their files, once it is known where they run; None for the store.
+    """
 
     study: Study
     protocol: Evaluator
     arms: Mapping[str, ResolvedArm]
     executor: Executor
+    storage: str | None = None
 
     @property
     def simulated(self) -> bool:

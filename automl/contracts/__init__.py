@@ -35,7 +35,7 @@ from automl.contracts.evaluators import (
 from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
-from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
+from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress, StoredFile
 from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Remembers, Strategy
 from automl.contracts.supernets import MethodTraits
@@ -94,6 +94,7 @@ __all__ = [
     "Split",
     "SplitSpec",
     "State",
+    "StoredFile",
     "Strategy",
     "Tabular",
     "TabularOptions",

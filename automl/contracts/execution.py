@@ -123,6 +123,9 @@ class Executor(ABC):
     - `trials_at_once`: how many run at a time: what is expected before `check`, exact after it; it may change
       while they run. An executor may hold a few more jobs that have not begun, to keep its workers busy, when
       more than one trial runs at a time; one that never begins goes back by `lost` with PREEMPTED and `used` 0.
+    - `storage` (None): where its workers bring what trials leave, as its options say: a URL or an absolute
+      path. Without one it is what `AUTOML_STORAGE` names.
+    - `shares_folder` (False): its trials work in the store's folder, whatever `AUTOML_STORAGE` names.
     - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
     - `place` (None): where its trials run, in a name that is the same for all campaigns which run there:
       they share it, slot by slot. `THIS_HOST`: the machine of this process; None: nothing is shared.
@@ -149,6 +152,8 @@ class Executor(ABC):
     rooms: Sequence[Room] = ()
     slots_held: int | None = None
     turn: float = 30.0
+    storage: str | None = None
+    shares_folder: bool = False
 
     def __init__(self, options: BaseOptions) -> None:
         self.options = options

@@ -52,6 +52,14 @@ class Replay:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """What a file in a storage must be: its sha-256 in hexadecimal, and its bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
 class RunAddress:
     """The MLflow run of a trial, for code of the trial that logs there itself. It may hold a password."""
 
@@ -70,7 +78,8 @@ class Job:
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
-    whole search, which `trial` names. `run`: where its code may log.
+    whole search, which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to
+    which its worker brings what it leaves; None where `workdir` is what the campaign reads too.
     """
 
     trial: str
@@ -95,6 +104,7 @@ class Job:
     memory: int | None = None
     replay: Replay | None = None
     run: RunAddress | None = None
+    storage: str | None = None
 
     def late(self, device_seconds: float) -> Outcome:
         """The outcome of an attempt that was ended because no time was left."""
@@ -136,7 +146,8 @@ class Outcome:
     Texts are kept in a form that every store holds (`storable`).
     `derived` is the configuration a one-shot search found; `artifacts` are file names
     under `<workdir>/artifacts`. `trials`: those of a replayed search; `reason` then says why it ended.
-    `error`: the class of what it failed by, an `Ending`.
+    `error`: the class of what it failed by, an `Ending`. `files`: what its worker has brought to the job's
+    storage, by path in the working folder; None without a storage.
     """
 
     state: TrialState
@@ -151,6 +162,7 @@ class Outcome:
     device: str = ""
     trials: list[Replayed] = field(default_factory=list)
     error: str = ""
+    files: dict[str, StoredFile] | None = None
 
     @property
     def ending(self) -> Ending:
@@ -176,7 +188,9 @@ class Outcome:
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """The outcome that `to_json` wrote."""
         trials = [Replayed.from_json(trial) for trial in data.get("trials", ())]
-        return cls(**{**data, "state": TrialState(data["state"]), "trials": trials})
+        files = data.get("files")
+        files = None if files is None else {name: StoredFile(**found) for name, found in files.items()}
+        return cls(**{**data, "state": TrialState(data["state"]), "trials": trials, "files": files})
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
-"""Datasets that lie on this machine, in the folders that AUTOML_DATA lists."""
+"""Datasets that lie in the folders that AUTOML_DATA lists, on this machine or by URL."""
 
 from __future__ import annotations
 
 import io
-import os
 import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from automl.contracts import UserError
+from automl.files import below, data_roots, is_url, shown, staged
 
 # what a NumPy array of numbers needs, in the spellings of NumPy 1 and 2
 _ALLOWED = {
@@ -28,10 +28,12 @@ def find_files(name: str, folders: Sequence[str], *either: Sequence[str]) -> lis
     """
     for files in either:
         for place in _places(folders):
-            paths = [place / file for file in files]
-            if all(path.is_file() for path in paths):
+            paths = _whole(place, files)
+            if paths is not None:
                 return paths
-    searched = ", ".join(str(place) for place in _places(folders)) or "nowhere, since AUTOML_DATA is not set"
+    searched = (
+        ", ".join(shown(str(place)) for place in _places(folders)) or "nowhere, since AUTOML_DATA is not set"
+    )
     wanted = ", or ".join(" and ".join(files) for files in either)
     raise UserError(
         f"the dataset {name!r} must lie in a folder listed in AUTOML_DATA, but there is no {wanted} "
@@ -54,7 +56,25 @@ class _PlainUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _places(folders: Sequence[str]) -> Iterator[Path]:
-    for root in filter(None, os.environ.get("AUTOML_DATA", "").split(os.pathsep)):
+def _places(folders: Sequence[str]) -> Iterator[Path | str]:
+    """Folders, and URLs of folders."""
+    for root in data_roots():
         for folder in folders:
-            yield Path(root) / folder
+            if is_url(root):
+                yield root if folder == "." else below(root, folder)
+            else:
+                yield Path(root) / folder
+
+
+def _whole(place: Path | str, files: Sequence[str]) -> list[Path] | None:
+    """All of `files` in a folder, those of a URL fetched to this node; None when one is missing."""
+    if isinstance(place, Path):
+        paths = [place / file for file in files]
+        return paths if all(path.is_file() for path in paths) else None
+    found: list[Path] = []
+    for file in files:
+        path = staged(below(place, file))
+        if path is None:
+            return None
+        found.append(path)
+    return found

@@ -11,6 +11,7 @@ from automl import origins, plugins
 from automl.contracts import TaskSpec, UserError
 from automl.data import reading
 from automl.data.dataset import Dataset, check_dataset
+from automl.files import is_url, staged_any
 
 _BUNDLED = "automl.data.datasets."
 FUNCTION = "a dataset must be a function without arguments"
@@ -76,7 +77,12 @@ def is_file(reference: str) -> bool:
 
 
 def find(reference: str, import_path: Sequence[str]) -> Path:
-    """The file `reference`, in `import_path`, then the working directory. Raises `UserError`."""
+    """The file `reference`, in `import_path`, then the working directory; of a URL this node's copy.
+
+    Raises `UserError`.
+    """
+    if is_url(reference):
+        return staged_any(reference, "task.dataset")
     candidates = [folder / reference for folder in (*map(Path, import_path), Path.cwd())]
     for path in candidates:
         if path.exists():
@@ -87,4 +93,8 @@ def find(reference: str, import_path: Sequence[str]) -> Path:
 
 def short_name(reference: str) -> str:
     """A name for messages and titles: the file's own, without its folders."""
-    return Path(reference).name if is_file(reference) else reference
+    return (
+        Path(reference.partition("?")[0] if is_url(reference) else reference).name
+        if is_file(reference)
+        else reference
+    )

@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from automl.contracts import UserError
 from automl.doctor.finding import Finding, problem, warning
 from automl.doctor.machine import existing
+from automl.files import cache_size, data_roots, is_url, named_url
 
 OURS: Final = "AUTOML_"
-READ_FROM: Final = ("AUTOML_PLUGINS", "AUTOML_DATA")  # lists of folders
+READ_FROM: Final = ("AUTOML_PLUGINS", "AUTOML_DATA")  # lists of folders, the second one of URLs too
 WRITTEN_TO: Final = ("AUTOML_FOLDER", "AUTOML_ARTIFACTS")
 PORT: Final = "AUTOML_PORT"
-KNOWN: Final = (*READ_FROM, *WRITTEN_TO, PORT, "AUTOML_STORE", "AUTOML_HOST", "AUTOML_DEBUG", "AUTOML_USER")
+STORAGE: Final = "AUTOML_STORAGE"
+CACHE: Final = ("AUTOML_CACHE", "AUTOML_CACHE_SIZE")
+OTHERS: Final = ("AUTOML_STORE", "AUTOML_HOST", "AUTOML_DEBUG", "AUTOML_USER")
+KNOWN: Final = (*READ_FROM, *WRITTEN_TO, *CACHE, STORAGE, PORT, *OTHERS)
 SERVER: Final = "MLFLOW_TRACKING_URI"
 MAX_PORT: Final = 65535
 
@@ -40,8 +45,8 @@ def folder() -> Iterator[Finding]:
 
 def _folders(environ: Mapping[str, str]) -> Iterator[Finding]:
     for name in READ_FROM:
-        for place in filter(None, environ.get(name, "").split(os.pathsep)):
-            why = _unreadable(Path(place).expanduser())
+        for place in data_roots(environ, name):
+            why = "" if name == "AUTOML_DATA" and is_url(place) else _unreadable(Path(place).expanduser())
             if why:
                 advice = f"correct {name}, which lists folders with {os.pathsep!r} between them"
                 yield problem("variables", f"{name} names {place}, which {why}", advice)
@@ -58,6 +63,12 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[Finding]:
     port = environ.get(PORT, "")
     if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= MAX_PORT):
         yield problem("variables", f"{PORT} must be 1 to {MAX_PORT}, but is {port!r}", "correct or unset it")
+    try:
+        cache_size(environ)
+        if environ.get(STORAGE, "").strip():
+            named_url(environ[STORAGE], STORAGE, Path.cwd())
+    except UserError as error:
+        yield problem("variables", str(error), "correct or unset it")
     server = environ.get(SERVER, "").strip()
     if server and not server.startswith(("http://", "https://")):
         text = f"{SERVER} names no server by http:// or https://, so that the store's own MLflow is used"

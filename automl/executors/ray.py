@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from automl import contracts
 from automl.contracts import THIS_HOST, Executor, JobSource, Luggage, Needs, UserError
+from automl.files import named_url
 
 if TYPE_CHECKING:
     from automl.executors.tune.slots import Slots
@@ -27,7 +28,9 @@ class RayOptions(contracts.Options):
     `trials_at_once`: by default as many as fit, which follows nodes that come and go. `address`: a running
     cluster (`auto` finds it); by default one of our own on this machine. `nodes_within`: seconds that such a
     cluster may take to get a node with room for a trial. `answers_late`: a trial goes on after a report
-    without waiting for the answer, which ends it at a later one.
+    without waiting for the answer, which ends it at a later one. `storage`: where workers bring checkpoints,
+    models and artifacts and take them from, by URL (s3://, gs://, abfs://, file:///) or as an absolute path
+    that all nodes share; by default what AUTOML_STORAGE names.
     """
 
     trials_at_once: int | None = Field(default=None, ge=1)
@@ -37,20 +40,29 @@ class RayOptions(contracts.Options):
     address: str | None = None
     nodes_within: float = Field(default=300, ge=0)
     answers_late: bool = False
+    storage: str | None = None
+
+    @field_validator("storage")
+    @classmethod
+    def _as_url(cls, value: str | None) -> str | None:
+        try:
+            return None if value is None else named_url(value, "storage")
+        except UserError as error:
+            raise ValueError(str(error)) from None
 
 
 class Ray(Executor):
     """Runs jobs on a Ray cluster, as many at once as fit or as asked for."""
 
     Options = RayOptions
-    place_options: ClassVar[frozenset[str]] = frozenset({"address", "nodes_within"})
+    place_options: ClassVar[frozenset[str]] = frozenset({"address", "nodes_within", "storage"})
     turn = 30.0  # a worker for a slot takes seconds to start
 
     options: RayOptions
 
     def __init__(self, options: RayOptions) -> None:
         super().__init__(options)
-        self.cpus, self.gpus = options.cpus, options.gpus
+        self.cpus, self.gpus, self.storage = options.cpus, options.gpus, options.storage
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._connected = False
         self._slots: Slots | None = None

@@ -34,6 +34,7 @@ from automl.executors import surroundings
 from automl.executors.answers import described, is_pruned, plain_config, whole_step
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
+from automl.files import CHECKPOINTS, StoredCheckpoints, below
 from automl.masking import mask_text
 from automl.metrics import number
 from automl.space import Space
@@ -69,6 +70,7 @@ class TrialContext:
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
         self._started = time.perf_counter()
         self._charged: float | None = None  # by a simulated clock
+        self._stored: StoredCheckpoints | None = None  # once there are any, of a job with a storage
 
     @property
     def device_seconds(self) -> float:
@@ -101,7 +103,17 @@ class TrialContext:
         """The checkpoints of this trial, shared by its attempts."""
         if "torch" not in sys.modules:
             self._free(partial(importlib.import_module, "torch"))
-        return CheckpointFolder(self.workdir / "checkpoints")
+        if self.job.storage is None:
+            return CheckpointFolder(self.workdir / CHECKPOINTS)
+        self._stored = StoredCheckpoints(self.workdir / CHECKPOINTS, below(self.job.storage, CHECKPOINTS))
+        return self._stored
+
+    def settle(self) -> int:
+        """Wait until the storage has the newest checkpoint; how many did not get there."""
+        if self._stored is None:
+            return 0
+        self._stored.settle()
+        return len(self._stored.failed)
 
     def _free(self, do: Callable[[], object]) -> None:
         """Do something that the trial does not pay for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from automl.checkpoints import remove_unfinished
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
 from automl.executors import mlflow_run, process, surroundings
+from automl.executors.leaving import brought, placed
 from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.moments import moment
@@ -27,8 +29,12 @@ def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None 
     `started` is called with the attempt's clock when that begins to run: imports and loading data are free.
     An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
-    with surroundings.kept(), mlflow_run.active(job.run):
-        return _outcome(job, channel, started)
+    with surroundings.kept(), mlflow_run.active(job.run), ExitStack() as stack:
+        try:
+            here = stack.enter_context(placed(job))
+        except (UserError, OSError) as error:
+            return ended(job, None, error)
+        return _outcome(here, channel, started)
 
 
 def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None) -> Outcome:
@@ -46,6 +52,7 @@ def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None
         return ended(job, None, error)
     with at_most(job.memory):
         outcome = evaluate(job, evaluator, context)
+    outcome = brought(job, context, outcome)
     moment("trial.end", kind)
     return outcome
 

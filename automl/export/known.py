@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl.contracts import Direction, PluginSpec, TrialState
+from automl.contracts import Direction, PluginSpec, TrialState, UserError
 from automl.export.gate_record import GateRecord
 from automl.export.winner import Retrainings, Winner
+from automl.files import MODEL, LostFileError, has_part, part_of
 from automl.ledger.winners import retrainings
 from automl.report.searches import final_values
 
@@ -35,10 +38,31 @@ def retrained(ledger: Ledger, choice: Chosen, executor: PluginSpec) -> Retrainin
     ]
     if not finals:
         return None
-    folders = [Path(trial.workdir) for trial in finals if trial.workdir and Path(trial.workdir).is_dir()]
-    model = any((folder / "model").is_dir() for folder in folders) if folders else None
+    known = [trial for trial in finals if trial.storage or (trial.workdir and Path(trial.workdir).is_dir())]
+    model = any(has_part(trial, MODEL) for trial in known) if known else None
     cpus = float(executor.options.get("cpus", 1))
     return Retrainings(seeds=[trial.seed for trial in finals], cpus=cpus, model=model)
+
+
+@contextmanager
+def model_of(trial: TrialRow) -> Iterator[Path]:
+    """The folder of the model that a retraining has left, inside the block; one of a storage is fetched.
+
+    Raises `UserError` when that is lost, `StorageError` when the storage stays away. A folder of this machine
+    may be missing.
+    """
+    if trial.storage is None:
+        yield Path(trial.workdir or "") / MODEL
+        return
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(part_of(trial, MODEL))
+        except LostFileError as error:
+            raise UserError(
+                f"the model of {trial.id} must be there, but {error}; train it again: automl export NAME "
+                "-o best.yaml, automl train best.yaml"
+            ) from None
+        yield folder
 
 
 def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:

@@ -12,6 +12,7 @@ from automl.ledger.rules import (
     COST,
     COUNT,
     DETAILS,
+    FILES,
     FLAG,
     NAME,
     NUMBER,
@@ -144,6 +145,9 @@ _TRIAL_COLUMNS: Final = {
     "finished_at": _ENDED,
     "recorded": COUNT,
     "dataset": NAME.or_nothing(),
+    "storage": NAME.or_nothing(),
+    "files": FILES.or_nothing(),
+    "lost": NAME.or_nothing(),
 }
 trial: Final = Reader(rows.TrialRow.from_columns, "trial", ("id",), _TRIAL_COLUMNS, _trial)
 total: Final = Reader(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from automl.contracts import Config, Ending, TrialState
+from automl.contracts import Config, Ending, Json, StoredFile, TrialState
 from automl.ledger.study_summary import StudySummary
 
 STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
@@ -94,8 +94,9 @@ class SearchRow:
 class TrialRow:
     """One evaluation of a configuration; `kind` is one of `KINDS`. `device_seconds` counts all attempts.
 
-    `dataset`: the name of another one than the study's, None on that. The defaults are those of a trial that
-    starts.
+    `dataset`: the name of another one than the study's, None on that. `storage`: URL of the folder of its
+    files, None where they are in `workdir`; `files`: what is there, by path in a working folder. `lost`: why
+    its model cannot be read any more. The defaults are those of a trial that starts.
     """
 
     id: str
@@ -124,11 +125,15 @@ class TrialRow:
     finished_at: float | None = None
     recorded: int = 0
     dataset: str | None = None
+    storage: str | None = None
+    files: dict[str, StoredFile] | None = None
+    lost: str | None = None
 
     @classmethod
-    def from_columns(cls, *, state: str, **columns: Any) -> TrialRow:
+    def from_columns(cls, *, state: str, files: Json | None, **columns: Any) -> TrialRow:
         """The trial of the columns of `tables.trials`."""
-        return cls(state=TrialState(state), **columns)
+        kept = None if files is None else {name: StoredFile(**found) for name, found in files.items()}
+        return cls(state=TrialState(state), files=kept, **columns)
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ class AttemptRow:
 class NewTrial:
     """A trial to start; `kind` is one of `KINDS`. `asked_after`: tells that its search had received.
 
-    `dataset`: the name of another one than the study's.
+    `dataset`: the name of another one than the study's. `storage`: URL of the folder of its files.
     """
 
     kind: str
@@ -165,6 +170,7 @@ class NewTrial:
     asked_after: int
     workdir: str | None
     dataset: str | None = None
+    storage: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from automl.contracts import LARGEST_VALUE
 
 LATEST: Final = 1e11  # POSIX seconds, in the year 5138; as a duration 3,000 years
 LARGEST: Final = 2**31  # of numbers that count
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _OWNER: Final = re.compile(r"[^\x00]*:\d+:[^\x00]*", re.DOTALL)
 
 
@@ -68,6 +69,17 @@ def _is_scalar(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
+def _is_file(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"sha256", "size"}
+        and isinstance(value["sha256"], str)
+        and _SHA256.fullmatch(value["sha256"]) is not None
+        and type(value["size"]) is int
+        and value["size"] >= 0
+    )
+
+
 def _is_numbers(value: object) -> bool:
     return isinstance(value, Mapping) and all(map(is_number, value.values()))
 
@@ -95,5 +107,6 @@ VALUES: Final = Rule(
     f"a JSON array of numbers up to {LARGEST_VALUE:g} in size, at least one",
     lambda value: isinstance(value, list) and bool(value) and all(map(is_value, value)),
 )
+FILES: Final = dictionary("a JSON object of files, each with its sha256 and size", _is_file)
 TEXTS: Final = array("a JSON array of texts", _is_text)
 DETAILS: Final = array("a JSON array of objects of numbers", _is_numbers)

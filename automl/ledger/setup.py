@@ -24,9 +24,9 @@ from automl.ledger.layout import Layout, layout_of, mistake
 from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
-HEAD: Final = "0014"  # the newest revision under migrations/versions
+HEAD: Final = "0015"  # the newest revision under migrations/versions
 # revisions to which later ones only add tables and columns
-_ADDED_TO: Final = {f"{number:04}" for number in range(3, 14)}
+_ADDED_TO: Final = {f"{number:04}" for number in range(3, 15)}
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 

@@ -143,6 +143,9 @@ trials = sa.Table(
     # what MLflow has of it: 0 nothing, 1 its start, 2 its end
     sa.Column("recorded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("dataset", sa.Text),  # another one than the study's: its name in `transfer`
+    sa.Column("storage", sa.Text),  # URL of the folder of its files; null: they are in `workdir`
+    sa.Column("files", Json),  # what is there, by path: sha256 and size
+    sa.Column("lost", sa.Text),  # why its model cannot be read any more
     sa.UniqueConstraint("search", "kind", "number"),
     sa.Index("ix_trials_recorded", "recorded", "state"),
 )

@@ -35,6 +35,7 @@ _STARTED: Final = (
     "device_seconds",
     "workdir",
     "dataset",
+    "storage",
     "started_at",
 )
 _REPORTED: Final = ("trial", "step", "value", "metrics", "device_seconds", "at")
@@ -76,7 +77,7 @@ _RESTART: Final = (
 )
 _ENDED: Final = ended_statement(_CURRENT)
 _FINISHED: Final = ("state", "told", "values", "metrics", "derived", "attributes", "reason", "traceback")
-_FINISHED_AT: Final = ("artifacts", "host", "device", "finished_at")
+_FINISHED_AT: Final = ("artifacts", "files", "host", "device", "finished_at")
 _FINISH: Final = (
     sa.update(trials)
     .where(_CURRENT)
@@ -195,6 +196,7 @@ class Trials(Queries):
             "new_reason": outcome.reason,
             "new_traceback": outcome.traceback,
             "new_artifacts": outcome.artifacts,
+            "new_files": outcome.to_json()["files"],
             "new_host": outcome.host,
             "new_device": outcome.device,
             "new_finished_at": finished,
@@ -213,3 +215,8 @@ class Trials(Queries):
             )  # committed after all
 
         return self._db.write(work)
+
+    def note_lost(self, trial: str, why: str) -> None:
+        """Note why the model of a trial that has ended cannot be read any more; the first reason stays."""
+        update = sa.update(trials).where(trials.c.id == trial, trials.c.lost.is_(None)).values(lost=why)
+        self._db.write(lambda connection: connection.execute(update).rowcount)

@@ -12,14 +12,21 @@ from automl.ledger.rows import OpeningRow, TrialRow
 
 
 def retrainings(trained: Config, trials: Iterable[TrialRow]) -> list[TrialRow]:
-    """The fresh-seed retrainings of a winner's configuration among a search's trials, by number."""
+    """The fresh-seed retrainings of a winner's configuration among a search's trials, by number.
+
+    Those whose model is lost are left out here and below: others have been, or will be, trained for them.
+    """
     return of_kind("final", trained, trials)
 
 
 def of_kind(kind: str, config: Config, trials: Iterable[TrialRow]) -> list[TrialRow]:
     """The trials of that kind (see `rows.KINDS`) of a configuration among a search's trials, by number."""
     wanted = digest(config)
-    found = [trial for trial in trials if trial.kind == kind and digest(trial.config) == wanted]
+    found = [
+        trial
+        for trial in trials
+        if trial.kind == kind and trial.lost is None and digest(trial.config) == wanted
+    ]
     return sorted(found, key=lambda trial: trial.number)
 
 

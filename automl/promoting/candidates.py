@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.contracts import UserError, digest
 from automl.export.certificate import find_winner
-from automl.export.known import best_retraining
+from automl.export.known import best_retraining, model_of
+from automl.files import MODEL, has_part
 from automl.promoting.decision import Measured
 from automl.report import collect
 from automl.report.chosen import choose
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 class Candidate:
     """A winner with its model. `trained`: the retraining that is best on validation data, if there is one.
 
-    `folder`: what it has left; None for a winner of which there is a configuration alone.
+    `has_model`: it has left one; false for a winner of which there is a configuration alone.
     """
 
     row: CampaignRow
@@ -34,7 +37,16 @@ class Candidate:
     chosen: Chosen
     winner: Winner
     trained: TrialRow | None
-    folder: Path | None
+    has_model: bool
+
+    @contextmanager
+    def folder(self) -> Iterator[Path | None]:
+        """The folder of its model inside the block, if it has one; see `model_of`."""
+        if self.trained is None or not self.has_model:
+            yield None
+            return
+        with model_of(self.trained) as folder:
+            yield folder
 
     @property
     def model(self) -> str:
@@ -89,13 +101,12 @@ def candidate(ledger: Ledger, campaign: str, arm: str | None = None) -> Candidat
     if row is None or chosen is None:
         raise UserError(f"{campaign} must have a winner to be promoted, but has none any more")
     trained = best_retraining(ledger, winner)
-    workdir = None if trained is None else trained.workdir
-    folder = None if workdir is None else Path(workdir) / "model"
-    if folder is not None and not folder.is_dir():
-        if chosen.search.test and not winner.tabular:
-            raise UserError(
-                f"the model of a winner must be there to be promoted, but {folder} is not; promote it where "
-                f"it was trained, or let its campaign retrain it: automl run {row.study} --fresh"
-            )
-        folder = None
-    return Candidate(row, report, chosen, winner, trained, folder)
+    has_model = trained is not None and has_part(trained, MODEL)
+    tested = bool(chosen.search.test) and not winner.tabular
+    if trained is not None and trained.workdir and not has_model and tested:
+        raise UserError(
+            f"the model of a winner must be there to be promoted, but {Path(trained.workdir) / MODEL} is "
+            "not; promote it where it was trained, or let its campaign retrain it: "
+            f"automl run {row.study} --fresh"
+        )
+    return Candidate(row, report, chosen, winner, trained, has_model)

@@ -200,7 +200,8 @@ def _written(store: Store, ledger: Ledger, found: Candidate, present: Models, de
         winner = sign(found.winner.model_copy(update={"certificate": certificate}), store)
         folder = folder_of(store, decision.study, found.model)
         trial = "" if found.trained is None else found.trained.id
-        package(winner, found.folder, folder, trial=trial)
+        with found.folder() as model:
+            package(winner, model, folder, trial=trial)
     content = Content(
         sentence=decision.sentence,
         arm=decision.arm,

@@ -4,5 +4,6 @@
 from automl.recorder import environment as environment
 from automl.recorder.recorder import Recorder
 from automl.recorder.telling import RecordingError
+from automl.recorder.wanted_run import Artifact, checkpoint_artifact
 
-__all__ = ["Recorder", "RecordingError"]
+__all__ = ["Artifact", "Recorder", "RecordingError", "checkpoint_artifact"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -36,7 +36,8 @@ class Audit:
 
     `missing`: without a run; `duplicate`: more than one run, or a run of something the ledger does not
     know; `stuck`: RUNNING while nothing runs; `different`: another status, parameter, value or parent.
-    `earlier`: right, but in the form of an earlier version, which a repair writes anew.
+    `earlier`: right, but in the form of an earlier version, which a repair writes anew. `files`: artifacts
+    that the ledger lists and MLflow does not have, as `identity: name`.
     """
 
     trials: int
@@ -46,6 +47,7 @@ class Audit:
     stuck: list[str]
     different: list[str]
     earlier: bool = False
+    files: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> dict[str, list[str]]:
@@ -55,12 +57,13 @@ class Audit:
             "duplicate": self.duplicate,
             "stuck": self.stuck,
             "different": self.different,
+            "files": self.files,
         }
         return {name: identities for name, identities in lists.items() if identities}
 
     def to_json(self) -> dict[str, object]:
-        """The audit as plain JSON; `earlier` only where it is so."""
-        return {key: value for key, value in asdict(self).items() if key != "earlier" or value}
+        """The audit as plain JSON; `earlier` and `files` only where there are some."""
+        return {key: value for key, value in asdict(self).items() if key not in ("earlier", "files") or value}
 
 
 def audit(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
@@ -96,7 +99,7 @@ def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
                 if comparison.clean:
                     break
                 _correct(expected, comparison, writer, renew=renew)
-            _upload_rest(store, expected, writer)
+            _upload_rest(store, expected, writer, comparison.lost)
             expected.mark(ledger)
             return _audit_of(expected, Comparison.of(expected, writer))
 
@@ -123,11 +126,11 @@ def _opened(store: Store, ledger: Ledger, campaign_id: str, beat: Beat) -> Itera
         writer.close()
 
 
-def _upload_rest(store: Store, expected: Expected, writer: Writer) -> None:
-    """Upload the files of what was not recorded to its end, and what the end of a campaign adds."""
+def _upload_rest(store: Store, expected: Expected, writer: Writer, lost: Collection[str]) -> None:
+    """Upload the files of what was not recorded to its end or lacks some, and what a campaign's end adds."""
     if expected.live:
         return
-    unrecorded = {row.id for row in expected.trials if row.recorded < 2}
+    unrecorded = {*lost, *(row.id for row in expected.trials if row.recorded < 2)}
     unrecorded |= {row.id for row in expected.searches if row.recorded < 2}
     campaign = expected.projection.campaign
     if campaign.recorded < 2:
@@ -199,6 +202,7 @@ def _audit_of(expected: Expected, found: Comparison) -> Audit:
         stuck=[identity for identity, fault in found.wrong.items() if fault == "stuck"],
         different=[identity for identity, fault in found.wrong.items() if fault == "different"],
         earlier=expected.projection.form.earlier,
+        files=[f"{identity}: {name}" for identity, names in found.lost.items() for name in names],
     )
 
 

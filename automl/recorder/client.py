@@ -101,6 +101,12 @@ class ClientWriter:
         found = self._search(f"tags.\"automl.uid\" = '{uid}'")
         return None if not found else dict(found[0].data.tags)
 
+    def files(self, run_id: str) -> set[str]:
+        """See `Writer.files`."""
+        found = {str(one.path) for one in self._client.list_artifacts(run_id)}
+        self._beat()
+        return found
+
     def absent(self, uids: Collection[str]) -> set[str]:
         """See `Writer.absent`."""
         self._run_ids = None

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How MLflow differs. `runs`, and `wrong` (stuck or different), by identity; `extra`: runs too many."""
+    """How MLflow differs. `runs`, and `wrong` (stuck or different), by identity; `extra`: runs too many.
+
+    `lost`: by identity, artifacts that the ledger lists and its run has not.
+    """
 
     runs: dict[str, StoredRun]
     extra: list[StoredRun]
     missing: list[str]
     wrong: dict[str, str]
+    lost: dict[str, list[str]]
 
     @classmethod
     def of(cls, expected: Expected, writer: Writer) -> Comparison:
@@ -40,7 +44,7 @@ class Comparison:
             else:
                 runs[run.identity] = run
         run_ids = {run.uid: run.run_id for run in runs.values()}
-        wrong = {}
+        wrong, lost = {}, {}
         missing = []
         for wanted in expected.runs:
             stored = runs.get(wanted.identity)
@@ -48,12 +52,19 @@ class Comparison:
                 missing.append(wanted.identity)
             elif fault := _fault(wanted, stored, run_ids.get(wanted.parent, wanted.parent)):
                 wrong[wanted.identity] = fault
-        return cls(runs, extra, missing, wrong)
+            if stored is not None and wanted.listed and (left := _lost(wanted, stored, writer)):
+                lost[wanted.identity] = left
+        return cls(runs, extra, missing, wrong, lost)
 
     @property
     def clean(self) -> bool:
         """Whether nothing is to be corrected."""
         return not (self.missing or self.extra or self.wrong)
+
+
+def _lost(wanted: WantedRun, stored: StoredRun, writer: Writer) -> list[str]:
+    found = writer.files(stored.run_id)
+    return [name for name in wanted.listed if name not in found]
 
 
 def _fault(wanted: WantedRun, stored: StoredRun, parent: str | None) -> str:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 from mlflow import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 from sqlalchemy.dialects import postgresql, sqlite
 
 from automl.contracts import RunAddress
@@ -161,6 +164,14 @@ class DirectWriter:
             lambda connection: _grouped(connection, TAGS, [uid], attrgetter("key", "value"))
         )
         return dict(found[uid]) or None  # every run has tags
+
+    def files(self, run_id: str) -> set[str]:
+        """See `Writer.files`."""
+        location = f"{self._experiment.location}/{run_id}/artifacts"
+        if is_local_uri(location):  # type: ignore[no-untyped-call]
+            folder = Path(local_file_uri_to_path(location))  # type: ignore[no-untyped-call]
+            return {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+        return {str(one.path) for one in self._client.list_artifacts(run_id)}
 
     def absent(self, uids: Collection[str]) -> set[str]:
         """See `Writer.absent`; a run in MLflow's trash is there."""

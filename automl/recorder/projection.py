@@ -188,6 +188,7 @@ class Projection:
             tags={**self._search_tags[trial.search], **trial_tags(trial)},
             metrics=trial_points(self.metrics, trial, reports),
             artifacts=list(trial_artifacts(trial)),
+            listed=tuple(trial.artifacts or ()) if trial.finished_at is not None else (),
             rewritten=trial.attempt > 1,
         )
         return self._named(run, trial.dataset)

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from automl.contracts import RunAddress
@@ -91,9 +90,9 @@ class Recorder:
             follower = self._opened()
         return follower.begin(trial)
 
-    def attach(self, identity: str, path: Path, name: str) -> None:
-        """Add a file to the artifacts of a campaign, search or trial, once its run is recorded."""
-        self._attached.append((identity, Artifact(name, path=path)))
+    def attach(self, identity: str, artifact: Artifact) -> None:
+        """Add a file to those of a campaign, search or trial, once its run is recorded."""
+        self._attached.append((identity, artifact))
         self._awake.set()
 
     def drain(self, timeout: float = ERRORS, longest: float = LONGEST) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Final
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from automl.files import LostFileError
 from automl.ledger.owner import is_alive, is_same_host, owner_identity
 from automl.moments import around
 from automl.recorder.wanted_run import Artifact, WantedRun
@@ -23,11 +25,12 @@ SHOWN_DIGEST: Final = 12
 class Staging:
     """Where files lie until they are uploaded: in the store, so that a killed process leaves none elsewhere.
 
-    The next process removes what a dead one left.
+    The next process removes what a dead one left. `missing`: files that were not there, of which the first
+    is told.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self.missing = folder, 0
         for part in folder.iterdir() if folder.is_dir() else ():
             owner = part.name.rpartition("-")[0]
             if is_same_host(owner) and not is_alive(owner):
@@ -40,9 +43,22 @@ class Staging:
         with TemporaryDirectory(prefix=f"{owner_identity()}-", dir=self._folder) as part:
             yield Path(part)
 
+    def tell_missing(self, artifact: Artifact, why: str) -> None:
+        """Tell the first file that could not be had; an audit lists all of them."""
+        self.missing += 1
+        if self.missing == 1:
+            text = (
+                "MLflow gets no %s: %s; `automl audit` lists all such files; where nodes share no folder, "
+                "set AUTOML_STORAGE to what they all reach"
+            )
+            logging.getLogger(__name__).warning(text, artifact.name, why)
+
 
 def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact], staging: Staging) -> None:
-    """Upload artifacts to a run, over files of the same names there. A file that is gone is left out."""
+    """Upload artifacts to a run, over files of the same names there. One that is gone is left out, and told.
+
+    Raises `StorageError` when the storage that has one stays away.
+    """
     texts = [artifact for artifact in artifacts if artifact.path is None and "/" not in artifact.name]
     if texts:  # in one call: each one reads the whole run first
         with around("upload", "texts"), staging.part() as folder:
@@ -55,15 +71,24 @@ def upload(client: MlflowClient, run_id: str, artifacts: Sequence[Artifact], sta
     with around("upload", "files"), staging.part() as folder:
         for artifact in others:
             name = PurePosixPath(artifact.name)
-            file = _file(artifact, folder / name.name)
+            try:
+                file = _file(artifact, folder / name.name)
+            except LostFileError as error:
+                staging.tell_missing(artifact, str(error))
+                continue
             if file.is_dir():
                 client.log_artifacts(run_id, str(file), str(name))
             elif file.exists():
                 client.log_artifact(run_id, str(file), None if len(name.parts) == 1 else str(name.parent))
+            elif artifact.name != "checkpoint":  # most winners have saved none
+                staging.tell_missing(artifact, f"{file} is not on this machine")
 
 
 def _file(artifact: Artifact, copy: Path) -> Path:
     """The artifact under its own name."""
+    if artifact.fetch is not None:
+        artifact.fetch(copy)
+        return copy
     if artifact.path is None:
         copy.write_text(artifact.text or "", encoding="utf-8", errors="backslashreplace")
         return copy

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from automl.files import CHECKPOINTS, MODEL, Kept, below, fetch_states
 from automl.ledger.rows import CampaignRow, SearchRow, TrialRow
 from automl.recorder.points import Point
 from automl.recorder.texts import to_json
@@ -14,18 +16,24 @@ from automl.recorder.texts import to_json
 
 @dataclass(frozen=True)
 class Artifact:
-    """A file or folder at `path`, or a `text`, that belongs at `name` in a run's artifacts."""
+    """A file or folder at `path`, or a `text`, that belongs at `name` in a run's artifacts.
+
+    `fetch` writes one that is in a storage to the path that it is given. It raises `LostFileError` for one
+    that is not there any more.
+    """
 
     name: str
     path: Path | None = None
     text: str | None = None
+    fetch: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
 class WantedRun:
     """One MLflow run as it must be. `uid` derives from the identity, `parent` is a uid; times in ms.
 
-    `rewritten`: points that were recorded before may have been replaced since (a second attempt).
+    `rewritten`: points that were recorded before may have been replaced since (a second attempt). `listed`:
+    the artifacts that the ledger lists, whether or not they can be had.
     """
 
     identity: str
@@ -41,6 +49,7 @@ class WantedRun:
     rewritten: bool = False
     uid: str = ""
     name: str = ""
+    listed: tuple[str, ...] = ()
 
 
 def trial_tags(trial: TrialRow) -> dict[str, str]:
@@ -62,16 +71,34 @@ def trial_artifacts(trial: TrialRow) -> Iterator[Artifact]:
     """The files of a trial. Names that point outside its folder are left out."""
     if trial.traceback:
         yield Artifact("traceback.txt", text=trial.traceback)
-    if trial.workdir is None or trial.finished_at is None:
+    if trial.finished_at is None:
         return
-    root = Path(trial.workdir) / "artifacts"
-    for name in trial.artifacts or []:
-        path = root / name
-        if path.exists() and path.resolve().is_relative_to(root.resolve()):
-            yield Artifact(name, path=path)
-    model = Path(trial.workdir) / "model"
-    if trial.kind == "final" and model.is_dir():
-        yield Artifact("model", path=model)
+    if trial.storage is not None:
+        yield from _stored_artifacts(trial)
+    elif trial.workdir is not None:
+        root = Path(trial.workdir) / "artifacts"
+        for name in trial.artifacts or []:
+            if (path := root / name).resolve().is_relative_to(root.resolve()):
+                yield Artifact(name, path=path)
+        model = Path(trial.workdir) / MODEL
+        if trial.kind == "final" and model.is_dir():
+            yield Artifact(MODEL, path=model)
+
+
+def _stored_artifacts(trial: TrialRow) -> Iterator[Artifact]:
+    kept = Kept.of(trial.storage, trial.files)
+    if kept is not None:
+        for name in trial.artifacts or []:
+            yield Artifact(name, fetch=partial(kept.fetch_part, f"artifacts/{name}"))
+        if trial.kind == "final" and kept.names(MODEL):
+            yield Artifact(MODEL, fetch=partial(kept.fetch_part, MODEL))
+
+
+def checkpoint_artifact(workdir: Path, storage: str | None) -> Artifact:
+    """The checkpoints of a trial that has won."""
+    if storage is None:
+        return Artifact("checkpoint", path=workdir / CHECKPOINTS)
+    return Artifact("checkpoint", fetch=partial(fetch_states, below(storage, CHECKPOINTS)))
 
 
 def final_files(
@@ -79,13 +106,13 @@ def final_files(
 ) -> dict[str, list[Artifact]]:
     """By identity, the files that the end of a campaign has left below its `folder`, for MLflow."""
     files = {campaign.id: [Artifact("report.html", path=folder / "report.html")]}
-    workdirs = {trial.id: trial.workdir for trial in trials}
+    by_id = {trial.id: trial for trial in trials}
     for search in searches:
         pictures = sorted((folder / f"{search.arm}-{search.seed}").glob("*.svg"))
         files[search.id] = [Artifact(picture.name, path=picture) for picture in pictures]
-        workdir = workdirs.get(search.winner or "")
-        if workdir:
-            files[search.id].append(Artifact("checkpoint", path=Path(workdir) / "checkpoints"))
+        winner = by_id.get(search.winner or "")
+        if winner is not None and winner.workdir:
+            files[search.id].append(checkpoint_artifact(Path(winner.workdir), winner.storage))
     return files
 
 

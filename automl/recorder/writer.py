@@ -70,6 +70,9 @@ class Writer(Protocol):
     def tags(self, uid: str) -> Mapping[str, str] | None:
         """The tags of the run of a uid; None without one."""
 
+    def files(self, run_id: str) -> set[str]:
+        """Names of the artifacts of a run, files and folders."""
+
     def absent(self, uids: Collection[str]) -> set[str]:
         """Those of `uids` that have no run."""
 

@@ -1,4 +1,4 @@
-"""Deletes a campaign: runs in MLflow, working files, then rows. A killed deletion is finished later."""
+"""Deletes a campaign: runs in MLflow, working and stored files, rows. A killed deletion is finished later."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from automl.contracts import RunError
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.upkeep.asking import user
 from automl.upkeep.sizes import size_of
+from automl.upkeep.stored import delete_stored
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def check_deletable(ledger: Ledger, campaign: CampaignRow) -> None:
 def delete(store: Store, ledger: Ledger, campaign: CampaignRow) -> Deleted:
     """Delete all of a campaign. May be repeated: its rows go last, so that the same name finds the rest.
 
-    Raises `RunError` while a process drives it, or when MLflow is away.
+    Raises `RunError` while a process drives it, or when MLflow or its storage is away.
     """
     from automl.recorder.erasing import erase_campaign  # importing mlflow takes a second
 
     deletion = ledger.begin_deletion(campaign.id, user())
     erased = erase_campaign(store, campaign)
     folder = work_folder(store, campaign.id)
-    size = size_of(folder)
+    size = size_of(folder) + delete_stored(ledger, campaign)
     shutil.rmtree(folder, ignore_errors=True)
     rows = ledger.delete_rows(campaign.id)
     return Deleted(

@@ -15,6 +15,7 @@ from automl.contracts import TrialState
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.ledger.owner import is_alive, is_same_host
 from automl.upkeep.sizes import size_of
+from automl.upkeep.stored import spare_files
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Leftover:
 
 
 def clear(store: Store, ledger: Ledger, *, dry: bool, unknown: bool = False) -> list[Leftover]:
-    """Find what is left over, and remove it unless `dry`. Raises `RunError` when MLflow is away.
+    """Find what is left over, and remove it unless `dry`. Raises `RunError` when MLflow or a storage is away.
 
     `unknown`: remove also what this ledger and its MLflow do not know, since no other is in the folder.
     """
@@ -41,8 +42,16 @@ def clear(store: Store, ledger: Ledger, *, dry: bool, unknown: bool = False) -> 
         _remove("work folders of campaigns that are not there", foreign, dry=dry, kept=not unknown),
         _remove("checkpoints of trials that did not win", list(_checkpoints(ledger)), dry=dry),
         _remove("uploads of processes that died", list(_staged(store)), dry=dry),
+        *_of_storages(ledger, dry=dry),
         *_of_mlflow(store, dry=dry, unknown=unknown),
     ]
+
+
+def _of_storages(ledger: Ledger, *, dry: bool) -> Iterator[Leftover]:
+    for what, files in spare_files(ledger).items():
+        for file in files if not dry else ():
+            file.folder.remove(file.name)
+        yield Leftover(what, len(files), sum(file.size for file in files))
 
 
 def _of_mlflow(store: Store, *, dry: bool, unknown: bool) -> list[Leftover]:

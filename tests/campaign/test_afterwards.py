@@ -214,3 +214,20 @@ def test_only_what_may_win_keeps_its_checkpoints(bench: Bench, tmp_path: Path) -
         trial.id.rpartition("/")[2]: trial.config["x"] for trial in bench.ledger.trials(campaign="s-1")
     }
     assert {by_config[name] for name in kept} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_retraining_whose_model_is_lost_is_made_again_with_its_seed(bench: Bench, place: int) -> None:
+    bench.searched().again({0: 0.5, 1: 0.4, 2: 0.6})
+    finals = [bench.follow(), bench.follow()]
+    for job in finals:
+        bench.end(job, 0.3)
+    bench.ledger.note_lost(finals[place].trial, "it is not in s3://bucket any more")
+    bench.ledger.note_lost(finals[place].trial, "another reason")
+    row = bench.ledger.trial(finals[place].trial)
+    assert row is not None and row.lost == "it is not in s3://bucket any more"
+    bench.search = bench.make()
+    again = bench.follow()
+    assert again.seed == finals[place].seed and again.trial.endswith("/final-2")
+    assert again.config == finals[place].config
+    assert bench.search.propose_final() is None

@@ -20,6 +20,7 @@ from in_process import automl
 from automl.doctor import Finding, Level, examine, installed, machine, processes, stores
 from automl.doctor.finding import safely
 from automl.doctor.processes import Process
+from automl.doctor.variables import variables
 from automl.ledger import Ledger, Store
 from automl.recorder import mlflow_marker
 
@@ -300,3 +301,21 @@ def test_the_command(
     told: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert told["problem"] == 1
     assert [one["topic"] for one in told["findings"] if one["level"] == "problem"] == ["mlflow"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("AUTOML_STORAGE", "ftp://host/x", "its scheme is 'ftp'"),
+        ("AUTOML_STORAGE", "s3://key:hunter2hunter2@bucket", "must hold no password or key"),
+        ("AUTOML_CACHE_SIZE", "much", "must be a size such as 500MB"),
+    ],
+)
+def test_a_wrong_storage_or_cache_is_a_problem(name: str, value: str, says: str) -> None:
+    found = only(variables({name: value}), Level.PROBLEM)
+    assert says in found.text and "hunter2" not in found.text
+
+
+def test_urls_are_right_in_data_and_storage() -> None:
+    environ = {"AUTOML_DATA": "s3://bucket/data:/", "AUTOML_STORAGE": "gs://bucket/x", "AUTOML_CACHE": "/x"}
+    assert [one.level for one in variables(environ)] == [Level.WELL]

@@ -14,7 +14,7 @@ from recorder_helpers import CLEAN, SPEC, Clock, Filled, eventually, recording, 
 
 from automl.contracts import TrialState
 from automl.ledger import Ledger, Store
-from automl.recorder import Recorder
+from automl.recorder import Artifact, Recorder
 from automl.recorder.audit import audit
 from automl.recorder.direct import DirectWriter
 from automl.recorder.experiments import make_client
@@ -125,8 +125,9 @@ def test_attached_files(filled_either: Filled, tmp_path: Path) -> None:
     filled = filled_either
     trial = filled.trial(0)
     with recording(filled) as recorder:
-        recorder.attach(filled.id, write_file(tmp_path / "tmp-1.html", "<p>"), "report.html")
-        recorder.attach(trial.id, write_file(tmp_path / "cell.svg", "<svg/>"), "plots/cell.svg")
+        page, cell = write_file(tmp_path / "tmp-1.html", "<p>"), write_file(tmp_path / "cell.svg", "<svg/>")
+        recorder.attach(filled.id, Artifact("report.html", path=page))
+        recorder.attach(trial.id, Artifact("plots/cell.svg", path=cell))
         recorder.drain()
     client, found = make_client(filled.store), runs(filled)
     assert Path(client.download_artifacts(found[filled.id].info.run_id, "report.html")).read_text() == "<p>"
@@ -193,7 +194,7 @@ def test_many_trials_are_few_transactions(filled: Filled, monkeypatch: pytest.Mo
 
 CWD_SCRIPT = """
 from automl.ledger import resolve_store
-from automl.recorder import Recorder
+from automl.recorder import Artifact, Recorder
 from automl.recorder.audit import audit
 from automl.storage import open_ledger
 from recorder_helpers import Filled

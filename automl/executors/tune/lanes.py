@@ -6,12 +6,11 @@ The cost of an event does not depend on the number of trials: only `look` goes t
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from automl.contracts import Ending, Job, JobSource, Outcome, Report, TrialState
+from automl.contracts import Ending, Outcome, Report, TrialState
 from automl.executors.tune.handing import Handing
 from automl.executors.tune.lane import SHORT, Handed, Lane
 
