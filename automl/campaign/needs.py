@@ -36,4 +36,5 @@ def needs_of(resolved: ResolvedStudy, task: Task | None, store: Store) -> Needs:
         task=None if task is None else study.task.model_dump(mode="json"),
         digest="" if task is None else task.digest,
         folder=str(store.folder / "work"),
+        storage=resolved.storage,
     )

@@ -92,7 +92,7 @@ class Needs:
 
     `import_path`: folders of the study's code. `evaluators`, `spaces`: what is imported. `task`: a study's
     task as plain JSON, None without data; `digest`: of the data as the driver has read them. `folder`: where
-    trials write.
+    trials write; `storage`: the URL to which they bring what they leave, None where that is `folder`.
     """
 
     import_path: list[str]
@@ -101,6 +101,7 @@ class Needs:
     task: Json | None = None
     digest: str = ""
     folder: str = ""
+    storage: str | None = None
 
     def to_json(self) -> Json:
         """Plain JSON."""

@@ -23,6 +23,7 @@ from automl.contracts import Json, Needs, PluginSpec
 from automl.data import load_task
 from automl.executors import process
 from automl.executors.tune import arrival
+from automl.files import probe
 from automl.spaces import load_space
 
 MATTER: Final = (
@@ -57,6 +58,8 @@ def examine(order: str) -> str:
     found: Json = {"host": socket.gethostname(), **versions(), "digest": "", "gpus": []}
     problems = list(_of_code(needs))
     problems += [] if problems else _tried("data", lambda: found.update(digest=_digest(needs)))
+    if needs.storage is not None:
+        problems += _tried("storage", partial(probe, needs.storage))
     if wanted["gpus"]:
         version, found["gpus"] = devices()
         problems += [] if found["gpus"] else [no_device(wanted["gpus"], version)]
