@@ -1,4 +1,4 @@
-"""A Ray cluster of one node that is not ours."""
+"""A Ray cluster that is not ours: its head, and further nodes on this machine."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from patience import PATIENCE
 
 
 @contextmanager
-def head(*before: str, **auth: str) -> Iterator[str]:
+def head(*before: str, cpus: int = 1, **auth: str) -> Iterator[str]:
     """The address of a cluster of one node. `before`: words in front of its command, as of `unshare`."""
     folder = tempfile.mkdtemp(prefix="ray-")  # not pytest's: paths of sockets must be short
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=1"]
+    words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", f"--num-cpus={cpus}"]
     words += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
     process = subprocess.Popen(
         [*before, sys.executable, "-m", "ray.scripts.scripts", *words],
@@ -40,6 +40,23 @@ def head(*before: str, **auth: str) -> Iterator[str]:
         process.terminate()
         process.wait(PATIENCE)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def node(address: str, *more: str, cpus: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """A further node without authentication, once it is asked to start; `more` are options of `ray start`."""
+    words = ["start", f"--address={address}", "--block", f"--num-cpus={cpus}", "--disable-usage-stats", *more]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ray.scripts.scripts", *words],
+        env=environment(RAY_AUTH_MODE="disabled"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 def is_open(port: int) -> bool:

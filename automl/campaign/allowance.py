@@ -79,7 +79,7 @@ class Allowance:
         """The outcome of an attempt. One that was cut off is no failure of its trial."""
         if not outcome.late:
             return outcome
-        attempt.elapsed = max(attempt.elapsed, outcome.device_seconds)
+        attempt.tell(outcome.device_seconds)
         reason = attempt.cut or self._left(attempt).reason
         return replace(outcome, state=TrialState.PRUNED, reason=reason) if reason else outcome
 
@@ -109,7 +109,7 @@ class Allowance:
         budget, wall, left = self.settings.budget, self.settings.wall_seconds, [Left(math.inf)]
         if budget is not None:
             rest = overrun * budget - self.counts.spent - self.open.reported()
-            at_once = self.settings.devices * max(1, len(self.open.paid()))
+            at_once = self.settings.devices * max(1, self.open.paid_count)
             left.append(Left(rest / at_once, "budget: the search has used its device-seconds"))
         if wall is not None:
             rest = overrun * wall - self.wall_used

@@ -12,10 +12,21 @@ from automl.signs import last_signs
 
 
 @dataclass
+class Total:
+    """How many open trials a search pays for, and what they have told so far: kept, since it is asked at each event.
+
+    `seconds`: device-seconds.
+    """
+
+    count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
 class OpenTrial:
     """One attempt that a worker runs. `deadline`: its own, in wall seconds.
 
-    `elapsed`: its device-seconds, as last told, at the monotonic second `told_at`. `valued`: whether it or an
+    `elapsed`: its device-seconds, as last told, at the monotonic second `told_at`, which `total` adds up. `valued`: whether it or an
     earlier attempt has reported a value. `cut`: why it is ended before its own deadline, once it is.
     """
 
@@ -24,6 +35,7 @@ class OpenTrial:
     deadline: float
     elapsed: float = 0.0
     told_at: float | None = None
+    total: Total | None = None
     valued: bool = False
     cut: str = ""
 
@@ -34,7 +46,10 @@ class OpenTrial:
 
     def tell(self, elapsed: float) -> None:
         """Take the device-seconds of the attempt, as its worker or executor tells them."""
-        self.elapsed, self.told_at = max(self.elapsed, elapsed), time.monotonic()
+        before = self.elapsed
+        self.elapsed, self.told_at = max(before, elapsed), time.monotonic()
+        if self.total is not None:
+            self.total.seconds += self.elapsed - before
 
     def alive(self, devices: float) -> float:
         """Device-seconds until now, as told last and what passed since; none until its worker has started.
@@ -57,6 +72,7 @@ class OpenTrials:
         self.devices = devices
         self._by_id: dict[str, OpenTrial] = {}
         self._valued: set[str] = set()
+        self._total = Total()
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -67,8 +83,12 @@ class OpenTrials:
 
     def add(self, row: TrialRow, deadline: float) -> OpenTrial:
         """Note that an attempt is handed out now."""
-        self._by_id[row.id] = OpenTrial(row, time.monotonic(), deadline, valued=row.id in self._valued)
-        return self._by_id[row.id]
+        added = OpenTrial(row, time.monotonic(), deadline, valued=row.id in self._valued)
+        if not added.is_final:
+            added.total = self._total
+            self._total.count += 1
+        self._by_id[row.id] = added
+        return added
 
     def note_value(self, trial: str) -> None:
         """Note that a trial has reported a value, in this attempt or in an earlier one."""
@@ -83,7 +103,12 @@ class OpenTrials:
 
     def remove(self, trial: str, token: str) -> OpenTrial | None:
         """Take out the attempt with that token; None when it is not open (any more)."""
-        return None if self.get(trial, token) is None else self._by_id.pop(trial)
+        if (found := self.get(trial, token)) is None:
+            return None
+        if found.total is not None:
+            self._total.count -= 1
+            self._total.seconds = self._total.seconds - found.elapsed if self._total.count else 0.0
+        return self._by_id.pop(trial)
 
     def expected(self, mean: float) -> float:
         """What open trials will have cost at least; `mean`: device-seconds of a trial that has ended."""
@@ -99,7 +124,12 @@ class OpenTrials:
 
     def reported(self) -> float:
         """Device-seconds of open trials so far, as they were told."""
-        return sum(attempt.elapsed for attempt in self.paid())
+        return self._total.seconds
+
+    @property
+    def paid_count(self) -> int:
+        """How many open trials the search pays for."""
+        return self._total.count
 
     def cost(self) -> float:
         """Device-seconds of all open attempts so far, of any kind, as told; safe in another thread."""

@@ -45,7 +45,7 @@ def test_a_first_value_may_come_late(early: bool, overrun: float) -> None:
     search = allowance(has_value=False, returns_early=early)
     attempt = opened(search)
     assert search.time_left(attempt, 0.0) == pytest.approx(overrun * 100.0 / 2)
-    attempt.elapsed = 111.0
+    attempt.tell(111.0)
     assert search.at_report(attempt) == BUDGET, "one that reports is ended as before"
 
 

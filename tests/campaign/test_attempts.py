@@ -21,7 +21,7 @@ def test_costs_are_expected_measured_and_reported(clock: list[float]) -> None:
     clock[0] += 3.0
     second = trials.get("s/1", "token")
     assert second is not None
-    second.elapsed = 8.0
+    second.tell(8.0)
     assert trials.reported() == 8.0
     assert trials.used() == 6.0 + 8.0, "the larger of a report and this machine's clock"
     assert trials.expected(7.0) == 7.0 + 8.0

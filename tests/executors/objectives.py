@@ -180,3 +180,13 @@ def reports_on(config: dict[str, Any], context: Any) -> float:
 def which_process(config: dict[str, Any], context: Any) -> float:
     time.sleep(1.0)
     return float(os.getpid())
+
+
+def saves_steps(config: dict[str, Any], context: Any) -> float:
+    """Five reports, each followed by a checkpoint."""
+    found = context.checkpoint.load()
+    for step in range(1 + (found[0] if found else 0), 6):
+        time.sleep(0.7)
+        context.report(step, 1.0, process=float(os.getpid()))
+        context.checkpoint.save(step, {})
+    return 1.0

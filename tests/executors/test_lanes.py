@@ -297,6 +297,18 @@ def test_a_trial_goes_back_when_its_machine_is_taken_away(made: Callable[..., Ru
     assert run.source.losses == [("t1", Ending.PREEMPTED, 4.0)]
 
 
+def test_an_idle_worker_whose_machine_goes_gets_nothing_more(made: Callable[..., Run]) -> None:
+    run = made(2)
+    run.tell("a", ended(1))
+    run.tell("a", {"leaves": True})
+    run.source.waiting = [replace(run.source.open["t2"], trial="t3", token="t3")]
+    run.lanes.look()
+    assert run.held("a") == []
+    run.clock.now += lanes_module.NOTICE + 0.1
+    run.lanes.look()
+    assert run.lanes.by_name["a"].doomed
+
+
 def test_a_job_waits_for_the_first_worker_and_may_be_late(made: Callable[..., Run]) -> None:
     run = made(2, slots=0)
     run.slots.count = 2

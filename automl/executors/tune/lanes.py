@@ -24,7 +24,8 @@ class Lanes(Handing):
 
     def died(self, name: str, reason: str, ending: Ending) -> None:
         """Its worker died: what it held goes back."""
-        lane = self.by_name[name]
+        if (lane := self.by_name.get(name)) is None:
+            return
         self.gone(name)
         mine, held = lane.doomed or lane.leaves_at is not None, list(lane.jobs)
         unclear = not mine and ending is not Ending.PREEMPTED and len(held) > 1
@@ -131,7 +132,7 @@ class Lanes(Handing):
         left = self.source.time_left(job.trial, job.token, elapsed)
         if left > 0 and not (known is not None and known.loads_too_long):
             return
-        if handed.late is None:
+        if lane is None or not lane.doomed:
             handed.late = elapsed
         if lane is None:
             self.waiting.remove(handed)
@@ -143,10 +144,11 @@ class Lanes(Handing):
 
     def _look_after(self, lane: Lane, now: float) -> None:
         head = lane.head
-        if head is None or lane.doomed:
+        if lane.leaves_at is not None and now - lane.leaves_at > NOTICE:
+            lane.doomed = True
+        elif head is None or lane.doomed:
             return
-        ended = head.told_at is not None and now - head.told_at > ENDS
-        if ended or (lane.leaves_at is not None and now - lane.leaves_at > NOTICE):
+        elif head.told_at is not None and now - head.told_at > ENDS:
             lane.doomed = True
         elif head.clock is not None and (self._idle or head.clock.held > SHORT):
             for handed in list(lane.jobs)[1:]:
