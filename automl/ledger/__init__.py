@@ -17,6 +17,7 @@ from automl.ledger.rows import (
     ScheduleRow,
     SearchRow,
     TrialRow,
+    TrialSummary,
 )
 from automl.ledger.store import Store, resolve_store
 from automl.ledger.winners import of_kind, retrainings, transfers, winner_opening
@@ -39,6 +40,7 @@ __all__ = [
     "SearchRow",
     "Store",
     "TrialRow",
+    "TrialSummary",
     "Wish",
     "Wishes",
     "as_interrupts",

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from automl.contracts import Ending
+from automl.contracts import Ending, TrialState
 from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import AttemptRow
@@ -46,16 +46,18 @@ class Attempts:
 
     _db: Database
 
-    def attempts(self, campaign: str) -> dict[str, list[AttemptRow]]:
-        """The attempts of a campaign that have ended, by trial, in order."""
+    def attempts(self, campaign: str, *, running: bool = False) -> dict[str, list[AttemptRow]]:
+        """The attempts of a campaign that have ended, by trial, in order; `running`: of trials that have not."""
         inside = sa.select(trials.c.id).join(searches).where(searches.c.campaign == campaign)
+        if running:
+            inside = inside.where(trials.c.state == TrialState.RUNNING.value)
         query = sa.select(attempts).where(attempts.c.trial.in_(inside))
         query = query.order_by(attempts.c.trial, attempts.c.attempt)
 
         def work(connection: sa.Connection) -> dict[str, list[AttemptRow]]:
             found: dict[str, list[AttemptRow]] = {}
-            for row in connection.execute(query):
-                found.setdefault(row.trial, []).append(reading.attempt(row))
+            for attempt in reading.attempt.each(connection.execute(query)):
+                found.setdefault(attempt.trial, []).append(attempt)
             return found
 
         return self._db.read(work)

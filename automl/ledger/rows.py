@@ -89,18 +89,29 @@ class SearchRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialRow:
-    """One evaluation of a configuration; `kind` is one of `KINDS`. `device_seconds` counts all attempts.
+class TrialSummary:
+    """What counts and curves are made of: one evaluation of a configuration, without that configuration.
 
-    `dataset`: the name of another one than the study's, None on that. The defaults are those of a trial that
+    `kind` is one of `KINDS`. `device_seconds` counts all attempts. The defaults are those of a trial that
     starts.
     """
 
     id: str
     search: str
     kind: str
-    number: int
     state: TrialState = TrialState.RUNNING
+    values: list[float] | None = None
+    device_seconds: float = 0.0
+    started_at: float
+    finished_at: float | None = None
+    recorded: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow(TrialSummary):
+    """One evaluation of a configuration. `dataset`: another one than the study's, None on that."""
+
+    number: int
     attempt: int = 1
     token: str
     config: Config
@@ -108,25 +119,15 @@ class TrialRow:
     seed: int
     asked_after: int
     told: int | None = None
-    values: list[float] | None = None
     metrics: dict[str, float] | None = None
     attributes: dict[str, Any] | None = None
-    device_seconds: float = 0.0
     reason: str | None = None
     traceback: str | None = None
     artifacts: list[str] | None = None
     workdir: str | None
     host: str | None = None
     device: str | None = None
-    started_at: float
-    finished_at: float | None = None
-    recorded: int = 0
     dataset: str | None = None
-
-    @classmethod
-    def from_columns(cls, *, state: str, **columns: Any) -> TrialRow:
-        """The trial of the columns of `tables.trials`."""
-        return cls(state=TrialState(state), **columns)
 
 
 @dataclass(frozen=True)
@@ -142,11 +143,6 @@ class AttemptRow:
     host: str | None
     started_at: float
     finished_at: float
-
-    @classmethod
-    def from_columns(cls, *, ending: str, **columns: Any) -> AttemptRow:
-        """The attempt of the columns of `tables.attempts`."""
-        return cls(ending=Ending(ending), **columns)
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,20 @@ class MemoryStudy:
         trial = _running(number)
         trial.system_attrs = self.storage.get_trial(number).system_attrs
         self.storage._set_trial(number, trial)
-        for name, value in config.items():
+        for name, value in self.exact(config).items():
             kind = self._distributions[name]
-            exact = float(value) if isinstance(self._space.parameters[name], Float) else value  # type: ignore[arg-type]
-            self.storage.set_trial_param(number, name, kind.to_internal_repr(exact), kind)
+            self.storage.set_trial_param(number, name, kind.to_internal_repr(value), kind)
+
+    def exact(self, config: Config) -> Config:
+        """A configuration with the values that a draw would have given: JSON keeps 1.0 and 1 apart as it likes."""
+        return {
+            name: self._distributions[name].to_external_repr(
+                self._distributions[name].to_internal_repr(
+                    float(value) if isinstance(self._space.parameters[name], Float) else value  # type: ignore[arg-type]
+                )
+            )
+            for name, value in config.items()
+        }
 
     def forget_joint_draw(self, number: int) -> None:
         """Leave only the configuration: while a trial runs, samplers would count the rest of the draw too."""
@@ -116,6 +126,8 @@ class MemoryStudy:
 
     def add_reports(self, number: int, values: Mapping[int, float | None]) -> None:
         """Add values by step to a trial; a step reported again replaces the first, None adds nothing."""
+        if not values:
+            return
         trial = copy.copy(self.storage.get_trial(number))
         reported = {step: value for step, value in values.items() if value is not None}
         trial.intermediate_values = dict(sorted({**trial.intermediate_values, **reported}.items()))

@@ -28,7 +28,7 @@ class TPEOptions(Options):
     candidates: int = Field(default=24, ge=1, le=10_000)
     multivariate: bool | None = None
     constant_liar: bool = True
-    kernels: int | None = Field(default=1000, ge=100, le=1_000_000)
+    kernels: int | None = Field(default=500, ge=100, le=1_000_000)
 
 
 class TPE(Strategy):
@@ -37,6 +37,7 @@ class TPE(Strategy):
     Options = TPEOptions
     example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
     remembers = "history"
+    compares_reports = False
 
     options: TPEOptions
 
