@@ -54,6 +54,13 @@ class Batches:
         query = query.order_by(trials.c.kind, trials.c.number)
         return self._db.read(lambda connection: list(reading.summary.each(connection.execute(query))))
 
+    def summary_pages(self, campaign: str, most: int = TOGETHER) -> Iterator[list[TrialSummary]]:
+        """The same of all trials of a campaign that are there now, by search, kind and number."""
+        for part in self._parts(campaign, most):
+            query = sa.select(*_SUMMARY).where(part)
+            query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
+            yield self._db.read(lambda c, query=query: list(reading.summary.each(c.execute(query))))  # type: ignore[misc]
+
     def trials_named(self, identities: Collection[str]) -> list[TrialRow]:
         """The trials with those ids, in no order; ids without a trial are left out."""
         names = sorted(identities)
@@ -73,15 +80,11 @@ class Batches:
         query = query.order_by(trials.c.kind, trials.c.number)
         return self._db.read(lambda connection: list(reading.trial.each(connection.execute(query))))
 
-    def recorded_trials(self, campaign: str) -> list[str]:
-        """The ids of trials of which MLflow has something."""
+    def trial_ids(self, campaign: str, recorded: int = 0) -> list[str]:
+        """The ids of the trials of a campaign of which MLflow has that much at least, in order."""
         query = sa.select(trials.c.id).join(searches).where(searches.c.campaign == campaign)
-        query = query.where(trials.c.recorded > 0)
-        return self._db.read(lambda connection: list(connection.scalars(query)))
-
-    def trial_ids(self, campaign: str) -> list[str]:
-        """The ids of all trials of a campaign."""
-        query = sa.select(trials.c.id).join(searches).where(searches.c.campaign == campaign)
+        query = query.where(trials.c.recorded >= recorded)
+        query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
         return self._db.read(lambda connection: list(connection.scalars(query)))
 
     def first_starts(self, campaign: str) -> dict[str, float]:

@@ -39,6 +39,8 @@ class Reader(Generic[T]):
         self.columns = columns
         self._kind, self._table, self._keys, self._whole = kind, table, keys, whole
         self._become = tuple(become.items())
+        slots = "__slots__" in vars(kind)
+        self._put = [(name, getattr(kind, name).__set__) for name in columns] if slots else []
         self._holds = [(name, rule.holds, rule.optional) for name, rule in columns.items()]
 
     def __call__(self, row: sa.Row[Any]) -> T:
@@ -58,8 +60,11 @@ class Reader(Generic[T]):
                 raise RunError(self._broken(values, name))
         for name, become in self._become:
             values[name] = become(values[name])
-        read = object.__new__(self._kind)
-        read.__dict__.update(values)  # a frozen dataclass sets one field after the other: most of all the time
+        read = object.__new__(self._kind)  # a frozen dataclass would take most of all the time
+        if not self._put:
+            read.__dict__.update(values)
+        for name, put in self._put:
+            put(read, values[name])
         if fault := self._whole(read):
             raise RunError(f"the ledger is damaged: {self._named(values)} {fault}; {ADVICE}")
         return read

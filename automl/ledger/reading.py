@@ -48,10 +48,9 @@ def _trial(row: rows.TrialRow) -> str:
 
 
 def _ended(row: rows.TrialSummary) -> str:
-    found = _finished(row.state != TrialState.RUNNING, row.finished_at)
-    if not found and row.state == TrialState.COMPLETE and row.values is None:
+    if row.state == TrialState.COMPLETE and row.finished_at is not None and row.values is None:
         return "must have values, since it is complete, but has none"
-    return found
+    return _finished(row.state != TrialState.RUNNING, row.finished_at)
 
 
 def _told(identity: str, derived: str) -> str:

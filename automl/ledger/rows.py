@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Final
 
@@ -88,7 +88,7 @@ class SearchRow:
     recorded: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialSummary:
     """What counts and curves are made of: one evaluation of a configuration, without that configuration.
 
@@ -107,7 +107,7 @@ class TrialSummary:
     recorded: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TrialRow(TrialSummary):
     """One evaluation of a configuration. `dataset`: another one than the study's, None on that."""
 
@@ -130,7 +130,7 @@ class TrialRow(TrialSummary):
     dataset: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One attempt of a trial, ended. `device_seconds`: of this attempt alone; times in POSIX seconds."""
 
@@ -161,7 +161,7 @@ class NewTrial:
     dataset: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReportRow:
     """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt.
 
@@ -238,3 +238,8 @@ class FiringRow:
 def trial_identity(search: str, kind: str, number: int) -> str:
     """The id of a trial: `quickstart-3/tpe/0/17`, others: `quickstart-3/tpe/0/final-0`."""
     return f"{search}/{number}" if kind == "trial" else f"{search}/{kind}-{number}"
+
+
+def in_short(trial: TrialRow) -> TrialSummary:
+    """The summary of a trial."""
+    return TrialSummary(**{field.name: getattr(trial, field.name) for field in fields(TrialSummary)})

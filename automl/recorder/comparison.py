@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,40 +15,51 @@ from automl.recorder.writer import StoredRun, Writer
 JUDGED: Final = ("automl.state", STEP_TAG, "automl.winner", "automl.verdict", "automl.verdict.sentence")
 
 if TYPE_CHECKING:
-    from automl.recorder.audit import Expected
+    from automl.recorder.expected import Expected
+
+
+@dataclass
+class Found:
+    """A run that MLflow has of an identity, as far as it is remembered. `fault`: but for its parent."""
+
+    run_id: str
+    identity: str
+    uid: str | None
+    rank: tuple[int, ...]
+    parent: str | None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """How MLflow differs. `runs`, and `wrong` (stuck or different), by identity; `extra`: runs too many."""
 
-    runs: dict[str, StoredRun]
-    extra: list[StoredRun]
+    runs: dict[str, Found]
+    extra: list[Found]
     missing: list[str]
     wrong: dict[str, str]
 
     @classmethod
     def of(cls, expected: Expected, writer: Writer) -> Comparison:
-        """What `writer` reads now against what is expected."""
-        runs: dict[str, StoredRun] = {}
-        extra = []
-        for run in writer.read():
-            if run.uid not in (None, expected.projection.uid(run.identity)):
-                continue  # of another ledger's campaign with this name
-            if run.uid is None or run.identity in runs or not expected.knows(run.identity):
-                extra.append(run)
-            else:
-                runs[run.identity] = run
-        run_ids = {run.uid: run.run_id for run in runs.values()}
-        wrong = {}
-        missing = []
-        for wanted in expected.runs:
-            stored = runs.get(wanted.identity)
-            if stored is None:
-                missing.append(wanted.identity)
-            elif fault := _fault(wanted, stored, run_ids.get(wanted.parent, wanted.parent)):
-                wrong[wanted.identity] = fault
-        return cls(runs, extra, missing, wrong)
+        """What `writer` reads now against what is expected; some runs are in memory at once."""
+        runs: dict[str, Found] = {}
+        extra: list[Found] = []
+        for page in writer.read():
+            own = [run for run in page if run.uid in (None, expected.projection.uid(run.identity))]
+            # others are of another ledger's campaign with this name
+            faults = _faults(expected, [run for run in own if run.uid is not None])
+            for run in own:
+                found = Found(run.run_id, run.identity, run.uid, run.rank, run.parent, faults.get(run.run_id, ""))
+                if run.uid is None or not expected.knows(run.identity):
+                    extra.append(found)
+                    continue
+                other = runs.setdefault(run.identity, found)
+                if other is not found:
+                    better, worse = sorted((other, found), key=lambda one: one.rank)
+                    runs[run.identity] = better
+                    extra.append(worse)
+        wrong = {name: fault for name in expected.order if name in runs and (fault := _whole(expected, runs, name))}
+        return cls(runs, extra, [name for name in expected.order if name not in runs], wrong)
 
     @property
     def clean(self) -> bool:
@@ -56,13 +67,28 @@ class Comparison:
         return not (self.missing or self.extra or self.wrong)
 
 
-def _fault(wanted: WantedRun, stored: StoredRun, parent: str | None) -> str:
-    """`stuck`, `different`, or nothing."""
+def _faults(expected: Expected, stored: Sequence[StoredRun]) -> dict[str, str]:
+    """What is wrong with runs, by run id; nothing with those that are not compared."""
+    wanted = {run.identity: run for runs in expected.runs({run.identity for run in stored}) for run in runs}
+    pairs = ((wanted.get(run.identity), run) for run in stored)
+    return {run.run_id: _fault(one, run) for one, run in pairs if one is not None}
+
+
+def _whole(expected: Expected, runs: Mapping[str, Found], identity: str) -> str:
+    """What is wrong with the run of an identity, its place below its parent included."""
+    run = runs[identity]
+    parent = expected.parent(identity)
+    above = None if parent is None else runs.get(parent)
+    wanted = above.run_id if above is not None else None if parent is None else expected.projection.uid(parent)
+    return run.fault or ("" if run.parent == wanted else "different")
+
+
+def _fault(wanted: WantedRun, stored: StoredRun) -> str:
+    """`stuck`, `different`, or nothing; whatever its parent is."""
     if stored.status == "RUNNING" != wanted.status:
         return "stuck"
     same = (
         stored.status == wanted.status
-        and stored.parent == parent
         and _holds(stored.params, wanted.params)
         and _holds(stored.tags, {key: wanted.tags[key] for key in JUDGED if key in wanted.tags})
         and _same_values(wanted.metrics, stored)

@@ -23,9 +23,19 @@ class Observations:
     """The complete and pruned trials of a study for one metric, and those that are still open.
 
     `ended`: their numbers, rising. `best`: losses and numbers of the best complete ones, the best first;
-    `best_pruned`: the same of pruned ones, where those with more steps are better. `complete`: how many are.
+    `best_pruned`: the same of pruned ones, where those with more steps are better.
     `open`: numbers of the others, rising. Everything derives from the study: another one is read anew.
     """
+
+    ended: list[int]
+    open: list[int]
+    best: list[tuple[float, int]]
+    best_pruned: list[tuple[tuple[float, float], int]]
+    _columns: dict[str, Array]
+    _kinds: dict[frozenset[str], tuple[int, Kind]]
+    _known: tuple[BaseStorage, int] | None
+    _seen: int
+    _size: int  # of the columns
 
     def __init__(self) -> None:
         self._forget(None)
@@ -69,7 +79,6 @@ class Observations:
         if names not in self._kinds or self._kinds[names][0] > trial.number:
             self._kinds[names] = trial.number, trial.distributions
         if trial.state is TrialState.COMPLETE:
-            self.complete += 1
             _keep(self.best, (sign * trial.values[0], trial.number))
             return
         score = 1.0, 0.0  # it has reported nothing
@@ -96,13 +105,9 @@ class Observations:
         self._size = size
 
     def _forget(self, known: tuple[BaseStorage, int] | None) -> None:
-        self._known, self._seen, self._size, self.complete = known, 0, 0, 0
-        self.ended: list[int] = []
-        self.open: list[int] = []
-        self.best: list[tuple[float, int]] = []
-        self.best_pruned: list[tuple[tuple[float, float], int]] = []
-        self._columns: dict[str, Array] = {}
-        self._kinds: dict[frozenset[str], tuple[int, Kind]] = {}
+        self._known, self._seen, self._size = known, 0, 0
+        self.ended, self.open, self.best, self.best_pruned = [], [], [], []
+        self._columns, self._kinds = {}, {}
 
 
 def _keep(best: list[T], entry: T) -> None:
