@@ -47,7 +47,7 @@ class Attempts:
     _db: Database
 
     def attempts(self, campaign: str, *, running: bool = False) -> dict[str, list[AttemptRow]]:
-        """The attempts of a campaign that have ended, by trial, in order; `running`: of trials that have not."""
+        """The attempts of a campaign that have ended, by trial, in order; `running`: of those still open."""
         inside = sa.select(trials.c.id).join(searches).where(searches.c.campaign == campaign)
         if running:
             inside = inside.where(trials.c.state == TrialState.RUNNING.value)

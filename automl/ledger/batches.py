@@ -1,4 +1,4 @@
-"""Trials of large campaigns, in parts that fit into memory, and what can be said of all without reading them."""
+"""Trials of large campaigns: in parts that fit into memory, in short, or by their names alone."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ class Batches:
             yield self._db.read(lambda c, query=query: list(reading.trial.each(c.execute(query))))  # type: ignore[misc]
 
     def trials_of(self, wanted: Sequence[str], most: int = TOGETHER) -> Iterator[list[TrialRow]]:
-        """The trials of each of the `wanted` searches, by kind and number; small searches are read together."""
+        """The trials of each of the `wanted` searches, by kind and number; small ones are read together."""
         sizes = self._sizes(trials.c.search.in_(wanted))
         together: list[str] = []
         for i, search in enumerate(wanted):
             together.append(search)
             waiting = sum(size for one in together for _, size, _ in sizes.get(one, ()))
-            following = sum(size for _, size, _ in sizes.get(wanted[i + 1], ())) if i + 1 < len(wanted) else most
+            following = (
+                sum(size for _, size, _ in sizes.get(wanted[i + 1], ())) if i + 1 < len(wanted) else most
+            )
             if waiting + following > most or len(together) == CHUNK:
                 yield from self._trials_of(together)
                 together = []
@@ -66,7 +68,7 @@ class Batches:
         names = sorted(identities)
 
         def work(connection: sa.Connection) -> list[TrialRow]:
-            found = []
+            found: list[TrialRow] = []
             for start in range(0, len(names), CHUNK):
                 query = sa.select(trials).where(trials.c.id.in_(names[start : start + CHUNK]))
                 found += reading.trial.each(connection.execute(query))
@@ -96,7 +98,7 @@ class Batches:
             .where(searches.c.campaign == campaign, trials.c.kind == "trial")
             .group_by(trials.c.search)
         )
-        return self._db.read(lambda connection: dict(connection.execute(query).tuples().all()))
+        return self._db.read(lambda connection: dict(connection.execute(query).all()))
 
     def _sizes(self, of: sa.ColumnElement[bool]) -> dict[str, list[tuple[str, int, int]]]:
         """By search, its kinds of trials: how many there are, and the largest number."""
@@ -104,7 +106,7 @@ class Batches:
         query = query.where(of).group_by(trials.c.search, trials.c.kind)
         query = query.order_by(trials.c.search, trials.c.kind)
         sizes: dict[str, list[tuple[str, int, int]]] = {}
-        for search, kind, count, last in self._db.read(lambda c: c.execute(query).tuples().all()):
+        for search, kind, count, last in self._db.read(lambda c: c.execute(query).all()):
             sizes.setdefault(search, []).append((kind, count, last))
         return sizes
 

@@ -18,7 +18,7 @@ CHUNK: Final = 1000  # identities in one statement
 BY_ID: Final = sa.select(trials).where(trials.c.id == sa.bindparam("trial"))
 _FAILED: Final = trials.c.state == TrialState.FAILED.value
 _LEFT_OUT: Final = ("attributes", "artifacts", "workdir", "host", "device")
-_LIGHT: Final = [
+LIGHT: Final = [
     sa.null().label(column.name)
     if column.name in _LEFT_OUT
     else sa.case((_FAILED, column)).label(column.name)
@@ -45,7 +45,7 @@ class Queries:
 
         `light`: without what only their own runs show, such as files; a traceback only of those that failed.
         """
-        query = _of(sa.select(*_LIGHT) if light else sa.select(trials), campaign, search)
+        query = _of(sa.select(*LIGHT) if light else sa.select(trials), campaign, search)
         query = query.order_by(trials.c.search, trials.c.kind, trials.c.number)
         return self._db.read(lambda connection: list(reading.trial.each(connection.execute(query))))
 

@@ -23,11 +23,11 @@ _SHOWN: Final = 60
 class Reader(Generic[T]):
     """Reads the rows of one table.
 
-    `kind`: a dataclass of its `columns`. `keys`: those that name a row; `whole`: what is wrong across them, in
-    words; `become`: what a column's value is turned into.
+    `kind`: a dataclass of its `columns`. `keys`: those that name a row; `whole`: what is wrong across them,
+    in words; `become`: what a column's value is turned into.
     """
 
-    def __init__(  # noqa: PLR0913 - a table with its rules
+    def __init__(
         self,
         kind: type[T],
         table: str,

@@ -6,25 +6,22 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from automl.contracts import TrialState
 from automl.recorder.comparison import Comparison
 from automl.recorder.environment import SETTINGS
+from automl.recorder.expected import Expected
 from automl.recorder.form import Form
 from automl.recorder.mlflow_marker import is_sql
-from automl.recorder.projection import Projection, project
-from automl.recorder.results import result_of
+from automl.recorder.projection import project
 from automl.recorder.telling import told
-from automl.recorder.wanted_run import WantedRun, final_files
+from automl.recorder.wanted_run import final_files
 from automl.recorder.within import while_answering
 from automl.recorder.writer import Beat, Writer, form_of
 from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
-    from automl.ledger.rows import SearchRow, TrialRow
     from automl.ledger.store import Store
 
 SILENCE: Final = 15  # times the time that one request may take, in which a server must have answered one

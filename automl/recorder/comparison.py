@@ -49,7 +49,9 @@ class Comparison:
             # others are of another ledger's campaign with this name
             faults = _faults(expected, [run for run in own if run.uid is not None])
             for run in own:
-                found = Found(run.run_id, run.identity, run.uid, run.rank, run.parent, faults.get(run.run_id, ""))
+                found = Found(
+                    run.run_id, run.identity, run.uid, run.rank, run.parent, faults.get(run.run_id, "")
+                )
                 if run.uid is None or not expected.knows(run.identity):
                     extra.append(found)
                     continue
@@ -58,7 +60,9 @@ class Comparison:
                     better, worse = sorted((other, found), key=lambda one: one.rank)
                     runs[run.identity] = better
                     extra.append(worse)
-        wrong = {name: fault for name in expected.order if name in runs and (fault := _whole(expected, runs, name))}
+        wrong = {
+            name: fault for name in expected.order if name in runs and (fault := _whole(expected, runs, name))
+        }
         return cls(runs, extra, [name for name in expected.order if name not in runs], wrong)
 
     @property
@@ -79,7 +83,9 @@ def _whole(expected: Expected, runs: Mapping[str, Found], identity: str) -> str:
     run = runs[identity]
     parent = expected.parent(identity)
     above = None if parent is None else runs.get(parent)
-    wanted = above.run_id if above is not None else None if parent is None else expected.projection.uid(parent)
+    wanted = (
+        above.run_id if above is not None else None if parent is None else expected.projection.uid(parent)
+    )
     return run.fault or ("" if run.parent == wanted else "different")
 
 

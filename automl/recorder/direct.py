@@ -186,9 +186,7 @@ def _clear(connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -
 def _stored(connection: sa.Connection, found: Sequence[tuple[Any, ...]]) -> list[StoredRun]:
     """Runs as they are stored, by their ids, status and identities."""
     ids = [run_id for run_id, _, _ in found]
-    params, tags = (
-        _grouped(connection, table, ids, attrgetter("key", "value")) for table in (PARAMS, TAGS)
-    )
+    params, tags = (_grouped(connection, table, ids, attrgetter("key", "value")) for table in (PARAMS, TAGS))
     points = _grouped(connection, METRICS, ids, _point)
     latest = _grouped(connection, LATEST, ids, _point)
     return [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from automl.contracts import RunAddress, RunError, TrialState
 from automl.ledger.rows import in_short
 from automl.recorder.machine import Machine
+from automl.recorder.planner import Freshness
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
@@ -39,6 +40,7 @@ class Follower:
         self._live: dict[str, float] = {}  # time of the last recorded report of running trials in MLflow
         self._ended: list[TrialSummary] = []  # recorded, not yet part of their search's curve
         self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
+        self._fresh = Freshness(store)
         self._projection: Projection | None = None  # for `begin`, which needs no newer one
         campaign = project(ledger, campaign_id)[0].campaign
         self._machine = Machine(campaign.created_at)
@@ -95,7 +97,10 @@ class Follower:
         if enough():
             return
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
-        every, result = every_trial(self._ledger, self._campaign_id), result_of(self._ledger, projection.campaign)
+        every, result = (
+            every_trial(self._ledger, self._campaign_id),
+            result_of(self._ledger, projection.campaign),
+        )
         self._writer.write([projection.campaign_run(every, result)])
         if projection.campaign.state == "finished":
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
@@ -187,7 +192,9 @@ class Follower:
 
     def _write_lost(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
         """Write again what MLflow had of this campaign before it was emptied or another store's."""
-        known = {projection.uid(trial): trial for trial in self._ledger.trial_ids(self._campaign_id, recorded=1)}
+        known = {
+            projection.uid(trial): trial for trial in self._ledger.trial_ids(self._campaign_id, recorded=1)
+        }
         lost = [known[uid] for uid in sorted(self._writer.absent(list(known)))]
         if not lost:
             return
@@ -216,6 +223,7 @@ class Follower:
                 if row.state is TrialState.RUNNING:
                     self._live[row.id] = max((report.at for report in reports.get(row.id, [])), default=0.0)
         self._ledger.mark_recorded(recorded)
+        self._fresh.note(len(recorded))
         for row in rows:
             if recorded.get(row.id) == 2:
                 self._live.pop(row.id, None)

@@ -64,7 +64,7 @@ def curve_points(
     return points + [point for point in found if point.key != "device_seconds"]
 
 
-def winner_points(  # noqa: PLR0913 - see `WantedRun`
+def winner_points(
     metric: Metric,
     search: SearchRow,
     trials: Sequence[TrialRow],

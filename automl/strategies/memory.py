@@ -108,7 +108,7 @@ class MemoryStudy:
             self.storage.set_trial_param(number, name, kind.to_internal_repr(value), kind)
 
     def exact(self, config: Config) -> Config:
-        """A configuration with the values that a draw would have given: JSON keeps 1.0 and 1 apart as it likes."""
+        """A configuration with the very values that a draw would have given: 1.0 where JSON has 1."""
         return {
             name: self._distributions[name].to_external_repr(
                 self._distributions[name].to_internal_repr(

@@ -98,9 +98,7 @@ class FlatTPE(TPESampler):
         chosen = self._compare(drawn, self._compute_acquisition_func(drawn, below, above))
         return {name: kind.to_external_repr(chosen[name]) for name, kind in search_space.items()}
 
-    def _observed(
-        self, side: Side, space: dict[str, BaseDistribution], study: Study
-    ) -> tuple[Any, ...]:
+    def _observed(self, side: Side, space: dict[str, BaseDistribution], study: Study) -> tuple[Any, ...]:
         """What a density is made of: the values of those trials that have all parameters of `space`."""
         values, whole = self._seen.columns(side.own, space)
         weights = side.weights
@@ -124,7 +122,7 @@ class FlatTPE(TPESampler):
         return Side(earlier[:known], np.array(good, dtype=int)), self._bad(earlier[known:], good)
 
     def _bad(self, earlier: list[FrozenTrial], good: Sequence[int]) -> Side:
-        """All trials but the `good` ones; of more than `kernels` the younger half, and of the rest a sample."""
+        """All trials but the `good` ones; of too many the youngest, and a sample of the rest."""
         seen = self._seen
         running = seen.open if self._constant_liar else []
         most, count = self._kernels, len(seen.ended) - len(good)

@@ -121,7 +121,8 @@ def _trial(search: SearchRow, number: int, began: float) -> dict[str, Any]:
         "id": f"{search.id}/{number}", "search": search.id, "kind": "trial", "number": number,
         "state": "complete", "attempt": 1, "token": f"{rng.getrandbits(64):016x}", "config": config,
         "seed": rng.getrandbits(31), "asked_after": number, "told": number,
-        "values": [config["drop"] + abs(config["lr"] - 0.01) + 1e-9 * number], "metrics": {}, "attributes": {},
+        "values": [config["drop"] + abs(config["lr"] - 0.01) + 1e-9 * number],
+        "metrics": {}, "attributes": {},
         "device_seconds": 0.5 + rng.random(), "reason": "", "artifacts": [], "workdir": None,
         "host": "here", "device": "cpu", "started_at": at, "finished_at": at + 0.9,
     }  # fmt: skip

@@ -12,8 +12,8 @@ from automl.ledger import Ledger, NewTrial, Store, TrialRow
 from automl.recorder.audit import audit, repair
 from automl.recorder.experiments import make_client
 from automl.recorder.projection import project
-from automl.recorder.search_runs import search_runs
 from automl.recorder.results import result_of
+from automl.recorder.search_runs import search_runs
 
 WITH: dict[str, Any] = {
     **SPEC,
