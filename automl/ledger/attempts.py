@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from automl.contracts import Ending, TrialState
+from automl.contracts import Ending
 from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import AttemptRow
-from automl.ledger.tables import Values, attempts, searches, trials
+from automl.ledger.tables import RUNNING, Values, attempts, searches, trials
 
 _NAMES: Final = (
     "trial", "attempt", "token", "ending", "reason", "device_seconds", "host", "started_at", "finished_at",
@@ -48,9 +48,10 @@ class Attempts:
 
     def attempts(self, campaign: str, *, running: bool = False) -> dict[str, list[AttemptRow]]:
         """The attempts of a campaign that have ended, by trial, in order; `running`: of those still open."""
-        inside = sa.select(trials.c.id).join(searches).where(searches.c.campaign == campaign)
+        own = sa.select(searches.c.id).where(searches.c.campaign == campaign)
+        inside = sa.select(trials.c.id).where(trials.c.search.in_(own))
         if running:
-            inside = inside.where(trials.c.state == TrialState.RUNNING.value)
+            inside = inside.where(RUNNING)
         query = sa.select(attempts).where(attempts.c.trial.in_(inside))
         query = query.order_by(attempts.c.trial, attempts.c.attempt)
 

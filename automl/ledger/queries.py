@@ -12,7 +12,7 @@ from automl.contracts import TrialState
 from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import ReportRow, TrialRow
-from automl.ledger.tables import reports, searches, trials
+from automl.ledger.tables import DUE, RUNNING, reports, searches, trials
 
 CHUNK: Final = 1000  # identities in one statement
 BY_ID: Final = sa.select(trials).where(trials.c.id == sa.bindparam("trial"))
@@ -64,9 +64,15 @@ class Queries:
 
     def running_trials(self, campaign: str) -> list[TrialRow]:
         """Trials of a campaign that have not ended."""
-        query = _of(sa.select(trials), campaign, None).where(trials.c.state == TrialState.RUNNING.value)
-        query = query.order_by(trials.c.started_at, trials.c.id)
-        return self._db.read(lambda connection: list(reading.trial.each(connection.execute(query))))
+        query = _of(sa.select(trials.c.id), campaign, None).where(RUNNING)
+
+        def work(connection: sa.Connection) -> list[TrialRow]:
+            names = list(connection.scalars(query))
+            parts = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
+            queries = (sa.select(trials).where(trials.c.id.in_(part)) for part in parts)
+            return [row for part in queries for row in reading.trial.each(connection.execute(part))]
+
+        return sorted(self._db.read(work), key=lambda row: (row.started_at, row.id))
 
     def reports(
         self,
@@ -94,7 +100,7 @@ class Queries:
         due = sa.case(
             (running, (trials.c.recorded == 0) & (trials.c.started_at <= time.time() - 1)), else_=True
         )
-        query = _of(sa.select(trials.c.id), campaign, None).where(trials.c.recorded < 2, due)
+        query = _of(sa.select(trials.c.id), campaign, None).where(DUE, due)
         query = query.order_by(trials.c.started_at, trials.c.id).limit(limit)
         return self._db.read(lambda connection: list(connection.scalars(query)))
 

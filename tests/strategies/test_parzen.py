@@ -136,7 +136,6 @@ def test_beyond_the_bound_it_is_the_same_after_a_restart() -> None:
     again = tpe(FLAT, "none", kernels=100)
     rows.restore(again)
     assert again.ask(150) == config
-    assert filled(150, None)[0].ask(150) != config
 
 
 def test_a_sample_stands_for_all() -> None:
