@@ -104,6 +104,12 @@ class Queries:
         query = query.order_by(trials.c.started_at, trials.c.id).limit(limit)
         return self._db.read(lambda connection: list(connection.scalars(query)))
 
+    def due_trials(self, campaign: str) -> int:
+        """How many trials that have ended MLflow does not have to their end."""
+        query = _of(sa.select(sa.func.count()).select_from(trials), campaign, None)
+        query = query.where(DUE, trials.c.state != TrialState.RUNNING.value)
+        return self._db.read(lambda connection: connection.scalar(query) or 0)
+
     def mark_recorded(self, recorded: Mapping[str, int]) -> None:
         """Note what MLflow has of trials: 1 the start, 2 the end. One transaction."""
         if not recorded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -48,9 +48,7 @@ class Observations:
         minimize = study.direction is StudyDirection.MINIMIZE
         still_open = []
         for number in [*self.open, *range(self._seen, until)]:
-            trial = study._storage.get_trial(
-                study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
-            )
+            trial = get_trial(study, number)
             if trial.state is TrialState.RUNNING:
                 still_open.append(number)
             if trial.state is not TrialState.FAIL:
@@ -115,3 +113,20 @@ def _keep(best: list[T], entry: T) -> None:
     if len(best) < GOOD or entry < best[-1]:
         insort(best, entry)
         del best[GOOD:]
+
+
+def get_trial(study: Study, number: int) -> FrozenTrial:
+    """The trial of that number, as it is. Raises `KeyError` without one."""
+    storage = study._storage
+    return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
+
+
+def trials_from(study: Study, number: int) -> Iterator[FrozenTrial]:
+    """The trials from that number on; unlike all trials of a study, they cost nothing when there are none."""
+    while True:
+        try:
+            trial = get_trial(study, number)
+        except KeyError:
+            return
+        yield trial
+        number += 1
