@@ -243,10 +243,11 @@ class Searcher:
         if proposed == row.config:
             return
         attributes = row.attributes or {}
-        self._history.open(row.number, row.config, attributes)
+        config = row.config if proposed is not None else self._memory.exact(row.config)
+        self._history.open(row.number, config, attributes)
         self._memory.set_study_attributes(attributes.get(STUDY, {}))
         if proposed is None:
-            self._memory.open_whole(row.number, self._memory.exact(row.config), attributes)
+            self._memory.open_whole(row.number, config, attributes)
             return
         self._memory.set_attributes(row.number, attributes)
         self._memory.set_config(row.number, row.config)
