@@ -19,6 +19,7 @@ from automl.ledger.files import beside, is_damaged, sqlite_file
 from automl.ledger.store import MLFLOW_SCHEMA
 from automl.ledger.tables import SCHEMA
 from automl.private import private
+from automl.recorder import planner
 from automl.recorder.mlflow_marker import condition, has_none
 from automl.recorder.mlflow_tables import MlflowTables
 from automl.recorder.uids import run_uid
@@ -67,7 +68,14 @@ def set_damaged_aside(store: Store) -> str | None:
 @private()
 def upgrade(store: Store) -> list[Path]:
     """Migrate an older store to this version; returns the copies that were made of SQLite files first."""
-    return setup.upgrade(store, _mlflow_tables(store))
+    copies = setup.upgrade(store, _mlflow_tables(store))
+    refresh_statistics(store)
+    return copies
+
+
+def refresh_statistics(store: Store) -> None:
+    """Gather what the databases of a store plan their queries by, for queries over many runs. Never fails."""
+    planner.refresh(store)
 
 
 @dataclass(frozen=True)

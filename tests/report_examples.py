@@ -44,7 +44,9 @@ class FakeLedger:
     def searches(self, campaign: str) -> list[SearchRow]:
         return list(self.search_rows)
 
-    def trials(self, campaign: str | None = None, search: str | None = None) -> list[TrialRow]:
+    def trials(
+        self, campaign: str | None = None, search: str | None = None, *, light: bool = False
+    ) -> list[TrialRow]:
         rows = [trial for trial in self.trial_rows if search in (None, trial.search)]
         return sorted(rows, key=lambda trial: (trial.search, trial.kind, trial.number))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,28 +33,28 @@ class LiveSearch(StoppableState):
         reports: Mapping[str, Sequence[ReportRow]],
         attempts: Mapping[str, Sequence[AttemptRow]] = MappingProxyType({}),
         signs: Mapping[str, float] = MappingProxyType({}),
+        began: float = math.inf,
     ) -> None:
         """Rebuild from the ledger. Interrupted trials are queued again and pay for what they used.
 
-        `signs`: the last ones of the earlier driver (see `cost_of_killed`).
+        `reports`: see `needs_reports`. `attempts`: of trials that run. `signs`: the last ones of the earlier
+        driver (see `cost_of_killed`). `began`: when the first of all attempts that have ended began.
         """
         ordinary = [row for row in trials if row.kind == "trial"]
         self._started = len(ordinary)
         self._after.restore(trials)
         self.attempts = sum(row.attempt for row in trials)
         if ordinary:
-            starts = [row.started_at for row in ordinary]
-            starts += [attempt.started_at for row in ordinary for attempt in attempts.get(row.id, ())]
-            self._allowance.begun = self.clock.at(min(starts))
+            self._allowance.begun = self.clock.at(min(began, *(row.started_at for row in ordinary)))
         self.ended = self.row.state == "finished"
-        if self.searcher is not None:
+        if self.searcher is not None and self._may_go_on:
             self.searcher.restore(ordinary, reports)
         for row in sorted(ordinary, key=lambda row: row.told or 0):
             if row.state is not TrialState.RUNNING:
                 self._count(row, charged=0.0)
         for row in trials:
-            self._retries.restore(row, attempts.get(row.id, ()))
             if row.state is TrialState.RUNNING:
+                self._retries.restore(row, attempts.get(row.id, ()))
                 if any(report.value is not None for report in reports.get(row.id, ())):
                     self._open.note_value(row.id)
                 if row.kind == "trial":
@@ -63,10 +64,20 @@ class LiveSearch(StoppableState):
         self._reopen()
         self._select()
 
+    def needs_reports(self, row: TrialRow) -> bool:
+        """Whether the reports of a trial are needed to restore it."""
+        if row.state is TrialState.RUNNING or not self._may_go_on or self.searcher is None:
+            return row.state is TrialState.RUNNING
+        return row.kind == "trial" and (row.state is TrialState.PRUNED or self.searcher.compares_reports)
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether it may propose another trial: it has not ended, or its campaign has grown."""
+        return self.row.state != "finished" or (self.settings.reopens and may_go_on(self.row.reason))
+
     def _reopen(self) -> None:
         """Go on where its campaign has grown: it ended by a size, and that is not reached now."""
-        reopens = self.ended and self.settings.reopens and may_go_on(self.row.reason)
-        if reopens and self._stop_reason() is None:
+        if self.ended and self._may_go_on and self._stop_reason() is None:
             self.row = self.ledger.reopen_search(self.row.id)
             self.ended = False
 

@@ -83,7 +83,7 @@ def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[
         best = search.best
         if best is None or not search.settings.finals:
             continue
-        trials = [] if search.settings.simulated else ledger.trials(search=search.row.id)
+        trials = [] if search.settings.simulated else ledger.trials_after(search.row.id)
         trained: dict[str | None, list[TrialRow]] = {None: retrainings(best.trained, trials)}
         trained |= {name: transfers(name, best.trained, trials) for name in search.settings.transfer}
         for dataset, models in trained.items():

@@ -63,22 +63,21 @@ def plan_searches(
 
     Those of its study, and those that the ledger has besides: added until every arm is decided.
     """
-    trials: defaultdict[str, list[TrialRow]] = defaultdict(list)
-    for trial in ledger.trials(campaign=row.id):
-        trials[trial.search].append(trial)
     study = resolved.study
     wanted = [(name, seed) for seed in study.seeds for name in study.arms]
     added = [(search.arm, search.seed) for search in ledger.searches(row.id)]
     rows = ledger.add_searches(row.id, list(dict.fromkeys([*wanted, *added])))
     in_memory = row.summary.record == "searches"
     memory = ledger.memory(row.id) or CampaignMemory()
+    begun = ledger.first_starts(row.id)
+    ended = ledger.attempts(row.id, running=True)
+    signs = last_signs(folder, row.token)
     searches: list[Search] = []
-    live = []
-    for search_row in rows:
+    for search_row, own in zip(rows, ledger.trials_of([each.id for each in rows]), strict=True):
         arm = resolved.arms[search_row.arm]
         settings = _settings(resolved, arm, folder / f"{search_row.arm}-{search_row.seed}", row)
         reopens = row.state == "running" and row.has_grown and arm.name not in study.retired
-        settings, own = replace(settings, reopens=reopens), trials[search_row.id]
+        settings = replace(settings, reopens=reopens)
         if in_memory and arm.evaluator.simulated and not arm.named_evaluators:
             replay = replace(_replay(arm, search_row, settings, own), memory=memory.of(arm.name))
             replayed = ReplaySearch(search_row, settings, ledger, replay)
@@ -87,13 +86,10 @@ def plan_searches(
         else:
             searcher = _searcher(resolved, arm, search_row.seed, memory.of(arm.name))
             search = LiveSearch(search_row, settings, ledger, searcher, clock)
-            live.append(search)
+            needed = [trial.id for trial in own if search.needs_reports(trial)]
+            reports = ledger.reports(trials=needed) if needed else {}
+            search.restore(own, reports, ended, signs, begun.get(search_row.id, math.inf))
             searches.append(search)
-    reports = ledger.reports(campaign=row.id) if live and trials else {}
-    ended = ledger.attempts(row.id) if live and trials else {}
-    signs = last_signs(folder, row.token) if live and trials else {}
-    for search in live:
-        search.restore(trials[search.row.id], reports, ended, signs)
     return searches
 
 

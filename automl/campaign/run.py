@@ -36,7 +36,7 @@ from automl.private import private
 from automl.progress import Progress
 from automl.recorder import Recorder, RecordingError
 from automl.signs import Signs
-from automl.storage import open_ledger
+from automl.storage import open_ledger, refresh_statistics
 
 AS_WRITTEN = Wanted()
 
@@ -149,6 +149,7 @@ def _drive(
                 ledger.finish_campaign(row.id, lease.token, limits.met)
             announcer.ended(row.id)
             _record_the_rest(recorder, ledger, row.id, searches, folder)
+            refresh_statistics(store)
         finally:
             recorder.close()
 

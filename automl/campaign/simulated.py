@@ -64,6 +64,8 @@ class ReplaySearch:
         if self.ended and self.settings.reopens and self._has_more():
             self.row = self.ledger.reopen_search(self.row.id)
             self.ended = False
+        if self.ended:
+            self._known = {}
 
     def _has_more(self) -> bool:
         """Whether its budget is not used up, or retrainings of its winner are missing."""

@@ -19,6 +19,7 @@ from automl.ledger.rows import (
     ScheduleRow,
     SearchRow,
     TrialRow,
+    TrialSummary,
 )
 from automl.ledger.share_rows import Agreed, Asks, Place, ShareRow
 from automl.ledger.store import Store, resolve_store
@@ -49,6 +50,7 @@ __all__ = [
     "ShareRow",
     "Store",
     "TrialRow",
+    "TrialSummary",
     "Usage",
     "Wish",
     "Wishes",

@@ -10,7 +10,7 @@ from automl.contracts import Ending
 from automl.ledger import reading
 from automl.ledger.database import Database
 from automl.ledger.rows import AttemptRow
-from automl.ledger.tables import Values, attempts, searches, trials
+from automl.ledger.tables import RUNNING, Values, attempts, searches, trials
 
 _NAMES: Final = (
     "trial", "attempt", "token", "ending", "reason", "device_seconds", "host", "started_at", "finished_at",
@@ -46,16 +46,19 @@ class Attempts:
 
     _db: Database
 
-    def attempts(self, campaign: str) -> dict[str, list[AttemptRow]]:
-        """The attempts of a campaign that have ended, by trial, in order."""
-        inside = sa.select(trials.c.id).join(searches).where(searches.c.campaign == campaign)
+    def attempts(self, campaign: str, *, running: bool = False) -> dict[str, list[AttemptRow]]:
+        """The attempts of a campaign that have ended, by trial, in order; `running`: of those still open."""
+        own = sa.select(searches.c.id).where(searches.c.campaign == campaign)
+        inside = sa.select(trials.c.id).where(trials.c.search.in_(own))
+        if running:
+            inside = inside.where(RUNNING)
         query = sa.select(attempts).where(attempts.c.trial.in_(inside))
         query = query.order_by(attempts.c.trial, attempts.c.attempt)
 
         def work(connection: sa.Connection) -> dict[str, list[AttemptRow]]:
             found: dict[str, list[AttemptRow]] = {}
-            for row in connection.execute(query):
-                found.setdefault(row.trial, []).append(reading.attempt(row))
+            for attempt in reading.attempt.each(connection.execute(query)):
+                found.setdefault(attempt.trial, []).append(attempt)
             return found
 
         return self._db.read(work)

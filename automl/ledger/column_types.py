@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from automl.ledger.rules import Unreadable
+
+_DECODE: Final = json.JSONDecoder().decode
 
 
 class Json(sa.TypeDecorator[Any]):
@@ -21,12 +23,16 @@ class Json(sa.TypeDecorator[Any]):
         """The text of a value; None stays NULL."""
         return None if value is None else json.dumps(value, separators=(",", ":"))
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        """The value of a text; `Unreadable` for one that is not JSON, which the reader of rows refuses."""
-        try:
-            return None if value is None else json.loads(value)
-        except (ValueError, TypeError, RecursionError):
-            return Unreadable(value)
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[Any], Any]:
+        """How a text is read; `Unreadable` for one that is not JSON, which the reader of rows refuses."""
+        return _read_json
+
+
+def _read_json(value: Any) -> Any:
+    try:
+        return None if value is None else _DECODE(value)
+    except (ValueError, TypeError, RecursionError):
+        return Unreadable(value)
 
 
 class Flag(sa.Boolean):

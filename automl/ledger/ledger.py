@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from automl.ledger.attempts import Attempts
+from automl.ledger.batches import Batches
 from automl.ledger.bindings import Bindings
 from automl.ledger.bulk import BulkWrites
 from automl.ledger.campaigns import Campaigns
@@ -34,6 +35,7 @@ class Ledger(
     Searches,
     Trials,
     Attempts,
+    Batches,
     BulkWrites,
     Schedules,
     Firings,

@@ -6,7 +6,8 @@ error far from its cause, or in a wrong report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -22,28 +23,48 @@ _SHOWN: Final = 60
 class Reader(Generic[T]):
     """Reads the rows of one table.
 
-    `keys`: the columns that name a row; `whole`: what is wrong across its columns, in words.
+    `kind`: a dataclass of its `columns`. `keys`: those that name a row; `whole`: what is wrong across them,
+    in words; `become`: what a column's value is turned into.
     """
 
     def __init__(
         self,
-        kind: Callable[..., T],
+        kind: type[T],
         table: str,
         keys: tuple[str, ...],
         columns: Mapping[str, Rule],
         whole: Callable[[T], str] = lambda row: "",
+        become: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
     ) -> None:
         self.columns = columns
         self._kind, self._table, self._keys, self._whole = kind, table, keys, whole
-        self._holds = [(name, rule.holds) for name, rule in columns.items()]
+        self._become = tuple(become.items())
+        slots = "__slots__" in vars(kind)
+        self._put = [(name, getattr(kind, name).__set__) for name in columns] if slots else []
+        self._holds = [(name, rule.holds, rule.optional) for name, rule in columns.items()]
 
     def __call__(self, row: sa.Row[Any]) -> T:
         """The dataclass of a row. Raises `RunError` for a value that breaks the rule of its column."""
-        values: Mapping[str, Any] = row._asdict()
-        for name, holds in self._holds:
-            if not holds(values[name]):
+        return self._read(row._fields, row)
+
+    def each(self, result: sa.Result[Any]) -> Iterator[T]:
+        """The dataclasses of the rows of a result, one after the other."""
+        names = tuple(result.keys())
+        return (self._read(names, row) for row in result)
+
+    def _read(self, names: Sequence[str], row: Iterable[Any]) -> T:
+        values: dict[str, Any] = dict(zip(names, row, strict=True))
+        for name, holds, optional in self._holds:
+            value = values[name]
+            if not (optional and value is None) and not holds(value):
                 raise RunError(self._broken(values, name))
-        read = self._kind(**values)
+        for name, become in self._become:
+            values[name] = become(values[name])
+        read = object.__new__(self._kind)  # a frozen dataclass would take most of all the time
+        if not self._put:
+            read.__dict__.update(values)
+        for name, put in self._put:
+            put(read, values[name])
         if fault := self._whole(read):
             raise RunError(f"the ledger is damaged: {self._named(values)} {fault}; {ADVICE}")
         return read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Final
 
 from automl.contracts import Ending, TrialState
@@ -44,11 +45,13 @@ def _search(row: rows.SearchRow) -> str:
 
 
 def _trial(row: rows.TrialRow) -> str:
-    found = _told(row.id, rows.trial_identity(row.search, row.kind, row.number))
-    found = found or _finished(row.state != TrialState.RUNNING, row.finished_at)
-    if not found and row.state == TrialState.COMPLETE and row.values is None:
+    return _told(row.id, rows.trial_identity(row.search, row.kind, row.number)) or _ended(row)
+
+
+def _ended(row: rows.TrialSummary) -> str:
+    if row.state == TrialState.COMPLETE and row.finished_at is not None and row.values is None:
         return "must have values, since it is complete, but has none"
-    return found
+    return _finished(row.state != TrialState.RUNNING, row.finished_at)
 
 
 def _told(identity: str, derived: str) -> str:
@@ -149,9 +152,18 @@ _TRIAL_COLUMNS: Final = {
     "files": FILES.or_nothing(),
     "lost": NAME.or_nothing(),
 }
-trial: Final = Reader(rows.TrialRow.from_columns, "trial", ("id",), _TRIAL_COLUMNS, _trial)
+_STATE: Final = {"state": TrialState}
+trial: Final = Reader(rows.TrialRow, "trial", ("id",), _TRIAL_COLUMNS, _trial, _STATE)
+summary: Final = Reader(
+    rows.TrialSummary,
+    "trial",
+    ("id",),
+    {field.name: _TRIAL_COLUMNS[field.name] for field in fields(rows.TrialSummary)},
+    _ended,
+    _STATE,
+)
 total: Final = Reader(
-    TotalRow.from_columns,
+    TotalRow,
     "trials of",
     ("search", "kind", "state"),
     {
@@ -163,9 +175,10 @@ total: Final = Reader(
         "least": COST,
         "most": COST,
     },
+    become=_STATE,
 )
 attempt: Final = Reader(
-    rows.AttemptRow.from_columns,
+    rows.AttemptRow,
     "attempt",
     ("trial", "attempt"),
     {
@@ -179,6 +192,7 @@ attempt: Final = Reader(
         "started_at": SECONDS,
         "finished_at": SECONDS,
     },
+    become={"ending": Ending},
 )
 report: Final = Reader(
     rows.ReportRow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from automl.contracts import TrialState
 from automl.ledger.database import Database
 from automl.ledger.tables import campaigns, searches, trials
 
@@ -34,4 +35,11 @@ class Recorded:
     def mark_campaign_recorded(self, campaign: str, value: int) -> None:
         """Note what MLflow has of a campaign: 0 nothing, 1 its start, 2 its end."""
         update = sa.update(campaigns).where(campaigns.c.id == campaign).values(recorded=value)
+        self._db.write(lambda connection: connection.execute(update).rowcount)
+
+    def mark_trials_recorded(self, campaign: str) -> None:
+        """Note that MLflow has all trials of a campaign: the start of those that run, the end of others."""
+        inside = trials.c.search.in_(sa.select(searches.c.id).where(searches.c.campaign == campaign))
+        known = sa.case((trials.c.state == TrialState.RUNNING.value, 1), else_=2)
+        update = sa.update(trials).where(inside, trials.c.recorded != known).values(recorded=known)
         self._db.write(lambda connection: connection.execute(update).rowcount)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from automl.ledger import reading
 from automl.ledger.database import Database
+from automl.ledger.queries import LIGHT
 from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
 from automl.ledger.tables import campaigns, openings, searches, trials
 from automl.ledger.totals import TotalRow
@@ -70,9 +71,9 @@ def _read(connection: sa.Connection, chunk: Sequence[str], found: dict[str, Camp
         owner[search.id] = found[search.campaign]
         owner[search.id].searches.append(search)
     shown = (trials.c.id == searches.c.winner) | (trials.c.kind == "final") | searches.c.winner.is_(None)
-    chosen = _joined(sa.select(trials), trials).where(of_chunk, shown)
-    for row in connection.execute(chosen.order_by(trials.c.search, trials.c.kind, trials.c.number)):
-        trial = reading.trial(row)
+    chosen = _joined(sa.select(*LIGHT), trials).where(of_chunk, shown)
+    chosen = chosen.order_by(trials.c.search, trials.c.kind, trials.c.number)
+    for trial in reading.trial.each(connection.execute(chosen)):
         if trial.search in owner:  # not of a search that began after the statement before this one
             owner[trial.search].trials[trial.search].append(trial)
     for row in connection.execute(_joined(_sums(), trials).where(of_chunk)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Final
 
@@ -90,20 +90,35 @@ class SearchRow:
     recorded: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrialRow:
-    """One evaluation of a configuration; `kind` is one of `KINDS`. `device_seconds` counts all attempts.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialSummary:
+    """What counts and curves are made of: one evaluation of a configuration, without that configuration.
 
-    `dataset`: the name of another one than the study's, None on that. `storage`: URL of the folder of its
-    files, None where they are in `workdir`; `files`: what is there, by path in a working folder. `lost`: why
-    its model cannot be read any more. The defaults are those of a trial that starts.
+    `kind` is one of `KINDS`. `device_seconds` counts all attempts. The defaults are those of a trial that
+    starts.
     """
 
     id: str
     search: str
     kind: str
-    number: int
     state: TrialState = TrialState.RUNNING
+    values: list[float] | None = None
+    device_seconds: float = 0.0
+    started_at: float
+    finished_at: float | None = None
+    recorded: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialRow(TrialSummary):
+    """One evaluation of a configuration.
+
+    `dataset`: the name of another one than the study's, None on that. `storage`: URL of the folder of its
+    files, None where they are in `workdir`; `files`: what is there, by path in a working folder. `lost`: why
+    its model cannot be read any more.
+    """
+
+    number: int
     attempt: int = 1
     token: str
     config: Config
@@ -111,19 +126,14 @@ class TrialRow:
     seed: int
     asked_after: int
     told: int | None = None
-    values: list[float] | None = None
     metrics: dict[str, float] | None = None
     attributes: dict[str, Any] | None = None
-    device_seconds: float = 0.0
     reason: str | None = None
     traceback: str | None = None
     artifacts: list[str] | None = None
     workdir: str | None
     host: str | None = None
     device: str | None = None
-    started_at: float
-    finished_at: float | None = None
-    recorded: int = 0
     dataset: str | None = None
     storage: str | None = None
     files: dict[str, StoredFile] | None = None
@@ -136,7 +146,7 @@ class TrialRow:
         return cls(state=TrialState(state), files=kept, **columns)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AttemptRow:
     """One attempt of a trial, ended. `device_seconds`: of this attempt alone; times in POSIX seconds."""
 
@@ -149,11 +159,6 @@ class AttemptRow:
     host: str | None
     started_at: float
     finished_at: float
-
-    @classmethod
-    def from_columns(cls, *, ending: str, **columns: Any) -> AttemptRow:
-        """The attempt of the columns of `tables.attempts`."""
-        return cls(ending=Ending(ending), **columns)
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,7 @@ class NewTrial:
     storage: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ReportRow:
     """One report of a trial; `value` is None when it has only metrics; `device_seconds` of its attempt.
 
@@ -250,3 +255,8 @@ class FiringRow:
 def trial_identity(search: str, kind: str, number: int) -> str:
     """The id of a trial: `quickstart-3/tpe/0/17`, others: `quickstart-3/tpe/0/final-0`."""
     return f"{search}/{number}" if kind == "trial" else f"{search}/{kind}-{number}"
+
+
+def in_short(trial: TrialRow) -> TrialSummary:
+    """The summary of a trial."""
+    return TrialSummary(**{field.name: getattr(trial, field.name) for field in fields(TrialSummary)})

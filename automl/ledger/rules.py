@@ -29,10 +29,11 @@ class Rule:
     words: str
     holds: Callable[[Any], bool]
     detail: Callable[[Any], str] = lambda value: ""
+    optional: bool = False  # None is right, too
 
     def or_nothing(self) -> Rule:
         """The same for a column that may be empty."""
-        return Rule(f"{self.words}, or nothing", lambda value: value is None or self.holds(value))
+        return Rule(f"{self.words}, or nothing", self.holds, optional=True)
 
 
 def one_of(values: Collection[str]) -> Rule:

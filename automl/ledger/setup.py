@@ -24,9 +24,9 @@ from automl.ledger.layout import Layout, layout_of, mistake
 from automl.ledger.store import MLFLOW_SCHEMA, Store
 from automl.ledger.tables import SCHEMA
 
-HEAD: Final = "0015"  # the newest revision under migrations/versions
-# revisions to which later ones only add tables and columns
-_ADDED_TO: Final = {f"{number:04}" for number in range(3, 15)}
+HEAD: Final = "0016"  # the newest revision under migrations/versions
+# revisions to which later ones only add tables, columns and indexes
+_ADDED_TO: Final = {f"{revision:04}" for revision in range(3, int(HEAD))}
 _LOCK: Final = 0x6175746F6D6C  # PostgreSQL's advisory lock "automl"
 
 

@@ -6,7 +6,7 @@ campaign `quickstart-3` > search `quickstart-3/tpe/0` > trial `quickstart-3/tpe/
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import sqlalchemy as sa
 
@@ -15,6 +15,8 @@ from automl.ledger.column_types import Flag, Json
 SCHEMA = "automl"  # on PostgreSQL; SQLite has a file of its own instead
 metadata = sa.MetaData()
 Values: TypeAlias = dict[str, object]  # column: value
+DUE: Final = sa.text("recorded < 2")  # trials that MLflow does not have to their end
+RUNNING: Final = sa.text("state = 'running'")
 
 campaigns = sa.Table(
     "campaigns",
@@ -147,7 +149,19 @@ trials = sa.Table(
     sa.Column("files", Json),  # what is there, by path: sha256 and size
     sa.Column("lost", sa.Text),  # why its model cannot be read any more
     sa.UniqueConstraint("search", "kind", "number"),
-    sa.Index("ix_trials_recorded", "recorded", "state"),
+    # the few among many that are looked up all the time: queries have the condition word for word and no
+    # other columns, or SQLite would plan without them until it has statistics
+    sa.Index(
+        "ix_trials_due",
+        "search",
+        "started_at",
+        "id",
+        "state",
+        "recorded",
+        sqlite_where=DUE,
+        postgresql_where=DUE,
+    ),
+    sa.Index("ix_trials_running", "search", "id", "state", sqlite_where=RUNNING, postgresql_where=RUNNING),
 )
 
 attempts = sa.Table(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from automl.contracts import TrialState
 
@@ -22,8 +21,3 @@ class TotalRow:
     device_seconds: float
     least: float
     most: float
-
-    @classmethod
-    def from_columns(cls, *, state: str, **columns: Any) -> TotalRow:
-        """The total of one group of trials."""
-        return cls(state=TrialState(state), **columns)

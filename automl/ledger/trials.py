@@ -117,8 +117,7 @@ class Trials(Queries):
             started_at=time.time(),
             **vars(new),
         )
-        columns = vars(row)
-        parameters: Values = {f"new_{name}": columns[name] for name in _STARTED}
+        parameters: Values = {f"new_{name}": getattr(row, name) for name in _STARTED}
         parameters["driver"] = self._held.get(search.rsplit("/", 2)[0])
         try:
             if self._db.write(lambda c: c.execute(_START, parameters).rowcount == 1, synced=False):

@@ -105,7 +105,8 @@ class Announcer:
     def _ended(self, campaign: str) -> None:
         row = self._row(campaign)
         if row.state == "finished":
-            report, trials = collect(self._ledger, campaign), self._ledger.trials(campaign)
+            report = collect(self._ledger, campaign)
+            trials = self._ledger.trials(campaign, light=True)
             elapsed = sum(drive.until - drive.started_at for drive in self._ledger.drives(campaign))
             self._announce(composing.ended(report, row, trials, elapsed, self._link(row)))
         self.owed(campaign)

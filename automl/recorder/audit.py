@@ -6,25 +6,22 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from automl.contracts import TrialState
 from automl.recorder.comparison import Comparison
 from automl.recorder.environment import SETTINGS
+from automl.recorder.expected import Expected
 from automl.recorder.form import Form
 from automl.recorder.mlflow_marker import is_sql
-from automl.recorder.projection import Projection, project
-from automl.recorder.results import result_of
+from automl.recorder.projection import project
 from automl.recorder.telling import told
-from automl.recorder.wanted_run import WantedRun, final_files
+from automl.recorder.wanted_run import final_files
 from automl.recorder.within import while_answering
 from automl.recorder.writer import Beat, Writer, form_of
 from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
-    from automl.ledger.rows import SearchRow, TrialRow
     from automl.ledger.store import Store
 
 SILENCE: Final = 15  # times the time that one request may take, in which a server must have answered one
@@ -99,8 +96,8 @@ def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
                 if comparison.clean:
                     break
                 _correct(expected, comparison, writer, renew=renew)
-            _upload_rest(store, expected, writer, comparison.lost)
-            expected.mark(ledger)
+            _upload_rest(store, ledger, expected, writer, comparison.lost)
+            expected.mark()
             return _audit_of(expected, Comparison.of(expected, writer))
 
     return _answered(store, work)
@@ -126,70 +123,18 @@ def _opened(store: Store, ledger: Ledger, campaign_id: str, beat: Beat) -> Itera
         writer.close()
 
 
-def _upload_rest(store: Store, expected: Expected, writer: Writer, lost: Collection[str]) -> None:
+def _upload_rest(
+    store: Store, ledger: Ledger, expected: Expected, writer: Writer, lost: Collection[str]
+) -> None:
     """Upload the files of what was not recorded to its end or lacks some, and what a campaign's end adds."""
     if expected.live:
         return
-    unrecorded = {*lost, *(row.id for row in expected.trials if row.recorded < 2)}
-    unrecorded |= {row.id for row in expected.searches if row.recorded < 2}
     campaign = expected.projection.campaign
-    if campaign.recorded < 2:
-        unrecorded |= {campaign.id, *(search.id for search in expected.searches)}
-    folder = store.folder / "work" / campaign.id
-    added = final_files(folder, campaign, expected.searches, expected.trials)
-    for run in expected.runs:
-        if run.identity in unrecorded:
+    winners = ledger.trials_named([row.winner for row in expected.searches if row.winner is not None])
+    added = final_files(store.folder / "work" / campaign.id, campaign, expected.searches, winners)
+    for runs in expected.runs({*expected.unrecorded(), *lost}):
+        for run in runs:
             writer.upload(run.uid, [*run.artifacts, *added.get(run.identity, ())])
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What MLflow must have by now: `runs`, parents first. `live`: a driver is adding to it."""
-
-    projection: Projection
-    searches: list[SearchRow]
-    trials: list[TrialRow]
-    runs: list[WantedRun]
-    live: bool
-
-    @classmethod
-    def of(cls, ledger: Ledger, campaign_id: str, form: Form | None) -> Expected:
-        """What the ledger says now. `form`: of the runs, None for that of a campaign without any."""
-        ledger.check_references()  # a run of a trial that lost its search must not count as one too many
-        campaign = ledger.campaign(campaign_id)
-        status = None if campaign is None else ledger.status(campaign)
-        projection, searches = project(ledger, campaign_id, form, interrupted=status == "interrupted")
-        trials = ledger.trials(campaign=campaign_id)
-        live = status in ("running", "paused")
-        reports = ledger.reports(campaign=campaign_id) if projection.with_trials else {}
-        judged = [trial for trial in trials if projection.with_trials and (not live or trial.recorded == 2)]
-        runs = [projection.trial_run(trial, reports.get(trial.id, [])) for trial in judged]
-        if not live:
-            openings = ledger.all_openings(campaign_id)
-            parents = projection.search_runs(searches, trials, openings)
-            ended = trials if projection.campaign.state == "finished" else []
-            result = result_of(ledger, projection.campaign)
-            runs = [projection.campaign_run(ended, result), *parents, *runs]
-        return cls(projection, searches, trials, runs, live)
-
-    @cached_property
-    def identities(self) -> set[str]:
-        """All that the ledger has of this campaign."""
-        rows = {row.id for row in self.trials} | {row.id for row in self.searches}
-        return rows | {self.projection.campaign.id}
-
-    def knows(self, identity: str) -> bool:
-        """Whether the ledger has this identity, or may have by now."""
-        return self.live or identity in self.identities
-
-    def mark(self, ledger: Ledger) -> None:
-        """Note in the ledger that MLflow has it all."""
-        if self.live:
-            return
-        ledger.mark_recorded({row.id: 1 if row.state is TrialState.RUNNING else 2 for row in self.trials})
-        ledger.mark_searches_recorded({row.id: 2 if row.state == "finished" else 1 for row in self.searches})
-        campaign = self.projection.campaign
-        ledger.mark_campaign_recorded(campaign.id, 2 if campaign.state == "finished" else 1)
 
 
 def _audit_of(expected: Expected, found: Comparison) -> Audit:
@@ -212,8 +157,7 @@ def _correct(expected: Expected, comparison: Comparison, writer: Writer, *, rene
     if renew:
         for identity in comparison.wrong:
             writer.delete(comparison.runs[identity].run_id)
-    identities = {*comparison.missing, *comparison.wrong}
-    runs = [run for run in expected.runs if run.identity in identities]
-    writer.write(runs)
-    for wanted in runs:
-        writer.upload(wanted.uid, wanted.artifacts)
+    for runs in expected.runs({*comparison.missing, *comparison.wrong}):
+        writer.write(runs)
+        for wanted in runs:
+            writer.upload(wanted.uid, wanted.artifacts)

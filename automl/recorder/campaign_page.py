@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Final
 
-from automl.ledger.rows import CampaignRow, TrialRow
+from automl.ledger.rows import CampaignRow, TrialSummary
 from automl.ledger.study_summary import FIXED
 from automl.recorder.form import STEP_TAG, Form
 from automl.recorder.notes import campaign_note, last_tags
@@ -45,9 +46,11 @@ def campaign_tags(
     }
 
 
-def campaign_points(trials: Sequence[TrialRow], at: int, form: Form, result: Result) -> list[Point]:
+def campaign_points(trials: Iterable[TrialSummary], at: int, form: Form, result: Result) -> list[Point]:
     """Counts and costs of `trials`, and the numbers of the result; each at step 0."""
-    points = counts(trials, at, zeros=form.earlier) if trials else []
+    known = iter(trials)
+    first = next(known, None)
+    points = [] if first is None else counts(chain([first], known), at, zeros=form.earlier)
     if form.earlier:
         return points
     return [*points, *(Point(key, value, at, 0) for key, value in result.metrics.items())]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from mlflow import MlflowClient
@@ -89,16 +90,16 @@ class ClientWriter:
                     if error.error_code not in _GONE:
                         raise
 
-    def read(self) -> list[StoredRun]:
+    def read(self) -> Iterator[list[StoredRun]]:
         """See `Writer.read`; only the latest value of each metric is known."""
         prefix = self._campaign.id
-        found = [_stored_run(run) for run in self._search(f"tags.\"automl.id\" LIKE '{prefix}%'")]
-        runs = [run for run in found if run.identity == prefix or run.identity.startswith(f"{prefix}/")]
-        return sorted(runs, key=lambda run: (run.uid is None, run.status not in _ENDED, -len(run.latest)))
+        for page in self._search(f"tags.\"automl.id\" LIKE '{prefix}%'"):
+            found = map(_stored_run, page)
+            yield [run for run in found if run.identity == prefix or run.identity.startswith(f"{prefix}/")]
 
     def tags(self, uid: str) -> Mapping[str, str] | None:
         """See `Writer.tags`."""
-        found = self._search(f"tags.\"automl.uid\" = '{uid}'")
+        found = next(self._search(f"tags.\"automl.uid\" = '{uid}'"), [])
         return None if not found else dict(found[0].data.tags)
 
     def files(self, run_id: str) -> set[str]:
@@ -149,13 +150,14 @@ class ClientWriter:
         """The run id of each uid of this campaign; duplicates are removed on the way."""
         if self._run_ids is None:
             run_ids: dict[str, str] = {}
-            for run in self.read():
-                if run.uid is None:
+            read = ((run.rank, run.uid, run.run_id) for page in self.read() for run in page)
+            for _, uid, run_id in sorted(read, key=itemgetter(0)):
+                if uid is None:
                     continue
-                if run.uid in run_ids:
-                    self._client.delete_run(run.run_id)
+                if uid in run_ids:
+                    self._client.delete_run(run_id)
                 else:
-                    run_ids[run.uid] = run.run_id
+                    run_ids[uid] = run_id
             self._run_ids = run_ids
         return self._run_ids
 
@@ -190,18 +192,18 @@ class ClientWriter:
         else:
             self._client.update_run(run_id, run.status)
 
-    def _search(self, query: str) -> list[Run]:
-        runs: list[Run] = []
+    def _search(self, query: str) -> Iterator[list[Run]]:
+        """The pages of runs that a query finds."""
         token: str | None = None
         while True:
             page = self._client.search_runs(
                 [self._experiment.id], query, max_results=PAGE, order_by=["start_time ASC"], page_token=token
             )
-            runs.extend(page)
             self._beat()
+            yield page
             token = page.token
             if not token:
-                return runs
+                return
 
 
 def _tags(run: WantedRun, run_ids: Mapping[str, str]) -> dict[str, str]:
@@ -228,4 +230,9 @@ def _stored_run(run: Run) -> StoredRun:
         params=run.data.params,
         tags=tags,
         latest=run.data.metrics,
+        rank=(
+            int(tags.get("automl.uid") is None),
+            int(run.info.status not in _ENDED),
+            -len(run.data.metrics),
+        ),
     )

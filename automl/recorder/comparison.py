@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,23 @@ from automl.recorder.writer import StoredRun, Writer
 JUDGED: Final = ("automl.state", STEP_TAG, "automl.winner", "automl.verdict", "automl.verdict.sentence")
 
 if TYPE_CHECKING:
-    from automl.recorder.audit import Expected
+    from automl.recorder.expected import Expected
+
+
+@dataclass
+class Found:
+    """A run that MLflow has of an identity, as far as it is remembered.
+
+    `fault`: but for its parent. `lost`: artifacts that the ledger lists and it has not.
+    """
+
+    run_id: str
+    identity: str
+    uid: str | None
+    rank: tuple[int, ...]
+    parent: str | None
+    fault: str = ""
+    lost: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -25,36 +41,37 @@ class Comparison:
     `lost`: by identity, artifacts that the ledger lists and its run has not.
     """
 
-    runs: dict[str, StoredRun]
-    extra: list[StoredRun]
+    runs: dict[str, Found]
+    extra: list[Found]
     missing: list[str]
     wrong: dict[str, str]
-    lost: dict[str, list[str]]
+    lost: dict[str, Sequence[str]]
 
     @classmethod
     def of(cls, expected: Expected, writer: Writer) -> Comparison:
-        """What `writer` reads now against what is expected."""
-        runs: dict[str, StoredRun] = {}
-        extra = []
-        for run in writer.read():
-            if run.uid not in (None, expected.projection.uid(run.identity)):
-                continue  # of another ledger's campaign with this name
-            if run.uid is None or run.identity in runs or not expected.knows(run.identity):
-                extra.append(run)
-            else:
-                runs[run.identity] = run
-        run_ids = {run.uid: run.run_id for run in runs.values()}
-        wrong, lost = {}, {}
-        missing = []
-        for wanted in expected.runs:
-            stored = runs.get(wanted.identity)
-            if stored is None:
-                missing.append(wanted.identity)
-            elif fault := _fault(wanted, stored, run_ids.get(wanted.parent, wanted.parent)):
-                wrong[wanted.identity] = fault
-            if stored is not None and wanted.listed and (left := _lost(wanted, stored, writer)):
-                lost[wanted.identity] = left
-        return cls(runs, extra, missing, wrong, lost)
+        """What `writer` reads now against what is expected; some runs are in memory at once."""
+        runs: dict[str, Found] = {}
+        extra: list[Found] = []
+        for page in writer.read():
+            own = [run for run in page if run.uid in (None, expected.projection.uid(run.identity))]
+            # others are of another ledger's campaign with this name
+            faults = _faults(expected, writer, [run for run in own if run.uid is not None])
+            for run in own:
+                known = faults.get(run.run_id, ("", []))
+                found = Found(run.run_id, run.identity, run.uid, run.rank, run.parent, *known)
+                if run.uid is None or not expected.knows(run.identity):
+                    extra.append(found)
+                    continue
+                other = runs.setdefault(run.identity, found)
+                if other is not found:
+                    better, worse = sorted((other, found), key=lambda one: one.rank)
+                    runs[run.identity] = better
+                    extra.append(worse)
+        wrong = {
+            name: fault for name in expected.order if name in runs and (fault := _whole(expected, runs, name))
+        }
+        lost = {name: runs[name].lost for name in expected.order if name in runs and runs[name].lost}
+        return cls(runs, extra, [name for name in expected.order if name not in runs], wrong, lost)
 
     @property
     def clean(self) -> bool:
@@ -62,18 +79,39 @@ class Comparison:
         return not (self.missing or self.extra or self.wrong)
 
 
+def _faults(
+    expected: Expected, writer: Writer, stored: Sequence[StoredRun]
+) -> dict[str, tuple[str, list[str]]]:
+    """What is wrong with runs, and which artifacts they lack, by run id; only of those that are compared."""
+    wanted = {run.identity: run for runs in expected.runs({run.identity for run in stored}) for run in runs}
+    pairs = ((wanted.get(run.identity), run) for run in stored)
+    return {
+        run.run_id: (_fault(one, run), _lost(one, run, writer)) for one, run in pairs if one is not None
+    }
+
+
 def _lost(wanted: WantedRun, stored: StoredRun, writer: Writer) -> list[str]:
-    found = writer.files(stored.run_id)
+    found = writer.files(stored.run_id) if wanted.listed else ()
     return [name for name in wanted.listed if name not in found]
 
 
-def _fault(wanted: WantedRun, stored: StoredRun, parent: str | None) -> str:
-    """`stuck`, `different`, or nothing."""
+def _whole(expected: Expected, runs: Mapping[str, Found], identity: str) -> str:
+    """What is wrong with the run of an identity, its place below its parent included."""
+    run = runs[identity]
+    parent = expected.parent(identity)
+    above = None if parent is None else runs.get(parent)
+    wanted = (
+        above.run_id if above is not None else None if parent is None else expected.projection.uid(parent)
+    )
+    return run.fault or ("" if run.parent == wanted else "different")
+
+
+def _fault(wanted: WantedRun, stored: StoredRun) -> str:
+    """`stuck`, `different`, or nothing; whatever its parent is."""
     if stored.status == "RUNNING" != wanted.status:
         return "stuck"
     same = (
         stored.status == wanted.status
-        and stored.parent == parent
         and _holds(stored.params, wanted.params)
         and _holds(stored.tags, {key: wanted.tags[key] for key in JUDGED if key in wanted.tags})
         and _same_values(wanted.metrics, stored)

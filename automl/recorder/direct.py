@@ -7,7 +7,7 @@ writes with what `log_batch` writes. A run's id is its uid, so a second writing 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -124,7 +124,7 @@ class DirectWriter:
 
         self._db.write(work)
 
-    def read(self) -> list[StoredRun]:
+    def read(self) -> Iterator[list[StoredRun]]:
         """See `Writer.read`."""
         prefix = self._campaign.id
         query = (
@@ -134,29 +134,10 @@ class DirectWriter:
             .where((TAGS.c.value == prefix) | TAGS.c.value.startswith(f"{prefix}/", autoescape=True))
             .order_by(RUNS.c.start_time)
         )
-
-        def work(connection: sa.Connection) -> list[StoredRun]:
-            rows = {row.run_uuid: row for row in connection.execute(query)}
-            params, tags = (
-                _grouped(connection, table, rows, attrgetter("key", "value")) for table in (PARAMS, TAGS)
-            )
-            points = _grouped(connection, METRICS, rows, _point)
-            latest = _grouped(connection, LATEST, rows, _point)
-            return [
-                StoredRun(
-                    run_id=run_id,
-                    identity=row.value,
-                    uid=(run_tags := dict(tags[run_id])).get("automl.uid"),
-                    status=row.status,
-                    params=dict(params[run_id]),
-                    tags=run_tags,
-                    latest={point.key: point.value for point in latest[run_id]},
-                    points=set(points[run_id]),
-                )
-                for run_id, row in rows.items()
-            ]
-
-        return sorted(self._db.read(work), key=lambda run: run.run_id != run.uid)
+        found = self._db.read(lambda connection: [tuple(row) for row in connection.execute(query)])
+        for start in range(0, len(found), CHUNK):
+            chunk = found[start : start + CHUNK]
+            yield self._db.read(lambda connection, chunk=chunk: _stored(connection, chunk))  # type: ignore[misc]
 
     def tags(self, uid: str) -> Mapping[str, str] | None:
         """See `Writer.tags`."""
@@ -211,6 +192,28 @@ def _clear(connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -
         parameters = [{"uid": uid, "name": key} for uid, key in sorted(keys)]
         match = (table.c.run_uuid == sa.bindparam("uid")) & (table.c.key == sa.bindparam("name"))
         connection.execute(sa.delete(table).where(match), parameters)
+
+
+def _stored(connection: sa.Connection, found: Sequence[tuple[Any, ...]]) -> list[StoredRun]:
+    """Runs as they are stored, by their ids, status and identities."""
+    ids = [run_id for run_id, _, _ in found]
+    params, tags = (_grouped(connection, table, ids, attrgetter("key", "value")) for table in (PARAMS, TAGS))
+    points = _grouped(connection, METRICS, ids, _point)
+    latest = _grouped(connection, LATEST, ids, _point)
+    return [
+        StoredRun(
+            run_id=run_id,
+            identity=identity,
+            uid=(uid := dict(tags[run_id]).get("automl.uid")),
+            status=status,
+            params=dict(params[run_id]),
+            tags=dict(tags[run_id]),
+            latest={point.key: point.value for point in latest[run_id]},
+            points=set(points[run_id]),
+            rank=(int(run_id != uid),),
+        )
+        for run_id, status, identity in found
+    ]
 
 
 def _grouped(

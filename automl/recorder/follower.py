@@ -8,21 +8,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from automl.contracts import RunAddress, RunError, TrialState
+from automl.ledger.rows import in_short
 from automl.recorder.machine import Machine
+from automl.recorder.planner import Freshness
 from automl.recorder.points import Anytime, Point, finish_order
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
 from automl.recorder.run_points import report_points
+from automl.recorder.search_runs import every_trial, search_runs
 from automl.recorder.wanted_run import Artifact, WantedRun
 from automl.recorder.writer import form_of
 from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
-    from automl.ledger.rows import SearchRow, TrialRow
+    from automl.ledger.rows import SearchRow, TrialRow, TrialSummary
     from automl.ledger.store import Store
 
-TOGETHER = 20  # searches that are written in one transaction when they end
+LOOKED_UP = 5000  # trials to be recorded, of which only the names are in memory
 
 
 class Follower:
@@ -35,8 +38,9 @@ class Follower:
         self._ledger, self._campaign_id, self._with_trials = ledger, campaign_id, with_trials
         self._anytime: dict[str, Anytime] = {}
         self._live: dict[str, float] = {}  # time of the last recorded report of running trials in MLflow
-        self._ended: list[TrialRow] = []  # recorded, not yet part of their search's curve
+        self._ended: list[TrialSummary] = []  # recorded, not yet part of their search's curve
         self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
+        self._fresh = Freshness(store)
         self._projection: Projection | None = None  # for `begin`, which needs no newer one
         campaign = project(ledger, campaign_id)[0].campaign
         self._machine = Machine(campaign.created_at)
@@ -55,11 +59,13 @@ class Follower:
         # of what has files that could not be uploaded, which alone waits
         failed: dict[str, Exception] = self._record_parents(projection, searches)
         while not enough():
-            rows = self._ledger.unrecorded(self._campaign_id, self._writer.batch + len(failed))
-            rows = [row for row in rows if row.id not in failed]
-            if rows:
-                failed |= self._record(projection, rows)
-            if len(rows) < self._writer.batch:
+            due = self._ledger.unrecorded(self._campaign_id, LOOKED_UP + len(failed))
+            due = [trial for trial in due if trial not in failed]
+            for start in range(0, len(due), self._writer.batch):
+                if enough():
+                    break
+                failed |= self._record(projection, due[start : start + self._writer.batch])
+            if len(due) < LOOKED_UP:
                 break  # trials that end now make a fuller batch the next time
         self._record_anytime(projection)
         self._record_live(projection)
@@ -85,14 +91,17 @@ class Follower:
         """
         self._writer.settle()
         projection, searches = self._project()
-        trials = self._ledger.trials(campaign=self._campaign_id)
         if self._with_trials:
-            self._write_lost(projection, searches, trials)
-        self._write_whole(projection, searches, trials, enough)
+            self._write_lost(projection, searches)
+        self._write_whole(projection, searches, enough)
         if enough():
             return
         self._ledger.mark_searches_recorded({row.id: 2 for row in searches if row.state == "finished"})
-        self._writer.write([projection.campaign_run(trials, result_of(self._ledger, projection.campaign))])
+        every, result = (
+            every_trial(self._ledger, self._campaign_id),
+            result_of(self._ledger, projection.campaign),
+        )
+        self._writer.write([projection.campaign_run(every, result)])
         if projection.campaign.state == "finished":
             self._ledger.mark_campaign_recorded(self._campaign_id, 2)
 
@@ -109,11 +118,10 @@ class Follower:
         projection, searches = self._project(interrupted=True)
         if projection.campaign.token != self._token or projection.campaign.state == "finished":
             return
-        trials = self._ledger.trials(campaign=self._campaign_id)
-        running = [trial for trial in trials if self._with_trials and trial.state is TrialState.RUNNING]
+        running = self._ledger.running_trials(self._campaign_id) if self._with_trials else []
         self._write_unfinished(projection, searches, running)
         self._ledger.mark_recorded({trial.id: 1 for trial in running})
-        self._write_whole(projection, [row for row in searches if row.state == "finished"], trials, enough)
+        self._write_whole(projection, [row for row in searches if row.state == "finished"], enough)
 
     def close(self) -> None:
         """Close MLflow's connections."""
@@ -121,27 +129,26 @@ class Follower:
 
     def _restore(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
         """Continue where an earlier recorder of this campaign stopped."""
-        trials = self._ledger.trials(campaign=self._campaign_id)
-        for trial in sorted((trial for trial in trials if trial.recorded == 2), key=finish_order):
-            self._advance(projection, trial)
-        unfinished = [trial for trial in trials if trial.state is TrialState.RUNNING and trial.recorded]
-        self._write_unfinished(projection, searches, unfinished)
+        for search in searches:
+            known = (trial for trial in self._ledger.summaries(search.id) if trial.recorded == 2)
+            for trial in sorted(known, key=finish_order):
+                self._advance(projection, trial)
+        running = self._ledger.running_trials(self._campaign_id)
+        self._write_unfinished(projection, searches, [trial for trial in running if trial.recorded])
 
     def _write_whole(
         self,
         projection: Projection,
         searches: Sequence[SearchRow],
-        trials: Sequence[TrialRow],
         enough: Callable[[], bool] = lambda: False,
     ) -> None:
         """Write the runs of searches with the totals of their trials and openings."""
-        runs = projection.search_runs(searches, trials, self._ledger.all_openings(self._campaign_id))
         failed: dict[str, Exception] = {}
-        for start in range(0, len(runs), TOGETHER):
+        for runs in search_runs(self._ledger, projection, searches):
             if enough():
                 return
-            self._writer.write(runs[start : start + TOGETHER])
-            failed |= self._upload(runs[start : start + TOGETHER])
+            self._writer.write(runs)
+            failed |= self._upload(runs)
         for error in failed.values():
             raise error
 
@@ -183,11 +190,11 @@ class Follower:
                 failed[run.identity] = error
         return failed
 
-    def _write_lost(
-        self, projection: Projection, searches: Sequence[SearchRow], trials: Sequence[TrialRow]
-    ) -> None:
+    def _write_lost(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
         """Write again what MLflow had of this campaign before it was emptied or another store's."""
-        known = {projection.uid(trial.id): trial for trial in trials if trial.recorded}
+        known = {
+            projection.uid(trial): trial for trial in self._ledger.trial_ids(self._campaign_id, recorded=1)
+        }
         lost = [known[uid] for uid in sorted(self._writer.absent(list(known)))]
         if not lost:
             return
@@ -197,11 +204,12 @@ class Follower:
         for start in range(0, len(lost), self._writer.batch):
             for error in self._record(projection, lost[start : start + self._writer.batch]).values():
                 raise error
-        if still := self._writer.absent([projection.uid(trial.id) for trial in lost]):
+        if still := self._writer.absent([projection.uid(trial) for trial in lost]):
             raise RunError(f"it keeps nothing of what it is sent: {len(still)} runs are missing")
 
-    def _record(self, projection: Projection, rows: Sequence[TrialRow]) -> dict[str, Exception]:
+    def _record(self, projection: Projection, trials: Sequence[str]) -> dict[str, Exception]:
         """Record trials that are new or have ended; returns those whose files could not be uploaded."""
+        rows = self._ledger.trials_named(trials)
         recorded = {row.id: 1 if row.state is TrialState.RUNNING else 2 for row in rows}
         failed: dict[str, Exception] = {}
         if self._with_trials:
@@ -215,10 +223,11 @@ class Follower:
                 if row.state is TrialState.RUNNING:
                     self._live[row.id] = max((report.at for report in reports.get(row.id, [])), default=0.0)
         self._ledger.mark_recorded(recorded)
+        self._fresh.note(len(recorded))
         for row in rows:
             if recorded.get(row.id) == 2:
                 self._live.pop(row.id, None)
-                self._ended.append(row)
+                self._ended.append(in_short(row))
         return failed
 
     def _record_anytime(self, projection: Projection) -> None:
@@ -229,7 +238,7 @@ class Follower:
         self._writer.append(self._curves)
         self._curves.clear()
 
-    def _advance(self, projection: Projection, trial: TrialRow) -> list[Point]:
+    def _advance(self, projection: Projection, trial: TrialSummary) -> list[Point]:
         if trial.kind != "trial":
             return []
         return self._anytime.setdefault(trial.search, Anytime(projection.metrics[0], self._form)).add(trial)

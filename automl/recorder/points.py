@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from automl.contracts import Metric, TrialState
-from automl.ledger.rows import TrialRow
+from automl.ledger.rows import TrialSummary
 from automl.recorder.form import Form
 from automl.recorder.texts import clean_key
 
@@ -33,7 +33,7 @@ class Anytime:
         self._at: int | None = None
         self.spent = 0.0
 
-    def add(self, trial: TrialRow) -> list[Point]:
+    def add(self, trial: TrialSummary) -> list[Point]:
         """The points that the end of `trial` adds. Call it in the order of `finish_order`."""
         self.spent += trial.device_seconds
         self._trials += 1
@@ -50,7 +50,7 @@ class Anytime:
         return points
 
 
-def finish_order(trial: TrialRow) -> tuple[float, str]:
+def finish_order(trial: TrialSummary) -> tuple[float, str]:
     """The sort key of finished trials by the time of their ends."""
     return (trial.finished_at or trial.started_at, trial.id)
 
@@ -77,17 +77,20 @@ def _newness(point: Point) -> tuple[int, int, float]:
     return point.step, point.timestamp, stored_value(point.value)[0]
 
 
-def counts(trials: Sequence[TrialRow], at: int, *, zeros: bool = False) -> list[Point]:
+def counts(trials: Iterable[TrialSummary], at: int, *, zeros: bool = False) -> list[Point]:
     """The number of trials by state, and the cost of all `trials`; at step 0, so that MLflow draws bars.
 
     `zeros`: also where there are none in a state, which makes a chart of nothing.
     """
-    ended = [trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None]
-    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
-    numbers = {f"trials_{state}": float(sum(trial.state is state for trial in ended)) for state in states}
-    numbers = {key: number for key, number in numbers.items() if number or zeros}
-    numbers["device_seconds"] = sum(trial.device_seconds for trial in trials)
-    return [Point(key, value, at, 0) for key, value in numbers.items()]
+    numbers = dict.fromkeys((TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED), 0)
+    costs = []
+    for trial in trials:
+        costs.append(trial.device_seconds)
+        if trial.kind == "trial" and trial.finished_at is not None:
+            numbers[trial.state] += 1
+    found = {f"trials_{state}": float(number) for state, number in numbers.items() if number or zeros}
+    found["device_seconds"] = sum(costs)
+    return [Point(key, value, at, 0) for key, value in found.items()]
 
 
 def summary(key: str, values: Sequence[float], at: int, *, single: bool = False) -> list[Point]:

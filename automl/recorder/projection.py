@@ -15,12 +15,12 @@ device-seconds, so that the chart of `best_<metric>` over searches is the anytim
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from automl.contracts import CampaignMemory, TrialState, UserError
-from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.rows import CampaignRow, OpeningRow, ReportRow, SearchRow, TrialRow, TrialSummary
 from automl.ledger.study_summary import FIXED, ArmSummary
 from automl.masking import mask
 from automl.provenance import Provenance
@@ -29,7 +29,7 @@ from automl.recorder.form import STEP_TAG, Form, chosen
 from automl.recorder.memories import memory_file, memory_tags
 from automl.recorder.points import millis
 from automl.recorder.results import Result
-from automl.recorder.run_points import search_points, trial_points
+from automl.recorder.run_points import curve_points, trial_points, winner_points
 from automl.recorder.selections import selection_of
 from automl.recorder.texts import (
     LONG_FILE,
@@ -102,7 +102,7 @@ class Projection:
         self._open = "SCHEDULED" if interrupted else "RUNNING"
         self._search_tags = {search.id: self._tags_of_arm(search) for search in searches}
 
-    def campaign_run(self, trials: Sequence[TrialRow] = (), result: Result = NOTHING) -> WantedRun:
+    def campaign_run(self, trials: Iterable[TrialSummary] = (), result: Result = NOTHING) -> WantedRun:
         """The parent of all runs; counts and costs are those of `trials`; `result`: of the campaign."""
         row, at = self.campaign, millis(self.campaign.finished_at or self.campaign.created_at)
         fixed = {key: value for key, value in self._spec.items() if key in FIXED}
@@ -129,10 +129,22 @@ class Projection:
         )
         return self._named(run)
 
+    def shows_trials(self, search: SearchRow) -> bool:
+        """Whether the run of a search is made of all of its trials whole, not only of the winner's."""
+        selects = (self.campaign.spec.get("final") or {}).get("top", 1) > 1 and search.state == "finished"
+        return not self.with_trials or selects
+
     def search_run(
-        self, search: SearchRow, trials: Sequence[TrialRow] = (), openings: Sequence[OpeningRow] = ()
+        self,
+        search: SearchRow,
+        trials: Sequence[TrialRow] = (),
+        openings: Sequence[OpeningRow] = (),
+        every: Sequence[TrialSummary] | None = None,
     ) -> WantedRun:
-        """A search with its anytime curve, counts, and the fresh-seed and test values of its winner."""
+        """A search with its anytime curve, counts, and the fresh-seed and test values of its winner.
+
+        `trials`: all of them; or, where `every` has all in short, its winner and those that follow it.
+        """
         arm = self._spec.get("arms", {}).get(search.arm) or {}
         tags = {**self._search_tags[search.id], "automl.kind": "search", "automl.state": search.state}
         again, selected = selection_of(self.campaign, search, trials)
@@ -153,24 +165,14 @@ class Projection:
             end=_end(search.finished_at),
             params={"seed": str(search.seed), **dict(flatten(arm))},
             tags=tags,
-            metrics=search_points(self.campaign.summary.primary, search, trials, openings, self.form, again),
+            metrics=[
+                *curve_points(self.campaign.summary.primary, search, every or trials, self.form),
+                *winner_points(self.campaign.summary.primary, search, trials, openings, self.form, again),
+            ],
             artifacts=artifacts,
             dataset=self._dataset(),
         )
         return self._named(run)
-
-    def search_runs(
-        self, searches: Sequence[SearchRow], trials: Sequence[TrialRow], openings: Sequence[OpeningRow]
-    ) -> list[WantedRun]:
-        """The runs of searches, from the trials and openings of all of them, and possibly of others."""
-        by_search: dict[str, tuple[list[TrialRow], list[OpeningRow]]] = {row.id: ([], []) for row in searches}
-        for trial in trials:
-            if trial.search in by_search:
-                by_search[trial.search][0].append(trial)
-        for opening in openings:
-            if opening.search in by_search:
-                by_search[opening.search][1].append(opening)
-        return [self.search_run(search, *by_search[search.id]) for search in searches]
 
     def trial_run(self, trial: TrialRow, reports: Sequence[ReportRow]) -> WantedRun:
         """A trial with its configuration, its values per step and at the end, and its files."""

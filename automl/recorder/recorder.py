@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -25,8 +26,9 @@ LEAST: Final = 0.1  # seconds between two looks at least
 LAST_LOOK: Final = 5.0  # seconds for recording trials while closing
 LAST_SEARCHES: Final = 30.0  # seconds for recording ended searches while closing: 1000 take 15 s
 LONGEST_PAUSE: Final = 5.0  # seconds between two tries while MLflow is away
+WHILE: Final = 30.0  # seconds of recording what has piled up, after which it is seen whether that works
 ERRORS: Final = 120.0  # seconds of errors at the end of a campaign
-LONGEST: Final = 600.0  # seconds at the end of a campaign, while MLflow answers slowly or not at all
+LONGEST: Final = 600.0  # seconds at the end of a campaign besides, while MLflow answers slowly or not at all
 SICK: Final = 10.0  # seconds of errors after which they are told
 BEGINNING: Final = 10.0  # seconds that the run of a trial that starts may take
 AWAY: Final = 30.0  # seconds without runs for trials that start, after one could not be made; then doubled
@@ -103,6 +105,7 @@ class Recorder:
         began, pause = time.monotonic(), LEAST
         while True:
             try:
+                began += self._catch_up(longest)
                 within(began + longest - time.monotonic(), self._look_to_the_end)
                 return
             except NoAnswerError as error:
@@ -117,6 +120,27 @@ class Recorder:
                 self._doubtful = True
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _catch_up(self, longest: float) -> float:
+        """Record what has piled up, as long as MLflow takes some of it; the seconds for which it did."""
+        began = last = time.monotonic()
+        left = self._ledger.due_trials(self._campaign_id)
+        while left and not self._given_up.is_set():
+            within(longest, self._look_for_a_while)
+            before, left = left, self._ledger.due_trials(self._campaign_id)
+            if left >= before:
+                break
+            last = time.monotonic()
+        return last - began
+
+    def _look_for_a_while(self) -> None:
+        with self._lock:
+            self._opened().catch_up(self._has_looked())
+
+    def _has_looked(self) -> Callable[[], bool]:
+        """Whether a look that begins now has lasted long enough: others want to look, too."""
+        end = time.monotonic() + WHILE
+        return lambda: self._given_up.is_set() or time.monotonic() > end
 
     def close(self) -> None:
         """Stop recording. Unfinished runs become SCHEDULED until the campaign is continued."""
@@ -192,7 +216,8 @@ class Recorder:
         if self._given_up.is_set():
             return
         follower = self._opened()
-        follower.catch_up(lambda: self._given_up.is_set() or (self._closing.is_set() and not complete))
+        enough = self._given_up.is_set if complete else self._has_looked()
+        follower.catch_up(lambda: enough() or (self._closing.is_set() and not complete))
         while self._attached and not self._given_up.is_set():
             follower.upload(*self._attached[0])
             self._attached.popleft()

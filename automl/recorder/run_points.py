@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from automl.contracts import Metric, TrialState
-from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow
+from automl.ledger.rows import OpeningRow, ReportRow, SearchRow, TrialRow, TrialSummary
 from automl.ledger.winners import retrainings, transfers, winner_opening
 from automl.recorder.form import Form
 from automl.recorder.points import Anytime, Point, counts, finish_order, millis, summary
@@ -48,18 +48,10 @@ def trial_points(metrics: Sequence[Metric], trial: TrialRow, reports: Sequence[R
     return points
 
 
-def search_points(
-    metric: Metric,
-    search: SearchRow,
-    trials: Sequence[TrialRow],
-    openings: Sequence[OpeningRow],
-    form: Form,
-    again: Reevaluated | None = None,
+def curve_points(
+    metric: Metric, search: SearchRow, trials: Iterable[TrialSummary], form: Form
 ) -> list[Point]:
-    """The anytime curve of a search; after its end also counts, fresh-seed values and test values.
-
-    `openings`: also of the test sets of other datasets. `again`: the evaluations that selected its winner.
-    """
+    """The anytime curve of a search; after its end also the counts of its `trials`."""
     ended = sorted(
         (trial for trial in trials if trial.kind == "trial" and trial.finished_at is not None),
         key=finish_order,
@@ -68,8 +60,26 @@ def search_points(
     points = [point for trial in ended for point in anytime.add(trial)]
     if search.finished_at is None:
         return points
+    found = counts(ended, millis(search.finished_at), zeros=form.earlier)
+    return points + [point for point in found if point.key != "device_seconds"]
+
+
+def winner_points(
+    metric: Metric,
+    search: SearchRow,
+    trials: Sequence[TrialRow],
+    openings: Sequence[OpeningRow],
+    form: Form,
+    again: Reevaluated | None = None,
+) -> list[Point]:
+    """The fresh-seed and test values of a search that has ended, from its winner and what follows it.
+
+    `openings`: also of the test sets of other datasets. `again`: the evaluations that selected its winner.
+    """
+    points: list[Point] = []
+    if search.finished_at is None:
+        return points
     at = millis(search.finished_at)
-    points += [point for point in counts(ended, at, zeros=form.earlier) if point.key != "device_seconds"]
     winner = next((trial for trial in trials if trial.id == search.winner), None)
     if winner is None:
         return points

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -22,7 +22,10 @@ Beat: TypeAlias = Callable[[], None]  # to be called whenever a server has answe
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run as MLflow has it. `points`: its whole history, or None where only `latest` is known."""
+    """A run as MLflow has it. `points`: its whole history, or None where only `latest` is known.
+
+    `rank`: of several runs of one identity, the one with the least is the intended one.
+    """
 
     run_id: str
     identity: str
@@ -32,6 +35,7 @@ class StoredRun:
     tags: dict[str, str]
     latest: dict[str, float]
     points: set[Point] | None = None
+    rank: tuple[int, ...] = ()
 
     @property
     def parent(self) -> str | None:
@@ -64,8 +68,8 @@ class Writer(Protocol):
     def append(self, points: Mapping[str, list[Point]]) -> None:
         """Add points to runs by their uid; runs that do not exist are left out."""
 
-    def read(self) -> list[StoredRun]:
-        """All active runs that carry an identity of this campaign, the intended one of each first."""
+    def read(self) -> Iterator[list[StoredRun]]:
+        """All active runs that carry an identity of this campaign, some at once."""
 
     def tags(self, uid: str) -> Mapping[str, str] | None:
         """The tags of the run of a uid; None without one."""

@@ -125,7 +125,7 @@ def _source(
 ) -> _Source:
     """The trials of a campaign in the present space; what was converted and dropped is added to `counts`."""
     converted, dropped = counts
-    row, rows = candidate.row, ledger.trials(campaign=candidate.row.id)
+    row, rows = candidate.row, ledger.trials(campaign=candidate.row.id, light=True)
     measured = evaluators(row.spec)
     arms = {search.id: search.arm for search in ledger.searches(row.id)}
     found: dict[str, list[_Tried]] = {}

@@ -39,7 +39,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         raise UserError(f"a report needs a campaign that is in the store, but got {campaign_id!r}")
     study, status = StudySettings.from_json(campaign.spec), ledger.status(campaign)
     trials: dict[str, list[TrialRow]] = defaultdict(list)
-    for trial in ledger.trials(campaign=campaign.id):
+    for trial in ledger.trials(campaign=campaign.id, light=True):
         trials[trial.search].append(trial)
     openings = ledger.openings(campaign.id)
     searches = sorted(ledger.searches(campaign.id), key=lambda search: search.seed)

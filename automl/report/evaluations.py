@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Trials: TypeAlias = Mapping[str, Sequence["TrialRow"]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """One trial. `values` of a complete one; `config`: of a one-shot search, the derived one."""
 

@@ -23,8 +23,10 @@ class Records(Protocol):
     def searches(self, campaign: str, /) -> Sequence[SearchRow]:
         """Its searches."""
 
-    def trials(self, campaign: str | None = None, search: str | None = None) -> Sequence[TrialRow]:
-        """Its trials, retrainings included; or those of a search."""
+    def trials(
+        self, campaign: str | None = None, search: str | None = None, *, light: bool = False
+    ) -> Sequence[TrialRow]:
+        """Its trials, retrainings included; or those of a search. `light`: without what no report shows."""
 
     def openings(self, campaign: str, /) -> Sequence[OpeningRow]:
         """Its openings of the test set, the oldest first."""

@@ -142,7 +142,9 @@ def usable(value: float) -> bool:
 
 
 def finite_config(config: Config) -> Config:
-    """The configuration, with None in place of NaN and infinity."""
+    """The configuration, with None in place of NaN and infinity; itself where it has none."""
+    if all(not isinstance(value, float) or math.isfinite(value) for value in config.values()):
+        return config
     return {name: finite(value) if isinstance(value, float) else value for name, value in config.items()}
 
 

@@ -106,6 +106,7 @@ class CMAES(Strategy):
     Options = CMAESOptions
     max_objectives: ClassVar[int | None] = 1
     example_options: ClassVar[Mapping[str, Any]] = {"population": 4}
+    compares_reports = False
 
     options: CMAESOptions
 

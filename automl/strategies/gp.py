@@ -32,6 +32,7 @@ class GP(Strategy):
     Options = GPOptions
     example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
     remembers = "history"
+    compares_reports = False
 
     options: GPOptions
 

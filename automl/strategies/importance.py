@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import optuna
+from optuna.storages import InMemoryStorage
 
 from automl.contracts import Config, Direction, Scalar
 
@@ -26,17 +27,16 @@ def importance(trials: Sequence[tuple[Config, float]], direction: Direction) -> 
     if len(trials) < FEWEST or len({value for _, value in trials}) == 1:
         return {}
     trials = trials[:: math.ceil(len(trials) / _MOST)]
-    study = _quiet_study(direction)
     names = list(dict.fromkeys(name for config, _ in trials for name in config))
     columns = {name: _column([config.get(name) for config, _ in trials]) for name in names}
+    storage = InMemoryStorage()
+    study = _quiet_study(direction, storage)
     for i, (config, value) in enumerate(trials):
-        study.add_trial(
-            optuna.trial.create_trial(
-                params={name: columns[name][0][i] for name in config},
-                distributions={name: columns[name][1] for name in config},
-                value=value,
-            )
-        )
+        number = storage.create_new_trial(study._study_id)
+        trial = storage.get_trial(number)  # filled in place: `add_trial` copies each one deeply
+        trial.params = {name: columns[name][0][i] for name in config}
+        trial.distributions = {name: columns[name][1] for name in config}
+        storage.set_trial_state_values(number, optuna.trial.TrialState.COMPLETE, [value])
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=max(_BEST, 5 / len(trials)))
     with warnings.catch_warnings():  # rare branches of a conditional space
         warnings.simplefilter("ignore", UserWarning)
@@ -44,11 +44,11 @@ def importance(trials: Sequence[tuple[Config, float]], direction: Direction) -> 
     return {name: float(share) for name, share in shares.items() if np.isfinite(share)}
 
 
-def _quiet_study(direction: Direction) -> optuna.Study:
+def _quiet_study(direction: Direction, storage: InMemoryStorage) -> optuna.Study:
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return optuna.create_study(direction=direction.value)
+        return optuna.create_study(storage=storage, direction=direction.value)
     finally:
         optuna.logging.set_verbosity(verbosity)
 

@@ -112,6 +112,7 @@ class LocalSearch(Strategy):
     """
 
     Options = LocalSearchOptions
+    compares_reports = False
 
     options: LocalSearchOptions
 

@@ -47,6 +47,7 @@ class QuasiRandom(Strategy):
 
     Options = QuasiRandomOptions
     remembers = "nothing"
+    compares_reports = False
 
     options: QuasiRandomOptions
 

@@ -59,6 +59,7 @@ class RegularizedEvolution(Strategy):
 
     Options = EvolutionOptions
     example_options: ClassVar[Mapping[str, Any]] = {"population": 4, "sample": 2}
+    compares_reports = False
 
     options: EvolutionOptions
 

@@ -75,6 +75,7 @@ class Searcher:
         self._metrics = metrics
         self._seed = seed
         self._strategy = strategy
+        self._compares = strategy.compares_reports or pruner.prunes
         self._default_trial: int | None = None
         self._first: list[Config] = []  # proposals of memory, before any of the strategy's own
         self._history = History(space, metrics)
@@ -225,6 +226,11 @@ class Searcher:
                 values = {item.step: item.value for item in reports.get(row.id, ())}
                 self._memory.add_reports(row.number, values)
 
+    @property
+    def compares_reports(self) -> bool:
+        """Whether its proposals or its pruner look at the reports of trials that are complete."""
+        return self._compares
+
     def _reopen(self, row: TrialRow) -> None:
         try:
             self._space.check(row.config)
@@ -236,10 +242,12 @@ class Searcher:
         proposed = self.ask(row.number) if row.state is TrialState.RUNNING else None
         if proposed == row.config:
             return
-        if proposed is None:
-            self._memory.open(row.number)
         attributes = row.attributes or {}
-        self._history.open(row.number, row.config, attributes)
-        self._memory.set_attributes(row.number, attributes)
+        config = row.config if proposed is not None else self._memory.exact(row.config)
+        self._history.open(row.number, config, attributes)
         self._memory.set_study_attributes(attributes.get(STUDY, {}))
+        if proposed is None:
+            self._memory.open_whole(row.number, config, attributes)
+            return
+        self._memory.set_attributes(row.number, attributes)
         self._memory.set_config(row.number, row.config)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from automl.contracts import TrialState
 from automl.ledger import CampaignRow, Ledger, Store
 from automl.ledger.owner import is_alive, is_same_host
+from automl.storage import refresh_statistics
 from automl.upkeep.sizes import size_of
 from automl.upkeep.stored import spare_files
 
@@ -37,7 +39,7 @@ def clear(store: Store, ledger: Ledger, *, dry: bool, unknown: bool = False) -> 
     folders = list(_work_folders(store, ledger))
     own = [folder for folder in folders if folder.name in deleted]
     foreign = [folder for folder in folders if folder.name not in deleted]
-    return [
+    found = [
         _remove("work folders of deleted campaigns", own, dry=dry),
         _remove("work folders of campaigns that are not there", foreign, dry=dry, kept=not unknown),
         _remove("checkpoints of trials that did not win", list(_checkpoints(ledger)), dry=dry),
@@ -45,6 +47,9 @@ def clear(store: Store, ledger: Ledger, *, dry: bool, unknown: bool = False) -> 
         *_of_storages(ledger, dry=dry),
         *_of_mlflow(store, dry=dry, unknown=unknown),
     ]
+    if not dry:
+        refresh_statistics(store)
+    return found
 
 
 def _of_storages(ledger: Ledger, *, dry: bool) -> Iterator[Leftover]:
@@ -93,7 +98,7 @@ def _checkpoints(ledger: Ledger) -> Iterator[Path]:
 
 def _of_losers(ledger: Ledger, row: CampaignRow) -> Iterator[Path]:
     winners = {search.winner for search in ledger.searches(row.id)}
-    for trial in ledger.trials(campaign=row.id):
+    for trial in chain.from_iterable(ledger.trial_pages(row.id)):
         if trial.id in winners or trial.workdir is None or trial.state is TrialState.RUNNING:
             continue
         folder = Path(trial.workdir) / "checkpoints"

@@ -48,7 +48,7 @@ def start(ledger: Ledger, search: str, number: int = 0, kind: str = "trial", **c
     ],
 )
 def test_rows_have_exactly_the_columns_of_their_table(row: Any, table: Any) -> None:
-    assert [field.name for field in fields(row)] == [column.name for column in table.columns]
+    assert sorted(field.name for field in fields(row)) == sorted(column.name for column in table.columns)
 
 
 def test_a_started_trial_reads_back_as_it_was_returned(any_ledger: Ledger, search: str) -> None:
@@ -183,17 +183,17 @@ def test_reading_selects_and_orders(any_ledger: Ledger, search: str) -> None:
 def test_recording_lists_what_mlflow_lacks(any_ledger: Ledger, search: str, monkeypatch: Any) -> None:
     young, ended, old = (start(any_ledger, search, number) for number in range(3))
     any_ledger.finish_trial(ended.id, ended.token, DONE, told=0, attributes={})
-    assert [t.id for t in any_ledger.unrecorded("quick-1", 10)] == [ended.id]
+    assert any_ledger.unrecorded("quick-1", 10) == [ended.id]
     clock = young.started_at + 1.5
     monkeypatch.setattr("automl.ledger.queries.time.time", lambda: clock)
-    assert [t.id for t in any_ledger.unrecorded("quick-1", 10)] == [young.id, ended.id, old.id]
-    assert [t.id for t in any_ledger.unrecorded("quick-1", 2)] == [young.id, ended.id]
+    assert any_ledger.unrecorded("quick-1", 10) == [young.id, ended.id, old.id]
+    assert any_ledger.unrecorded("quick-1", 2) == [young.id, ended.id]
     assert any_ledger.unrecorded("other-1", 10) == []
     any_ledger.mark_recorded({young.id: 1, ended.id: 2, old.id: 1})
     any_ledger.mark_recorded({})
     assert any_ledger.unrecorded("quick-1", 10) == []
     any_ledger.finish_trial(young.id, young.token, DONE, told=1, attributes={})
-    assert [(t.id, t.recorded) for t in any_ledger.unrecorded("quick-1", 10)] == [(young.id, 1)]
+    assert any_ledger.unrecorded("quick-1", 10) == [young.id]
 
 
 def test_threads_share_one_ledger(any_ledger: Ledger, search: str) -> None:

@@ -13,6 +13,7 @@ from automl.recorder.audit import audit, repair
 from automl.recorder.experiments import make_client
 from automl.recorder.projection import project
 from automl.recorder.results import result_of
+from automl.recorder.search_runs import search_runs
 
 WITH: dict[str, Any] = {
     **SPEC,
@@ -105,7 +106,7 @@ def test_searches_that_are_recorded_as_a_whole_have_the_dataset_in_their_table(
 ) -> None:
     filled = campaign(store, ledger, {**WITH, "record": "searches"})
     projection, searches = project(ledger, filled.id)
-    runs = projection.search_runs(searches, ledger.trials(campaign=filled.id), [])
+    runs = next(search_runs(ledger, projection, searches))
     table = next(one.text for one in runs[0].artifacts if one.name == "trials.json")
     assert table is not None and '"dataset"' in table and '"wine"' in table
 

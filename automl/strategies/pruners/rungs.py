@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -10,6 +10,8 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
+
+from automl.strategies.observations import get_trial, trials_from
 
 
 def value_at(trial: FrozenTrial, step: float) -> float | None:
@@ -62,11 +64,11 @@ class RungPruner(BasePruner):
         reached = [rung for rung in rungs_up_to(self.resource, self.reduction, last) if rung > before]
         running = self._running(study, sign, competes) if reached else []
         for rung in reached:
-            others = [value_at(other, rung) for other in running if other.number != trial.number]
-            competitors = self._ended[rung] + [sign * other for other in others if other is not None]
-            competitors.sort()
-            kept = max((len(competitors) + 1) // self.reduction, 1)
-            if len(competitors) >= kept and value > competitors[kept - 1]:
+            values = (value_at(other, rung) for other in running if other.number != trial.number)
+            others, ended = [sign * other for other in values if other is not None], self._ended[rung]
+            kept = max((len(ended) + len(others) + 1) // self.reduction, 1)
+            better = bisect_left(ended, value) + sum(other < value for other in others)
+            if better >= kept:
                 return True
         return False
 
@@ -76,10 +78,10 @@ class RungPruner(BasePruner):
         """The trials that are open; those that have ended never change, so each is looked at once."""
         if self._known != (study._storage, study._study_id):
             self._forget((study._storage, study._study_id))
-        trials = study.get_trials(deepcopy=False)
-        new = [trial for trial in trials[self._seen :] if competes(trial)]
-        current = [*(trials[number] for number in self._open), *new]
-        self._seen = len(trials)
+        known = [get_trial(study, number) for number in self._open]
+        new = list(trials_from(study, self._seen))
+        current = [*known, *(trial for trial in new if competes(trial))]
+        self._seen += len(new)
         running = [trial for trial in current if not trial.state.is_finished()]
         self._open = [trial.number for trial in running]
         for trial in current:
