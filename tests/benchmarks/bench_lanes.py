@@ -174,7 +174,8 @@ def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
             found[way].append(measured(way, seconds, slots, trials_of(seconds, slots)))
     for way, values in found.items():
         speed, idle, driver = (
-            statistics.median(getattr(value, name) for value in values) for name in ("speed", "idle", "driver")
+            statistics.median(getattr(value, name) for value in values)
+            for name in ("speed", "idle", "driver")
         )
         spread = f"{min(one.speed for one in values):.1f} to {max(one.speed for one in values):.1f}"
         sys.stdout.write(
