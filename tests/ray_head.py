@@ -22,7 +22,14 @@ def head(*before: str, cpus: int = 1, **auth: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", f"--num-cpus={cpus}"]
+    words = [
+        "start",
+        "--head",
+        "--block",
+        "--node-ip-address=127.0.0.1",
+        f"--port={port}",
+        f"--num-cpus={cpus}",
+    ]
     words += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
     process = subprocess.Popen(
         [*before, sys.executable, "-m", "ray.scripts.scripts", *words],
@@ -43,20 +50,26 @@ def head(*before: str, cpus: int = 1, **auth: str) -> Iterator[str]:
 
 
 @contextmanager
-def node(address: str, *more: str, cpus: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-    """A further node without authentication, once it is asked to start; `more` are options of `ray start`."""
+def node(address: str, *more: str, cpus: int = 1) -> Iterator[subprocess.Popen[str]]:
+    """A further node without authentication; `more` are options of `ray start`."""
     words = ["start", f"--address={address}", "--block", f"--num-cpus={cpus}", "--disable-usage-stats", *more]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ray.scripts.scripts", *words],
-        env=environment(RAY_AUTH_MODE="disabled"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    for _ in range(3):  # of two nodes that start at once on one machine, one may fail
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", *words],
+            env=environment(RAY_AUTH_MODE="disabled"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        if any("Ray runtime started" in line for line in process.stdout):
+            break
     try:
         yield process
     finally:
         process.terminate()
         process.wait(PATIENCE)
+        process.stdout.close()
 
 
 def is_open(port: int) -> bool:

@@ -13,7 +13,7 @@ from automl.signs import last_signs
 
 @dataclass
 class Total:
-    """How many open trials a search pays for, and what they have told so far: kept, since it is asked at each event.
+    """How many open trials a search pays for, and what they have told so far: it is asked at each event.
 
     `seconds`: device-seconds.
     """
@@ -26,8 +26,9 @@ class Total:
 class OpenTrial:
     """One attempt that a worker runs. `deadline`: its own, in wall seconds.
 
-    `elapsed`: its device-seconds, as last told, at the monotonic second `told_at`, which `total` adds up. `valued`: whether it or an
-    earlier attempt has reported a value. `cut`: why it is ended before its own deadline, once it is.
+    `elapsed`: its device-seconds, as last told, at the monotonic second `told_at`; `total` adds them up.
+    `valued`: whether it or an earlier attempt has reported a value. `cut`: why it is ended before its own
+    deadline, once it is.
     """
 
     row: TrialRow

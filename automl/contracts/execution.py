@@ -122,8 +122,8 @@ class Executor(ABC):
       not belong to a campaign's identity.
     - `cpus`, `gpus`: what each trial holds.
     - `trials_at_once`: how many run at a time: what is expected before `check`, exact after it; it may change
-      while they run. An executor may hold a few more jobs that have not begun, to keep its workers busy, when
-      more than one trial runs at a time; one that never begins goes back by `lost` with PREEMPTED and `used` 0.
+      while they run. Where more than one trial runs at a time, an executor may hold a few more jobs that have
+      not begun, to keep its workers busy; one that never begins is `lost` with PREEMPTED and `used` 0.
     - `storage` (None): where its workers bring what trials leave, as its options say: a URL or an absolute
       path. Without one it is what `AUTOML_STORAGE` names.
     - `shares_folder` (False): its trials work in the store's folder, whatever `AUTOML_STORAGE` names.

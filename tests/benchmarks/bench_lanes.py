@@ -1,12 +1,12 @@
-"""How well short trials fill the slots of a Ray cluster, against Ray Tune alone and plain actors. Run as a script:
+"""How well short trials fill the slots of a Ray cluster, against Ray Tune alone and plain actors.
 
-    python tests/benchmarks/bench_lanes.py [--rounds 2] [--slots 2 8 32] [--seconds 0 0.1 1] [--ways ours tune actors]
+    python tests/benchmarks/bench_lanes.py [--rounds 2] [--slots 2 8 32] [--seconds 0 0.1 1] [--ways ours]
 
-Trials sleep, and report nothing; slots are CPUs of which Ray is told, whatever the machine has. Nothing is recorded:
-what is measured is how trials get to workers and back. All ways run interleaved in one Ray.
+Trials sleep, and report nothing; slots are CPUs of which Ray is told, whatever the machine has. Nothing is
+recorded: what is measured is how trials get to workers and back. All ways run interleaved in one Ray.
 
-`ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as many
-trials pending as there are slots. `actors`: one plain actor a slot, each with one call ahead, which is the floor.
+`ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as
+many trials pending as there are slots. `actors`: plain actors, each with one call ahead, which is the floor.
 
 Idle: the share of the time of all slots, from the first begin to the last end of a trial, in which none ran.
 """
@@ -174,7 +174,8 @@ def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
             found[way].append(measured(way, seconds, slots, trials_of(seconds, slots)))
     for way, values in found.items():
         speed, idle, driver = (
-            statistics.median(getattr(value, name) for value in values) for name in ("speed", "idle", "driver")
+            statistics.median(getattr(value, name) for value in values)
+            for name in ("speed", "idle", "driver")
         )
         spread = f"{min(one.speed for one in values):.1f} to {max(one.speed for one in values):.1f}"
         sys.stdout.write(

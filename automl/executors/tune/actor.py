@@ -1,4 +1,4 @@
-"""The actor of a lane: a Tune trial that lives as long as the run, and takes one job of the campaign after another."""
+"""The actor of a lane: a Tune trial that lives as long as the run, and takes one job after another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUPS: Final = {"given": 1}  # threads of the actor besides the one of `step`
 
 
 class Actor(tune.Trainable):
-    """Each `step` waits until there is something to tell, and tells all there is; `give` comes in meanwhile."""
+    """Each `step` waits until there is something to tell, and tells it all; `give` comes in meanwhile."""
 
     def setup(self, config: dict[str, Any]) -> None:
         """Tune's name for starting."""
@@ -37,7 +37,7 @@ class Actor(tune.Trainable):
         self._desk.take(json.loads(text))
 
     def _notice_sigterm(self) -> None:
-        """Let a thread hear that this machine is taken away: the main thread runs no Python, so no handler."""
+        """Hear in a thread that this machine is taken away: the main thread runs no Python, so no handler."""
         if threading.current_thread() is not threading.main_thread():
             return
         read, write = os.pipe()

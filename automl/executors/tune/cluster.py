@@ -150,9 +150,9 @@ def name() -> str:
 def run(source: JobSource, slots: Slots, *, waits: bool, folder: str, address: str | None) -> None:
     """Run jobs from `source` until it is finished. `folder`: where Tune may write.
 
-    `waits`: whether a trial waits for the answer to each report. A cluster of our own that dies is started again.
-    Raises `RunError` when Tune fails, when our cluster dies without having ended a trial `RESTARTS` times in a row,
-    or when that at `address` stays away.
+    `waits`: whether a trial waits for the answer to each report. A cluster of our own that dies is started
+    again. Raises `RunError` when Tune fails, when our cluster dies without having ended a trial `RESTARTS`
+    times in a row, or when that at `address` stays away.
     """
     if address is not None:
         token.tell_when_none(str(ray.get_runtime_context().gcs_address), source.tell)

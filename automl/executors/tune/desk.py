@@ -1,8 +1,9 @@
-"""The worker's side of a lane: jobs come in, run one after the other, and what is to be told goes out in batches.
+"""The worker's side of a lane: jobs come in, run one after the other, and what is to be told goes out.
 
-Messages are plain JSON, and jobs have numbers in them. In: `jobs`, `answers` (whether a trial goes on), `back` (jobs
-that shall not begin), `close`. Out, each with the number `of` its job: `report`, `outcome` with the `seconds` it took,
-`elapsed` of a silent trial, `returned` for a job that has not begun; and `turn`, `leaves` of the lane itself.
+Messages are plain JSON, and jobs have numbers in them. In: `jobs`, `answers` (whether a trial goes on),
+`back` (jobs that shall not begin), `close`. Out, each with the number `of` its job: `report`, `outcome` with
+the `seconds` it took, `elapsed` of a silent trial, `returned` for a job that has not begun; and of the lane
+itself `turn`, the seconds of an exchange, and `leaves`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Message: TypeAlias = dict[str, Any]
 
 
 class Desk:
-    """The jobs of one lane. `waits`: a trial waits for the answer to each report; else it comes a step late."""
+    """The jobs of one lane. `waits`: a trial waits for the answer to each report; else that comes late."""
 
     def __init__(self, *, waits: bool = True) -> None:
         self._waits = waits

@@ -1,4 +1,4 @@
-"""The driver's view of a lane: the jobs that its worker holds, the clock of the one that runs, what is sent to it."""
+"""The driver's view of a lane: the jobs that its worker holds, the clock of the one that runs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Running:
 
 @dataclass
 class Handed:
-    """A job that was asked of the campaign, the `number`-th of a run. `clock`: None until its worker begins it.
+    """A job that was asked of the campaign, the `number`-th of a run. `clock`: None until it begins.
 
     `told_at`: the monotonic second at which the campaign was told its end, while its worker still ends it.
     `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it.

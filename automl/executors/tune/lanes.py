@@ -1,6 +1,6 @@
-"""What workers tell goes back to the campaign: reports, outcomes, deaths; and what no message brings, by time.
+"""What workers tell goes back to the campaign: reports, outcomes, deaths; and what time brings.
 
-The cost of an event does not depend on the number of trials: only `look` goes through all, some times a second.
+The cost of an event does not depend on the number of trials: only `look` goes through all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from automl.executors.tune.handing import Handing
 from automl.executors.tune.lane import SHORT, Handed, Lane
 
 ENDS: Final = 30.0  # seconds that the code of a trial that was ended at a report may take to return
-NOTICE: Final = 10.0  # seconds until a trial is handed back whose machine is taken away; before, at its next report
+NOTICE: Final = (
+    10.0  # seconds until a trial is handed back whose machine is taken away; before, at its next report
+)
 SAVES: Final = 1.0  # seconds for the checkpoint that follows a report
 
 

@@ -85,7 +85,7 @@ class Slots:
 
     @contextmanager
     def followed(self) -> Iterator[None]:
-        """Keep the count up to date inside the block, in a thread: a head that is silent holds up no trial."""
+        """Keep the count up to date inside the block, in a thread: a silent head holds up no trial."""
 
         def look() -> None:
             with suppress(Exception):  # the head is away: who waits for it notices
@@ -98,7 +98,7 @@ class Slots:
             yield
 
     def need(self, patience: float) -> None:
-        """Wait for a node with room for a trial. Raises `UserError` when there is none after `patience` seconds."""
+        """Wait up to `patience` seconds for a node with room for a trial. Raises `UserError` without one."""
         if self.look() > 0:
             return
         if self.grows and patience > 0:

@@ -81,7 +81,7 @@ class Watchdog(tune.Callback):
                 )
 
     def _end_lanes(self) -> None:
-        """Kill the workers of lanes: of late trials, those that are closed before they are up, after a failure all."""
+        """Kill workers: of late trials, those that are closed before they are up, after a failure all."""
         for lane in list(self.bridge.lanes.by_name.values()):
             unneeded = self.bridge.failure is not None or (lane.closing and lane.handle is None)
             if lane.name in self._killed or not (lane.doomed or unneeded):
