@@ -113,7 +113,8 @@ class LiveSearch(StoppableState):
         return self.settings.fixed if number == 0 else None
 
     def _hand_out(self, row: TrialRow) -> Job:
-        attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "")
+        alone = self._retries.is_alone(row.id)
+        attempt = Attempt(row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "", alone)
         remaining = self._allowance.remaining
         self.attempts += 1
         if row.kind in (FINAL, TRANSFER):

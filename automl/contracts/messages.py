@@ -70,7 +70,8 @@ class Job:
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
-    whole search, which `trial` names. `run`: where its code may log.
+    whole search, which `trial` names. `run`: where its code may log. `alone`: it holds a part of a GPU, but
+    gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
     """
 
     trial: str
@@ -95,6 +96,7 @@ class Job:
     memory: int | None = None
     replay: Replay | None = None
     run: RunAddress | None = None
+    alone: bool = False
 
     def late(self, device_seconds: float) -> Outcome:
         """The outcome of an attempt that was ended because no time was left."""

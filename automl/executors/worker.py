@@ -11,7 +11,7 @@ from automl import plugins
 from automl.checkpoints import remove_unfinished
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
-from automl.executors import mlflow_run, process, surroundings
+from automl.executors import device_memory, mlflow_run, process, surroundings
 from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.moments import moment
@@ -27,7 +27,7 @@ def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None 
     `started` is called with the attempt's clock when that begins to run: imports and loading data are free.
     An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
-    with surroundings.kept(), mlflow_run.active(job.run):
+    with surroundings.kept(), mlflow_run.active(job.run), device_memory.held(job):
         return _outcome(job, channel, started)
 
 

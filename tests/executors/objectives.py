@@ -167,3 +167,7 @@ def imports(config: dict[str, Any], context: Any) -> float:
 def looks_for_a_checkpoint(config: dict[str, Any], context: Any) -> float:
     assert context.checkpoint.load() is None
     return 1.0
+
+
+def out_of_device_memory(config, context):
+    raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
