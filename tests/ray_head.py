@@ -16,14 +16,14 @@ from patience import PATIENCE
 
 
 @contextmanager
-def head(**auth: str) -> Iterator[str]:
-    """The address of a cluster of one node."""
+def head(cpus: int = 1, **auth: str) -> Iterator[str]:
+    """The address of a cluster of one node with so many CPUs by name."""
     folder = tempfile.mkdtemp(prefix="ray-")  # not pytest's: paths of sockets must be short
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=1"]
-    words += ["--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
+    words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
+    words += [f"--num-cpus={cpus}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
     process = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", *words],
         env=environment(**auth),
