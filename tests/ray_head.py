@@ -23,7 +23,12 @@ def head(cpus: int = 1, **auth: str) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
-    words += [f"--num-cpus={cpus}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}"]
+    words += [
+        f"--num-cpus={cpus}",
+        "--include-dashboard=false",
+        "--disable-usage-stats",
+        f"--temp-dir={folder}",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "ray.scripts.scripts", *words],
         env=environment(**auth),

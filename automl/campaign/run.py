@@ -17,9 +17,9 @@ from automl.campaign.lease import Lease, held
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.logged import LoggedJobs
 from automl.campaign.openings import open_data, open_tables, unopened
-from automl.campaign.quota import charged_to, check_quotas
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
+from automl.campaign.quota import charged_to, check_quotas
 from automl.campaign.search import Search, alive
 from automl.campaign.sharing import Driven, Sharing
 from automl.campaign.transferring import check_kept, notes_of, read_transfers

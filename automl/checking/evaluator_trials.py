@@ -43,12 +43,12 @@ class _Killed(BaseException):
 def trial_checks(plugin: type[Evaluator], example: Example | None) -> Iterator[Check]:
     """What trials must do. Where no example can be made, one check says why no trial is run."""
     try:
-        trials = Trials.of(plugin, example)
+        trials = _Trials.of(plugin, example)
     except UserError as error:
         yield Check(f"no trial is run: {error}", lambda: None)
         return
     except Exception:  # it is raised again where it is reported
-        yield Check("its example can be prepared", lambda: Trials.of(plugin, example).check_prepared())
+        yield Check("its example can be prepared", lambda: _Trials.of(plugin, example).check_prepared())
         return
     yield Check("a trial gives finite values and reports rising steps", trials.check_values)
     yield Check("the same seed gives the same values, whatever ran before", trials.check_seed)
@@ -60,7 +60,7 @@ def trial_checks(plugin: type[Evaluator], example: Example | None) -> Iterator[C
 
 
 @dataclass(frozen=True)
-class Trials:
+class _Trials:
     """The trials of one evaluator on one configuration."""
 
     plugin: type[Evaluator]
@@ -69,7 +69,7 @@ class Trials:
     protocol: Evaluator
 
     @classmethod
-    def of(cls, plugin: type[Evaluator], example: Example | None) -> Trials:
+    def of(cls, plugin: type[Evaluator], example: Example | None) -> _Trials:
         """Raises `UserError` where the contract names nothing with which a trial could be run."""
         given = plugin.example_options if example is None else example.options
         evaluator = plugin(plugin.Options.model_validate(dict(given)))
@@ -84,7 +84,7 @@ class Trials:
 
     def check_values(self) -> None:
         with _folder() as folder:
-            result, context = self.run(folder)
+            result, context = self._run(folder)
         steps = [step for step, _ in context.reports]
         assert steps == sorted(set(steps)), f"reported steps must rise, but are {steps}"
         wrong = [report for report in context.reports if not math.isfinite(report[1])]
@@ -109,7 +109,7 @@ class Trials:
             torch.manual_seed(number)
             random.seed(number)
             with _folder() as folder:
-                runs.append(_summary(*self.run(folder, seed=seed)))
+                runs.append(_summary(*self._run(folder, seed=seed)))
         assert runs[0] == runs[2], (
             f"the same seed must give the same values and reports, but gave {runs[0]} and {runs[2]}; "
             "draw all randomness from context.seed and keep no state between trials"
@@ -117,19 +117,19 @@ class Trials:
 
     def check_end(self) -> None:
         with _folder() as folder:
-            _, context = self.run(folder)
+            _, context = self._run(folder)
         if not context.reports:
             return
         with _folder() as folder:
             try:
-                self.run(folder, stop_at=1)
+                self._run(folder, stop_at=1)
             except TrialStopped:
                 return
         raise AssertionError("a trial must end when report raises TrialStopped, but goes on; do not catch it")
 
     def check_continuation(self) -> None:
         with _folder() as folder:
-            whole = _summary(*self.run(folder))
+            whole = _summary(*self._run(folder))
         with _folder() as folder:
             first = self._context(folder)
             save = first.checkpoint.save
@@ -142,7 +142,7 @@ class Trials:
             try:
                 self._evaluate(first)
             except _Killed:
-                again = _summary(*self.run(folder))
+                again = _summary(*self._run(folder))
                 assert again.values == whole.values and again.derived == whole.derived, (
                     f"a trial that continues from a checkpoint must end as a whole one, {whole.values}, but "
                     f"ends with {again.values}; keep all state, random generators included, in it"
@@ -155,7 +155,7 @@ class Trials:
             before = Path.cwd()
             os.chdir(elsewhere)
             try:
-                self.run(parent / "work", final=True)
+                self._run(parent / "work", final=True)
             finally:
                 os.chdir(before)
             strays = [path.name for path in (*elsewhere.iterdir(), *parent.iterdir())]
@@ -164,7 +164,7 @@ class Trials:
 
     def check_model(self) -> None:
         with _folder() as folder:
-            result, context = self.run(folder, final=True, seed=9)
+            result, context = self._run(folder, final=True, seed=9)
             model = folder / "model"
             assert model.is_dir(), "a final evaluation must leave its model in <workdir>/model, but left none"
             pickles = [path.name for path in model.rglob("*") if path.suffix in PICKLES]
@@ -181,7 +181,7 @@ class Trials:
         metrics = [Metric("accuracy", Direction.MAXIMIZE)]
         return FakeTrial(folder, self.example.space, self.protocol, metrics, self.example.task, **fields)
 
-    def run(self, folder: Path, **fields: Any) -> tuple[Result, FakeTrial]:
+    def _run(self, folder: Path, **fields: Any) -> tuple[Result, FakeTrial]:
         context = self._context(folder, **fields)
         return self._evaluate(context), context
 

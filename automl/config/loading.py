@@ -14,9 +14,9 @@ from automl.config import checks, completion, fitting, memories, shadows, tabula
 from automl.config.document import Document, KeyPath, Mistake, shown
 from automl.config.promotion import Promote, check_promote
 from automl.config.pruner_steps import with_rungs
+from automl.config.schedule import Schedule
 from automl.config.shorthand_draft import Draft
 from automl.config.shorthands import expand
-from automl.config.schedule import Schedule
 from automl.config.study import HIDDEN, Arm, Budget, Final, Memory, SpaceSpec, Study
 from automl.config.transfers import check_trained, check_transfers
 from automl.contracts import Json, Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec, UserError

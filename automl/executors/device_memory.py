@@ -1,8 +1,8 @@
 """The memory of a GPU that several trials share: each has its part, and one that needs more has it alone.
 
 A trial that holds a fraction of a GPU may allocate that fraction of its memory, less what CUDA takes for a
-process. One that ran out of it is tried again alone: it waits until the other trials on its GPU have ended, those
-of other campaigns on this machine too, and new ones wait for it. Nobody pays for the time that he waits.
+process. One that ran out of it is tried again alone: it waits until the other trials on its GPU have ended,
+those of other campaigns on this machine too, and new ones wait for it. No trial pays while it waits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from typing import Any, Final
 
 from automl.contracts import Job
 
-CONTEXT: Final = 512 * 2**20  # bytes that CUDA and its libraries take for each process, outside of torch's count
+CONTEXT: Final = (
+    512 * 2**20
+)  # bytes that CUDA and its libraries take for each process, outside of torch's count
 FOLDER: Final = Path(tempfile.gettempdir())
 AGAIN: Final = 0.1  # seconds between two tries to get a lock
 
@@ -40,8 +42,7 @@ class Device:
     @property
     def name(self) -> str:
         """A name of it that is the same in every process of this machine."""
-        known = self.cuda.get_device_properties(self.index)
-        return str(getattr(known, "uuid", None) or os.environ.get("CUDA_VISIBLE_DEVICES") or self.index)
+        return str(self.cuda.get_device_properties(self.index).uuid)
 
     def allow(self, fraction: float) -> None:
         """Let this process allocate so much of the memory; what was freed goes back to the device."""

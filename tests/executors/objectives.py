@@ -169,5 +169,5 @@ def looks_for_a_checkpoint(config: dict[str, Any], context: Any) -> float:
     return 1.0
 
 
-def out_of_device_memory(config, context):
+def out_of_device_memory(config: dict[str, Any], context: Any) -> float:
     raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")

@@ -13,7 +13,7 @@ import pytest
 from patience import PATIENCE
 from queue_source import job
 
-from automl.contracts import Ending, TrialState
+from automl.contracts import Ending, Job, TrialState
 from automl.executors import device_memory
 from automl.executors.device_memory import CONTEXT, Device, held, share_of
 from automl.executors.worker import run_job
@@ -46,7 +46,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeCuda:
     return fake
 
 
-def on_gpu(name: str, workdir: Path, gpus: float = 0.25, *, alone: bool = False):  # type: ignore[no-untyped-def]
+def on_gpu(name: str, workdir: Path, gpus: float = 0.25, *, alone: bool = False) -> Job:
     return replace(job(name, workdir), gpus=gpus, alone=alone)
 
 

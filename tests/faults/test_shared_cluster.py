@@ -1,4 +1,4 @@
-"""Two drivers on one Ray cluster: equal budgets end together, and both together never hold more than it has."""
+"""Two drivers on one Ray cluster: equal budgets end together, and both never hold more than it has."""
 
 from __future__ import annotations
 
@@ -56,11 +56,15 @@ def test_two_drivers_with_equal_budgets_on_one_cluster_end_together(tmp_path: Pa
             text = STUDY.replace("ADDRESS", address).replace("TRIALS", str(TRIALS)).replace("NAME", name)
             (tmp_path / f"{name}.yaml").write_text(text)
             with (tmp_path / f"{name}.log").open("wb") as log:
-                command = [Path(sys.executable).with_name("automl"), "run", f"{name}.yaml", "--progress", "log"]
+                command = [
+                    Path(sys.executable).with_name("automl"),
+                    "run",
+                    f"{name}.yaml",
+                    "--progress",
+                    "log",
+                ]
                 variables = environment(AUTOML_STORE=str(store), RAY_AUTH_MODE="disabled")
-                drivers.append(
-                    subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=log, stderr=log)
-                )
+                drivers.append(subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=log, stderr=log))
         try:
             codes = [driver.wait(PATIENCE) for driver in drivers]
         finally:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from automl.checking.evaluator_trials import Example, Trials
+from automl.checking.evaluator_trials import Example, _Trials
 from automl.contracts import Result
 from automl.plugins import load
 
@@ -24,7 +24,7 @@ HEADS = ("evaluator", "what", "seconds", "peak MiB", "ok")
 
 @dataclass(frozen=True)
 class Measured:
-    """A trial: its result and reports, wall seconds, and bytes that torch had allocated at most (0 on a CPU)."""
+    """A trial: its result and reports, wall seconds, and the most bytes that torch held (0 on a CPU)."""
 
     result: Result
     reports: list[tuple[int, float]]
@@ -53,7 +53,7 @@ class Card:
         size = known.total_memory / 2**30
         return f"{known.name}, {size:.0f} GiB, CUDA {cuda}, cuDNN {cudnn}, {versions}"
 
-    def run(self, trials: Trials, **fields: Any) -> Measured:
+    def run(self, trials: _Trials, **fields: Any) -> Measured:
         """Run a trial of an evaluator's example."""
         self._synchronise()
         if self.on_gpu:
@@ -62,7 +62,7 @@ class Card:
         before = torch.cuda.memory_allocated(self.device) if self.on_gpu else 0
         began = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="automl-gpu-") as folder:
-            result, context = trials.run(Path(folder), device=self.device, **fields)
+            result, context = trials._run(Path(folder), device=self.device, **fields)
         self._synchronise()
         seconds = time.perf_counter() - began
         peak = torch.cuda.max_memory_allocated(self.device) - before if self.on_gpu else 0
@@ -73,14 +73,14 @@ class Card:
             torch.cuda.synchronize(self.device)
 
 
-def trials_of(evaluator: str, **options: Any) -> Trials:
+def trials_of(evaluator: str, **options: Any) -> _Trials:
     """The trials of an evaluator on the example of its contract, with other options."""
     plugin = load("evaluators", evaluator)
-    plain = Trials.of(plugin, None)
+    plain = _Trials.of(plugin, None)
     if not options:
         return plain
     example = Example({**plain.example.options, **options}, plain.example.space, plain.example.task)
-    return Trials.of(plugin, example)
+    return _Trials.of(plugin, example)
 
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> list[str]:

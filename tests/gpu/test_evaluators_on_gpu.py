@@ -1,4 +1,4 @@
-"""Every evaluator, supernet method and learner on a GPU: finite values, repeated by the seed, bf16, memory."""
+"""Every evaluator, supernet method and learner on a GPU: finite values, equal by the seed, bf16, memory."""
 
 from __future__ import annotations
 
