@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help setup run test slow quick soak faults format docs constraints clean
+.PHONY: help setup run test slow quick gpu soak faults format docs constraints clean
 
 help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
@@ -15,6 +15,7 @@ help:
 	@echo "make test         set up for development, then format check, lint, types and the tests: 12 minutes on 2 cores"
 	@echo "make slow         the tests of more than ten seconds each: whole studies, kills, Ray; before a pull request"
 	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
+	@echo "make gpu          every evaluator on a CUDA GPU, two trials on one, bf16, memory; prints the table of docs/speed.md"
 	@echo "make soak         for MINUTES=10: a nemesis against everything at once, then property tests and mutated input"
 	@echo "make faults       kills at every named moment of a campaign, on every store and executor, and long faults: an hour"
 	@echo "make format       format the code, fix what the linter can fix, write the table of rooms in docs"
@@ -40,6 +41,9 @@ quick: $(VENV)/.develop
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python tests/changed.py
+
+gpu: $(VENV)/.develop
+	$(BIN)/pytest tests/gpu -m gpu
 
 MINUTES ?= 10
 soak: $(VENV)/.develop

@@ -24,10 +24,14 @@ class Waiting:
 
 
 class Retries:
-    """The next attempts of one search, in the order in which the last ones ended."""
+    """The next attempts of one search, in the order in which the last ones ended.
 
-    def __init__(self, policy: Retry) -> None:
-        self.policy = policy
+    `shares_gpu`: its trials hold a part of a GPU. One that ran out of that memory is tried again alone, once
+    also where the policy says never.
+    """
+
+    def __init__(self, policy: Retry, *, shares_gpu: bool = False) -> None:
+        self.policy, self._shares_gpu = policy, shares_gpu
         self._waiting: list[Waiting] = []
         self._endings: defaultdict[str, Counter[str]] = defaultdict(Counter)  # by trial
 
@@ -55,7 +59,14 @@ class Retries:
 
     def allows(self, trial: str, ending: Ending, cost: float) -> bool:
         """Whether a trial is tried again after one more attempt that ended so, and has cost `cost`."""
-        return not _counts(ending, cost) or self._endings[trial][ending] < self.policy.of(ending)
+        most = self.policy.of(ending)
+        if ending is Ending.OOM and self._shares_gpu:
+            most = max(most, 1)
+        return not _counts(ending, cost) or self._endings[trial][ending] < most
+
+    def is_alone(self, trial: str) -> bool:
+        """Whether the next attempt of a trial must be alone on its GPU: an earlier one ran out of memory."""
+        return self._shares_gpu and self._endings[trial][Ending.OOM] > 0
 
     def add(self, row: TrialRow, ending: Ending, cost: float) -> None:
         """Let the next attempt wait; each further one of its kind twice as long."""

@@ -13,7 +13,10 @@ from automl.contracts import Config, Job, Metric, PluginSpec, Replay
 
 @dataclass(frozen=True)
 class Attempt:
-    """What differs between the jobs of one search: who asks, for which configuration, with which seed."""
+    """What differs between the jobs of one search: who asks, for which configuration, with which seed.
+
+    `alone`: on its GPU, since an earlier attempt ran out of its part of the memory.
+    """
 
     trial: str
     token: str
@@ -22,6 +25,7 @@ class Attempt:
     seed: int
     workdir: str
     storage: str | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ class SearchSettings:
     def devices(self) -> float:
         """What a wall second costs: GPUs held, else CPUs held."""
         return self.gpus or self.cpus
+
+    @property
+    def shares_gpu(self) -> bool:
+        """Whether a trial holds a fraction of a GPU."""
+        return 0 < self.gpus < 1
 
     def final_evaluator(self, *, derived: bool) -> PluginSpec:
         """What retrains the winner: a configuration that a one-shot search derived, by the protocol."""
@@ -116,7 +125,8 @@ class SearchSettings:
             config=attempt.config,
             seed=attempt.seed,
             workdir=attempt.workdir,
-            devices=self.devices,
+            devices=max(self.devices, 1.0) if attempt.alone else self.devices,  # others wait for it
+            alone=attempt.alone,
             cpus=self.cpus,
             gpus=self.gpus,
             remaining=remaining,

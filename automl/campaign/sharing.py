@@ -1,7 +1,7 @@
 """How many slots a campaign may hold where others run too: agreed with them through the ledger.
 
-A thread of its own says each second what the campaign holds and could use, and hears what it may hold. The pool
-starts nothing beyond that. What the campaign holds beyond its share it gives back trial by trial: none is ended.
+A thread of its own says each second what the campaign holds and could use, and hears what it may hold. The
+pool starts nothing beyond that. What it holds beyond its share it gives back trial by trial: none is ended.
 """
 
 from __future__ import annotations

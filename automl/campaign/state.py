@@ -34,7 +34,7 @@ class SearchState:
     def __post_init__(self) -> None:
         self._open = OpenTrials(self.settings.devices)
         self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
-        self._retries = Retries(self.settings.retry)
+        self._retries = Retries(self.settings.retry, shares_gpu=self.settings.shares_gpu)
         self._after = Afterwards(self.settings, self.row.seed)
         self._leaders: list[Incumbent] = []  # the best of distinct configurations, which may win
         self._started = 0

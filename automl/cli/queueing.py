@@ -88,7 +88,17 @@ def _show(lines: list[Line]) -> None:
         say("no campaign is driven now")
         return
     table = Table(box=box.SIMPLE_HEAD)
-    for head in ("campaign", "user", "host", "state", "place", "priority", "slots/share", "trials", "device s"):
+    for head in (
+        "campaign",
+        "user",
+        "host",
+        "state",
+        "place",
+        "priority",
+        "slots/share",
+        "trials",
+        "device s",
+    ):
         table.add_column(head, overflow="fold")
     for head in ("since", "searches end"):
         table.add_column(head, overflow="fold")
@@ -111,7 +121,9 @@ def _show(lines: list[Line]) -> None:
 
 
 @quota.command("set")
-def set_(hours: Hours, study: OfStudy = None, user: OfUser = None, per: Per = "total", as_json: Json = False) -> None:
+def set_(
+    hours: Hours, study: OfStudy = None, user: OfUser = None, per: Per = "total", as_json: Json = False
+) -> None:
     """Let the campaigns of a study, or of a user, use no more than so many device-hours in a period.
 
     Example: automl quota set 40 --user ann --per week
@@ -158,7 +170,10 @@ def remove(study: OfStudy = None, user: OfUser = None, per: Per = "total", as_js
     with only_json(as_json), open_ledger() as (_, ledger):
         removed = ledger.remove_quota(kind, name, per)
     if not removed:
-        raise UserError(f"there must be a quota to be removed, but {kind} {name} has none per {per}; see `automl quota list`")
+        raise UserError(
+            f"there must be a quota to be removed, but {kind} {name} has none per {per}; "
+            "see `automl quota list`"
+        )
     if as_json:
         emit({"removed": {"kind": kind, "name": name, "period": per}})
     else:

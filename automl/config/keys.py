@@ -88,13 +88,13 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
         ),
         "priority": Key(
-            "The weight of its campaigns where several share machines: `low` (5), `normal` (10), `high` (20), or "
-            "an integer from 1 to 100; see `automl queue`.",
+            "The weight of its campaigns where several share machines: `low` (5), `normal` (10), `high` "
+            "(20), or an integer from 1 to 100; see `automl queue`.",
             "high",
         ),
         "over_quota": Key(
-            "What becomes of a campaign whose quota is used up: `end`, as by a limit, or `wait` until the quota "
-            "begins anew or is raised.",
+            "What becomes of a campaign whose quota is used up: `end`, as one that is stopped, or `wait` "
+            "until the quota begins anew or is raised.",
             "wait",
         ),
         "record": Key(

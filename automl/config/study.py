@@ -205,8 +205,8 @@ class Study(Part):
     def digest(self) -> str:
         """Sha256 (hex) of all that can change a result.
 
-        Left out: schedule, promotion, priority, recording, options of the executor that only say where trials run, and
-        the folders of the study and of its data, benchmark files included.
+        Left out: schedule, promotion, priority, recording, options of the executor that only say where trials
+        run, and the folders of the study and of its data, benchmark files included.
         """
         data = self._placeless()
         for key, default in (("limits", Limits()), ("trial", Trial()), ("retry", Retry())):

@@ -38,9 +38,10 @@ class JobSource(Protocol):
     def share(self) -> int | None:
         """How many jobs may be open now, since others run at the same place; None for no bound.
 
-        `next_job` gives none beyond it (see `Executor.slots_held`). It may be 0, and changes by other campaigns, at most a few times a
-        minute for each slot (see `Executor.turn`): workers beyond it are closed when their job has ended, so
-        that others can have their devices. No job that is open is ended for it. May be read by any thread.
+        `next_job` gives none beyond it (see `Executor.slots_held`). It may be 0, and changes by other
+        campaigns, at most a few times a minute for each slot (see `Executor.turn`): workers beyond it are
+        closed when their job has ended, so that others can have their devices. No job that is open is ended
+        for it. May be read by any thread.
         """
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
@@ -130,14 +131,14 @@ class Executor(ABC):
     - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
     - `place` (None): where its trials run, in a name that is the same for all campaigns which run there:
       they share it, slot by slot. `THIS_HOST`: the machine of this process; None: nothing is shared.
-    - `rooms` (none): the machines of that place. None at all: what it has is not known, and nobody is bounded.
-    - `slots_held` (None): how many slots its workers hold now, for an executor whose workers take several jobs
-      at a time, or outlive them: it then keeps them within `JobSource.share` itself. None: each open job
-      holds one, and `next_job` keeps to the share.
+    - `rooms` (none): the machines of that place. None at all: they are not known, and nobody is bounded.
+    - `slots_held` (None): how many slots its workers hold now, for an executor whose workers take several
+      jobs at a time, or outlive them: it then keeps them within `JobSource.share` itself. None: each open
+      job holds one, and `next_job` keeps to the share.
     - `turn` (30): seconds for which a slot is worth opening, before it goes to another campaign.
 
-    `place` and `rooms` are exact after `check`. `trials_at_once`, `rooms` and `slots_held` are looked at every
-    second by another thread, and may change while trials run.
+    `place` and `rooms` are exact after `check`. `trials_at_once`, `rooms` and `slots_held` are looked at
+    every second by another thread, and may change while trials run.
     """
 
     Options: ClassVar[type[BaseOptions]] = BaseOptions

@@ -79,7 +79,9 @@ class Job:
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
     `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
     whole search, which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to
-    which its worker brings what it leaves; None where `workdir` is what the campaign reads too.
+    which its worker brings what it leaves; None where `workdir` is what the campaign reads too. `alone`: it
+    holds a part of a GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran
+    out of its part.
     """
 
     trial: str
@@ -105,6 +107,7 @@ class Job:
     replay: Replay | None = None
     run: RunAddress | None = None
     storage: str | None = None
+    alone: bool = False
 
     def late(self, device_seconds: float) -> Outcome:
         """The outcome of an attempt that was ended because no time was left."""

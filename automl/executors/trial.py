@@ -18,6 +18,7 @@ from automl.contracts import (
     RESERVED_METRICS,
     Checkpoints,
     Direction,
+    Ending,
     Evaluator,
     Job,
     Metric,
@@ -32,6 +33,7 @@ from automl.contracts import (
 )
 from automl.executors import surroundings
 from automl.executors.answers import described, is_pruned, plain_config, whole_step
+from automl.executors.device_memory import explained
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
 from automl.files import CHECKPOINTS, StoredCheckpoints, below
@@ -205,8 +207,9 @@ def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outco
             job, context, TrialState.PRUNED, reason=f"by the evaluation itself: {described(error)}"
         )
     trace = "".join(traceback.format_exception(error))
-    outcome = _outcome(job, context, TrialState.FAILED, reason=described(error), trace=trace)
-    return replace(outcome, error=classify(error))
+    ending = classify(error)
+    reason = described(error) + (explained(job) if ending is Ending.OOM else "")
+    return replace(_outcome(job, context, TrialState.FAILED, reason=reason, trace=trace), error=ending)
 
 
 def _values(result: object, metrics: list[Metric]) -> list[float]:

@@ -12,7 +12,7 @@ from automl import plugins
 from automl.checkpoints import remove_unfinished
 from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
 from automl.data import load_task
-from automl.executors import mlflow_run, process, surroundings
+from automl.executors import device_memory, mlflow_run, process, surroundings
 from automl.executors.leaving import brought, placed
 from automl.executors.memory import at_most
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
@@ -34,6 +34,7 @@ def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None 
             here = stack.enter_context(placed(job))
         except (UserError, OSError) as error:
             return ended(job, None, error)
+        stack.enter_context(device_memory.held(job))
         return _outcome(here, channel, started)
 
 

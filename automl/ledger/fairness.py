@@ -5,10 +5,10 @@ slot after the other goes to the campaign with the least
 
     (n − ½ + aᵢ − h) · sᵢ / wᵢ
 
-for its n-th slot, where wᵢ is its weight, until nothing fits any machine or nobody wants more. So shares are as
-even as whole slots allow. What whole slots cannot divide goes round: aᵢ, from −1 to 1, is what i has had beyond
-the mean of those that want more than their fair part, in turns of a slot. And h = ½ for a slot that it may hold
-already, so that slots do not change hands all the time.
+for its n-th slot, where wᵢ is its weight, until nothing fits any machine or nobody wants more. So shares are
+as even as whole slots allow. What whole slots cannot divide goes round: aᵢ, from −1 to 1, is what i has had
+beyond the mean of those that want more than their fair part, in turns of a slot. And h = ½ for a slot that it
+may hold already, so that slots do not change hands all the time.
 """
 
 from __future__ import annotations
@@ -167,7 +167,9 @@ def _contested(claims: Sequence[Claim], cpus: float, gpus: float) -> dict[str, C
     left, level, contested = [cpus, gpus], 0.0, dict[str, Claim]()
     while open_ones:
         rates = {name: claim.weight / _part(claim, cpus, gpus) for name, claim in open_ones.items()}
-        flows = [sum(rates[name] * _needs(claim)[kind] for name, claim in open_ones.items()) for kind in (0, 1)]
+        flows = [
+            sum(rates[name] * _needs(claim)[kind] for name, claim in open_ones.items()) for kind in (0, 1)
+        ]
         satisfied = min(claim.wanted / rates[name] for name, claim in open_ones.items()) - level
         ends = [left[kind] / flows[kind] if flows[kind] else satisfied for kind in (0, 1)]
         step = max(0.0, min(satisfied, *ends))

@@ -47,7 +47,9 @@ class Quota:
     @property
     def words(self) -> str:
         """The quota in words, such as `10 device-hours a week of user ann`."""
-        return f"{self.device_seconds / 3600:g} device-hours {PERIODS[self.period]} of {self.kind} {self.name}"
+        return (
+            f"{self.device_seconds / 3600:g} device-hours {PERIODS[self.period]} of {self.kind} {self.name}"
+        )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What campaigns ask of a place that they share, and what they may hold there: rows, and words of a driver."""
+"""What campaigns ask of a place that they share and what they may hold there: rows, and words of a driver."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Shares:
 
     def leave_place(self, campaign: str, token: int) -> None:
         """Give all slots of a campaign back, unless another driver has it."""
-        nothing: Values = {name: 0 for name in ("wanted", "held", "granted", "open_seconds")}
+        nothing: Values = dict.fromkeys(("wanted", "held", "granted", "open_seconds"), 0)
         nothing |= {"ends_at": None, "waits_since": None, "waits_for": None}
         driven = sa.select(campaigns.c.id).where(campaigns.c.id == campaign, campaigns.c.token == token)
         update = sa.update(shares).where(shares.c.campaign.in_(driven)).values(nothing)

@@ -76,7 +76,7 @@ def moment(seconds: float | None) -> str:
 
 
 def check_quota(study: str | None, owner: str | None, period: str) -> tuple[str, str]:
-    """The kind and the name of a quota. Raises `UserError` unless exactly one is named, and a known period."""
+    """The kind and the name of a quota. Raises `UserError` unless one is named, and a known period."""
     if (study is None) == (owner is None):
         raise UserError("a quota must be of a study or of a user; write --study NAME or --user NAME")
     if period not in PERIODS:
@@ -87,7 +87,9 @@ def check_quota(study: str | None, owner: str | None, period: str) -> tuple[str,
 def set_quota(ledger: Ledger, kind: str, name: str, period: str, hours: float) -> Quota:
     """Set a quota in device-hours. Raises `UserError` for a negative one."""
     if not 0 <= hours < 1e6:
-        raise UserError(f"a quota must be from 0 to a million device-hours, but got {hours:g}; write such as 10")
+        raise UserError(
+            f"a quota must be from 0 to a million device-hours, but got {hours:g}; write such as 10"
+        )
     return ledger.set_quota(kind, name, period, hours * HOUR, user())
 
 

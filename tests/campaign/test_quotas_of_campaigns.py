@@ -67,12 +67,14 @@ def test_a_quota_that_is_used_up_ends_a_campaign_which_can_be_resumed(
     campaign = run(study, store)
     row = ledger.campaign(campaign)
     assert row is not None and row.state == "finished" and row.was_stopped
-    assert (row.reason or "").startswith("stopped by the quota of 4.16667e-05 device-hours a week of user ann")
+    assert (row.reason or "").startswith(
+        "stopped by the quota of 4.16667e-05 device-hours a week of user ann"
+    )
     assert "it begins anew at" in (row.reason or "")
     trials = ledger.trials(campaign)
     assert 1 <= len(trials) < 6 and {one.kind for one in trials} == {"trial"}, "nothing is retrained"
     assert {search.reason for search in ledger.searches(campaign)} == {row.reason}
-    with pytest.raises(RunError, match="used up .*nothing was started"):
+    with pytest.raises(RunError, match=r"used up .*nothing was started"):
         run(study, store)
     assert len(ledger.campaigns()) == 1
 

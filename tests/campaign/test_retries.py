@@ -50,6 +50,18 @@ def test_a_new_worker_is_taken_at_once_and_kinds_are_kept_apart(clock: list[floa
     assert not retries
 
 
+def test_a_trial_that_ran_out_of_its_part_of_a_gpu_is_tried_again_alone_once() -> None:
+    shared, whole = Retries(Retry(), shares_gpu=True), Retries(Retry())
+    assert shared.allows("s/0", Ending.OOM, 1.0) and not whole.allows("s/0", Ending.OOM, 1.0)
+    assert not shared.is_alone("s/0")
+    shared.add(attempt_row(0), Ending.OOM, 1.0)
+    assert not shared.allows("s/0", Ending.OOM, 1.0)
+    restored = Retries(Retry(oom=2), shares_gpu=True)
+    restored.restore(replace(attempt_row(0), id="s/0", attempt=2), [attempt(1, Ending.OOM)])
+    assert restored.is_alone("s/0"), "also after its driver was killed"
+    assert restored.allows("s/0", Ending.OOM, 1.0) and not restored.is_alone("s/1")
+
+
 def test_each_class_has_a_count_of_its_own() -> None:
     retries = Retries(Retry(transient=1, lost=1, oom=0, preempted=2))
     for ending in (Ending.TRANSIENT, Ending.LOST, Ending.PREEMPTED, Ending.PREEMPTED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from search_examples import ATTEMPT, settings
 
@@ -22,6 +23,14 @@ def test_a_trial_is_evaluated_by_its_arm() -> None:
     )
     assert job.metrics == [{"name": "loss", "direction": "minimize"}]
     assert Job.from_json(json.loads(json.dumps(job.to_json()))) == job
+
+
+def test_an_attempt_that_is_alone_on_its_gpu_pays_for_all_of_it() -> None:
+    shared = settings(gpus=0.25)
+    assert shared.shares_gpu and not settings().shares_gpu and not settings(gpus=2.0).shares_gpu
+    job, alone = (shared.trial_job(replace(ATTEMPT, alone=alone), 1.0) for alone in (False, True))
+    assert (job.devices, job.alone, job.gpus) == (0.25, False, 0.25)
+    assert (alone.devices, alone.alone, alone.gpus) == (1.0, True, 0.25)
 
 
 def test_an_evaluator_that_the_proposal_names_works_by_the_arms_own() -> None:

@@ -33,4 +33,6 @@ def test_every_key_has_its_place() -> None:
 def test_the_identity_has_all_that_is_fixed_and_nothing_that_grows() -> None:
     study = load_study(Path("studies/quickstart.yaml").resolve())
     assert set(FIXED) <= set(study.identity())
-    assert not {*EXTENT, *HIDDEN, "schedule", "promote", "notify", "priority", "over_quota", "record"} & set(study.identity())
+    assert not {*EXTENT, *HIDDEN, "schedule", "promote", "notify", "priority", "over_quota", "record"} & set(
+        study.identity()
+    )

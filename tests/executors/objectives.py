@@ -190,3 +190,7 @@ def saves_steps(config: dict[str, Any], context: Any) -> float:
         context.report(step, 1.0, process=float(os.getpid()))
         context.checkpoint.save(step, {})
     return 1.0
+
+
+def out_of_device_memory(config: dict[str, Any], context: Any) -> float:
+    raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")

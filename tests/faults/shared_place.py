@@ -1,4 +1,4 @@
-"""Drivers that share a place: processes whose executor holds slots and only waits, so that they cost no CPU."""
+"""Drivers that share a place: processes whose executor holds slots and only waits, which costs no CPU."""
 
 from __future__ import annotations
 
@@ -168,7 +168,9 @@ class Shared:
     def events(self) -> list[Event]:
         file = self.folder / "plugins/executors/events"
         words = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
-        return sorted(Event(float(at), what == "start", trial.partition("-1/")[0]) for at, what, trial in words)
+        return sorted(
+            Event(float(at), what == "start", trial.partition("-1/")[0]) for at, what, trial in words
+        )
 
     def running(self, study: str) -> int:
         return sum(1 if one.starts else -1 for one in self.events() if one.study == study)

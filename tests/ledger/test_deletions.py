@@ -26,7 +26,15 @@ def test_a_number_is_never_given_twice_and_looks_stay_counted(any_ledger: Ledger
         any_ledger.begin_deletion(campaign, "ann@one")
         counts = any_ledger.delete_rows(campaign)
         assert counts["campaigns"] == 1
-        others = {"deletions", "schedules", "firings", "promotions", "places", "quotas", "spent"}  # of studies
+        others = {
+            "deletions",
+            "schedules",
+            "firings",
+            "promotions",
+            "places",
+            "quotas",
+            "spent",
+        }  # of studies
         assert set(counts) == set(metadata.tables) - others, "a table is forgotten"
     assert any_ledger.campaigns() == []
     assert any_ledger.deleted_looks("sha-1") == 3 and any_ledger.deleted_looks("sha-2") == 0

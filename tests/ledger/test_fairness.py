@@ -15,7 +15,9 @@ from automl.ledger.fairness import Claim, fair_shares, grant, joined, served
 TURN = 10.0  # seconds
 SIZES = [(1.0, 0.0), (2.0, 0.0), (0.5, 0.25), (1.0, 1.0), (4.0, 2.0), (1 / 3, 1 / 3)]
 ROOMS = st.lists(
-    st.builds(Room, st.sampled_from([1.0, 2.0, 4.0, 8.0]), st.sampled_from([0.0, 1.0, 4.0])), min_size=1, max_size=4
+    st.builds(Room, st.sampled_from([1.0, 2.0, 4.0, 8.0]), st.sampled_from([0.0, 1.0, 4.0])),
+    min_size=1,
+    max_size=4,
 )
 
 
@@ -159,7 +161,9 @@ class Simulation:
         return sum(len(one.ends) * one.claim.cpus for one in self.drivers.values())
 
 
-@pytest.mark.parametrize(("cpus", "weights"), [(3, (10, 10)), (1, (10, 10)), (1, (20, 10)), (4, (10, 10, 10))])
+@pytest.mark.parametrize(
+    ("cpus", "weights"), [(3, (10, 10)), (1, (10, 10)), (1, (20, 10)), (4, (10, 10, 10))]
+)
 @pytest.mark.parametrize("seconds", [1.0, 7.0])
 def test_what_slots_cannot_divide_goes_round(cpus: int, weights: tuple[int, ...], seconds: float) -> None:
     place = Simulation([Room(cpus)])
@@ -203,7 +207,9 @@ class PlaceMachine(RuleBasedStateMachine):
         self.place, self.born = Simulation(rooms), 0
 
     @precondition(lambda self: len(self.place.drivers) < 5)
-    @rule(weight=st.sampled_from([1, 10, 100]), wanted=st.integers(0, 9), cpus=st.sampled_from([0.5, 1.0, 2.0]))
+    @rule(
+        weight=st.sampled_from([1, 10, 100]), wanted=st.integers(0, 9), cpus=st.sampled_from([0.5, 1.0, 2.0])
+    )
     def come(self, weight: int, wanted: int, cpus: float) -> None:
         self.born += 1
         self.place.add(f"c-{self.born}", weight, wanted, cpus)

@@ -1,4 +1,4 @@
-"""Quotas: what is charged to a study and to a user, in which period, open attempts and deleted ones included."""
+"""Quotas: what is charged to a study and a user, in which period, open attempts and deleted ones too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def used(ledger: Ledger) -> dict[tuple[str, str], float]:
     return {(one.quota.name, one.quota.period): one.used for one in ledger.usages()}
 
 
-def test_what_is_charged_counts_for_study_and_user(any_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_charged_counts_for_study_and_user(
+    any_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spending(any_ledger, "a", "ann", monkeypatch, 10.0, 20.0)
     spending(any_ledger, "b", "ann", monkeypatch, 5.0)
     spending(any_ledger, "a", "bob", monkeypatch, 100.0)
