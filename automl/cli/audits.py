@@ -53,6 +53,8 @@ def audit(
             say(f"{fault}: {', '.join(identities)}")
         for fault in registry:
             say(f"registry: {fault}")
+        if repair and result.files:
+            say("these files can be read from nowhere here: repair it on the machine that has them")
         clean = "every trial is recorded exactly once"
         wrong = result.faults or registry
         if result.earlier and not wrong:

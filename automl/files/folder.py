@@ -151,7 +151,7 @@ class Folder:
     @contextmanager
     def _read(self, name: str) -> Iterator[Any]:
         system, base = opening.opened(self.url)
-        with system.open_input_stream(f"{base}/{name}") as stream:
+        with system.open_input_stream(f"{base}/{name}", compression=None) as stream:
             yield stream
 
     @contextmanager
@@ -160,13 +160,13 @@ class Folder:
         system, base = opening.opened(self.url)
         target = f"{base}/{name}"
         if not self.url.startswith("file:"):  # object stores show a file when it is closed
-            with system.open_output_stream(target) as stream:
+            with system.open_output_stream(target, compression=None) as stream:
                 yield stream
             return
         temporary = f"{target}.{secrets.token_hex(4)}.tmp"
         _make_parent(system, target)
         try:
-            with system.open_output_stream(temporary) as stream:
+            with system.open_output_stream(temporary, compression=None) as stream:
                 yield stream
             system.move(temporary, target)
         except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from automl.recorder.form import STEP_TAG
@@ -92,7 +93,7 @@ def _faults(
 
 def _lost(wanted: WantedRun, stored: StoredRun, writer: Writer) -> list[str]:
     found = writer.files(stored.run_id) if wanted.listed else ()
-    return [name for name in wanted.listed if name not in found]
+    return [name for name in wanted.listed if PurePosixPath(name).parts[0] not in found]
 
 
 def _whole(expected: Expected, runs: Mapping[str, Found], identity: str) -> str:

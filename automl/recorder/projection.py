@@ -180,6 +180,7 @@ class Projection:
         params = {key: param_text(value) for key, value in trial.config.items()}
         for key, value in (trial.derived or {}).items():
             params[f"derived.{key}" if key in params else key] = param_text(value)
+        artifacts = list(trial_artifacts(trial))
         run = WantedRun(
             identity=trial.id,
             parent=self.uid(trial.search),
@@ -189,8 +190,8 @@ class Projection:
             params=params,
             tags={**self._search_tags[trial.search], **trial_tags(trial)},
             metrics=trial_points(self.metrics, trial, reports),
-            artifacts=list(trial_artifacts(trial)),
-            listed=tuple(trial.artifacts or ()) if trial.finished_at is not None else (),
+            artifacts=artifacts,
+            listed=tuple(one.name for one in artifacts if one.name in (trial.artifacts or ())),
             rewritten=trial.attempt > 1,
         )
         return self._named(run, trial.dataset)

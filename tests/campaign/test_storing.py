@@ -55,6 +55,7 @@ def test_one_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Pa
 
 def test_the_option_of_ray_is_an_address() -> None:
     assert Ray(RayOptions(storage="s3://bucket/x/")).storage == "s3://bucket/x"
+    assert "storage" in Ray.place_options, "a campaign may go on with another one"
     with pytest.raises(ValueError, match="storage must be a URL or an absolute path"):
         RayOptions(storage="here")
     with pytest.raises(ValueError, match="must hold no password or key"):

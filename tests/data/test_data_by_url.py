@@ -80,7 +80,7 @@ def read(url: str, digest: str) -> None:
 
 
 def test_several_processes_stage_the_same_data_at_once(tmp_path: Path, node: Path) -> None:
-    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(50)))
+    (tmp_path / "t.csv").write_text("x,y\n" + "".join(f"{n * n % 7},{n}\n" for n in range(50)))
     url = f"file://{tmp_path}/t.csv"
     spec = {
         "dataset": str(tmp_path / "t.csv"),

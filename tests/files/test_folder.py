@@ -20,6 +20,9 @@ def test_files_come_back_as_they_were(url: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 3_000_000)
     folder.put(tmp_path / "a", "models/a")
     folder.write("b", b"small")
+    folder.write("b.gz", b"\x1f\x8bsmall")  # is kept as it is
+    assert folder.read("b.gz") == b"\x1f\x8bsmall"
+    folder.remove("b.gz")
     folder.fetch("models/a", tmp_path / "back", digest(b"x" * 3_000_000))
     assert (tmp_path / "back").read_bytes() == b"x" * 3_000_000
     assert folder.read("b") == b"small"

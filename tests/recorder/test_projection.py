@@ -153,7 +153,9 @@ def test_artifacts_stay_inside_the_workdir(filled: Filled) -> None:
     (folder / "artifacts" / "link.txt").symlink_to(folder / "secret.txt")
     names = ["plots/cell.svg", "gone.txt", "../secret.txt", str(folder / "secret.txt"), "link.txt"]
     filled.end(trial, 0.5, artifacts=names)
-    assert [artifact.name for artifact in image_of(filled, trial.id).artifacts] == ["plots/cell.svg"]
+    image = image_of(filled, trial.id)
+    assert [artifact.name for artifact in image.artifacts] == ["plots/cell.svg", "gone.txt"]
+    assert image.listed == ("plots/cell.svg", "gone.txt"), "an audit must miss what is gone"
 
 
 def test_model_of_a_retraining_is_an_artifact(filled: Filled) -> None:
