@@ -76,7 +76,10 @@ def test_no_node_left_is_the_users_mistake() -> None:
         ({"python": "3.11.9"}, "Python is 3.11.9 there and 3.11.7 here; install the driver's versions there"),
         ({"packages": {"torch": "2.13.0"}}, "numpy is not installed there and 2.5.1 here; install"),
         ({"packages": {"torch": "2.13.0+cu130", "numpy": "2.5.1", "pandas": "1.0"}}, None),
-        ({"digest": "e" * 64}, "its data are others than the driver's (eeeeeeeeeeee instead of dddddddddddd)"),
+        (
+            {"digest": "e" * 64},
+            "its data are others than the driver's (eeeeeeeeeeee instead of dddddddddddd)",
+        ),
         ({"free": 1 << 20}, "only 1 MiB are free where trials write"),
         ({"clock": 2000.0}, None),
     ],
@@ -117,7 +120,7 @@ def test_a_slow_node_does_not_keep_the_others_waiting(monkeypatch: pytest.Monkey
     cluster.found["slow"] = FINE
     assert roster.look() and not roster.avoid
     monkeypatch.setattr(preflight, "LOADING", 0.01)
-    with pytest.raises(UserError, match="node slow .*: no answer"):
+    with pytest.raises(UserError, match=r"node slow .*: no answer"):
         Roster(FakeCluster("slow"), ORDER, told.append).settle()
 
 
