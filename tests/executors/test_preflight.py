@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from automl.contracts import Json, Needs, PluginSpec, UserError
+from automl.contracts import Json, Needs, Outcome, PluginSpec, TrialState, UserError
 from automl.executors.tune import examination, preflight
 from automl.executors.tune.preflight import Node, Order, Roster
 
@@ -132,6 +132,22 @@ def test_a_suspect_is_examined_again() -> None:
     cluster.found["one"] = {**FINE, "problems": ["evaluator function: …"]}
     assert roster.suspect("one") and roster.fit == {"id-two"} and roster.avoid == {"id-one"}
     assert not roster.suspect("unknown")
+
+
+def test_whose_fault_a_failure_is() -> None:
+    cluster = FakeCluster("one", "two", one=FINE, two=FINE)
+    roster = Roster(cluster, ORDER, lambda _: None)
+    roster.settle()
+    at_import = Outcome(TrialState.FAILED, 0.0, reason="UserError: no module", host="one")
+    assert roster.fault(at_import) == "", "its node is examined again, and is fit"
+    assert cluster.asked == ["one", "two", "one"]
+    cluster.found["one"] = {**FINE, "problems": ["evaluator function: no module"]}
+    assert roster.fault(Outcome(TrialState.FAILED, 1.0, host="one")) == "", "it failed while it ran"
+    assert roster.fault(Outcome(TrialState.COMPLETE, 0.0, [1.0], host="one")) == ""
+    for _ in range(2):  # also for what was begun there before
+        told = roster.fault(at_import)
+        assert told == "its node one cannot run trials: evaluator function: no module"
+    assert roster.avoid == {"id-one"} and len(cluster.asked) == 4
 
 
 def test_gpus_that_torch_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
