@@ -15,8 +15,8 @@ def check_address(address: str | None) -> None:
     if address is not None and address.startswith(CLIENT):
         raise UserError(
             f"executor.ray.address must name a cluster as host:port (6379) or auto, but got {address!r}: Ray "
-            "Client would send the driver, with the ledger's address, to the cluster; run on one of its nodes, "
-            "or let its head run it: automl submit FILE --address http://HEAD:8265"
+            "Client would send the driver, with the ledger's address, to the cluster; run on one of its "
+            "nodes, or let its head run it: automl submit FILE --address http://HEAD:8265"
         )
 
 
