@@ -94,7 +94,13 @@ class Counts:
         return next(iter(self.failing)) if alone else ""
 
     def add(
-        self, state: TrialState, device_seconds: float, reason: str = "", *, charged: float = 0.0, host: str = ""
+        self,
+        state: TrialState,
+        device_seconds: float,
+        reason: str = "",
+        *,
+        charged: float = 0.0,
+        host: str = "",
     ) -> None:
         """Count a trial that ended, and charge it.
 
@@ -136,7 +142,9 @@ def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | No
     alone = counts.one_host_alone
     if counts.failed_in_a_row >= (FAILURES_OF_ONE_HOST if alone else FAILURES_IN_A_ROW):
         where = f", all on {alone}" if alone else ""
-        return f"failures: {counts.failed_in_a_row} trials in a row failed{where}; the last: {counts.last_stop}"
+        return (
+            f"failures: {counts.failed_in_a_row} trials in a row failed{where}; the last: {counts.last_stop}"
+        )
     if standing.single and standing.started >= 1:
         return f"complete: its one trial has ended{counts.last_stop and ': ' + counts.last_stop}"
     if standing.exhausted:

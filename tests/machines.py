@@ -53,7 +53,9 @@ def why_not() -> str:
     """Why this machine can hold no others; "" when it can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "machines of their own need Linux and root"
-    if missing := [name for name in ("setpriv", "unshare", "nsenter", "ip", "mount") if shutil.which(name) is None]:
+    if missing := [
+        name for name in ("setpriv", "unshare", "nsenter", "ip", "mount") if shutil.which(name) is None
+    ]:
         return f"machines of their own need {', '.join(missing)}"
     tried = ["unshare", *SPACES, "--fork", "--mount-proc", "sh", "-c", "mount -t tmpfs none /tmp && ip link"]
     done = subprocess.run(tried, capture_output=True, text=True, check=False)
@@ -70,7 +72,17 @@ class Machine:
         self.name, self.address = name, f"{NETWORK}.{number}"
         self.home = Path("/home") / name
         self.environ: dict[str, str] = {}  # of every command, such as a token
-        words = ["setpriv", "--pdeathsig", "KILL", "unshare", *SPACES, "--fork", "--kill-child=SIGKILL", "--mount-proc", "--propagation"]
+        words = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            *SPACES,
+            "--fork",
+            "--kill-child=SIGKILL",
+            "--mount-proc",
+            "--propagation",
+        ]
         script = _boot(name, str(self.home), hides=() if packaged else OWN_CODE)
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
         self._outer = subprocess.Popen(

@@ -54,7 +54,8 @@ def test_one_that_is_killed_each_time_is_given_up(
 
 def test_sigterm_ends_it_for_good(tmp_path: Path) -> None:
     waits = f"import time, pathlib; pathlib.Path({str(tmp_path / 'began')!r}).touch(); time.sleep(1000)"
-    program = f"from automl.cli.submitted import drive; import sys; sys.exit(drive([sys.executable, '-c', {waits!r}]))"
+    call = f"sys.exit(drive([sys.executable, '-c', {waits!r}]))"
+    program = f"import sys; from automl.cli.submitted import drive; {call}"
     process = subprocess.Popen([sys.executable, "-c", program])
     end = time.monotonic() + PATIENCE
     while not (tmp_path / "began").exists() and time.monotonic() < end:
@@ -73,5 +74,7 @@ def test_records_lie_where_they_stay(workspace: Path, monkeypatch: pytest.Monkey
     assert "secret-word" not in told and told.endswith("@db/automl; files: /home/ann/.automl")
     assert os.environ["AUTOML_FOLDER"] == "/home/ann/.automl"
     monkeypatch.setenv("AUTOML_FOLDER", "here")
-    with pytest.raises(UserError, match=r"AUTOML_FOLDER names .*/here, in the folder of this job; give an abs"):
+    with pytest.raises(
+        UserError, match=r"AUTOML_FOLDER names .*/here, in the folder of this job; give an abs"
+    ):
         submitted.keep_records(workspace)

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(submit)
 
 
-def submit(  # noqa: PLR0913 - each is an option of the command
+def submit(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A study file, or a shipped study.")] = "",
     address: Annotated[
         str,
@@ -48,7 +48,9 @@ def submit(  # noqa: PLR0913 - each is an option of the command
     if sum(map(bool, (file, logs, stop))) != 1:
         raise UserError("automl submit takes one of FILE, --logs JOB and --stop JOB; name one of them")
     if not address:
-        raise UserError("--address must name the head's dashboard, but is not given; such as http://head:8265")
+        raise UserError(
+            "--address must name the head's dashboard, but is not given; such as http://head:8265"
+        )
     from automl.executors.tune.jobs import Jobs
 
     jobs = Jobs(address)
@@ -71,7 +73,7 @@ def _submit(jobs: Jobs, address: str, path: Path, overrides: list[str], trust: b
     executor = resolve(study).executor
     if "address" not in executor.place_options:
         raise UserError(
-            f"the executor of a study that is submitted must join a cluster, but it is {study.executor.name}; "
+            f"the executor of a submitted study must join a cluster, but it is {study.executor.name}; "
             "add --set 'executor={ray: {}}'"
         )
     changes = [*overrides, f"executor.{study.executor.name}.address=auto"]

@@ -1,4 +1,4 @@
-"""`python -m automl.cli.submitted FILE …`: a driver as a job of a cluster, started again when it is killed."""
+"""`python -m automl.cli.submitted FILE …`: a driver as a job of a cluster, started again when killed."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ PAUSE: Final = 5.0  # seconds between two
 def keep_records(job: Path) -> str:
     """Let records and files lie where they stay: if nothing is named, in the home of the head's user.
 
-    A line that says where. Raises `UserError` when they would lie in the folder of the job, which Ray removes.
+    A line that says where. Raises `UserError` for the folder of the job, which Ray removes.
     """
     unnamed = FOLDER if "://" in os.environ.get(STORE, "") else STORE
     os.environ[unnamed] = os.environ.get(unnamed) or str(Path.home() / ".automl")
     store = resolve_store()
     if store.folder.resolve().is_relative_to(job.resolve()):
         raise UserError(
-            f"a driver on a cluster must keep its records where they stay, but {unnamed} names {store.folder}, "
-            "in the folder of this job; give an absolute path where the head is started"
+            "a driver on a cluster must keep its records where they stay, but "
+            f"{unnamed} names {store.folder}, in the folder of this job; give an absolute path where the head "
+            "is started"
         )
     return f"records: {store.shown}; files: {store.folder}"
 

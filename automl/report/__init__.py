@@ -10,9 +10,9 @@ from automl.report.terminal import terminal
 from automl.report.verdicts import BASELINE
 
 __all__ = [
-    "arms_without_result",
     "BASELINE",
     "CampaignReport",
+    "arms_without_result",
     "cell_picture",
     "collect",
     "course_pictures",

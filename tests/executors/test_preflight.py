@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from automl.contracts import Json, Needs, PluginSpec, UserError
+from automl.contracts import Json, Needs, Outcome, PluginSpec, TrialState, UserError
 from automl.executors.tune import examination, preflight
 from automl.executors.tune.preflight import Node, Order, Roster
 
@@ -76,7 +76,10 @@ def test_no_node_left_is_the_users_mistake() -> None:
         ({"python": "3.11.9"}, "Python is 3.11.9 there and 3.11.7 here; install the driver's versions there"),
         ({"packages": {"torch": "2.13.0"}}, "numpy is not installed there and 2.5.1 here; install"),
         ({"packages": {"torch": "2.13.0+cu130", "numpy": "2.5.1", "pandas": "1.0"}}, None),
-        ({"digest": "e" * 64}, "its data are others than the driver's (eeeeeeeeeeee instead of dddddddddddd)"),
+        (
+            {"digest": "e" * 64},
+            "its data are others than the driver's (eeeeeeeeeeee instead of dddddddddddd)",
+        ),
         ({"free": 1 << 20}, "only 1 MiB are free where trials write"),
         ({"clock": 2000.0}, None),
     ],
@@ -117,7 +120,7 @@ def test_a_slow_node_does_not_keep_the_others_waiting(monkeypatch: pytest.Monkey
     cluster.found["slow"] = FINE
     assert roster.look() and not roster.avoid
     monkeypatch.setattr(preflight, "LOADING", 0.01)
-    with pytest.raises(UserError, match="node slow .*: no answer"):
+    with pytest.raises(UserError, match=r"node slow .*: no answer"):
         Roster(FakeCluster("slow"), ORDER, told.append).settle()
 
 
@@ -129,6 +132,22 @@ def test_a_suspect_is_examined_again() -> None:
     cluster.found["one"] = {**FINE, "problems": ["evaluator function: …"]}
     assert roster.suspect("one") and roster.fit == {"id-two"} and roster.avoid == {"id-one"}
     assert not roster.suspect("unknown")
+
+
+def test_whose_fault_a_failure_is() -> None:
+    cluster = FakeCluster("one", "two", one=FINE, two=FINE)
+    roster = Roster(cluster, ORDER, lambda _: None)
+    roster.settle()
+    at_import = Outcome(TrialState.FAILED, 0.0, reason="UserError: no module", host="one")
+    assert roster.fault(at_import) == "", "its node is examined again, and is fit"
+    assert cluster.asked == ["one", "two", "one"]
+    cluster.found["one"] = {**FINE, "problems": ["evaluator function: no module"]}
+    assert roster.fault(Outcome(TrialState.FAILED, 1.0, host="one")) == "", "it failed while it ran"
+    assert roster.fault(Outcome(TrialState.COMPLETE, 0.0, [1.0], host="one")) == ""
+    for _ in range(2):  # also for what was begun there before
+        told = roster.fault(at_import)
+        assert told == "its node one cannot run trials: evaluator function: no module"
+    assert roster.avoid == {"id-one"} and len(cluster.asked) == 4
 
 
 def test_gpus_that_torch_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 from machines import Machine, Machines, lacks_database, wait_for, why_not
 
-MISSING = "" if importlib.util.find_spec("aiohttp_cors") else "the extra submit (ray[default]) is not installed"
+MISSING = (
+    "" if importlib.util.find_spec("aiohttp_cors") else "the extra submit (ray[default]) is not installed"
+)
 WHY = why_not() or lacks_database() or MISSING
 pytestmark = [
     pytest.mark.slow,
@@ -38,7 +40,7 @@ def objective(config, context):
     time.sleep(0.5)
     return config["x"]
 """
-DRIVER = "pgrep -f 'automl.cli run' | head -1"  # its number on the head
+DRIVER = "pgrep -f '[a]utoml.cli run' | head -1"  # its number on the head; not that of this shell
 
 
 class Submitting:
@@ -48,9 +50,7 @@ class Submitting:
         self.head, self.laptop = machines.add("head"), machines.add("laptop")
         self.node = machines.add("node", packaged=False)
         self.store = machines.database()
-        machines.ray_head(
-            self.head, f"--dashboard-host={self.head.address}", cpus=0, AUTOML_STORE=self.store
-        )
+        machines.ray_head(self.head, f"--dashboard-host={self.head.address}", cpus=0, AUTOML_STORE=self.store)
         machines.ray_node(self.node, self.head)
 
     def call(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -85,10 +85,14 @@ def test_an_arm_without_a_result_ends_as_a_failure_when_all_is_reported(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (workspace / "fruitless_code.py").write_text(CODE)
-    (workspace / "fruitless.yaml").write_text(STUDY.replace("fruitless_code:fails", "fruitless_code:sometimes"))
+    (workspace / "fruitless.yaml").write_text(
+        STUDY.replace("fruitless_code:fails", "fruitless_code:sometimes")
+    )
     broken = 'arms.broken={evaluator: {function: {call: "fruitless_code:fails"}}, strategy: random}'
     assert automl(monkeypatch, "run", "fruitless.yaml", "--progress", "quiet", "--set", broken) == 1
     shown = capsys.readouterr()
-    assert "fruitless-1 has no result of broken, so that it says nothing about it: broken: none of" in shown.err
+    assert (
+        "fruitless-1 has no result of broken, so that it says nothing about it: broken: none of" in shown.err
+    )
     assert "fruitless-1/broken/0/0 failed: ValueError: the data are gone" in shown.err
     assert "automl export fruitless-1" in shown.out, "what the others have found can be used"

@@ -38,13 +38,14 @@ def connect(address: str | None, luggage: Luggage | None = None) -> None:
 
     `luggage`: what travels to the nodes of a cluster that is joined; those of our own are this machine.
     """
-    travels = luggage is not None and address is not None
+    joining.check_address(address)
+    if address is None or luggage is None:
+        _connect(address, None)
+        return
     with tempfile.TemporaryDirectory(prefix="automl-luggage-") as scratch:
         archive = Path(scratch) / "luggage.zip"
-        if luggage is not None and travels:
-            joining.check_address(address)
-            packing.pack(luggage, archive, packing.working_folder())
-        _connect(address, archive if travels else None)
+        packing.pack(luggage, archive, packing.working_folder())
+        _connect(address, archive)
 
 
 def _connect(address: str | None, archive: Path | None) -> None:

@@ -38,6 +38,7 @@ MATTER: Final = (
     "optuna",
 )  # packages whose version can change what a trial does
 LEAST_FREE: Final = 256 << 20  # bytes on each disk that trials write to
+ELSEWHERE: Final = "data outside of the study's folder must lie at the same path on every node"
 ANSWER: Final = 300.0  # seconds that torch may take to find its devices
 HIDDEN: Final = "CUDA_VISIBLE_DEVICES"  # empty in a worker that holds no GPU
 _DEVICES: Final = """
@@ -57,7 +58,10 @@ def examine(order: str) -> str:
     process.add_import_path([arrived.here(folder) for folder in needs.import_path])
     found: Json = {"host": socket.gethostname(), **versions(), "digest": "", "gpus": []}
     problems = list(_of_code(needs))
-    problems += [] if problems else _tried("data", lambda: found.update(digest=_digest(needs)))
+    if not problems:
+        problems = [
+            f"{one}; {ELSEWHERE}" for one in _tried("data", lambda: found.update(digest=_digest(needs)))
+        ]
     if needs.storage is not None:
         problems += _tried("storage", partial(probe, needs.storage))
     if wanted["gpus"]:
@@ -88,7 +92,13 @@ def devices() -> tuple[str, list[str]]:
         del environ[HIDDEN]
     words = [sys.executable, "-P", "-c", _DEVICES]
     done = subprocess.run(
-        words, env=environ, capture_output=True, text=True, timeout=ANSWER, check=False, cwd=tempfile.gettempdir()
+        words,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=ANSWER,
+        check=False,
+        cwd=tempfile.gettempdir(),
     )
     if done.returncode:
         return f"which fails: {(done.stderr.strip().splitlines() or ['it was killed'])[-1]}", []
@@ -99,8 +109,8 @@ def devices() -> tuple[str, list[str]]:
 def no_device(gpus: float, version: str) -> str:
     """What is wrong where a trial is to hold GPUs that torch does not see."""
     return (
-        f"a trial holds gpus={gpus:g}, but torch {version} sees no CUDA device; install a torch with CUDA for "
-        "its driver (see pytorch.org), or set executor.ray.gpus to 0"
+        f"a trial holds gpus={gpus:g}, but torch {version} sees no CUDA device; install a torch with CUDA "
+        "for its driver (see pytorch.org), or set executor.ray.gpus to 0"
     )
 
 

@@ -82,7 +82,9 @@ class Jobs:
             return str(self._client.get_job_status(job).value)
         except RuntimeError as error:
             known = ", ".join(sorted(str(one.submission_id) for one in self._client.list_jobs())) or "none"
-            raise UserError(f"a job must be one of the cluster, but got {job!r}; there are: {known}") from error
+            raise UserError(
+                f"a job must be one of the cluster, but got {job!r}; there are: {known}"
+            ) from error
 
     def stop(self, job: str) -> bool:
         """Ask a job to end, as by Ctrl-C; False when it has ended already."""

@@ -15,8 +15,8 @@ def check_address(address: str | None) -> None:
     if address is not None and address.startswith(CLIENT):
         raise UserError(
             f"executor.ray.address must name a cluster as host:port (6379) or auto, but got {address!r}: Ray "
-            "Client would send the driver, with the ledger's address, to the cluster; run on a machine of the "
-            "cluster's network, or let its head run it: automl submit FILE --address http://HEAD:8265"
+            "Client would send the driver, with the ledger's address, to the cluster; run on one of its "
+            "nodes, or let its head run it: automl submit FILE --address http://HEAD:8265"
         )
 
 
@@ -26,8 +26,8 @@ def refusal(address: str | None, error: Exception) -> str:
     if "Version mismatch" in str(error):
         lines = " ".join(str(error).split())
         return (
-            f"{rule}, which runs other versions than this process: {lines}; install the same Ray and the same "
-            f"Python ({platform.python_version()} is here) on every node"
+            f"{rule}, which runs other versions than this process: {lines}; install the same Ray and the "
+            f"same Python ({platform.python_version()} is here) on every node"
         )
     return (
         f"{rule}: {error}; start one with `ray start --head` and give every node and this process "

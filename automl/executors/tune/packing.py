@@ -83,7 +83,7 @@ def pack(luggage: Luggage, archive: Path, working: Path) -> Packed:
 
 
 def _add_package(packed: Packed, package: str) -> None:
-    """This package travels, so that workers run the driver's version, whatever is installed there."""
+    """Ours travels, so that workers run the driver's version, whatever is installed there."""
     spec = importlib.util.find_spec(package)
     for place in spec.submodule_search_locations or () if spec else ():
         folder, name = Path(place).resolve(), package.replace(".", "/")

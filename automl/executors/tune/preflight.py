@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from automl.contracts import Json, Needs, UserError
+from automl.contracts import Json, Needs, Outcome, TrialState, UserError
 from automl.executors.tune import examination
 from automl.executors.worker import LOADING
 
@@ -76,7 +76,9 @@ class RayCluster:
         """Begin to examine a node, in a worker that holds nothing: trials of others may hold it all."""
         there = NodeAffinitySchedulingStrategy(node.id, soft=False)
         task: Any = ray.remote(examination.examine)
-        return task.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(json.dumps({"needs": order.needs.to_json(), "gpus": order.gpus}))
+        return task.options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(
+            json.dumps({"needs": order.needs.to_json(), "gpus": order.gpus})
+        )
 
     def answers(self, handles: Sequence[Any], seconds: float) -> dict[Any, Json | Exception]:
         """What is there after at most so many seconds."""
@@ -151,6 +153,17 @@ class Roster:
             silent = [f"{node}: no answer" for node in self.asked]
             raise UserError("no node of the cluster can run trials; " + "\n".join(reasons + silent))
 
+    def fault(self, outcome: Outcome) -> str:
+        """Why a failed attempt is the fault of its node, which is then unfit; "" when it is the trial's own.
+
+        An attempt that failed before its clock began, at imports or data, makes its node a suspect.
+        """
+        began = outcome.device_seconds > 0
+        if outcome.state is not TrialState.FAILED or began or not self.suspect(outcome.host):
+            return ""
+        reasons = [why for one, why in self.unfit.items() if self._known[one].host == outcome.host]
+        return f"its node {outcome.host} cannot run trials: {'; '.join(reasons)}"
+
     def suspect(self, host: str) -> bool:
         """Examine the nodes of a host again, where a trial failed before it began; whether one is unfit now.
 
@@ -201,7 +214,9 @@ def described(node: Node, answer: Json, order: Order) -> str:
     said += ["data as here"] if order.needs.digest else []
     said.append(f"{answer['free'] / 2**30:.1f} GiB free")
     skew = answer["clock"] - answer["received"]
-    said += [f"its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"] if abs(skew) > SKEW else []
+    said += (
+        [f"its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"] if abs(skew) > SKEW else []
+    )
     return f"{node}: {', '.join(said)}"
 
 
