@@ -7,10 +7,9 @@ writes with what `log_batch` writes. A run's id is its uid, so a second writing 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from mlflow import MlflowClient
@@ -41,7 +40,6 @@ from automl.recorder.writer import StoredRun
 if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow
 
-T = TypeVar("T")
 PATIENCE: Final = 10.0  # seconds a transaction waits for a lock before the recorder tries again
 CHUNK: Final = 500  # run ids in one statement
 _CHANGED: Final = ("name", "user_id", "status", "start_time", "end_time", "lifecycle_stage", "deleted_time")
@@ -141,9 +139,7 @@ class DirectWriter:
 
     def tags(self, uid: str) -> Mapping[str, str] | None:
         """See `Writer.tags`."""
-        found = self._db.read(
-            lambda connection: _grouped(connection, TAGS, [uid], attrgetter("key", "value"))
-        )
+        found = self._db.read(lambda connection: _grouped(connection, TAGS, [uid], ("key", "value")))
         return dict(found[uid]) or None  # every run has tags
 
     def files(self, run_id: str) -> set[str]:
@@ -197,9 +193,8 @@ def _clear(connection: sa.Connection, table: sa.Table, rows: Sequence[Values]) -
 def _stored(connection: sa.Connection, found: Sequence[tuple[Any, ...]]) -> list[StoredRun]:
     """Runs as they are stored, by their ids, status and identities."""
     ids = [run_id for run_id, _, _ in found]
-    params, tags = (_grouped(connection, table, ids, attrgetter("key", "value")) for table in (PARAMS, TAGS))
-    points = _grouped(connection, METRICS, ids, _point)
-    latest = _grouped(connection, LATEST, ids, _point)
+    params, tags = (_grouped(connection, table, ids, ("key", "value")) for table in (PARAMS, TAGS))
+    points = _grouped(connection, METRICS, ids, (*Point._fields, "is_nan"))
     return [
         StoredRun(
             run_id=run_id,
@@ -208,8 +203,8 @@ def _stored(connection: sa.Connection, found: Sequence[tuple[Any, ...]]) -> list
             status=status,
             params=dict(params[run_id]),
             tags=dict(tags[run_id]),
-            latest={point.key: point.value for point in latest[run_id]},
-            points=set(points[run_id]),
+            latest={},  # all points are known
+            points=set(map(_point, points[run_id])),
             rank=(int(run_id != uid),),
         )
         for run_id, status, identity in found
@@ -217,17 +212,19 @@ def _stored(connection: sa.Connection, found: Sequence[tuple[Any, ...]]) -> list
 
 
 def _grouped(
-    connection: sa.Connection, table: sa.Table, runs: Collection[str], entry: Callable[[sa.Row[Any]], T]
-) -> dict[str, list[T]]:
-    """By run id, the entries that its rows of `table` become."""
+    connection: sa.Connection, table: sa.Table, runs: Collection[str], names: Sequence[str]
+) -> dict[str, list[tuple[Any, ...]]]:
+    """By run id, the columns `names` of its rows of `table`."""
     run_ids = list(runs)
-    grouped: dict[str, list[T]] = {run_id: [] for run_id in run_ids}
+    grouped: dict[str, list[tuple[Any, ...]]] = {run_id: [] for run_id in run_ids}
+    columns = sa.select(table.c.run_uuid, *(table.c[name] for name in names))
     for start in range(0, len(run_ids), CHUNK):
         chunk = table.c.run_uuid.in_(run_ids[start : start + CHUNK])
-        for row in connection.execute(sa.select(table).where(chunk)):
-            grouped[row.run_uuid].append(entry(row))
+        for run_id, *values in connection.execute(columns.where(chunk)):
+            grouped[run_id].append(tuple(values))
     return grouped
 
 
-def _point(row: sa.Row[Any]) -> Point:
-    return Point(row.key, math.nan if row.is_nan else row.value, row.timestamp, row.step)
+def _point(values: tuple[Any, ...]) -> Point:
+    key, value, timestamp, step, is_nan = values
+    return Point(key, math.nan if is_nan else value, timestamp, step)

@@ -5,6 +5,7 @@
 
 Writes the campaign into a ledger at once, then runs each command in a process of its own, as a user would:
 
+- `rebuild`: the searches of the interrupted campaign from the ledger, all that a restart does before a trial
 - `continue`: `automl run`, two trials short of the end of each search, and its recording into MLflow
 - `again`: the same command when everything is there
 
@@ -35,6 +36,12 @@ QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 def commands(folder: Path, file: Path) -> Iterator[tuple[str, list[str]]]:
     """By name, in an order in which each finds what it needs."""
+    yield "rebuild", [sys.executable, str(Path(__file__).with_name("large_campaign.py")), str(file)]
+    for name, arguments in _of_users(folder, file):
+        yield name, [AUTOML, *arguments]
+
+
+def _of_users(folder: Path, file: Path) -> Iterator[tuple[str, list[str]]]:
     yield "continue", ["run", str(file)]
     yield "again", ["run", str(file)]
     yield "report", ["report", "large"]
@@ -51,8 +58,8 @@ def measured(arguments: list[str], environ: Mapping[str, str], output: Path) -> 
     with output.open("wb") as file:
         began = time.monotonic()
         pid = os.posix_spawn(
-            AUTOML,
-            [AUTOML, *arguments],
+            arguments[0],
+            arguments,
             dict(environ),
             file_actions=[(os.POSIX_SPAWN_DUP2, file.fileno(), 1), (os.POSIX_SPAWN_DUP2, file.fileno(), 2)],
         )

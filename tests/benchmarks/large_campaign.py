@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from automl.campaign.clock import CampaignClock
 from automl.campaign.continuing import Wanted, choose_campaign
+from automl.campaign.planning import plan_searches
 from automl.config import load_study, resolve
-from automl.ledger import Ledger, SearchRow
+from automl.ledger import Ledger, SearchRow, resolve_store
 from automl.ledger.tables import attempts, campaigns, reports, searches, trials
 from automl.progress import QuietProgress
+from automl.storage import open_ledger
 
 TOGETHER = 2000  # trials in one transaction
 STUDY = """
@@ -150,3 +154,18 @@ def _write(ledger: Ledger, rows: Sequence[dict[str, Any]], points: int) -> None:
             connection.execute(sa.insert(reports), [one for row in rows for one in _points(row, points)])
 
     ledger._db.write(work, synced=False)
+
+
+def rebuild(file: Path) -> int:
+    """Make the searches of the latest campaign of a study as a restart does; how many there are."""
+    resolved = resolve(load_study(file))
+    with open_ledger(resolve_store()) as ledger:
+        row = ledger.latest(resolved.study.name)
+        if row is None:
+            raise SystemExit(f"{file} must have a campaign, but there is none; fill one first")
+        folder = file.parent / "store/work" / row.id
+        return len(plan_searches(resolved, row, ledger, folder, CampaignClock()))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{rebuild(Path(sys.argv[1]))} searches\n")
