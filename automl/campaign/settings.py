@@ -53,6 +53,7 @@ class SearchSettings:
     least: float | None = None
     share: float = 1.0
     memory: int | None = None
+    ranks: int = 1
     retry: Retry = field(default_factory=lambda: Retry(lost=1))
     fixed: Config | None = None
     simulated: bool = False
@@ -116,6 +117,7 @@ class SearchSettings:
             devices=self.devices,
             cpus=self.cpus,
             gpus=self.gpus,
+            ranks=self.ranks,
             remaining=remaining,
             deadline=self.deadline,
             import_path=self.import_path,

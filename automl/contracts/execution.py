@@ -59,6 +59,7 @@ class Executor(ABC):
     - `place_options` (none): names of options that say where trials run but cannot change a result; they do
       not belong to a campaign's identity.
     - `cpus`, `gpus`: what each trial holds.
+    - `ranks` (1): processes that train each trial together, dividing what it holds.
     - `trials_at_once`: what is expected before `check`, and exact after it.
     - `in_process` (False): trials run in the process of the campaign, so objects of it can serve them.
     """
@@ -70,6 +71,7 @@ class Executor(ABC):
     options: BaseOptions
     cpus: float = 1.0
     gpus: float = 0.0
+    ranks: int = 1
     trials_at_once: int = 1
     in_process: bool = False
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from automl import contracts
 from automl.contracts import Executor, JobSource, UserError
+from automl.executors.ranks import check_ranks
 
 
 class RayOptions(contracts.Options):
     """`cpus`, `gpus`: what each trial holds, fractions allowed.
 
+    `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one for each GPU.
     `trials_at_once`: by default as many as fit. `address`: a running cluster (`auto` finds it);
     by default one of our own on this machine.
     """
@@ -27,7 +29,13 @@ class RayOptions(contracts.Options):
     trials_at_once: int | None = Field(default=None, ge=1)
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
+    ranks: int | None = Field(default=None, ge=1)
     address: str | None = None
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        check_ranks(self.ranks, self.cpus, self.gpus)
+        return self
 
 
 class Ray(Executor):
@@ -41,6 +49,7 @@ class Ray(Executor):
     def __init__(self, options: RayOptions) -> None:
         super().__init__(options)
         self.cpus, self.gpus = options.cpus, options.gpus
+        self.ranks = options.ranks or max(1, int(options.gpus))
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._connected = False
         self._folder: str | None = None  # Tune's, made when trials are run

@@ -36,6 +36,8 @@ from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
 from automl.masking import mask_text
 from automl.metrics import number
+from automl.ranks.checkpoints import OfRank0
+from automl.ranks.group import agreed, decided
 from automl.space import Space
 
 
@@ -80,7 +82,7 @@ class TrialContext:
     @property
     def remaining(self) -> float:
         """Device-seconds left for this trial (`inf` without such a budget)."""
-        return math.inf if self.job.remaining is None else self.job.remaining - self.device_seconds
+        return math.inf if self.job.remaining is None else agreed(self.job.remaining - self.device_seconds)
 
     @property
     def devices(self) -> float:
@@ -101,7 +103,7 @@ class TrialContext:
         """The checkpoints of this trial, shared by its attempts."""
         if "torch" not in sys.modules:
             self._free(partial(importlib.import_module, "torch"))
-        return CheckpointFolder(self.workdir / "checkpoints")
+        return OfRank0(CheckpointFolder(self.workdir / "checkpoints"))
 
     def _free(self, do: Callable[[], object]) -> None:
         """Do something that the trial does not pay for."""
@@ -130,7 +132,7 @@ class TrialContext:
             raise ValueError(f"steps must increase, but got {step} after {self.reported}; report each once")
         self.reported = step
         kept = self.kept(metrics, f"at step {step}")
-        reason = self.channel.report(Report(step, value, self.device_seconds, kept))
+        reason = decided(self.channel.report(Report(step, value, self.device_seconds, kept)))
         if reason is not None:
             raise TrialStopped(reason)
 

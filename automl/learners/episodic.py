@@ -44,7 +44,7 @@ class EpisodicLearner(PartLearner):
 
         The ranks of a trial divide the tasks.
         """
-        rows = rows_of(len(episodes))
+        rows = rows_of(len(episodes), 1)
         own = episodes if rows is None else select(episodes, rows)
         if formulation is None:
             formulation = self.choose("meta", own, self._time)

@@ -7,16 +7,17 @@ decided by it comes from rank 0. Nothing here imports torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from automl.contracts import RunError
+from automl.contracts import RunError, State
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -52,6 +53,10 @@ class Group:
     def told_number(self, number: float) -> float:
         """The number of rank 0, by a shorter way than `told`."""
         return number
+
+    def told_state(self, state: State | None) -> State | None:
+        """The state of rank 0: tensors, numbers and strings in dicts and lists."""
+        return state
 
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by that of rank 0."""
@@ -103,9 +108,10 @@ def require_same(what: str, digest: str) -> None:
         )
 
 
-def spread(count: int, run: Callable[[int], T]) -> list[T]:
-    """`run(0)` … `run(count - 1)`, plain JSON data, divided among the ranks; all get all results."""
+def spread(items: Iterable[S], run: Callable[[S], T]) -> list[T]:
+    """`run` of each item, plain JSON data, in their order: the ranks divide the items, all get all results."""
     group = current()
-    own = [run(place) for place in range(group.rank, count, group.size)]
+    own = [run(item) for place, item in enumerate(items) if place % group.size == group.rank]
     every = group.exchanged(own)
+    count = sum(map(len, every))
     return [every[place % group.size][place // group.size] for place in range(count)]

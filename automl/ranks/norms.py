@@ -67,7 +67,7 @@ class SynchronisedNorm(JointNorm, _BatchNorm):
         found = normalised(input, self.eps, own.group)
         if self.training and self.track_running_stats and self.running_mean is not None:
             self._remember(found)
-        if self.weight is None:
+        if not self.affine:
             return found.value
         shape = (-1, *[1] * (input.ndim - 2))
         return torch.addcmul(self.bias.view(shape), found.value, self.weight.view(shape)).to(input.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,23 +10,25 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed
 from torch import Tensor
-from torch import distributed as dist
 
+from automl.contracts import State
 from automl.ranks.group import Broken, Group
 
 T = TypeVar("T")
+dist: Any = torch.distributed  # its classes in C++ have no types
 LOOPBACK = "127.0.0.1"
 PATIENCE = 1800.0  # seconds that a rank waits for the others; one that has died is noticed at once
 
 
-def open_store() -> dist.TCPStore:
+def open_store() -> Any:
     """Where the ranks find each other: a port of loopback, kept by rank 0."""
     wait = timedelta(seconds=PATIENCE)
     return dist.TCPStore(LOOPBACK, 0, None, True, timeout=wait, wait_for_workers=False)
 
 
-def find_store(port: int) -> dist.TCPStore:
+def find_store(port: int) -> Any:
     """The store that rank 0 has opened."""
     return dist.TCPStore(LOOPBACK, port, None, False, timeout=timedelta(seconds=PATIENCE))
 
@@ -37,7 +40,7 @@ class Processes(Group):
     """
 
     def __init__(
-        self, store: dist.Store, rank: int, size: int, *, cuda: bool = False, patience: float = PATIENCE
+        self, store: Any, rank: int, size: int, *, cuda: bool = False, patience: float = PATIENCE
     ) -> None:
         self.rank, self.size = rank, size
         wait = timedelta(seconds=patience)
@@ -45,7 +48,7 @@ class Processes(Group):
         options._devices = [dist.ProcessGroupGloo.create_device(hostname=LOOPBACK)]
         options._timeout = wait
         with _telling():
-            self._control: Any = dist.ProcessGroupGloo(dist.PrefixStore("control", store), rank, size, options)
+            self._control = dist.ProcessGroupGloo(dist.PrefixStore("control", store), rank, size, options)
             self._tensors = self._control
             if cuda:
                 nccl = dist.ProcessGroupNCCL.Options()
@@ -96,6 +99,20 @@ class Processes(Group):
             self._control.broadcast(sent, 0).wait()
         return data if self.rank == 0 else _data(sent)
 
+    def told_state(self, state: State | None) -> State | None:
+        """The state of rank 0, never unpickled."""
+        buffer = io.BytesIO()
+        if self.rank == 0:
+            torch.save(state, buffer)
+        length = int(self.told_number(buffer.tell()))
+        sent = torch.frombuffer(bytearray(buffer.getvalue() or length), dtype=torch.uint8)
+        with _telling():
+            self._control.broadcast(sent, 0).wait()
+        if self.rank == 0:
+            return state
+        found: State | None = torch.load(io.BytesIO(sent.numpy().tobytes()), "cpu", weights_only=True)
+        return found
+
     def exchanged(self, data: T) -> list[T]:
         """The plain JSON data of all ranks."""
         sent = _bytes(data)
@@ -113,7 +130,7 @@ class Processes(Group):
 def _take(tensors: Sequence[Tensor], flat: Tensor) -> None:
     """Each tensor keeps its order in memory: the fused optimisers of torch 2.13 rely on it."""
     with torch.no_grad():
-        for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+        for tensor, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
             tensor.copy_(part.view(tensor.shape))
 
 

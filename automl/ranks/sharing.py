@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 
 from automl.ranks.group import Group, current
 
-FEWEST = 2  # rows for each rank: with fewer, all ranks run the whole batch
+FEWEST = 2  # images for each rank: a batch norm of its own needs two; with fewer, all run the whole batch
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ _share: ContextVar[Share | None] = ContextVar("share", default=None)
 _synchronised: ContextVar[bool] = ContextVar("synchronised", default=True)
 
 
-def rows_of(count: int) -> slice | None:
-    """This rank's rows of `count`; None where all ranks take all of them."""
+def rows_of(count: int, fewest: int = FEWEST) -> slice | None:
+    """This rank's rows of `count`; None where all ranks take all of them, as there are too few to divide."""
     group = current()
-    if group.size == 1 or count < FEWEST * group.size:
+    if group.size == 1 or count < fewest * group.size:
         return None
     return slice(*(count * (group.rank + end) // group.size for end in (0, 1)))
 
@@ -174,11 +174,32 @@ def total(tensors: Iterable[Tensor]) -> list[Tensor]:
     return sums
 
 
+def divided(run: Callable[[int], Tensor], lengths: Sequence[int]) -> Tensor:
+    """The tensors `run(0)`, `run(1)`, … of these `lengths`, one behind the other, divided among the ranks."""
+    group = current()
+    if group.size == 1 or len(lengths) == 1:
+        return torch.cat([run(place) for place in range(len(lengths))])
+    found = {place: run(place) for place in range(min(group.rank, len(lengths) - 1), len(lengths), group.size)}
+    sample = next(iter(found.values()))
+    joint = sample.new_zeros(sum(lengths), *sample.shape[1:])
+    for place, part in found.items():
+        if place % group.size == group.rank:
+            start = sum(lengths[:place])
+            joint[start : start + len(part)] = part
+    group.total_([joint])
+    return joint
+
+
+def from_rank_0(network: nn.Module) -> None:
+    """Give `network` the weights and statistics that rank 0 has made."""
+    current().broadcast_(list(network.state_dict().values()))
+
+
 def digest(tensors: Iterable[Tensor]) -> str:
     """Sha256 (hex) of the values of tensors, for `require_same`."""
     found = hashlib.sha256()
     for tensor in tensors:
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 
