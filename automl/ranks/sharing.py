@@ -1,14 +1,6 @@
 """A batch that the ranks divide: each runs the network on its rows, and all have the joint outputs.
 
-A value is either *replicated*, the same on all ranks (weights, joint outputs, losses, and every gradient for
-such a value), or *local* (activations of this rank's rows). Four functions lead from one to the other, two
-pairs of adjoints, so that backward passes of any order are those of the joint batch:
-
-    local rows → replicated: `_Gather`      replicated → local rows: `_Rows`
-    local → replicated: `_Sum`              replicated → local: `_Copy`, the identity
-
-Weights enter a shared pass as copies; so gradients are summed over the ranks where they are born, also the
-first of two derivatives. A sum taken only at the end leaves out what ranks owe each other.
+Gradients are those of the joint batch, in any order of differentiation (see `adjoints`).
 """
 
 from __future__ import annotations
@@ -22,8 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import Function
 
+from automl.ranks.adjoints import copies, gather, summed
 from automl.ranks.group import Group, current
 
 FEWEST = 2  # images for each rank: a batch norm of its own needs two; with fewer, all run the whole batch
@@ -92,12 +84,12 @@ def shared(run: Callable[..., Any], x: Tensor, *replicated: Sequence[Tensor]) ->
     if rows is None:
         return run(x, *replicated)
     own = Share(current(), len(x), rows, _synchronised.get())
-    copies = [list(_Copy.apply(own.group, *tensors)) for tensors in replicated]  # type: ignore[no-untyped-call]
+    values = [copies(own.group, tensors) for tensors in replicated]
     with _shared(own, x.device):
-        outputs = run(x[rows], *copies)
+        outputs = run(x[rows], *values)
     if isinstance(outputs, Tensor):
-        return _Gather.apply(own, outputs)  # type: ignore[no-untyped-call]
-    return tuple(_Gather.apply(own, output) for output in outputs)  # type: ignore[no-untyped-call]
+        return gather(own, outputs)
+    return tuple(gather(own, output) for output in outputs)
 
 
 @contextmanager
@@ -157,10 +149,7 @@ def joint_moments(x: Tensor, own: Share) -> tuple[Tensor, Tensor]:
 
 
 def _everywhere(local: Tensor, group: Group) -> Tensor:
-    (summed,) = _Sum.apply(group, local)  # type: ignore[no-untyped-call]
-    (copy,) = _Copy.apply(group, summed)  # type: ignore[no-untyped-call]
-    result: Tensor = copy
-    return result
+    return copies(group, summed(group, [local]))[0]
 
 
 def total(tensors: Iterable[Tensor]) -> list[Tensor]:
@@ -201,66 +190,3 @@ def digest(tensors: Iterable[Tensor]) -> str:
     for tensor in tensors:
         found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
-
-
-class _Copy(Function):
-    """Replicated to local."""
-
-    @staticmethod
-    def forward(ctx: Any, group: Group, *tensors: Tensor) -> tuple[Tensor, ...]:
-        ctx.group = group
-        ctx.set_materialize_grads(False)
-        return tuple(tensor.view_as(tensor) for tensor in tensors)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        present = [gradient for gradient in gradients if gradient is not None]
-        sums = iter(_Sum.apply(ctx.group, *present) if present else ())  # type: ignore[no-untyped-call]
-        return None, *(None if gradient is None else next(sums) for gradient in gradients)
-
-
-class _Sum(Function):
-    """Local to replicated: the sums over the ranks."""
-
-    @staticmethod
-    def forward(ctx: Any, group: Group, *tensors: Tensor) -> tuple[Tensor, ...]:
-        ctx.group = group
-        ctx.set_materialize_grads(False)
-        sums = tuple(tensor.clone() for tensor in tensors)
-        group.total_(sums)
-        return sums
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        present = [gradient for gradient in gradients if gradient is not None]
-        copies = iter(_Copy.apply(ctx.group, *present) if present else ())  # type: ignore[no-untyped-call]
-        return None, *(None if gradient is None else next(copies) for gradient in gradients)
-
-
-class _Gather(Function):
-    """Local rows to all rows of all ranks, replicated."""
-
-    @staticmethod
-    def forward(ctx: Any, own: Share, rows: Tensor) -> Tensor:
-        ctx.own = own
-        joint = rows.new_zeros(own.count, *rows.shape[1:])
-        joint[own.rows] = rows
-        own.group.total_([joint])
-        return joint
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        return None, _Rows.apply(ctx.own, gradients[0])  # type: ignore[no-untyped-call]
-
-
-class _Rows(Function):
-    """Replicated to the local rows."""
-
-    @staticmethod
-    def forward(ctx: Any, own: Share, joint: Tensor) -> Tensor:
-        ctx.own = own
-        return joint[own.rows].clone()
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor]:
-        return None, _Gather.apply(ctx.own, gradients[0])  # type: ignore[no-untyped-call]
