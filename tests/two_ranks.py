@@ -16,14 +16,14 @@ T = TypeVar("T")
 PATIENCE = 20.0
 
 
-def on_ranks(run: Callable[[], T], size: int = 2) -> list[T]:
+def on_ranks(run: Callable[[], T], size: int = 2, patience: float = PATIENCE) -> list[T]:
     """What `run` returns on each of `size` ranks. Raises what a rank has raised."""
     store, found, errors = dist.HashStore(), dict[int, T](), list[BaseException]()
 
     def one(rank: int) -> None:
         group = None
         try:
-            group = Processes(store, rank, size, patience=PATIENCE)
+            group = Processes(store, rank, size, patience=patience)
             with within(group):
                 found[rank] = run()
         except BaseException as error:

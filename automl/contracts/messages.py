@@ -69,9 +69,9 @@ class Job:
     evaluator, or fewer where less is left of the budget. `protocol` is the study's evaluator, by which a
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
-    `memory`: bytes that it may take beyond what its worker holds, None for any. `ranks`: processes that train it
-    together, each with its part of the CPUs or a GPU of its own. With `replay` the job is a
-    whole search, which `trial` names. `run`: where its code may log.
+    `memory`: bytes that it may take beyond what its worker holds, None for any. `ranks`: processes that train
+    it together, each with its part of the CPUs or a GPU of its own. With `replay` the job is a whole search,
+    which `trial` names. `run`: where its code may log.
     """
 
     trial: str

@@ -1,4 +1,4 @@
-"""Any other rank than 0: `python -m automl.executors.follower PARENT` runs its part of jobs, told on standard input."""
+"""Any rank but 0: `python -m automl.executors.follower PARENT` runs its part of jobs from standard input."""
 
 from __future__ import annotations
 

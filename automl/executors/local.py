@@ -28,8 +28,8 @@ class Local(Executor):
         """`cpus`: threads a trial may use; `gpus`: GPUs it holds (0 trains on the CPU).
 
         `isolate`: a process for the trials, which is killed at the deadline of one, even inside a C call.
-        `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one for each GPU.
-        Trials of several are isolated.
+        `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one for each
+        GPU. Trials of several are isolated.
         """
 
         cpus: int = Field(default=1, ge=1)
@@ -68,7 +68,7 @@ class Local(Executor):
             usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
             if self.gpus > usable:
                 raise UserError(
-                    f"executor.local.gpus must be at most the {usable} GPUs that this machine can use, but got "
+                    f"executor.local.gpus must be at most the {usable} GPUs that can be used here, but got "
                     f"{self.gpus:g}; set it to {usable}"
                 )
 

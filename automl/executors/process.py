@@ -68,7 +68,7 @@ def device_name(device: str) -> str:
 
 
 def visible_gpus(gpus: float, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variable by which a process sees as many GPUs as its trials hold, of those seen here; none for 0."""
+    """The variable by which a process sees as many GPUs as trials hold, of those seen here; none for 0."""
     if not gpus:
         return {}
     count = math.ceil(gpus)

@@ -99,7 +99,7 @@ class Pool:
 
     def __init__(self) -> None:
         self._kept: list[RankProcess] = []
-        # a child dies with the thread that started it (PR_SET_PDEATHSIG): one that lives as long as the process
+        # a child dies with the thread that started it (PR_SET_PDEATHSIG), so with one that never ends
         self._starter = ThreadPoolExecutor(1, "rank starter")
 
     def of(self, count: int) -> list[RankProcess]:

@@ -65,14 +65,14 @@ class Rank0:
             one.begin({"job": job.to_json(), "size": self.size, "port": self._store.port})
 
     def join(self) -> Group:
-        """Wait until all have loaded code and data. Raises `RankLost` when one has not."""
+        """Wait until all have loaded code and data. Raises `LostRankError` when one has not."""
         from automl.ranks.processes import Processes  # as above
 
         end = time.monotonic() + LOADING
         for one in self.others:
             message = one.next(end - time.monotonic())
             if not isinstance(message, dict) or "ready" not in message:
-                raise RankLost(one, message)
+                raise LostRankError(one, message)
         group = Processes(self._store, 0, self.size, cuda=self.job.gpus > 0)
         if self.job.gpus > 0:  # NCCL notices no death by itself
             for one in self.others:
@@ -88,11 +88,11 @@ class Rank0:
             return outcome
         for one, message in ends.items():
             if message is not None and (cause := _cause(one, message)) is not None:
-                return replace(
-                    outcome, reason=cause.reason, traceback=cause.traceback, error=cause.error
-                )
+                return replace(outcome, reason=cause.reason, traceback=cause.traceback, error=cause.error)
         silent = ", ".join(str(one.rank) for one, message in ends.items() if message is None)
-        return replace(outcome, reason=f"rank {silent} did not answer; {outcome.reason}") if silent else outcome
+        return (
+            replace(outcome, reason=f"rank {silent} did not answer; {outcome.reason}") if silent else outcome
+        )
 
     def leave(self) -> None:
         """Keep the other ranks for the next trial, if they are ready for one."""
@@ -101,7 +101,7 @@ class Rank0:
         shutil.rmtree(Path(self.job.workdir) / FOLDER, ignore_errors=True)
 
 
-class RankLost(RuntimeError):
+class LostRankError(RuntimeError):
     """A rank ended while it loaded; its own traceback is a note. `ending`: the class of its end."""
 
     def __init__(self, one: RankProcess, message: Death | dict[str, object] | None) -> None:
@@ -124,7 +124,7 @@ def check_ranks(ranks: int | None, cpus: float, gpus: float) -> None:
 
 @contextmanager
 def seated(job: Job, evaluator: Evaluator, seat: Seat | None) -> Iterator[Seat]:
-    """This process's rank of the trial: `seat` where it has one, else rank 0 of as many as can serve."""
+    """The rank of this process in the trial: `seat` where it has one, else rank 0 of as many as can serve."""
     size = min(job.ranks, evaluator.most_ranks() or 1)
     if seat is not None or size == 1:
         yield seat or Alone()

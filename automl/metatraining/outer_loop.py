@@ -48,7 +48,9 @@ class SampledTasks:
 def check_ranks(learner: Learner) -> None:
     """Raise `RunError` unless all ranks of the trial have learned the same."""
     if current().size > 1:
-        require_same("learned parameters", digest([*learner.parameters.values(), learner.generator.get_state()]))
+        require_same(
+            "learned parameters", digest([*learner.parameters.values(), learner.generator.get_state()])
+        )
 
 
 class MetaTraining:

@@ -186,7 +186,7 @@ class SupernetSearch:
         return means, len(steps) / len(pairs)
 
     def check_ranks(self) -> None:
-        """Raise `RunError` unless all ranks have the same architecture, weights and random numbers to come."""
+        """Raise `RunError` unless all ranks have the same architecture, weights and random state."""
         if current().size > 1:
             method = self.method
             values = [*method.architecture.values(), *method.weights.values(), method.generator.get_state()]

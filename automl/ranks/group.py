@@ -21,7 +21,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Broken(RuntimeError):
+class LostGroupError(RuntimeError):
     """Another rank has gone, or has not answered in time."""
 
 
@@ -29,7 +29,7 @@ class Group:
     """The ranks of a trial; this one is alone. Calls are made by all ranks, in the same order.
 
     `rank`: the number of this one, from 0; `size`: how many there are. Sums are the same on all ranks to the
-    last bit. Raises `Broken` when another rank has gone.
+    last bit. Raises `LostGroupError` when another rank has gone.
     """
 
     rank: int = 0
@@ -109,7 +109,7 @@ def require_same(what: str, digest: str) -> None:
 
 
 def spread(items: Iterable[S], run: Callable[[S], T]) -> list[T]:
-    """`run` of each item, plain JSON data, in their order: the ranks divide the items, all get all results."""
+    """`run` of each item, plain JSON data, in their order: the ranks divide the items, all get all."""
     group = current()
     own = [run(item) for place, item in enumerate(items) if place % group.size == group.rank]
     every = group.exchanged(own)

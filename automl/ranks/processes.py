@@ -14,12 +14,12 @@ import torch.distributed
 from torch import Tensor
 
 from automl.contracts import State
-from automl.ranks.group import Broken, Group
+from automl.ranks.group import Group, LostGroupError
 
 T = TypeVar("T")
 dist: Any = torch.distributed  # its classes in C++ have no types
 LOOPBACK = "127.0.0.1"
-PATIENCE = 1800.0  # seconds that a rank waits for the others; one that has died is noticed at once
+PATIENCE = 600.0  # seconds that a rank waits for the others; one that has died is noticed at once
 
 
 def open_store() -> Any:
@@ -51,6 +51,7 @@ class Processes(Group):
             self._control = dist.ProcessGroupGloo(dist.PrefixStore("control", store), rank, size, options)
             self._tensors = self._control
             if cuda:
+                torch.cuda.set_device(rank)
                 nccl = dist.ProcessGroupNCCL.Options()
                 nccl._timeout = wait
                 self._tensors = dist.ProcessGroupNCCL(dist.PrefixStore("tensors", store), rank, size, nccl)
@@ -136,11 +137,11 @@ def _take(tensors: Sequence[Tensor], flat: Tensor) -> None:
 
 @contextmanager
 def _telling() -> Iterator[None]:
-    """Raise `Broken` for what gloo and NCCL raise."""
+    """Raise `LostGroupError` for what gloo and NCCL raise."""
     try:
         yield
     except RuntimeError as error:
-        raise Broken(f"another rank has gone or does not answer: {error}") from error
+        raise LostGroupError(f"another rank has gone or does not answer: {error}") from error
 
 
 def _bytes(data: object) -> Tensor:

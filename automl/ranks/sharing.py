@@ -23,7 +23,10 @@ FEWEST = 2  # images for each rank: a batch norm of its own needs two; with fewe
 
 @dataclass(frozen=True)
 class Share:
-    """This rank's `rows` of a joint batch of `count`. `synchronised`: norms take statistics over all of it."""
+    """The `rows` of this rank in a joint batch of `count`.
+
+    `synchronised`: batch norms take their statistics over all of it.
+    """
 
     group: Group
     count: int
@@ -44,7 +47,7 @@ _synchronised: ContextVar[bool] = ContextVar("synchronised", default=True)
 
 
 def rows_of(count: int, fewest: int = FEWEST) -> slice | None:
-    """This rank's rows of `count`; None where all ranks take all of them, as there are too few to divide."""
+    """The rows of this rank, of `count`; None where all take all of them, since there are too few to divide."""
     group = current()
     if group.size == 1 or count < fewest * group.size:
         return None
@@ -73,8 +76,7 @@ def synchronised(value: bool) -> Iterator[None]:
 
 
 def shared(run: Callable[..., Any], x: Tensor, *replicated: Sequence[Tensor]) -> Any:
-    """What `run(rows, *replicated)` makes of the joint batch `x`: a tensor with a row for each of `x`, or a
-    tuple of such.
+    """What `run(rows, *replicated)` makes of the joint batch `x`: a row for each of `x`, or a tuple of such.
 
     Each rank runs its own rows. What else is differentiated (weights) must enter by `replicated`: lists of
     tensors whose gradients are summed over the ranks, in one call for each list. Random numbers inside differ
@@ -94,7 +96,7 @@ def shared(run: Callable[..., Any], x: Tensor, *replicated: Sequence[Tensor]) ->
 
 @contextmanager
 def _shared(own: Share, device: torch.device) -> Iterator[None]:
-    """The pass of one rank, with torch's generators seeded for it and put back as one rank would have them."""
+    """The pass of one rank: torch's generators are seeded for it, and left as one rank would have left them."""
     devices = [torch.device("cpu")] + ([device] if device.type == "cuda" else [])
     seed = hashlib.sha256()
     for one in devices:
@@ -122,7 +124,7 @@ def _set_state(device: torch.device, state: Tensor) -> None:
 
 
 def uniform(like: Tensor, *shape: int) -> Tensor:
-    """Uniform numbers (N, *shape) for the N images of `like`: in a shared pass its rows of the joint draw."""
+    """Uniform numbers (N, *shape) for the N images of `like`; in a shared pass its rows of the joint draw."""
     return _drawn(torch.rand, like, shape, torch.get_default_dtype())
 
 
@@ -168,7 +170,9 @@ def divided(run: Callable[[int], Tensor], lengths: Sequence[int]) -> Tensor:
     group = current()
     if group.size == 1 or len(lengths) == 1:
         return torch.cat([run(place) for place in range(len(lengths))])
-    found = {place: run(place) for place in range(min(group.rank, len(lengths) - 1), len(lengths), group.size)}
+    found = {
+        place: run(place) for place in range(min(group.rank, len(lengths) - 1), len(lengths), group.size)
+    }
     sample = next(iter(found.values()))
     joint = sample.new_zeros(sum(lengths), *sample.shape[1:])
     for place, part in found.items():

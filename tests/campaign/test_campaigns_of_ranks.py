@@ -1,4 +1,4 @@
-"""Whole campaigns whose trials two ranks train: on a machine alone and on Ray, one of them killed on the way."""
+"""Whole campaigns whose trials two ranks train: on this machine and on Ray, one rank killed on the way."""
 
 from __future__ import annotations
 
@@ -85,7 +85,9 @@ def test_a_campaign_of_two_ranks_survives_the_death_of_one(executor: str, tmp_pa
 
 
 def test_an_evaluator_that_cannot_divide_its_trials_says_so(tmp_path: Path) -> None:
-    text = STUDY.replace("EXECUTOR", "{local: {cpus: 4, ranks: 4}}").replace("batch_size: 128}}}", "batch_size: 4}}}")
+    text = STUDY.replace("EXECUTOR", "{local: {cpus: 4, ranks: 4}}").replace(
+        "batch_size: 128}}}", "batch_size: 4}}}"
+    )
     (tmp_path / "divided.yaml").write_text(text)
     done = automl(tmp_path, "check", "divided.yaml")
     assert done.returncode == 2

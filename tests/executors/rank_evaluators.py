@@ -49,7 +49,7 @@ def nothing() -> None:
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    "": nothing, "kill": kill, "raise": fail, "memory": memory, "wait": wait: nothing,
+    "": nothing, "kill": kill, "raise": fail, "memory": memory, "wait": wait,
 }  # fmt: skip
 
 

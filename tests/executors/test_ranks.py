@@ -132,7 +132,9 @@ def test_a_checkpoint_is_read_at_any_number_of_ranks(
     executor: Local, tmp_path: Path, before: int, after: int
 ) -> None:
     once = str(tmp_path / "once")
-    first = summing("moves", tmp_path, ranks=before, fault="kill" if before > 1 else "raise", on=before - 1, once=once)
+    first = summing(
+        "moves", tmp_path, ranks=before, fault="kill" if before > 1 else "raise", on=before - 1, once=once
+    )
     assert ended(executor, first)[0].state is TrialState.FAILED
     outcome, source = ended(executor, replace(first, ranks=after))
     assert outcome.values == [10.0]

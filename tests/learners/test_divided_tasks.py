@@ -62,7 +62,9 @@ def test_two_ranks_learn_what_one_learns(name: str, ways: int) -> None:
     first, second = on_ranks(lambda: learned(name, ways))
     for one, other, alone in zip(first, second, joint, strict=True):
         assert torch.equal(one, other)
-        assert torch.allclose(one, alone, rtol=0, atol=1e-9), "after two steps of Adam, that divide by small numbers"
+        assert torch.allclose(one, alone, rtol=0, atol=1e-9), (
+            "after two steps of Adam, that divide by small numbers"
+        )
 
 
 def test_the_gradient_is_that_of_all_tasks() -> None:

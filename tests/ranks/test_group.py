@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from two_ranks import on_ranks
 from automl.contracts import RunError
 from automl.ranks import group
 from automl.ranks.checkpoints import OfRank0
-from automl.ranks.group import Broken, agreed, current, decided, require_same, spread
+from automl.ranks.group import LostGroupError, agreed, current, decided, require_same, spread
 
 
 def test_sums_are_the_same_and_keep_the_order_in_memory() -> None:
@@ -71,11 +72,26 @@ def test_a_rank_that_goes_ends_the_others() -> None:
     def run() -> str:
         if current().rank == 1:
             return "gone"
-        with pytest.raises(Broken, match="another rank has gone"):
+        with pytest.raises(LostGroupError, match="another rank has gone"):
             current().total_([torch.zeros(2)])
         return "noticed"
 
     assert on_ranks(run) == ["noticed", "gone"]
+
+
+def test_a_rank_that_does_not_answer_counts_as_gone() -> None:
+    ended = threading.Event()
+
+    def run() -> str:
+        if current().rank == 1:
+            ended.wait(20)
+            return "silent"
+        with pytest.raises(LostGroupError, match="does not answer"):
+            agreed(current().exchanged(1.0)[0])
+        ended.set()
+        return "noticed"
+
+    assert on_ranks(run, patience=0.3) == ["noticed", "silent"]
 
 
 class Kept:

@@ -112,7 +112,9 @@ class Pair(Group):
 
 
 def test_a_replaced_norm_keeps_its_state_and_mode() -> None:
-    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, momentum=None), nn.BatchNorm1d(3, affine=False))
+    network = nn.Sequential(
+        nn.Linear(2, 3), nn.BatchNorm1d(3, momentum=None), nn.BatchNorm1d(3, affine=False)
+    )
     before = copy.deepcopy(network.eval())
     with within(Pair()):
         synchronise(network)

@@ -16,7 +16,9 @@ from automl.ranks.sharing import synchronised
 from automl.supernets.base import Batch, WeightSharing
 from automl.supernets.eigenvalue import alpha_product
 
-METHODS = [name for name in plugins.names("supernets") if name != "drnas"]  # it draws by torch's own generator
+METHODS = [
+    name for name in plugins.names("supernets") if name != "drnas"
+]  # it draws by torch's own generator
 
 
 def batches(count: int) -> tuple[Batch, Batch]:
@@ -52,7 +54,10 @@ def search(base: nn.Module, name: str, *, synchronised_norms: bool = True, **opt
 def everything(method: WeightSharing) -> list[Tensor]:
     """Architecture, weights and statistics."""
     buffers = [value for value in method.module.buffers() if value.is_floating_point()]
-    return [value.detach().clone() for value in (*method.architecture.values(), *method.weights.values(), *buffers)]
+    return [
+        value.detach().clone()
+        for value in (*method.architecture.values(), *method.weights.values(), *buffers)
+    ]
 
 
 def farthest(first: list[Tensor], second: list[Tensor]) -> float:
