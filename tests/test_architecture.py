@@ -51,26 +51,27 @@ ALLOWED: dict[str, set[str]] = {
     "config": SPACE
     | {"files", "plugins", "metrics", "benchmarks", "spaces", "importing", "masking", "origins"},
     "forecast": BASE | {"plugins", "config", "spaces"},
-    "layers": SPACE,
+    "ranks": BASE,
+    "layers": SPACE | {"ranks"},
     "searchspaces": SPACE | {"layers"},
-    "supernets": SPACE,
+    "supernets": SPACE | {"ranks"},
     "proxies": BASE,
-    "learners": BASE,
+    "learners": BASE | {"ranks"},
     "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks", "files"},
     "templates": BASE | {"data"},
     "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces", "importing"},
-    "training": WORKER | {"layers"},
-    "oneshot": WORKER | {"supernets", "training"},
-    "metatraining": WORKER | {"data", "learners", "training"},
+    "training": WORKER | {"layers", "ranks"},
+    "oneshot": WORKER | {"ranks", "supernets", "training"},
+    "metatraining": WORKER | {"data", "learners", "ranks", "training"},
     "tables": WORKER,
     "evaluators": WORKER
-    | {"benchmarks", "data", "learners", "metatraining", "oneshot", "origins", "supernets", "tables"}
-    | {"training"},
+    | {"benchmarks", "data", "learners", "metatraining", "oneshot", "origins", "ranks", "supernets"}
+    | {"tables", "training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER
-    | {"importing", "masking", "private", "signs", "spaces", "selection", "strategies", "stopping", "data"}
-    | {"files"},
+    | {"importing", "masking", "private", "ranks", "signs", "spaces", "selection", "strategies", "stopping"}
+    | {"data", "files"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "selection", "strategies"},
@@ -146,6 +147,7 @@ HELD = {
         "oneshot",
         "training",
         "proxies",
+        "ranks",
         "supernets",
         "searchspaces",
         "checkpoints",

@@ -129,6 +129,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
         import_path=[study.source],
         cpus=executor.cpus,
         gpus=executor.gpus,
+        ranks=executor.ranks,
         deadline=arm.evaluator.options.deadline,
         final_deadline=resolved.protocol.options.deadline,
         budget=device_seconds,

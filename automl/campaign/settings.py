@@ -59,6 +59,7 @@ class SearchSettings:
     least: float | None = None
     share: float = 1.0
     memory: int | None = None
+    ranks: int = 1
     retry: Retry = field(default_factory=lambda: Retry(lost=1))
     fixed: Config | None = None
     simulated: bool = False
@@ -129,6 +130,7 @@ class SearchSettings:
             alone=attempt.alone,
             cpus=self.cpus,
             gpus=self.gpus,
+            ranks=self.ranks,
             remaining=remaining,
             deadline=self.deadline,
             import_path=self.import_path,

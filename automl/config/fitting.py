@@ -106,6 +106,22 @@ def check_fit(
         yield Mistake((*path, "options", *option.split(".")) if option else arm, " ".join(text.split()))
 
 
+def check_ranks(executor: PluginSpec, evaluator: PluginSpec, path: KeyPath) -> Iterator[Mistake]:
+    """Whether the trials of an evaluator can use all devices that the executor gives them."""
+    if evaluator_class(evaluator) is None:
+        return
+    ranks, most = (
+        plugins.build("executors", executor).ranks,
+        plugins.build("evaluators", evaluator).most_ranks(),
+    )
+    if most is not None and ranks > most:
+        text = f"at most {most} {'rank' if most == 1 else 'ranks'} can train a trial of {evaluator.name}"
+        text = f"{text} together, but executor.{executor.name} gives it {ranks}, by default one for each GPU"
+        yield Mistake(
+            path, f"{text}; lower its gpus or ranks" + ("" if most == 1 else ", or raise the batch")
+        )
+
+
 def check_episodes(evaluator: PluginSpec, task: TaskOutline, where: KeyPath) -> Iterator[Mistake]:
     """Few-shot tasks and evaluators that learn from episodes belong together."""
     plugin = evaluator_class(evaluator)

@@ -161,6 +161,8 @@ class _Check:
             yield from check_transfers(self.draft, good, self.folder, task, final)
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
+        if evaluator is not None:
+            yield from self._ranks(evaluator, ("evaluator",))
         yield from self._space("space")
         yield from self._arms(evaluator, task)
 
@@ -206,8 +208,10 @@ class _Check:
                     yield from fitting.check_strategy_builder(arm.strategy, arm.evaluator or evaluator, path)
             if space is not None and evaluator is not None:
                 yield from fitting.check_builders(space, arm.evaluator or evaluator, evaluator, where)
+                place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
+                if arm.evaluator is not None:
+                    yield from self._ranks(arm.evaluator, place)
                 if task is not None:
-                    place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
                     yield from self._fitting(arm.evaluator or evaluator, space, task.outline(), place, where)
 
     def _space(self, *path: str) -> Iterator[Mistake]:
@@ -222,6 +226,11 @@ class _Check:
         if path not in self.unusable:
             yield from fitting.check_fit(evaluator, space, task, path, arm)
             yield from fitting.check_episodes(evaluator, task, path)
+
+    def _ranks(self, evaluator: PluginSpec, path: KeyPath) -> Iterator[Mistake]:
+        executor = self._plugin("executor")
+        if executor is not None and not {path, ("executor",)} & self.unusable:
+            yield from fitting.check_ranks(executor, evaluator, path)
 
     def _plugin(self, key: str) -> PluginSpec | None:
         return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None

@@ -122,6 +122,14 @@ class Evaluator(ABC):
         """
         return
 
+    def most_ranks(self) -> int | None:
+        """How many processes can train a trial of its together; None: its code itself uses all devices.
+
+        All of them run `evaluate` with the same seed and the joint batch, which `automl.ranks` divides.
+        The default is 1: the code knows of one device.
+        """
+        return 1
+
     def least_cost(self) -> float | None:
         """Device-seconds that a trial costs at least, where it knows them; the default does not."""
         return None

@@ -122,6 +122,7 @@ class Executor(ABC):
     - `place_options` (none): names of options that say where trials run but cannot change a result; they do
       not belong to a campaign's identity.
     - `cpus`, `gpus`: what each trial holds.
+    - `ranks` (1): processes that train each trial together, dividing what it holds.
     - `trials_at_once`: how many run at a time: what is expected before `check`, exact after it; it may change
       while they run. Where more than one trial runs at a time, an executor may hold a few more jobs that have
       not begun, to keep its workers busy; one that never begins is `lost` with PREEMPTED and `used` 0.
@@ -148,6 +149,7 @@ class Executor(ABC):
     options: BaseOptions
     cpus: float = 1.0
     gpus: float = 0.0
+    ranks: int = 1
     trials_at_once: int = 1
     in_process: bool = False
     place: str | None = None

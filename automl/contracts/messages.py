@@ -77,11 +77,11 @@ class Job:
     evaluator, or fewer where less is left of the budget. `protocol` is the study's evaluator, by which a
     supernet's genotype is trained; or that of the arm, for a proposal that names an evaluator of its own.
     `final` marks a fresh-seed retraining, whose model is kept. `needs_value`: the search has none yet.
-    `memory`: bytes that it may take beyond what its worker holds, None for any. With `replay` the job is a
-    whole search, which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to
-    which its worker brings what it leaves; None where `workdir` is what the campaign reads too. `alone`: it
-    holds a part of a GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran
-    out of its part.
+    `memory`: bytes that it may take beyond what its worker holds, None for any. `ranks`: processes that train
+    it together, each with its part of the CPUs or a GPU of its own. With `replay` the job is a whole search,
+    which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to which its worker
+    brings what it leaves; None where `workdir` is what the campaign reads too. `alone`: it holds a part of a
+    GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
     """
 
     trial: str
@@ -104,6 +104,7 @@ class Job:
     needs_value: bool = False
     import_path: list[str] = field(default_factory=list)
     memory: int | None = None
+    ranks: int = 1
     replay: Replay | None = None
     run: RunAddress | None = None
     storage: str | None = None

@@ -30,6 +30,10 @@ class Function(Evaluator):
 
     options: FunctionOptions
 
+    def most_ranks(self) -> int | None:
+        """The user's code decides what it does with the devices."""
+        return None
+
     def evaluate(self, config: Config, context: Context) -> Result:
         """What the function returned: a number, a tuple in metric order, `{metric: value}` or a `Result`.
 

@@ -37,6 +37,7 @@ from automl.metatraining import fitting, scores
 from automl.metatraining.options import MetaLearnOptions, find_learner, task_kind
 from automl.metatraining.outer_loop import MetaTraining
 from automl.metatraining.saved import build_learner, load_learner
+from automl.ranks.sharing import FEWEST
 from automl.space import Choice, Float, Space
 
 SIZES = ("train_ways", "train_shots", "train_queries")  # of training episodes
@@ -95,6 +96,10 @@ class MetaLearn(Evaluator):
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
         """Learners of the space that do not have its parameters, or cannot learn such tasks."""
         return fitting.mistakes(self.options, space, task)
+
+    def most_ranks(self) -> int | None:
+        """A meta-batch can be divided into single tasks, and a batch into pairs of examples."""
+        return min(self.options.meta_batch, self.options.batch_size // FEWEST)
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless every learner and every training episode of `space` suits the data."""

@@ -25,6 +25,7 @@ from automl.contracts import (
 )
 from automl.oneshot.evaluation import require_halves, search_and_train
 from automl.oneshot.options import SupernetOptions
+from automl.ranks.sharing import FEWEST
 from automl.space import Choice, Space
 from automl.training.protocol import score_saved
 
@@ -46,6 +47,10 @@ class Supernet(Evaluator):
     def evaluate(self, config: Config, context: Context) -> Result:
         """Search the whole space, then train the derived network. `config` is not used."""
         return search_and_train(self.options, context)
+
+    def most_ranks(self) -> int | None:
+        """A batch can be divided into pairs of images."""
+        return self.options.batch_size // FEWEST
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless `task` has images of classes, and enough for two halves."""

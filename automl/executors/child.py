@@ -42,14 +42,27 @@ class Pipe:
         return reason
 
 
-def main() -> None:
-    """Run jobs until the driver closes the pipe. What a trial prints, from C too, goes to standard error."""
+def die_with(parent: int) -> None:
+    """End this process by SIGKILL when the thread that started it in process `parent` ends; Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PARENT_DEATH, signal.SIGKILL)
+        if os.getppid() != parent:  # it has ended already
+            os._exit(1)
+
+
+def standard_pipe() -> Pipe:
+    """Standard input and output as a connection; what code prints, from C too, goes to standard error."""
     pipe = Pipe(os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb"))
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.dup2(2, 1)
+    return pipe
+
+
+def main() -> None:
+    """Run jobs until the driver closes the pipe."""
+    die_with(os.getppid())
+    pipe = standard_pipe()
     worker = os.getpid()
     while (message := pipe.receive()) is not None:
         job = Job.from_json(message["job"])

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from automl.contracts import Ending, TransientError, UserError
 from automl.executors.answers import described
+from automl.executors.ranks import LostRankError
+from automl.ranks.group import LostGroupError
 
 PASSING = (ConnectionError, TimeoutError, InterruptedError, BlockingIOError, TransientError)
 PASSING_CODES = {
@@ -22,7 +24,11 @@ NOT_FINITE = re.compile(r"must be (a )?finite|not finite|\b(nan|inf(inite|inity)
 
 def classify(error: BaseException) -> Ending:
     """The class of `error`, or that of what it says it was caused by."""
+    if isinstance(error, LostRankError):
+        return error.ending
     for cause in _causes(error):
+        if isinstance(cause, LostGroupError):
+            return Ending.LOST
         if _is_memory(cause):
             return Ending.OOM
         if isinstance(cause, PASSING) or (isinstance(cause, OSError) and cause.errno in PASSING_CODES):

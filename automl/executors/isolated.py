@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from automl.contracts import Ending, Job, JobSource, Outcome, Report
+from automl.executors.process import visible_gpus
 from automl.executors.worker import LOADING
 from automl.moments import around
 
@@ -23,7 +24,9 @@ SOON = 1e-3  # seconds
 class Isolated:
     """One worker process at a time: started when a job needs it, used again while it lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: float = 0) -> None:
+        """`gpus`: how many its trials hold; they see no others."""
+        self._gpus = gpus
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
 
@@ -87,6 +90,7 @@ class Isolated:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     start_new_session=True,
+                    env=os.environ | visible_gpus(self._gpus, os.environ),
                 )
         try:
             assert self._process.stdin is not None

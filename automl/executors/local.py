@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from automl import contracts
 from automl.contracts import THIS_HOST, Executor, JobSource, Room, UserError
 from automl.executors.inline import Inline
 from automl.executors.isolated import Isolated
+from automl.executors.ranks import check_ranks
 
 WAIT = 0.05  # seconds, when no job can start yet
 
@@ -26,11 +28,19 @@ class Local(Executor):
         """`cpus`: threads a trial may use; `gpus`: GPUs it holds (0 trains on the CPU).
 
         `isolate`: a process for the trials, which is killed at the deadline of one, even inside a C call.
+        `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one for each
+        GPU. Trials of several are isolated.
         """
 
         cpus: int = Field(default=1, ge=1)
-        gpus: int = Field(default=0, ge=0, le=1)
+        gpus: int = Field(default=0, ge=0)
+        ranks: int | None = Field(default=None, ge=1)
         isolate: bool = False
+
+        @model_validator(mode="after")
+        def _divides(self) -> Self:
+            check_ranks(self.ranks, self.cpus, self.gpus)
+            return self
 
     place_options = frozenset({"isolate"})
     place = THIS_HOST
@@ -41,10 +51,11 @@ class Local(Executor):
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
-        self.rooms = (Room(os.cpu_count() or 1, 1),)  # of GPUs, trials here use the first one alone
-        self.isolate = options.isolate
-        self.in_process = not options.isolate
-        self._worker, self._inline = Isolated(), Inline()
+        self.rooms = (Room(os.cpu_count() or 1, max(1, options.gpus)),)  # trials here use the first GPUs alone
+        self.ranks = options.ranks or max(1, options.gpus)
+        self.isolate = options.isolate or self.ranks > 1
+        self.in_process = not self.isolate
+        self._worker, self._inline = Isolated(options.gpus), Inline()
 
     def check(self) -> None:
         """Raise `UserError` when this machine lacks the resources."""
@@ -57,9 +68,11 @@ class Local(Executor):
         if self.gpus:
             import torch  # torch takes seconds to import
 
-            if not torch.cuda.is_available():
+            usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
+            if self.gpus > usable:
                 raise UserError(
-                    "executor.local.gpus must be 0 on a machine without a usable GPU, but got 1; set it to 0"
+                    f"executor.local.gpus must be at most the {usable} GPUs that can be used here, but got "
+                    f"{self.gpus:g}; set it to {usable}"
                 )
 
     def run(self, source: JobSource) -> None:

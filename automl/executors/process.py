@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import random
 import socket
 import sys
+from collections.abc import Mapping
 
 from automl import importing
 from automl.contracts import Job
@@ -61,8 +63,18 @@ def add_import_path(folders: list[str]) -> None:
 def device_name(device: str) -> str:
     """The name of the device `cpu` or `cuda:0`, for the record."""
     if device.startswith("cuda") and "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
-        return str(sys.modules["torch"].cuda.get_device_name(0))
+        return str(sys.modules["torch"].cuda.get_device_name(device))
     return f"cpu ({os.cpu_count()} cores)"
+
+
+def visible_gpus(gpus: float, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variable by which a process sees as many GPUs as trials hold, of those seen here; none for 0."""
+    if not gpus:
+        return {}
+    count = math.ceil(gpus)
+    seen = environment.get("CUDA_VISIBLE_DEVICES")
+    names = [str(number) for number in range(count)] if seen is None else seen.split(",")
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names[:count])}
 
 
 def cuda_devices() -> tuple[str, int]:

@@ -10,12 +10,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from automl import contracts
 from automl.contracts import THIS_HOST, Executor, JobSource, Luggage, Needs, UserError
+from automl.executors.ranks import check_ranks
 from automl.files import named_url
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class RayOptions(contracts.Options):
     """`cpus`, `gpus`: what each trial holds, fractions allowed; `resources`: Ray's resources of other names.
 
+    `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one for each GPU.
     `trials_at_once`: by default as many as fit, which follows nodes that come and go. `address`: a running
     cluster (`auto` finds it); by default one of our own on this machine. `nodes_within`: seconds that such a
     cluster may take to get a node with room for a trial. `answers_late`: a trial goes on after a report
@@ -37,6 +39,7 @@ class RayOptions(contracts.Options):
     cpus: float = Field(default=1, gt=0)
     gpus: float = Field(default=0, ge=0)
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    ranks: int | None = Field(default=None, ge=1)
     address: str | None = None
     nodes_within: float = Field(default=300, ge=0)
     answers_late: bool = False
@@ -49,6 +52,11 @@ class RayOptions(contracts.Options):
             return None if value is None else named_url(value, "storage")
         except UserError as error:
             raise ValueError(str(error)) from None
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        check_ranks(self.ranks, self.cpus, self.gpus)
+        return self
 
 
 class Ray(Executor):
@@ -63,6 +71,7 @@ class Ray(Executor):
     def __init__(self, options: RayOptions) -> None:
         super().__init__(options)
         self.cpus, self.gpus, self.storage = options.cpus, options.gpus, options.storage
+        self.ranks = options.ranks or max(1, int(options.gpus))
         self.trials_at_once = options.trials_at_once or max(1, int((os.cpu_count() or 1) / options.cpus))
         self._connected = False
         self._slots: Slots | None = None

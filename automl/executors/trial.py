@@ -39,6 +39,8 @@ from automl.executors.process import HOST, device_name
 from automl.files import CHECKPOINTS, StoredCheckpoints, below
 from automl.masking import mask_text
 from automl.metrics import number
+from automl.ranks.checkpoints import OfRank0
+from automl.ranks.group import agreed, decided
 from automl.space import Space
 
 
@@ -84,7 +86,7 @@ class TrialContext:
     @property
     def remaining(self) -> float:
         """Device-seconds left for this trial (`inf` without such a budget)."""
-        return math.inf if self.job.remaining is None else self.job.remaining - self.device_seconds
+        return math.inf if self.job.remaining is None else agreed(self.job.remaining - self.device_seconds)
 
     @property
     def devices(self) -> float:
@@ -106,9 +108,9 @@ class TrialContext:
         if "torch" not in sys.modules:
             self._free(partial(importlib.import_module, "torch"))
         if self.job.storage is None:
-            return CheckpointFolder(self.workdir / CHECKPOINTS)
+            return OfRank0(CheckpointFolder(self.workdir / CHECKPOINTS))
         self._stored = StoredCheckpoints(self.workdir / CHECKPOINTS, below(self.job.storage, CHECKPOINTS))
-        return self._stored
+        return OfRank0(self._stored)
 
     def settle(self) -> int:
         """Wait until the storage has the newest checkpoint; how many did not get there."""
@@ -144,7 +146,7 @@ class TrialContext:
             raise ValueError(f"steps must increase, but got {step} after {self.reported}; report each once")
         self.reported = step
         kept = self.kept(metrics, f"at step {step}")
-        reason = self.channel.report(Report(step, value, self.device_seconds, kept))
+        reason = decided(self.channel.report(Report(step, value, self.device_seconds, kept)))
         if reason is not None:
             raise TrialStopped(reason)
 

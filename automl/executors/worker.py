@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,47 +16,55 @@ from automl.data import load_task
 from automl.executors import device_memory, mlflow_run, process, surroundings
 from automl.executors.leaving import brought, placed
 from automl.executors.memory import at_most
+from automl.executors.ranks import Seat, own_part, seated
 from automl.executors.trial import Channel, TrialContext, ended, evaluate
 from automl.moments import moment
+from automl.ranks.group import within
 from automl.spaces import load_space
 
 LOADING = 3600.0  # wall seconds that code and data of a job may take to load
 Clock: TypeAlias = Callable[[], float]  # device-seconds of an attempt so far
 
 
-def run_job(job: Job, channel: Channel, started: Callable[[Clock], None] | None = None) -> Outcome:
+def run_job(
+    job: Job, channel: Channel, started: Callable[[Clock], None] | None = None, seat: Seat | None = None
+) -> Outcome:
     """Evaluate one configuration, or replay a whole search.
 
+    `seat`: which of several ranks of the trial this is; by default rank 0, which starts the others.
     `started` is called with the attempt's clock when that begins to run: imports and loading data are free.
     An error of the evaluator fails this trial alone; only the user's `KeyboardInterrupt` is raised.
     """
     with surroundings.kept(), mlflow_run.active(job.run), ExitStack() as stack:
         try:
-            here = stack.enter_context(placed(job))
-        except (UserError, OSError) as error:
+            process.add_import_path(job.import_path)
+            evaluator = plugins.build("evaluators", job.evaluator)
+            if job.replay is not None:
+                return _replay(job, evaluator)
+            if seat is None:  # other ranks work where rank 0 does
+                job = stack.enter_context(placed(job))
+            stack.enter_context(device_memory.held(job))
+            own = stack.enter_context(seated(job, evaluator, seat))
+            return _outcome(own_part(job, own), evaluator, own, channel, started)
+        except BaseException as error:
             return ended(job, None, error)
-        stack.enter_context(device_memory.held(job))
-        return _outcome(here, channel, started)
 
 
-def _outcome(job: Job, channel: Channel, started: Callable[[Clock], None] | None) -> Outcome:
+def _outcome(
+    job: Job, evaluator: Evaluator, seat: Seat, channel: Channel, started: Callable[[Clock], None] | None
+) -> Outcome:
     kind = "final" if job.final else "trial"
-    try:
-        process.add_import_path(job.import_path)
-        evaluator = plugins.build("evaluators", job.evaluator)
-        if job.replay is not None:
-            return _replay(job, evaluator)
-        context = _context(job, evaluator, channel)
-        moment("trial.begin", kind)
-        if started is not None:
-            started(lambda: context.device_seconds)
-    except BaseException as error:
-        return ended(job, None, error)
-    with at_most(job.memory):
+    load = _loaded(job, evaluator, channel, seat)
+    group = seat.join()
+    context = load()
+    moment("trial.begin", kind)
+    if started is not None:
+        started(lambda: context.device_seconds)
+    with at_most(job.memory), within(group):
         outcome = evaluate(job, evaluator, context)
     outcome = brought(job, context, outcome)
     moment("trial.end", kind)
-    return outcome
+    return seat.settled(outcome)
 
 
 def _replay(job: Job, evaluator: Evaluator) -> Outcome:
@@ -69,13 +78,14 @@ def _replay(job: Job, evaluator: Evaluator) -> Outcome:
     return replay_search(job, job.replay, evaluator)
 
 
-def _context(job: Job, evaluator: Evaluator, channel: Channel) -> TrialContext:
+def _loaded(job: Job, evaluator: Evaluator, channel: Channel, seat: Seat) -> Callable[[], TrialContext]:
+    """Load code and data; what it gives makes the context, and so starts the clock."""
     task = load_task(job.task, job.import_path) if job.task.get("dataset") else None
     space = load_space(job.space)
-    device = "cuda:0" if job.gpus > 0 else "cpu"
+    device = f"cuda:{seat.rank}" if job.gpus > 0 else "cpu"
     process.prepare(job)
     protocol = plugins.build("evaluators", job.protocol)
     remove_unfinished(Path(job.workdir))
     for library in evaluator.libraries:
         importlib.import_module(library)
-    return TrialContext(job, channel, task, space, protocol, device)
+    return partial(TrialContext, job, channel, task, space, protocol, device)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from automl.ranks.sharing import normal
+
 
 class Conv(nn.Sequential):
     """BN(conv(ReLU(x))) of a 1×1 convolution: (N, inputs, H, W) to (N, outputs, H, W)."""
@@ -73,7 +75,7 @@ class Noise(nn.Module):
         """(N, C, H, W) to (N, C, ⌈H/stride⌉, ⌈W/stride⌉); no gradient reaches x."""
         like = torch.empty_like(x[:, :, :: self.stride, :: self.stride])
         # drawn in the order of the indices, whatever the memory layout
-        return like.copy_(torch.randn(like.shape, dtype=x.dtype, device=x.device))
+        return like.copy_(normal(like, *like.shape[1:]))
 
 
 def separable(channels: int, kernel: int, stride: int, affine: bool) -> nn.Module:

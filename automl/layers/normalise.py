@@ -15,9 +15,12 @@ from torch.nn import functional
 from automl.layers.gradients import GradientContext
 from automl.layers.kernels import by_hand
 from automl.layers.operations import image_memory
+from automl.ranks.group import Group
+from automl.ranks.norms import JointNorm, normalised
+from automl.ranks.sharing import synchronising
 
 
-class Norm(nn.BatchNorm2d):
+class Norm(JointNorm, nn.BatchNorm2d):
     """Batch-norms of the parts of a wide image, (N, T·C, H, W), with running statistics."""
 
     def __init__(self, channels: int, parts: int = 1) -> None:
@@ -57,13 +60,33 @@ def normalise(
     """Batch-norm with the batch's own statistics, times `scale`, one number for each part of `x`.
 
     `running`: mean and variance (channels,) to bring up to date, and the share of this batch in them.
+    In a shared pass the batch is that of all ranks.
     """
+    own = synchronising()
+    if own is not None:
+        return _jointly(x, scale, eps, running, own.group)
     if not by_hand(x):
         mean, var, share = running or (None, None, 0.0)
         weight = None if scale is None else _per_channel(scale, x.shape[1])
         return functional.batch_norm(x, mean, var, weight, None, True, share, eps)
     value: Tensor = _Normalise.apply(x, scale, eps, running)  # type: ignore[no-untyped-call]
     return value
+
+
+def _jointly(
+    x: Tensor,
+    scale: Tensor | None,
+    eps: float,
+    running: tuple[Tensor, Tensor, float] | None,
+    group: Group,
+) -> Tensor:
+    """The same with the statistics of the joint batch of all ranks."""
+    found = normalised(x, eps, group)
+    if running is not None:
+        mean, var, share = running
+        mean.lerp_(found.mean.to(mean.dtype), share)
+        var.lerp_(found.variance.to(var.dtype), share)
+    return found.value if scale is None else found.value * _per_channel(scale, x.shape[1])[:, None, None]
 
 
 def _per_channel(scale: Tensor, channels: int) -> Tensor:

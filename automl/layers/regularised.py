@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Protocol, TypeGuard, runtime_checkable
 
-import torch
 from torch import Tensor, nn
+
+from automl.ranks.sharing import uniform
 
 
 @runtime_checkable
@@ -62,7 +63,7 @@ class Droppable(nn.Module):
         if not self.training or self.drop_path == 0:
             return value
         keep = 1 - self.drop_path
-        kept = torch.rand(len(value), *[1] * (value.ndim - 1), device=value.device) < keep
+        kept = uniform(value, *[1] * (value.ndim - 1)) < keep
         return value * kept / keep
 
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from automl.contracts import Episodes
 from automl.learners.base import TaskSource
-from automl.learners.formulations import Formulation
+from automl.learners.formulations import Formulation, select
 from automl.learners.layouts import Tensors
 from automl.learners.parts import PartLearner
+from automl.ranks.sharing import rows_of, total
 
 
 class EpisodicLearner(PartLearner):
@@ -39,19 +40,29 @@ class EpisodicLearner(PartLearner):
     def meta_gradient(
         self, episodes: Episodes, formulation: Formulation | None = None
     ) -> tuple[Tensor, Tensors]:
-        """Mean loss over the tasks and its gradient in all `parameters`; changes nothing."""
+        """Mean loss over the tasks and its gradient in all `parameters`; changes nothing.
+
+        The ranks of a trial divide the tasks.
+        """
+        rows = rows_of(len(episodes), 1)
+        own = episodes if rows is None else select(episodes, rows)
         if formulation is None:
-            formulation = self.choose("meta", episodes, self._time)
-        loss, total = torch.zeros((), device=self.device), None
+            formulation = self.choose("meta", own, self._time)
+        sums = self._sums(own, formulation)
+        loss, *gradients = [value / len(episodes) for value in (sums if rows is None else total(sums))]
+        return loss, dict(zip(self.parameters, gradients, strict=True))
+
+    def _sums(self, episodes: Episodes, formulation: Formulation) -> list[Tensor]:
+        """The loss and its gradients in the order of `parameters`, summed over tasks."""
+        loss, summed = torch.zeros((), device=self.device), None
         for part in formulation.parts(episodes):
             part_loss, gradients = self.part_gradient(part)
             loss = loss + part_loss
-            total = gradients if total is None else [a + b for a, b in zip(total, gradients, strict=True)]
-        scaled = (value / len(episodes) for value in total or ())
-        return loss / len(episodes), dict(zip(self.parameters, scaled, strict=True))
+            summed = gradients if summed is None else [a + b for a, b in zip(summed, gradients, strict=True)]
+        return [loss, *(summed or ())]
 
     def _time(self, formulation: Formulation, part: Episodes) -> float:
-        return self.meta_gradient(part, formulation)[0].item()
+        return self._sums(part, formulation)[0].item()
 
     def part_gradient(self, part: Episodes) -> tuple[Tensor, list[Tensor]]:
         """Summed loss of a part, detached, and its gradients in the order of `parameters`."""

@@ -19,6 +19,7 @@ from automl.learners.base import LearnerOptions, LearnerState, TaskSource
 from automl.learners.layouts import Stats, Tensors
 from automl.learners.metric import MetricAdaptation
 from automl.learners.parts import PartLearner
+from automl.ranks.sharing import shared
 
 MOMENTUM = 0.1  # of the running statistics
 
@@ -54,7 +55,15 @@ class JointLearner(PartLearner):
 
     def joint_step(self, x: Tensor, y: Tensor) -> Tensor:
         """One update from inputs (n, *shape) and targets (n,), classes or values. Returns the loss before."""
-        features, statistics = self.backbone.apply(self.parameters, x)
+        statistics: Stats = []
+
+        def run(rows: Tensor, values: list[Tensor]) -> Tensor:
+            params = dict(zip(self.backbone.names, values, strict=True))
+            features, found = self.backbone.apply(params, rows)
+            statistics.extend(found)
+            return features
+
+        features = shared(run, x, [self.parameters[name] for name in self.backbone.names])
         loss = self.loss(self.head(self.parameters, features), y)
         gradients = torch.autograd.grad(loss, list(self.parameters.values()))
         self._remember(features.detach().mean(0), statistics)

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from automl.ranks.sharing import joint_moments, synchronising
+
 Tensors: TypeAlias = dict[str, Tensor]
 Stats: TypeAlias = list[tuple[Tensor, Tensor]]  # mean and variance of each norm, in the order of the network
 
@@ -47,17 +49,21 @@ class Layout(ABC):
     def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Batch normalisation, then scale and shift (…, C)."""
         scale, shift = self.channels(scale), self.channels(shift)
-        if self.given is None and not self.keep:
+        if self.given is None and not self.keep and synchronising() is None:
             return normalise(x, scale, shift)
         mean, variance = self.statistics(x, (0, 2, 3))
         factor = scale * torch.rsqrt(variance + EPSILON)
         return torch.addcmul(_column(shift - mean * factor), x, _column(factor))
 
     def statistics(self, x: Tensor, over: int | tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Mean and variance: those given, or of `x` over some dimensions."""
+        """Mean and variance: those given, or of `x` over some dimensions; in a shared pass of all ranks'."""
         if self.given is not None:
             return next(self.given)
-        variance, mean = torch.var_mean(x, over, correction=0)
+        own = synchronising()
+        if own is None:
+            variance, mean = torch.var_mean(x, over, correction=0)
+        else:
+            variance, mean = joint_moments(x, own)
         if self.keep:
             self.kept.append((mean, variance))
         return mean, variance

@@ -13,10 +13,13 @@ from torch import Tensor
 
 from automl.contracts import Config, Context, Episodes, RunError, UserError, derive_seed
 from automl.data.episodes import EpisodeSampler
+from automl.learners.base import Learner
 from automl.metatraining import scores
 from automl.metatraining.options import MetaLearnOptions, find_learner
 from automl.metatraining.saved import build_learner, save_learner
 from automl.metatraining.scores import Interval
+from automl.ranks.group import current, require_same
+from automl.ranks.sharing import digest
 from automl.training import images
 
 
@@ -40,6 +43,14 @@ class SampledTasks:
     def examples(self) -> tuple[Tensor, Tensor]:
         """The next ordinary batch: inputs (n, *shape), and classes or values (n,)."""
         return self.sampler.examples(self.batch_size)
+
+
+def check_ranks(learner: Learner) -> None:
+    """Raise `RunError` unless all ranks of the trial have learned the same."""
+    if current().size > 1:
+        require_same(
+            "learned parameters", digest([*learner.parameters.values(), learner.generator.get_state()])
+        )
 
 
 class MetaTraining:
@@ -89,6 +100,7 @@ class MetaTraining:
                     f"the meta-training loss must stay finite, but it is {self.loss} after {done} "
                     f"iterations; lower outer_rate (now {self.learner.options.outer_rate:g}) or inner_rate"
                 )
+            check_ranks(self.learner)
             self.measured = scores.measure(self.learner, self.validation, names)
             others = {name: value.mean for name, value in self.measured.items() if name != names[0]}
             self.context.report(done, self.measured[names[0]].mean, train_loss=self.loss, **others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import stats
 from automl import metrics
 from automl.contracts import Episodes, EpisodeSpec, Task, UserError, derive_seed
 from automl.learners.base import Learner
+from automl.ranks.group import spread
 
 BATCH = 20  # episodes at a time
 LEVEL = 0.95
@@ -42,15 +44,20 @@ def seed(task: Task) -> int:
 def measure(
     learner: Learner, episodes: Iterable[Episodes], names: Sequence[str], *, steps: int | None = None
 ) -> dict[str, Interval]:
-    """Each metric on all `episodes`. Raises `RunError` for predictions that are not finite."""
-    values: dict[str, list[float]] = {name: [] for name in names}
-    for batch in episodes:
+    """Each metric on all `episodes`, whose batches the ranks of a trial divide.
+
+    Raises `RunError` for predictions that are not finite.
+    """
+
+    def scored(batch: Episodes) -> list[dict[str, float]]:
         outputs = learner.predict(batch, steps=steps)
         predictions = (outputs.softmax(-1) if batch.ways else outputs).cpu().numpy()
-        for y, prediction in zip(batch.query_y.cpu().numpy(), predictions, strict=True):
-            for name, value in metrics.score(names, y, prediction).items():
-                values[name].append(value)
-    return {name: interval(np.array(numbers)) for name, numbers in values.items()}
+        pairs = zip(batch.query_y.cpu().numpy(), predictions, strict=True)
+        found = [metrics.score(names, y, prediction) for y, prediction in pairs]
+        return [{name: float(value) for name, value in values.items()} for values in found]
+
+    values = list(chain.from_iterable(spread(episodes, scored)))
+    return {name: interval(np.array([value[name] for value in values])) for name in names}
 
 
 def named(measured: Mapping[str, Interval], end: str = "") -> dict[str, float]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
+
+from torch import nn
 
 from automl import plugins
 from automl.contracts import Context, Result, Task, UserError, derive_seed
@@ -15,6 +17,9 @@ from automl.oneshot.plan import EpochPlan
 from automl.oneshot.rank import rank_check
 from automl.oneshot.result import SupernetResult
 from automl.oneshot.search import SupernetSearch
+from automl.ranks.group import agreed
+from automl.ranks.norms import synchronise
+from automl.ranks.sharing import from_rank_0, synchronised
 from automl.space import Space
 from automl.supernets.base import Supernet, WeightSharing
 from automl.training import images
@@ -44,7 +49,7 @@ def search_and_train(options: SupernetOptions, context: Context) -> Result:
     )
     metrics = result.metrics()
     if result.rank:
-        metrics |= rank_check(result.rank, context, trainer, time.monotonic() - start)
+        metrics |= rank_check(result.rank, context, trainer, agreed(time.monotonic() - start))
     named = {f"search_{name}": value for name, value in metrics.items()}
     note = "; ".join(text for text in (result.note, trained.note) if text)
     return replace(trained, metrics={**trained.metrics, **named}, derived=result.genotype, note=note)
@@ -56,7 +61,7 @@ def _result(options: SupernetOptions, context: Context, trainer: NetworkTrainer)
     finished = SupernetResult.from_checkpoint(checkpoint)
     if finished is not None:
         return finished
-    with images.seeded(context.seed, context.device):
+    with images.seeded(context.seed, context.device), synchronised(options.synchronise):
         plan = EpochPlan(context, trainer, limit=options.epochs, deadline=options.deadline)
         search = SupernetSearch(
             lambda: build_method(options, trainer.options, context), plan, options.batch_size, options
@@ -72,6 +77,10 @@ def build_method(options: SupernetOptions, recipe: NetworkOptions, context: Cont
     supernet: Supernet = images.place(
         build(task.shape, task.classes, channels=recipe.channels, cells=recipe.cells, **part), context.device
     )
+    module = cast(nn.Module, supernet)
+    from_rank_0(module)
+    if options.synchronise:
+        synchronise(module)
     seed = derive_seed(context.seed, "alpha")
     return options.method_class()(method_options, supernet, space=context.space, seed=seed)
 

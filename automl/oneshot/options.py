@@ -34,6 +34,8 @@ class SupernetOptions(MonitorOptions):
     `eigenvalue_every`, `eigenvalue_batch`: epochs between two readings of the Hessian's largest eigenvalue
     (and of the discretisation gap), and images behind it. `alarms`, `on_collapse`: when a search counts as
     collapsed, and what then happens. `rank_check`: so many random networks are trained too, at the end.
+    `synchronise`: on several devices, batch norms take the statistics of the whole batch, as one device does;
+    else each those of its part, which is another algorithm.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -41,6 +43,7 @@ class SupernetOptions(MonitorOptions):
     method: str = "darts"
     epochs: int | None = Field(None, ge=1)
     batch_size: int = Field(64, ge=2)
+    synchronise: bool = True
 
     @model_validator(mode="after")
     def _check_method(self) -> SupernetOptions:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from automl.contracts import Config, Context, RunError
+from automl.ranks.group import agreed
 from automl.training.protocol import NetworkTrainer
 
 EPOCHS = 50  # without a budget
@@ -47,10 +48,11 @@ class EpochPlan:
 
     def left(self) -> float:
         """What is left of the budget and of the deadline."""
-        return min(self.context.remaining / self.context.devices, self.end - time.monotonic())
+        return agreed(min(self.context.remaining / self.context.devices, self.end - time.monotonic()))
 
     def observe(self, duration: float, *, part: float = 1.0, probe: bool = False) -> None:
         """Take the duration of `part` of an epoch. The first real one replaces what was probed before it."""
+        duration = agreed(duration)
         if self.probed:
             self.durations.clear()
             self.timed.clear()
@@ -128,6 +130,6 @@ class EpochPlan:
             epochs = self.trainer.options.adjusted(genotype).epochs
             seconds = epochs * self.trainer.seconds_per_epoch(genotype, self.context, batches=BATCHES)
             self.timed.setdefault(key, []).append(seconds / self.duration)
-            self.timing += time.monotonic() - start
+            self.timing += agreed(time.monotonic() - start)
         means = {name: fmean(ratios) for name, ratios in self.timed.items()}
         return self.duration * means.get(key, max(means.values()))

@@ -11,6 +11,8 @@ from pathlib import Path
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import Checkpoints, Config, Context, Direction, Evaluator, Task, derive_seed
 from automl.oneshot.result import RankedNetwork
+from automl.ranks.checkpoints import OfRank0
+from automl.ranks.group import agreed
 from automl.space import Space
 from automl.supernets.alarms import kendall_tau
 from automl.training.protocol import NetworkTrainer
@@ -30,7 +32,7 @@ class SideContext:
         self.seed = derive_seed(context.seed, name)
         self.device, self.workdir, self.metrics = context.device, context.workdir, context.metrics
         self.folder = context.workdir / "aside" / name
-        self.checkpoint: Checkpoints = CheckpointFolder(self.folder)
+        self.checkpoint: Checkpoints = OfRank0(CheckpointFolder(self.folder))
 
     @property
     def remaining(self) -> float:
@@ -99,7 +101,7 @@ def rank_check(
         aside = SideContext(context, f"rank-{number}")
         result = trainer.train(network.config, aside)
         trained.append((network.supernet, sign * result.values[metric.name]))
-        seconds = max(seconds, time.monotonic() - start)
+        seconds = max(seconds, agreed(time.monotonic() - start))
     shutil.rmtree(context.workdir / "aside", ignore_errors=True)
     tau = kendall_tau([first for first, _ in trained], [second for _, second in trained])
     metrics = {"rank_cells": float(len(trained))}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from automl.contracts import Config
+from automl.ranks.group import agreed, current
 from automl.space import Space
 from automl.supernets.base import Batch, Mixture, WeightSharing
 from automl.supernets.batch_norm import reestimate
@@ -36,14 +37,17 @@ class Scorer:
 
     @torch.no_grad()
     def accuracy(self, mixture: Mixture) -> float:
-        """The part of the validation images that `mixture` classifies correctly."""
+        """The part of the validation images that `mixture` classifies correctly; the ranks divide them."""
         supernet = self.method.supernet
         kept = {name: buffer.clone() for name, buffer in supernet.named_buffers()}
         training = supernet.training
         strengths, active = mixture
         reestimate(self.method.module, self.statistics, strengths, active)
         supernet.eval()
-        right = sum(int((supernet(x, strengths, active).argmax(1) == y).sum()) for x, y in self.scored)
+        group, right = current(), 0
+        for x, y in self.scored[group.rank :: group.size]:
+            right += int((supernet(x, strengths, active).argmax(1) == y).sum())
+        right = sum(group.exchanged(right))
         for name, buffer in supernet.named_buffers():
             buffer.copy_(kept[name])
         supernet.train(training)
@@ -76,7 +80,7 @@ class Selecting:
 
     def left(self) -> float:
         """Wall seconds left for choosing."""
-        return self.end - time.monotonic()
+        return agreed(self.end - time.monotonic())
 
     def accuracy(self, mixture: Mixture) -> float:
         """Accuracy on the search's validation half; batch-norm statistics come from its training half."""

@@ -18,6 +18,8 @@ from automl.oneshot.plan import EpochPlan
 from automl.oneshot.rank import draw
 from automl.oneshot.result import EpochMeans, RankedNetwork, SupernetResult
 from automl.oneshot.scoring import SCORED, STATISTICS, Scorer, Selecting
+from automl.ranks.group import agreed, current, decided, require_same
+from automl.ranks.sharing import digest
 from automl.supernets.base import Batch, Step, WeightSharing
 from automl.training import images
 from automl.training.images import Images
@@ -49,11 +51,11 @@ class SupernetSearch:
         part = 1.0
         if not done:
             self.monitor.observe(0, None)
-        if not done or (done < planned and not self.monitor.ends()):
+        if not done or (done < planned and not self.ends()):
             self.plan.observe(self.probe(), probe=True)
             planned = self.plan.epochs(done, self.genotypes())
         start = time.monotonic()
-        while done < planned and not self.monitor.ends():
+        while done < planned and not self.ends():
             means, part = self.epoch(done, planned)
             done += 1
             record = self.monitor.observe(done, means)
@@ -70,7 +72,7 @@ class SupernetSearch:
         """The result after the method's choice, saved at once; `part` of the last epoch was searched."""
         verdict = self.monitor.verdict()
         start = time.monotonic()
-        genotype = verdict.genotype or self.select()
+        genotype = decided(verdict.genotype) or self.select()
         chosen = time.monotonic() - start
         supernet = self.method.supernet
         result = SupernetResult(
@@ -107,7 +109,11 @@ class SupernetSearch:
             rng=random.Random(derive_seed(self.context.seed, "selection")),
             seconds=seconds,
         )
-        return self.method.select(selecting)
+        return decided(self.method.select(selecting))
+
+    def ends(self) -> bool:
+        """Whether an alarm ends the search here; rank 0 decides."""
+        return decided(self.monitor.ends())
 
     def rank(self) -> list[RankedNetwork]:
         """Random networks with their accuracy by the shared weights, to be trained later."""
@@ -134,7 +140,7 @@ class SupernetSearch:
             self.one_step(method, pairs[0], 0.0)
             start = images.clock(device)
             self.one_step(method, pairs[-1], 0.0)
-            return (images.clock(device) - start) * len(pairs)
+            return agreed((images.clock(device) - start) * len(pairs))
 
     def pairs(self) -> list[tuple[Tensor, Tensor]]:
         """The batches of one epoch: indices into both halves."""
@@ -176,7 +182,15 @@ class SupernetSearch:
                 f"{means.train_loss:g} (training) and {means.validation_loss:g} (validation); "
                 f"lower learning_rate (now {self.method.options.learning_rate:g})"
             )
+        self.check_ranks()
         return means, len(steps) / len(pairs)
+
+    def check_ranks(self) -> None:
+        """Raise `RunError` unless all ranks have the same architecture, weights and random state."""
+        if current().size > 1:
+            method = self.method
+            values = [*method.architecture.values(), *method.weights.values(), method.generator.get_state()]
+            require_same("architecture and weights", digest(values))
 
     def state(self, planned: int) -> State:
         """Everything that continues this search in another process."""

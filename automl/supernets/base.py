@@ -17,6 +17,8 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from automl.contracts import Config, MethodTraits, State
+from automl.ranks.group import current
+from automl.ranks.sharing import shared
 from automl.space import Space
 from automl.supernets.batch_norm import batch_norms, untracked
 from automl.supernets.parts import (
@@ -173,7 +175,7 @@ class WeightSharing(MethodTraits):
         x, y = train
         with torch.no_grad():
             mixture = self.weight_mixture()
-        loss = functional.cross_entropy(self.supernet(x, *mixture), y)
+        loss = functional.cross_entropy(self.outputs(x, mixture), y)
         self.weight_optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.weights.values(), self.options.clip)
@@ -182,13 +184,25 @@ class WeightSharing(MethodTraits):
 
     def logits(self, weights: Tensors | None, x: Tensor, mixture: Mixture | None = None) -> Tensor:
         """The supernet at `weights` (None: its own) and a mixture, in train mode; no buffer changes."""
-        inputs = (x, *(mixture or self.mixture()))
+        mixture = mixture or self.mixture()
         with untracked(self.norms):
-            if weights is None:
-                output = self.supernet(*inputs)
-            else:
-                output = functional_call(self.module, weights, inputs)
-        return output
+            return self.outputs(x, mixture, weights)
+
+    def outputs(self, x: Tensor, mixture: Mixture, weights: Tensors | None = None) -> Tensor:
+        """Logits (n, classes) of images (n, C, H, W), which the ranks of the trial divide."""
+        if weights is None and current().size > 1:
+            weights = dict(self.weights)
+        names = list(weights or ())
+
+        def run(rows: Tensor, strengths: list[Tensor], values: list[Tensor]) -> Tensor:
+            inputs = (rows, strengths[0], mixture.active)
+            if not names:
+                return self.supernet(*inputs)
+            output: Tensor = functional_call(self.module, dict(zip(names, values, strict=True)), inputs)
+            return output
+
+        logits: Tensor = shared(run, x, [mixture.strengths], list((weights or {}).values()))
+        return logits
 
     def loss(self, weights: Tensors, batch: Batch, mixture: Mixture | None = None) -> Tensor:
         """Cross-entropy on `batch` of the supernet at `weights` and a mixture."""

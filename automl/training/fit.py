@@ -13,6 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from automl.contracts import Checkpoint, Config, Context, RunError, State
 from automl.layers.regularised import PathDropping, takes_auxiliary
+from automl.ranks.group import current, require_same
+from automl.ranks.norms import synchronise
+from automl.ranks.sharing import digest, from_rank_0, rows_of, shared, synchronised
 from automl.training import images, saved
 from automl.training.averaging import Average
 from automl.training.images import Images
@@ -44,7 +47,10 @@ class Fit:
         task = context.task
         model = saved.build_network(context.space, config, task, options)
         equip(model, options, task.shape, task.classes)
+        if options.synchronise:
+            synchronise(model)
         model = images.place(model, context.device)
+        from_rank_0(model)
         return cls(
             model=model,
             optimiser=_optimiser(model, options),
@@ -103,6 +109,7 @@ class Fit:
         before = (epoch - 1) * len(parts)
         self.set_drop_path(self.options.drop_path_at(epoch))
         self.loss, done = self.train_batches(parts, lambda number: schedule.rate(before + number), ended)
+        require_same("weights", digest(self.model.parameters()) if current().size > 1 else "")
         if not math.isfinite(self.loss):
             raise RunError(
                 f"the training loss must stay finite, but it is {self.loss} in epoch {epoch}; "
@@ -122,6 +129,12 @@ class Fit:
         """One step for each batch of indices until `ended`; the mean loss, and how many batches were done."""
         self.model.train()
         self.estimated = False
+        with synchronised(self.options.synchronise):
+            return self._batches(parts, rate, ended)
+
+    def _batches(
+        self, parts: Sequence[Tensor], rate: Callable[[int], float], ended: Callable[[], bool] | None
+    ) -> tuple[float, int]:
         total, done = torch.zeros((), device=self.device), 0
         for number, part in enumerate(parts):
             for group in self.optimiser.param_groups:
@@ -129,6 +142,7 @@ class Fit:
             loss = self._loss(part)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            self._sum_gradients(len(part))
             if self.options.clip:
                 nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
             self.optimiser.step()
@@ -140,16 +154,22 @@ class Fit:
                 break
         return float(total) / done, done
 
+    def _sum_gradients(self, count: int) -> None:
+        """The gradients of a batch of `count` images from those of all ranks, which it was divided among."""
+        if rows_of(count) is not None:
+            current().total_([w.grad for w in self.model.parameters() if w.grad is not None])
+
     def _loss(self, part: Tensor) -> Tensor:
+        """The loss of a batch of indices, whose images the ranks of the trial divide."""
         options = self.options
         x = images.augment(self.data.x[part], self.augment, padding=options.padding, cutout=options.cutout)
         y, smoothing = self.data.y[part], options.label_smoothing
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=uses_bf16(options, self.device)):
             if not options.auxiliary:
-                return cross_entropy(self.model(x), y, label_smoothing=smoothing)
+                return cross_entropy(shared(self.model, x), y, label_smoothing=smoothing)
             assert takes_auxiliary(self.model), "equip has checked it"
-            logits, auxiliary_logits = self.model.forward_with_auxiliary(x)
+            logits, auxiliary_logits = shared(self.model.forward_with_auxiliary, x)
             auxiliary = cross_entropy(auxiliary_logits, y, label_smoothing=smoothing)
             return cross_entropy(logits, y, label_smoothing=smoothing) + options.auxiliary * auxiliary
 

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from automl.contracts import Split, Task, UserError
+from automl.ranks.group import agreed
+from automl.ranks.sharing import divided
 from automl.training.augmentation import Augmentation as Augmentation
 from automl.training.augmentation import augment as augment
 from automl.training.augmentation import augmentation as augmentation
@@ -91,10 +93,13 @@ def batches(count: int, size: int, device: str) -> list[Tensor]:
 
 @torch.inference_mode()
 def predict(model: nn.Module, x: Tensor) -> np.ndarray:
-    """Class probabilities (n, classes), float64, of `model` in evaluation mode."""
+    """Class probabilities (n, classes), float64, of `model` in evaluation mode.
+
+    The ranks of a trial divide the batches, so the numbers are those of one rank.
+    """
     model.eval()
     parts = x.split(_PREDICT_BATCH)  # type: ignore[no-untyped-call]
-    logits = torch.cat([model(part) for part in parts])
+    logits = divided(lambda place: model(parts[place]), [len(part) for part in parts])
     probabilities: np.ndarray = logits.double().softmax(dim=1).cpu().numpy()
     return probabilities
 
@@ -117,7 +122,7 @@ def count_flops(model: nn.Module, image: Tensor) -> int:
 
 @torch.inference_mode()
 def measure_latency(model: nn.Module, image: Tensor, repeats: int = 20) -> float:
-    """Median wall seconds of a forward pass of `image` (1, C, H, W), after one to warm up."""
+    """Median wall seconds of a forward pass of `image` (1, C, H, W), after one to warm up; on rank 0."""
     model.eval()
     model(image)
     times = []
@@ -125,7 +130,7 @@ def measure_latency(model: nn.Module, image: Tensor, repeats: int = 20) -> float
         start = clock(image.device)
         model(image)
         times.append(clock(image.device) - start)
-    return float(np.median(times))
+    return agreed(float(np.median(times)))
 
 
 def clock(device: torch.device) -> float:

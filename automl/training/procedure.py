@@ -12,6 +12,7 @@ from torch import nn
 
 from automl import metrics
 from automl.contracts import Config, Context, Result
+from automl.ranks.group import agreed
 from automl.training import images, saved, zero_cost
 from automl.training.fit import Fit
 from automl.training.images import Images
@@ -66,7 +67,7 @@ def train_network(
             if epoch % options.checkpoint_every == 0 or epoch == options.epochs:
                 context.checkpoint.save(first_step + epoch, {**fit.state(), "carry": dict(carry or {})})
             ended = time.monotonic()
-            if must_end and not _fits(ended - started, context):
+            if must_end and not _fits(agreed(ended - started), context):
                 break
         with fit.trained(epoch) as model:
             values = measure(model, validation, names, extra=("log_loss", "accuracy"))
@@ -113,7 +114,7 @@ def seconds_per_epoch(
             images.predict(model, sample)
             predicted = images.clock(device)
     validation = (predicted - estimated) / len(sample) * len(context.task.validation)
-    return (trained - start) / len(timed) * len(parts) + (estimated - trained) + validation
+    return agreed((trained - start) / len(timed) * len(parts) + (estimated - trained) + validation)
 
 
 def measure(

@@ -21,6 +21,7 @@ from automl.contracts import (
     Task,
     UserError,
 )
+from automl.ranks.sharing import FEWEST
 from automl.space import Space
 from automl.training import images, procedure, saved
 from automl.training.recipe import NetworkOptions
@@ -75,6 +76,10 @@ class NetworkTrainer(Evaluator):
     def evaluate(self, config: Config, context: Context) -> Result:
         """Train `config` and report every epoch. The value is that of the last epoch, on validation data."""
         return self.train(config, context)
+
+    def most_ranks(self) -> int | None:
+        """A batch can be divided into pairs of images."""
+        return self.options.batch_size // FEWEST
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless `task` classifies images and networks of `space` can do what is asked."""

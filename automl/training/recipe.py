@@ -39,7 +39,8 @@ class NetworkOptions(contracts.EvaluatorOptions):
 
     `precision`: forward and backward pass in float32, or under bfloat16 autocast with float32 weights; `auto`
     takes bf16 on a GPU that has it. Validation is in float32. `checkpoint_every`: epochs. `proxies`:
-    zero-cost proxies logged for every trial, by default the cheap ones.
+    zero-cost proxies logged for every trial, by default the cheap ones. `synchronise`: on several devices,
+    batch norms take the statistics of the whole batch, as one device does; else each those of its part.
     """
 
     epochs: int = Field(8, ge=1)
@@ -62,6 +63,7 @@ class NetworkOptions(contracts.EvaluatorOptions):
     ema: float = Field(0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"
     checkpoint_every: int = Field(1, ge=1)
+    synchronise: bool = True
     proxies: list[str] | None = Field(None, description="write names (automl list proxies), or [] for none")
 
     @field_validator("rungs")
