@@ -51,7 +51,9 @@ class Local(Executor):
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
         self.trials_at_once = 1
-        self.rooms = (Room(os.cpu_count() or 1, max(1, options.gpus)),)  # trials here use the first GPUs alone
+        self.rooms = (
+            Room(os.cpu_count() or 1, max(1, options.gpus)),
+        )  # trials here use the first GPUs alone
         self.ranks = options.ranks or max(1, options.gpus)
         self.isolate = options.isolate or self.ranks > 1
         self.in_process = not self.isolate

@@ -86,9 +86,7 @@ def _faults(
     """What is wrong with runs, and which artifacts they lack, by run id; only of those that are compared."""
     wanted = {run.identity: run for runs in expected.runs({run.identity for run in stored}) for run in runs}
     pairs = ((wanted.get(run.identity), run) for run in stored)
-    return {
-        run.run_id: (_fault(one, run), _lost(one, run, writer)) for one, run in pairs if one is not None
-    }
+    return {run.run_id: (_fault(one, run), _lost(one, run, writer)) for one, run in pairs if one is not None}
 
 
 def _lost(wanted: WantedRun, stored: StoredRun, writer: Writer) -> list[str]:

@@ -97,7 +97,7 @@ class Handing:
             self._fill(lane)
 
     def _surplus(self, settled: float) -> int:
-        """How many lanes there are beyond the share; or beyond the slots, once it has been so for some seconds."""
+        """How many lanes are beyond the share; or beyond the slots, once it has been so for some seconds."""
         there = len(self.by_name) - len(self._closing)
         if there > self.wanted < self.slots.lanes:
             return there - self.wanted

@@ -46,7 +46,7 @@ class Share:
 class Slots:
     """Trials that run at a time. `count`: as many as fit now, at most `most`. `held`: lanes that are open.
 
-    `rooms`: what each node has. `follow` is called after each change. `grows`: the cluster may get further nodes.
+    `rooms`: what each node has. `follow` is called after each change. `grows`: further nodes may join.
     """
 
     def __init__(
