@@ -75,6 +75,6 @@ def test_records_lie_where_they_stay(workspace: Path, monkeypatch: pytest.Monkey
     assert os.environ["AUTOML_FOLDER"] == "/home/ann/.automl"
     monkeypatch.setenv("AUTOML_FOLDER", "here")
     with pytest.raises(
-        UserError, match=r"AUTOML_FOLDER names .*/here, in this job.s folder; give an abs"
+        UserError, match=r"AUTOML_FOLDER names .*/here, in the folder of this job; give an abs"
     ):
         submitted.keep_records(workspace)

@@ -31,8 +31,8 @@ def keep_records(job: Path) -> str:
     if store.folder.resolve().is_relative_to(job.resolve()):
         raise UserError(
             "a driver on a cluster must keep its records where they stay, but "
-            f"{unnamed} names {store.folder}, in this job's folder; give an absolute path where the head "
-            "is started"
+            f"{unnamed} names {store.folder}, in the folder of this job; give an absolute path where "
+            "the head is started"
         )
     return f"records: {store.shown}; files: {store.folder}"
 

@@ -117,6 +117,7 @@ def test_mistakes(cluster: Submitting) -> None:
     assert wrong.returncode == 2 and "wants another token" in wrong.stderr, wrong.stderr
     away = cluster.laptop.run(["automl", "submit", "--logs", "x", "--address", "http://10.77.0.3:8265"])
     assert away.returncode == 2 and "does not answer" in away.stderr
-    assert cluster.call("study/killed.yaml", "--stop", "x").returncode == 2
-    local = cluster.call("study/killed.yaml", "--set", "executor=local")
+    cluster.laptop.write({"study/wrong.yaml": STUDY % ("wrong", 1), "study/submitted_code.py": CODE})
+    assert cluster.call("study/wrong.yaml", "--stop", "x").returncode == 2
+    local = cluster.call("study/wrong.yaml", "--set", "executor=local")
     assert local.returncode == 2 and "must join a cluster, but it is local" in local.stderr
