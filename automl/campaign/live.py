@@ -18,7 +18,7 @@ from automl.files import below
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
 from automl.selection import AFTER, AGAIN, FINAL, TRANSFER, placed
-from automl.stopping import PRUNED, Standing, may_go_on, stop_reason
+from automl.stopping import PRUNED, Standing, stop_reason
 
 
 @dataclass
@@ -63,17 +63,6 @@ class LiveSearch(StoppableState):
                 self._lost(row, cost, "its driver was killed", Ending.PREEMPTED)
         self._reopen()
         self._select()
-
-    def needs_reports(self, row: TrialRow) -> bool:
-        """Whether the reports of a trial are needed to restore it."""
-        if row.state is TrialState.RUNNING or not self._may_go_on or self.searcher is None:
-            return row.state is TrialState.RUNNING
-        return row.kind == "trial" and (row.state is TrialState.PRUNED or self.searcher.compares_reports)
-
-    @property
-    def _may_go_on(self) -> bool:
-        """Whether it may propose another trial: it has not ended, or its campaign has grown."""
-        return self.row.state != "finished" or (self.settings.reopens and may_go_on(self.row.reason))
 
     def _reopen(self) -> None:
         """Go on where its campaign has grown: it ended by a size, and that is not reached now."""

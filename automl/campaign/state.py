@@ -11,10 +11,10 @@ from automl.campaign.clock import CampaignClock
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
-from automl.contracts import PluginSpec
-from automl.ledger import Ledger, SearchRow
+from automl.contracts import PluginSpec, TrialState
+from automl.ledger import Ledger, SearchRow, TrialRow
 from automl.selection import AGAIN, selected
-from automl.stopping import Counts
+from automl.stopping import Counts, may_go_on
 from automl.strategies.searcher import Searcher
 
 
@@ -118,3 +118,14 @@ class SearchState:
             return
         self.best = selected(self._leaders, self._after.values, self.settings.metrics[0].direction)
         self.ledger.name_winner(self.row.id, self.best.trial)
+
+    def needs_reports(self, row: TrialRow) -> bool:
+        """Whether the reports of a trial are needed to restore it."""
+        if row.state is TrialState.RUNNING or not self._may_go_on or self.searcher is None:
+            return row.state is TrialState.RUNNING
+        return row.kind == "trial" and (row.state is TrialState.PRUNED or self.searcher.compares_reports)
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether it may propose another trial: it has not ended, or its campaign has grown."""
+        return self.row.state != "finished" or (self.settings.reopens and may_go_on(self.row.reason))

@@ -130,3 +130,18 @@ class Batches:
                     yield (trials.c.search == search) & (trials.c.kind == kind) & numbers
         if together:
             yield trials.c.search.in_(together)
+
+
+def in_short(trial: TrialRow) -> TrialSummary:
+    """The summary of a trial."""
+    return TrialSummary(
+        id=trial.id,
+        search=trial.search,
+        kind=trial.kind,
+        state=trial.state,
+        values=trial.values,
+        device_seconds=trial.device_seconds,
+        started_at=trial.started_at,
+        finished_at=trial.finished_at,
+        recorded=trial.recorded,
+    )

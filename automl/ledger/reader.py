@@ -39,8 +39,9 @@ class Reader(Generic[T]):
         self.columns = columns
         self._kind, self._table, self._keys, self._whole = kind, table, keys, whole
         self._become = tuple(become.items())
+        members = {name: member for base in reversed(kind.__mro__) for name, member in vars(base).items()}
         slots = "__slots__" in vars(kind)
-        self._put = [(name, getattr(kind, name).__set__) for name in columns] if slots else []
+        self._put = [(name, members[name].__set__) for name in columns] if slots else []
         self._holds = [(name, rule.holds, rule.optional) for name, rule in columns.items()]
 
     def __call__(self, row: sa.Row[Any]) -> T:

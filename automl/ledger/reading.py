@@ -28,7 +28,6 @@ from automl.ledger.rules import (
     one_of,
 )
 from automl.ledger.shapes import MEMORY, PROVENANCE, STUDY
-from automl.ledger.totals import TotalRow
 
 _ENDED: Final = SECONDS.or_nothing()
 _WORDS: Final = TEXT.or_nothing()
@@ -161,21 +160,6 @@ summary: Final = Reader(
     {field.name: _TRIAL_COLUMNS[field.name] for field in fields(rows.TrialSummary)},
     _ended,
     _STATE,
-)
-total: Final = Reader(
-    TotalRow,
-    "trials of",
-    ("search", "kind", "state"),
-    {
-        "search": NAME,
-        "kind": one_of(rows.KINDS),
-        "state": one_of(list(TrialState)),
-        "count": COUNT,
-        "device_seconds": COST,
-        "least": COST,
-        "most": COST,
-    },
-    become=_STATE,
 )
 attempt: Final = Reader(
     rows.AttemptRow,

@@ -14,7 +14,7 @@ from automl.ledger.database import Database
 from automl.ledger.queries import LIGHT
 from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
 from automl.ledger.tables import campaigns, openings, searches, trials
-from automl.ledger.totals import TotalRow
+from automl.ledger.totals import TotalRow, read_total
 
 TOGETHER: Final = 200  # campaigns in one statement
 
@@ -77,7 +77,7 @@ def _read(connection: sa.Connection, chunk: Sequence[str], found: dict[str, Camp
         if trial.search in owner:  # not of a search that began after the statement before this one
             owner[trial.search].trials[trial.search].append(trial)
     for row in connection.execute(_joined(_sums(), trials).where(of_chunk)):
-        total = reading.total(row)
+        total = read_total(row)
         if total.search in owner:
             owner[total.search].totals[total.search].append(total)
     opened = _joined(sa.select(openings), openings).where(of_chunk, openings.c.dataset.is_(None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -255,8 +255,3 @@ class FiringRow:
 def trial_identity(search: str, kind: str, number: int) -> str:
     """The id of a trial: `quickstart-3/tpe/0/17`, others: `quickstart-3/tpe/0/final-0`."""
     return f"{search}/{number}" if kind == "trial" else f"{search}/{kind}-{number}"
-
-
-def in_short(trial: TrialRow) -> TrialSummary:
-    """The summary of a trial."""
-    return TrialSummary(**{field.name: getattr(trial, field.name) for field in fields(TrialSummary)})

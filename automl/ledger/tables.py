@@ -17,6 +17,12 @@ metadata = sa.MetaData()
 Values: TypeAlias = dict[str, object]  # column: value
 DUE: Final = sa.text("recorded < 2")  # trials that MLflow does not have to their end
 RUNNING: Final = sa.text("state = 'running'")
+# few among many, looked up all the time: queries have the condition word for word and no other columns, or
+# SQLite would plan without these indexes until it has statistics
+FEW: Final = (
+    ("ix_trials_due", ("search", "started_at", "id", "state", "recorded"), DUE),
+    ("ix_trials_running", ("search", "id", "state"), RUNNING),
+)
 
 campaigns = sa.Table(
     "campaigns",
@@ -149,19 +155,7 @@ trials = sa.Table(
     sa.Column("files", Json),  # what is there, by path: sha256 and size
     sa.Column("lost", sa.Text),  # why its model cannot be read any more
     sa.UniqueConstraint("search", "kind", "number"),
-    # the few among many that are looked up all the time: queries have the condition word for word and no
-    # other columns, or SQLite would plan without them until it has statistics
-    sa.Index(
-        "ix_trials_due",
-        "search",
-        "started_at",
-        "id",
-        "state",
-        "recorded",
-        sqlite_where=DUE,
-        postgresql_where=DUE,
-    ),
-    sa.Index("ix_trials_running", "search", "id", "state", sqlite_where=RUNNING, postgresql_where=RUNNING),
+    *(sa.Index(name, *columns, sqlite_where=few, postgresql_where=few) for name, columns, few in FEW),
 )
 
 attempts = sa.Table(

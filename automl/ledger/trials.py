@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -38,6 +39,7 @@ _STARTED: Final = (
     "storage",
     "started_at",
 )
+_NEW: Final = [f"new_{name}" for name in _STARTED]
 _REPORTED: Final = ("trial", "step", "value", "metrics", "device_seconds", "at")
 
 
@@ -117,7 +119,7 @@ class Trials(Queries):
             started_at=time.time(),
             **vars(new),
         )
-        parameters: Values = {f"new_{name}": getattr(row, name) for name in _STARTED}
+        parameters: Values = dict(zip(_NEW, attrgetter(*_STARTED)(row), strict=True))
         parameters["driver"] = self._held.get(search.rsplit("/", 2)[0])
         try:
             if self._db.write(lambda c: c.execute(_START, parameters).rowcount == 1, synced=False):

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from automl.contracts import RunAddress, RunError, TrialState
-from automl.ledger.rows import in_short
+from automl.ledger.batches import in_short
+from automl.recorder.curves import Curves
 from automl.recorder.machine import Machine
 from automl.recorder.planner import Freshness
-from automl.recorder.points import Anytime, Point, finish_order
+from automl.recorder.points import Point
 from automl.recorder.projection import Projection, project
 from automl.recorder.results import result_of
 from automl.recorder.run_points import report_points
@@ -22,7 +23,7 @@ from automl.recorder.writer_choice import open_writer
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
-    from automl.ledger.rows import SearchRow, TrialRow, TrialSummary
+    from automl.ledger.rows import SearchRow, TrialRow
     from automl.ledger.store import Store
 
 LOOKED_UP = 5000  # trials to be recorded, of which only the names are in memory
@@ -36,10 +37,8 @@ class Follower:
 
     def __init__(self, store: Store, ledger: Ledger, campaign_id: str, *, with_trials: bool) -> None:
         self._ledger, self._campaign_id, self._with_trials = ledger, campaign_id, with_trials
-        self._anytime: dict[str, Anytime] = {}
         self._live: dict[str, float] = {}  # time of the last recorded report of running trials in MLflow
-        self._ended: list[TrialSummary] = []  # recorded, not yet part of their search's curve
-        self._curves: dict[str, list[Point]] = {}  # by uid: points of curves that are still to be written
+        self._curves = Curves()
         self._fresh = Freshness(store)
         self._projection: Projection | None = None  # for `begin`, which needs no newer one
         campaign = project(ledger, campaign_id)[0].campaign
@@ -67,7 +66,7 @@ class Follower:
                 failed |= self._record(projection, due[start : start + self._writer.batch])
             if len(due) < LOOKED_UP:
                 break  # trials that end now make a fuller batch the next time
-        self._record_anytime(projection)
+        self._curves.write(projection, self._writer)
         self._record_live(projection)
         self._writer.append(self._machine.samples(projection.uid(self._campaign_id)))
         for error in failed.values():
@@ -130,9 +129,8 @@ class Follower:
     def _restore(self, projection: Projection, searches: Sequence[SearchRow]) -> None:
         """Continue where an earlier recorder of this campaign stopped."""
         for search in searches:
-            known = (trial for trial in self._ledger.summaries(search.id) if trial.recorded == 2)
-            for trial in sorted(known, key=finish_order):
-                self._advance(projection, trial)
+            every = self._ledger.summaries(search.id)
+            self._curves.restore(projection, (trial for trial in every if trial.recorded == 2))
         running = self._ledger.running_trials(self._campaign_id)
         self._write_unfinished(projection, searches, [trial for trial in running if trial.recorded])
 
@@ -227,21 +225,8 @@ class Follower:
         for row in rows:
             if recorded.get(row.id) == 2:
                 self._live.pop(row.id, None)
-                self._ended.append(in_short(row))
+                self._curves.note(in_short(row))
         return failed
-
-    def _record_anytime(self, projection: Projection) -> None:
-        """Extend the curves of searches by the trials that have ended, in the order of their ends."""
-        for trial in sorted(self._ended, key=finish_order):
-            self._curves.setdefault(projection.uid(trial.search), []).extend(self._advance(projection, trial))
-        self._ended.clear()
-        self._writer.append(self._curves)
-        self._curves.clear()
-
-    def _advance(self, projection: Projection, trial: TrialSummary) -> list[Point]:
-        if trial.kind != "trial":
-            return []
-        return self._anytime.setdefault(trial.search, Anytime(projection.metrics[0], self._form)).add(trial)
 
     def _record_live(self, projection: Projection) -> None:
         """Add the newest reports of running trials."""

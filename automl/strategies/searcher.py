@@ -75,7 +75,7 @@ class Searcher:
         self._metrics = metrics
         self._seed = seed
         self._strategy = strategy
-        self._compares = strategy.compares_reports or pruner.prunes
+        self.compares_reports = strategy.compares_reports or pruner.prunes  # of complete trials
         self._default_trial: int | None = None
         self._first: list[Config] = []  # proposals of memory, before any of the strategy's own
         self._history = History(space, metrics)
@@ -225,11 +225,6 @@ class Searcher:
             if row.state is TrialState.RUNNING:
                 values = {item.step: item.value for item in reports.get(row.id, ())}
                 self._memory.add_reports(row.number, values)
-
-    @property
-    def compares_reports(self) -> bool:
-        """Whether its proposals or its pruner look at the reports of trials that are complete."""
-        return self._compares
 
     def _reopen(self, row: TrialRow) -> None:
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from automl.contracts import Outcome, TrialState
 from automl.ledger import Ledger, NewTrial, TrialSummary
-from automl.ledger.rows import in_short
+from automl.ledger.batches import in_short
 
 ARMS = ("a", "b", "c", "empty")
 
