@@ -8,13 +8,16 @@ recorded: what is measured is how trials get to workers and back. All ways run i
 `ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as
 many trials pending as there are slots. `actors`: plain actors, each with one call ahead, which is the floor.
 
-Idle: the share of the time of all slots, from the first begin to the last end of a trial, in which none ran.
+Idle: the share of the time of all slots in which no trial ran, from the moment when all had one for the first
+time, or from the first begin where they never had, to the last begin. Full: when that moment was, after the
+first begin. A short run of each way comes first and does not count.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import statistics
 import sys
@@ -36,11 +39,12 @@ Span = tuple[float, float]  # POSIX seconds
 
 @dataclass(frozen=True)
 class Measured:
-    """Trials per second, the idle share of the slots, milliseconds of the driver's CPU a trial."""
+    """Trials per second, the idle share of the slots, milliseconds of the driver's CPU a trial, ramp-up."""
 
     speed: float
     idle: float
     driver: float
+    full: float  # seconds; inf: never
 
 
 def trials_of(seconds: float, slots: int) -> int:
@@ -139,8 +143,23 @@ def measured(way: str, seconds: float, slots: int, trials: int) -> Measured:
         cpu = time.process_time() - cpu
     assert len(spans) == trials, f"{way}: {len(spans)} of {trials}"
     first, last = min(began for began, _ in spans), max(ended for _, ended in spans)
-    used = sum(ended - began for began, ended in spans)
-    return Measured(trials / (last - first), 1 - used / (slots * (last - first)), 1e3 * cpu / trials)
+    full = all_busy(spans, slots)
+    begin, end = first if full is None else full, max(began for began, _ in spans)
+    used = sum(max(0.0, min(ended, end) - max(began, begin)) for began, ended in spans)
+    idle = 1 - used / (slots * (end - begin))
+    ramp = math.inf if full is None else full - first
+    return Measured(trials / (last - first), idle, 1e3 * cpu / trials, ramp)
+
+
+def all_busy(spans: list[Span], slots: int) -> float | None:
+    """The POSIX second at which a trial ran in every slot for the first time; None: never."""
+    changes = sorted([(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans])
+    running = 0
+    for moment, change in changes:
+        running += change
+        if running == slots:
+            return moment
+    return None
 
 
 def main() -> None:
@@ -162,6 +181,8 @@ def main() -> None:
             log_to_driver=False,
             logging_level=logging.CRITICAL,
         )
+        for way in options.ways:
+            measured(way, 0.0, slots, 4 * slots)
         for seconds in options.seconds:
             compare(options.ways, seconds, slots, options.rounds)
         ray.shutdown()
@@ -173,14 +194,14 @@ def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
         for way in ways:
             found[way].append(measured(way, seconds, slots, trials_of(seconds, slots)))
     for way, values in found.items():
-        speed, idle, driver = (
+        speed, idle, driver, full = (
             statistics.median(getattr(value, name) for value in values)
             for name in ("speed", "idle", "driver")
         )
         spread = f"{min(one.speed for one in values):.1f} to {max(one.speed for one in values):.1f}"
         sys.stdout.write(
             f"{seconds:4g} s, {slots:2} slots, {way:7} {speed:8.1f} trials/s ({spread}), idle {idle:5.1%}, "
-            f"driver {driver:6.2f} ms of CPU a trial\n"
+            f"driver {driver:6.2f} ms of CPU a trial, full after {full:.1f} s\n"
         )
         sys.stdout.flush()
 
