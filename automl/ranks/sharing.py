@@ -47,7 +47,7 @@ _synchronised: ContextVar[bool] = ContextVar("synchronised", default=True)
 
 
 def rows_of(count: int, fewest: int = FEWEST) -> slice | None:
-    """The rows of this rank, of `count`; None where all take all of them, since there are too few to divide."""
+    """The rows of this rank, of `count`; None where all take all of them: there are too few to divide."""
     group = current()
     if group.size == 1 or count < fewest * group.size:
         return None
@@ -96,7 +96,7 @@ def shared(run: Callable[..., Any], x: Tensor, *replicated: Sequence[Tensor]) ->
 
 @contextmanager
 def _shared(own: Share, device: torch.device) -> Iterator[None]:
-    """The pass of one rank: torch's generators are seeded for it, and left as one rank would have left them."""
+    """The pass of one rank: torch's generators are seeded for it, then left as one rank would leave them."""
     devices = [torch.device("cpu")] + ([device] if device.type == "cuda" else [])
     seed = hashlib.sha256()
     for one in devices:
