@@ -96,7 +96,7 @@ def shared(run: Callable[..., Any], x: Tensor, *replicated: Sequence[Tensor]) ->
 
 @contextmanager
 def _shared(own: Share, device: torch.device) -> Iterator[None]:
-    """The pass of one rank: torch's generators are seeded for it, and left as one rank would leave them."""
+    """The pass of one rank: torch's generators are seeded for it, then left as one rank would leave them."""
     devices = [torch.device("cpu")] + ([device] if device.type == "cuda" else [])
     seed = hashlib.sha256()
     for one in devices:

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from automl.executors import process
+
 FAULTS = """
 import resource
 import torch
@@ -33,3 +35,15 @@ def test_threads_as_cpus_and_freed_memory_stays() -> None:
     threads, before, after = map(int, done.stdout.split())
     assert threads == 2
     assert after < before / 10
+
+
+@pytest.mark.parametrize(("gpus", "seen", "expected"), [
+    (0, None, {}),
+    (0, "2,3", {}),
+    (1, None, {"CUDA_VISIBLE_DEVICES": "0"}),
+    (0.5, "2,3", {"CUDA_VISIBLE_DEVICES": "2"}),
+    (2, "GPU-a,GPU-b,GPU-c", {"CUDA_VISIBLE_DEVICES": "GPU-a,GPU-b"}),
+])  # fmt: skip
+def test_a_trial_sees_the_gpus_that_it_holds(gpus: float, seen: str | None, expected: dict[str, str]) -> None:
+    environment = {} if seen is None else {"CUDA_VISIBLE_DEVICES": seen}
+    assert process.visible_gpus(gpus, environment) == expected
