@@ -71,7 +71,7 @@ ALLOWED: dict[str, set[str]] = {
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER
     | {"importing", "masking", "private", "ranks", "signs", "spaces", "selection", "strategies", "stopping"}
-    | {"data", "files"},
+    | {"beside", "data", "files"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "selection", "strategies"},

@@ -115,10 +115,7 @@ class LiveSearch(StoppableState):
         return self.settings.fixed if number == 0 else None
 
     def _hand_out(self, row: TrialRow) -> Job:
-        workdir, alone = row.workdir or "", self._retries.is_alone(row.id)
-        attempt = Attempt(
-            row.id, row.token, row.attempt, row.config, row.seed, workdir, row.storage, alone=alone
-        )
+        attempt = Attempt.of(row, alone=self._retries.is_alone(row.id))
         remaining = self._allowance.remaining
         self.attempts += 1
         if row.kind in (FINAL, TRANSFER):

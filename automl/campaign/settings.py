@@ -9,6 +9,7 @@ from typing import Any
 
 from automl.config import Retry
 from automl.contracts import Config, Job, Metric, PluginSpec, Replay
+from automl.ledger import TrialRow
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Attempt:
     workdir: str
     storage: str | None = None
     alone: bool = False
+
+    @classmethod
+    def of(cls, row: TrialRow, *, alone: bool) -> Attempt:
+        """The open attempt of a trial."""
+        return cls(
+            row.id, row.token, row.attempt, row.config, row.seed, row.workdir or "", row.storage, alone
+        )
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from automl.cli.common import (
 
 if TYPE_CHECKING:
     from automl.ledger import Ledger
-    from automl.ledger.rows import FiringRow, ScheduleRow
+    from automl.ledger.schedule_rows import FiringRow, ScheduleRow
 
 Study = Annotated[str, typer.Argument(metavar="NAME", help="A study with a schedule, or its file.")]
 

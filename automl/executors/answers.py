@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-from automl.contracts import Config
+from automl.contracts import Config, Metric, Result
 from automl.executors.surroundings import ProcessEnded
+from automl.metrics import number
 from automl.space.basics import is_scalar
 
 LARGEST_STEP = 2**63 - 1  # what the ledger and MLflow hold
@@ -41,6 +42,16 @@ def plain_config(derived: Mapping[Any, Any]) -> Config:
             )
         config[name] = value
     return config
+
+
+def values_of(result: object, metrics: Sequence[Metric]) -> list[float]:
+    """The values of a result in the order of the metrics. Raises for what is no result, or lacks one."""
+    if not isinstance(result, Result):
+        raise TypeError(f"an evaluator must return a Result, but got {type(result).__name__}")
+    missing = [m.name for m in metrics if m.name not in result.values]
+    if missing:
+        raise ValueError(f"a result must hold every metric of the study, but {', '.join(missing)} is missing")
+    return [number(m.name, result.values[m.name]) for m in metrics]
 
 
 def is_pruned(error: BaseException) -> bool:

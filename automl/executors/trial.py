@@ -32,7 +32,7 @@ from automl.contracts import (
     storable,
 )
 from automl.executors import surroundings
-from automl.executors.answers import described, is_pruned, plain_config, whole_step
+from automl.executors.answers import described, is_pruned, plain_config, values_of, whole_step
 from automl.executors.device_memory import explained
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
@@ -192,7 +192,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
         result = evaluator.evaluate(dict(job.config), context)
         if isinstance(result, Result) and result.stopped:
             return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
-        values = _values(result, context.metrics)
+        values = values_of(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result, reason=result.note)
     except BaseException as error:
         return ended(job, context, error)
@@ -212,15 +212,6 @@ def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outco
     ending = classify(error)
     reason = described(error) + (explained(job) if ending is Ending.OOM else "")
     return replace(_outcome(job, context, TrialState.FAILED, reason=reason, trace=trace), error=ending)
-
-
-def _values(result: object, metrics: list[Metric]) -> list[float]:
-    if not isinstance(result, Result):
-        raise TypeError(f"an evaluator must return a Result, but got {type(result).__name__}")
-    missing = [m.name for m in metrics if m.name not in result.values]
-    if missing:
-        raise ValueError(f"a result must hold every metric of the study, but {', '.join(missing)} is missing")
-    return [number(m.name, result.values[m.name]) for m in metrics]
 
 
 def _outcome(

@@ -12,15 +12,14 @@ from automl.ledger.rows import (
     AttemptRow,
     CampaignRow,
     DriveRow,
-    FiringRow,
     NewTrial,
     OpeningRow,
     ReportRow,
-    ScheduleRow,
     SearchRow,
     TrialRow,
     TrialSummary,
 )
+from automl.ledger.schedule_rows import FiringRow, ScheduleRow
 from automl.ledger.share_rows import Agreed, Asks, Place, ShareRow
 from automl.ledger.store import Store, resolve_store
 from automl.ledger.winners import of_kind, retrainings, transfers, winner_opening

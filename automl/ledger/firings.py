@@ -24,7 +24,7 @@ from automl.ledger import reading
 from automl.ledger.campaigns import held_by_living, latest_campaign
 from automl.ledger.database import Database
 from automl.ledger.owner import is_alive, is_same_host
-from automl.ledger.rows import FiringRow
+from automl.ledger.schedule_rows import FiringRow
 from automl.ledger.tables import firings
 
 _TAKEN: Final = ("state", "owner", "lease_until", "token", "started_at")

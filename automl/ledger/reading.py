@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Final
 
 from automl.contracts import Ending, TrialState
-from automl.ledger import rows
+from automl.ledger import rows, schedule_rows
 from automl.ledger.reader import Reader
 from automl.ledger.rules import (
     CONFIG,
@@ -208,7 +208,7 @@ opening: Final = Reader(
     },
 )
 schedule: Final = Reader(
-    rows.ScheduleRow,
+    schedule_rows.ScheduleRow,
     "schedule",
     ("study",),
     {
@@ -224,7 +224,7 @@ schedule: Final = Reader(
     },
 )
 firing: Final = Reader(
-    rows.FiringRow,
+    schedule_rows.FiringRow,
     "firing",
     ("study", "slot"),
     {

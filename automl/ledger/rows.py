@@ -213,45 +213,6 @@ class OpeningRow:
     dataset: str | None = None
 
 
-@dataclass(frozen=True)
-class ScheduleRow:
-    """The schedule of a study. Slots up to `planned_until` have rows in the table of firings.
-
-    `trusted`: its campaigns run code that the file names, wherever it is.
-    """
-
-    study: str
-    file: str
-    cron: str
-    timezone: str
-    catchup: float
-    paused: bool
-    planned_until: float
-    created_at: float
-    trusted: bool = False
-
-
-@dataclass(frozen=True)
-class FiringRow:
-    """One planned start. `state`: ready, running, done, failed or skipped; `started_at`: its first start.
-
-    `attempts`: how often in a row its campaign was killed before it had ended a trial.
-    """
-
-    id: int
-    study: str
-    slot: float
-    state: str
-    owner: str | None
-    lease_until: float | None
-    token: int
-    attempts: int
-    campaign: str | None
-    reason: str | None
-    started_at: float | None
-    finished_at: float | None
-
-
 def trial_identity(search: str, kind: str, number: int) -> str:
     """The id of a trial: `quickstart-3/tpe/0/17`, others: `quickstart-3/tpe/0/final-0`."""
     return f"{search}/{number}" if kind == "trial" else f"{search}/{kind}-{number}"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from automl.ledger import reading
 from automl.ledger.database import Database
-from automl.ledger.rows import ScheduleRow
+from automl.ledger.schedule_rows import ScheduleRow
 from automl.ledger.tables import Values, firings, schedules
 
 SlotsBetween = Callable[[ScheduleRow, float, float], Iterable[float]]

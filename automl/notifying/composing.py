@@ -12,7 +12,8 @@ from automl.report.collapse import OneShotSearch
 from automl.report.wording import plural, seconds
 
 if TYPE_CHECKING:
-    from automl.ledger.rows import CampaignRow, FiringRow, TrialRow
+    from automl.ledger.rows import CampaignRow, TrialRow
+from automl.ledger.schedule_rows import FiringRow
 
 
 def ended(
