@@ -194,9 +194,9 @@ def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
         for way in ways:
             found[way].append(measured(way, seconds, slots, trials_of(seconds, slots)))
     for way, values in found.items():
+        names = ("speed", "idle", "driver", "full")
         speed, idle, driver, full = (
-            statistics.median(getattr(value, name) for value in values)
-            for name in ("speed", "idle", "driver")
+            statistics.median(getattr(one, name) for one in values) for name in names
         )
         spread = f"{min(one.speed for one in values):.1f} to {max(one.speed for one in values):.1f}"
         sys.stdout.write(

@@ -12,7 +12,17 @@ import pytest
 import sqlalchemy as sa
 
 from automl.contracts import Outcome, Report, RunError, TrialState
-from automl.ledger import Ledger, NewTrial, ScheduleRow, Store, deletions, reading, rows, wishes
+from automl.ledger import (
+    Ledger,
+    NewTrial,
+    ScheduleRow,
+    Store,
+    deletions,
+    reading,
+    rows,
+    schedule_rows,
+    wishes,
+)
 from automl.ledger.reader import Reader
 from automl.recorder.audit import audit, repair
 
@@ -25,8 +35,8 @@ READERS: dict[type, Reader[Any]] = {
     rows.AttemptRow: reading.attempt,
     rows.ReportRow: reading.report,
     rows.OpeningRow: reading.opening,
-    rows.ScheduleRow: reading.schedule,
-    rows.FiringRow: reading.firing,
+    schedule_rows.ScheduleRow: reading.schedule,
+    schedule_rows.FiringRow: reading.firing,
     wishes.RequestRow: wishes.read_request,
     deletions.DeletionRow: deletions.read_deletion,
 }
