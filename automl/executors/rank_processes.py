@@ -65,6 +65,7 @@ class RankProcess:
 
     def kill(self) -> None:
         """End it at once."""
+        self._when_lost = None
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

@@ -91,5 +91,5 @@ def test_an_evaluator_that_cannot_divide_its_trials_says_so(tmp_path: Path) -> N
     (tmp_path / "divided.yaml").write_text(text)
     done = automl(tmp_path, "check", "divided.yaml")
     assert done.returncode == 2
-    expected = "at most 2 ranks can train a trial of supernet together, but executor.local gives 4"
+    expected = "at most 2 ranks can train a trial of supernet together, but executor.local gives it 4"
     assert expected in " ".join(done.stderr.split())

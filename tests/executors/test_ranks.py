@@ -193,3 +193,28 @@ def test_a_trial_has_a_rank_for_each_gpu_and_none_for_each_cpu() -> None:
     assert Local(Local.Options(gpus=2, ranks=1)).ranks == 1
     two = Local(Local.Options(cpus=2, ranks=2))
     assert (two.ranks, two.isolate, two.in_process, two.devices) == (2, True, False, 2.0)
+
+
+@pytest.mark.slow
+def test_a_meta_learner_of_two_ranks_learns_what_one_learns(executor: Local, tmp_path: Path) -> None:
+    options = {
+        "learner": "maml",
+        "iterations": 20,
+        "report_every": 10,
+        "inner_steps": 2,
+        "formulation": "loop",
+    }
+    evaluator = PluginSpec("metalearn", {**options, "validation_episodes": 60, "width": 8})
+    metric = {"name": "mse", "direction": "minimize"}
+    task = {"dataset": "sinusoids", "metrics": [metric], "episodes": {"shots": 5, "queries": 5}}
+    found = {}
+    for ranks in (1, 2):
+        given = replace(summing(f"maml-{ranks}", tmp_path, ranks), evaluator=evaluator, protocol=evaluator)
+        given = replace(given, space={"name": "maml"}, task=task, metrics=[metric], config={})
+        outcome, source = ended(executor, given)
+        assert outcome.state is TrialState.COMPLETE, outcome.traceback
+        found[ranks] = [
+            outcome.metrics["train_loss"],
+            *(report.value for report in source.reports[given.trial]),
+        ]
+    assert found[2] == pytest.approx(found[1], rel=1e-5)
