@@ -67,7 +67,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"training"},
     # strategies and stopping: a worker runs a replayed search from its first ask to its end
     "executors": WORKER
-    | {"importing", "masking", "private", "signs", "spaces", "selection", "strategies", "stopping", "data"},
+    | {"beside", "importing", "masking", "private", "signs", "spaces"}
+    | {"selection", "strategies", "stopping", "data"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
     "report": BASE | {"ledger", "plugins", "selection", "strategies"},
