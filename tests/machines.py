@@ -152,7 +152,8 @@ class Machines:
 
     def __enter__(self) -> Self:
         self.hub = self._boot("hub", HUB)
-        self._ip(self.hub, f"link add bridge type bridge; addr add {self.hub.address}/24 dev bridge")
+        own = "address 02:00:00:00:00:fe"  # or it takes that of a port, and changes when machines are added
+        self._ip(self.hub, f"link add bridge {own} type bridge; addr add {self.hub.address}/24 dev bridge")
         self._ip(self.hub, "link set bridge up")
         return self
 

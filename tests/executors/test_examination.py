@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from automl.contracts import Needs, PluginSpec
+from automl.contracts import Needs, PluginSpec, UserError
 from automl.data import load_task
+from automl.executors.ray import Ray, RayOptions
 from automl.executors.tune import arrival, examination
 
 CODE = """
@@ -67,3 +68,13 @@ def test_torch_answers_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) 
     assert version == torch.__version__ and len(names) == torch.cuda.device_count()
     monkeypatch.setattr(examination, "_DEVICES", "raise SystemExit('no driver')")
     assert examination.devices() == ("which fails: no driver", [])
+
+
+def test_a_cluster_of_our_own_is_asked_for_its_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "devices", lambda: ("2.13.0+cpu", []))
+    needs = Needs([], [OWN], [])
+    Ray(RayOptions()).examine(needs, pytest.fail)
+    with pytest.raises(UserError, match="a trial holds gpus=2, but torch"):
+        Ray(RayOptions(gpus=2)).examine(needs, pytest.fail)
+    monkeypatch.setattr(examination, "devices", lambda: ("2.13.0", ["NVIDIA H200"]))
+    Ray(RayOptions(gpus=2)).examine(needs, pytest.fail)

