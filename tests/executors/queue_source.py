@@ -35,6 +35,9 @@ class QueueSource(jobs.QueueSource):
         given = self.open[trial]
         assert token == given.token
         super().lost(trial, token, reason, ending)
+        if ending is Ending.PREEMPTED and used == 0:  # it had not begun: no attempt
+            self.waiting.append(given)
+            return
         self.losses.setdefault(trial, []).append(reason)
         if given.attempt == 1:
             self.waiting.append(replace(given, attempt=2, token="token-2"))
