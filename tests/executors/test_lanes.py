@@ -67,8 +67,13 @@ class Slots:
     count: int
     held: int = 0
 
+    broken: str = ""
+
     def hold(self, lanes: int) -> None:
         self.held = lanes
+
+    def fault(self, outcome: Outcome) -> str:
+        return self.broken and f"its node {self.broken} is broken"
 
     @property
     def lanes(self) -> int:
@@ -153,6 +158,17 @@ def test_no_lane_is_wanted_while_others_have_all_slots(made: Callable[..., Run])
     run.tell("a", ended(1, 30.0))
     run.tell("b", ended(2, 30.0))
     assert run.lanes.wanted == 0 and all(lane.closing for lane in run.lanes.by_name.values())
+
+
+def test_a_trial_that_fails_by_its_nodes_fault_goes_back_free(made: Callable[..., Run]) -> None:
+    run = made(3, slots=2)
+    run.slots.broken = "gpu-2"
+    run.tell("b", ended(2, 0.0))
+    assert run.source.losses == [("t2", Ending.PREEMPTED, 0.0)] and run.lanes.by_name["b"].doomed
+    run.slots.broken = ""
+    run.tell("a", ended(1, 0.0))
+    again = [handed.job.trial for handed in run.lanes.by_name["a"].jobs]
+    assert again[0] == "t2" and "t2" not in run.source.outcomes, "elsewhere"
 
 
 def test_one_slot_has_none_ahead(made: Callable[..., Run]) -> None:

@@ -103,7 +103,7 @@ class Gate(FIFOScheduler):
         """A worker died."""
         text = str(trial.get_error() or "").strip().splitlines()
         reason = f"its worker died: {text[-1]}" if text else "its worker died"
-        ending = how_lost(trial.get_pickled_error(), reason)
+        ending = how_lost(trial.get_pickled_error(), "\n".join(text))
         if health.ended_process():  # it took its workers with it
             ending = Ending.PREEMPTED
         if self.bridge.failure is None:

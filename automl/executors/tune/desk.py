@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from automl.contracts import Job, Report
+from automl.executors.process import HOST
 from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
 from automl.signs import Signs
@@ -179,7 +180,7 @@ class _Attempt:
             if self._stopped:
                 return "stopped"
             self._beat, self.waits = None, self._strict
-            self._desk.post({"of": self.number, "report": vars(report)})
+            self._desk.post({"of": self.number, "report": vars(report), "host": HOST})
             self._desk.changed.wait_for(lambda: not self.waits)
             return "stopped" if self._stopped else None
 

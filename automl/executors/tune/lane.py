@@ -67,7 +67,8 @@ class Handed:
     """A job that was asked of the campaign, the `number`-th of a run. `clock`: None until it begins.
 
     `told_at`: the monotonic second at which the campaign was told its end, while its worker still ends it.
-    `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it.
+    `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it; `host`: where it
+    runs, once it has reported.
     """
 
     number: int
@@ -76,6 +77,7 @@ class Handed:
     told_at: float | None = None
     asked_back: bool = False
     late: float | None = None
+    host: str = ""
 
     def used_at(self, moment: float) -> float:
         """Device-seconds at a monotonic second."""

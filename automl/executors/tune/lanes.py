@@ -38,7 +38,8 @@ class Lanes(Handing):
             if self._open.pop(handed.number, None) is None:
                 continue  # the campaign knows its end
             if handed.late is not None:
-                self.source.finish(job.trial, job.token, job.late(handed.late))
+                late = replace(job.late(handed.late), host=handed.host)
+                self.source.finish(job.trial, job.token, late)
             elif known is None:
                 self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, 0.0)
             elif mine or unclear or ending is Ending.PREEMPTED:  # its death was noticed late
@@ -70,6 +71,7 @@ class Lanes(Handing):
         else:
             handed = next(held for held in lane.jobs if held.number == message["of"])
             if "report" in message:
+                handed.host = message.get("host", "")
                 self._report(lane, handed, Report(**message["report"]))
             elif "outcome" in message:
                 self._outcome(lane, handed, message)
@@ -86,7 +88,7 @@ class Lanes(Handing):
                 known.told(report.device_seconds)
             reason = self.source.report(job.trial, job.token, report)
             if reason is not None:
-                pruned = Outcome(TrialState.PRUNED, report.device_seconds, reason=reason)
+                pruned = Outcome(TrialState.PRUNED, report.device_seconds, reason=reason, host=handed.host)
                 self._finish(handed, pruned)
                 handed.told_at = time.monotonic()
         lane.answer(handed, goes_on=reason is None)
@@ -97,8 +99,15 @@ class Lanes(Handing):
         lane.pace.took(message["seconds"])
         lane.remove(handed)
         self.ended += 1
-        if handed.number in self._open:
-            self._finish(handed, Outcome.from_json(message["outcome"]))
+        if handed.number not in self._open:
+            return
+        outcome = Outcome.from_json(message["outcome"])
+        if why := self.slots.fault(outcome):  # that of its node, which gets no more trials
+            lane.doomed = True
+            del self._open[handed.number]
+            self.source.lost(handed.job.trial, handed.job.token, why, Ending.PREEMPTED, 0.0)
+        else:
+            self._finish(handed, outcome)
 
     def _returned(self, lane: Lane, handed: Handed) -> None:
         lane.remove(handed)

@@ -7,6 +7,7 @@ they are seen, and those that are suspected once more.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,9 @@ class Roster:
         self.unfit: dict[str, str] = {}
         self._asked: dict[Any, Node] = {}
         self._known: dict[str, Node] = {}
+        self._looking = (
+            threading.RLock()
+        )  # a thread looks for nodes that join, while another asks for a fault
 
     @property
     def avoid(self) -> frozenset[str]:
@@ -117,6 +121,10 @@ class Roster:
 
     def look(self, seconds: float = 0.0) -> bool:
         """Examine new nodes, and wait at most so long for answers. Whether `fit` or `avoid` changed."""
+        with self._looking:
+            return self._look(seconds)
+
+    def _look(self, seconds: float = 0.0) -> bool:
         before = (set(self.fit), self.avoid)
         living = {node.id: node for node in self._cluster.nodes() if self._order.fits(node)}
         for node in living.values():
@@ -169,9 +177,10 @@ class Roster:
 
         Waits for the answer: what they fail by is the node's fault, not the trial's.
         """
-        for node in [one for one in self._known.values() if one.host == host and one.id in self.fit]:
-            self.fit.discard(node.id)
-            self._asked[self._cluster.ask(node, self._order)] = node
+        with self._looking:
+            for node in [one for one in self._known.values() if one.host == host and one.id in self.fit]:
+                self.fit.discard(node.id)
+                self._asked[self._cluster.ask(node, self._order)] = node
         while any(node.host == host for node in self.asked):
             self.look(seconds=0.5)
         return any(self._known[one].host == host for one in self.unfit)

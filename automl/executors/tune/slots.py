@@ -13,7 +13,7 @@ import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from automl.beside import beside
-from automl.contracts import Room, UserError
+from automl.contracts import Outcome, Room, UserError
 
 if TYPE_CHECKING:
     from automl.executors.tune.preflight import Roster
@@ -66,6 +66,10 @@ class Slots:
     def lanes(self) -> int:
         """How many lanes are asked for: more than fit where a cluster may grow by what is asked of it."""
         return self.most if self.grows and self.most is not None else max(1, self.count)
+
+    def fault(self, outcome: Outcome) -> str:
+        """Why an attempt failed by the fault of its node; "" when it did not."""
+        return "" if self.roster is None else self.roster.fault(outcome)
 
     def look(self) -> int:
         """Count what fits on the nodes that are there now."""
