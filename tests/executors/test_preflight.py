@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automl.contracts import Json, Needs, Outcome, PluginSpec, TrialState, UserError
-from automl.executors.tune import examination, preflight
+from automl.executors.tune import examination, nodes, preflight
 from automl.executors.tune.preflight import Node, Order, Roster
 
 NEEDS = Needs(["/study"], [PluginSpec("function", {"call": "my_code:objective"})], [], digest="d" * 64)
@@ -85,12 +85,12 @@ def test_no_node_left_is_the_users_mistake() -> None:
     ],
 )
 def test_what_keeps_trials_away(change: Json, problem: str | None) -> None:
-    found = preflight.problems_of({**FINE, **change}, ORDER)
+    found = nodes.problems_of({**FINE, **change}, ORDER)
     assert found == [] if problem is None else found[0].startswith(problem), found
 
 
 def test_a_clock_that_differs_is_told() -> None:
-    line = preflight.described(FakeCluster("one").living[0], {**FINE, "clock": 940.0}, ORDER)
+    line = nodes.described(FakeCluster("one").living[0], {**FINE, "clock": 940.0}, ORDER)
     assert line.endswith("its clock is 60 s behind")
 
 
