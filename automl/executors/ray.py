@@ -87,14 +87,14 @@ class Ray(Executor):
 
         Raises `UserError` when no node can run trials.
         """
-        from automl.executors.tune import examination, preflight  # see the module's docstring
+        from automl.executors.tune import examination, nodes, preflight  # see the module's docstring
 
         if self.options.address is None:
             version, found = examination.devices() if self.gpus else ("", ["none needed"])
             if not found:
                 raise UserError(examination.no_device(self.gpus, version))
             return
-        order = preflight.Order(needs, self.cpus, self.gpus)
+        order = nodes.Order(needs, self.cpus, self.gpus)
         assert self._slots is not None
         self._slots.roster = preflight.Roster(preflight.RayCluster(), order, tell)
         self._slots.roster.settle()
