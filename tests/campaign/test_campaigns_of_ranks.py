@@ -62,7 +62,7 @@ def kill_one(folder: Path, killed: list[int]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.ray)])
 def test_a_campaign_of_two_ranks_survives_the_death_of_one(executor: str, tmp_path: Path) -> None:
     (tmp_path / "divided.yaml").write_text(STUDY.replace("EXECUTOR", EXECUTORS[executor]))

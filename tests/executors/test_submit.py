@@ -15,7 +15,7 @@ MISSING = (
 )
 WHY = why_not() or lacks_database() or MISSING
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.faults,
     pytest.mark.ray,
     pytest.mark.postgres,
     pytest.mark.skipif(bool(WHY), reason=WHY or "-"),

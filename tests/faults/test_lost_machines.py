@@ -12,7 +12,7 @@ from machines import Machine, Machines, lacks_database, wait_for, why_not
 
 WHY = why_not() or lacks_database()
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.faults,
     pytest.mark.ray,
     pytest.mark.postgres,
     pytest.mark.skipif(bool(WHY), reason=WHY or "-"),

@@ -45,7 +45,7 @@ final: {seeds: 0}
 """
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.ray
 def test_two_drivers_with_equal_budgets_on_one_cluster_end_together(tmp_path: Path) -> None:
     (tmp_path / "clustered_code.py").write_text(CODE.replace("SECONDS", str(SECONDS)))

@@ -14,7 +14,7 @@ from shared_place import Shared, shared
 from automl.ledger import Store
 from automl.ledger.owner import LEASE
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture

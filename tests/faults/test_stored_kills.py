@@ -108,7 +108,7 @@ def kill_in_the_second_step(machine: Machine, bucket: Bucket, run: subprocess.Po
     (machine.folder / "wait").unlink()
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_trial_goes_on_from_the_storage_when_its_worker_and_disk_are_gone(
     bucket: Bucket, tmp_path: Path
 ) -> None:
@@ -134,7 +134,7 @@ def hidden(folder: Path, **environ: str) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.ray
 def test_a_cluster_that_shares_no_folder_with_the_driver(bucket: Bucket, tmp_path: Path) -> None:
     machine = Machine(tmp_path, bucket)
@@ -157,7 +157,7 @@ def test_a_cluster_that_shares_no_folder_with_the_driver(bucket: Bucket, tmp_pat
     assert (tmp_path / "best.yaml").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("moment", "nth"), [("upload.end:object", 2), ("trial.end:trial", 2), ("trial.end:final", 1)]
 )
