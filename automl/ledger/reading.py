@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Final
 
-from automl.contracts import Ending, TrialState
+from automl.contracts import Ending, Json, StoredFile, TrialState
 from automl.ledger import rows, schedule_rows
 from automl.ledger.reader import Reader
 from automl.ledger.rules import (
@@ -152,7 +152,13 @@ _TRIAL_COLUMNS: Final = {
     "lost": NAME.or_nothing(),
 }
 _STATE: Final = {"state": TrialState}
-trial: Final = Reader(rows.TrialRow, "trial", ("id",), _TRIAL_COLUMNS, _trial, _STATE)
+
+
+def _stored(found: Json | None) -> dict[str, StoredFile] | None:
+    return None if found is None else {name: StoredFile(**file) for name, file in found.items()}
+
+
+trial: Final = Reader(rows.TrialRow, "trial", ("id",), _TRIAL_COLUMNS, _trial, {**_STATE, "files": _stored})
 summary: Final = Reader(
     rows.TrialSummary,
     "trial",

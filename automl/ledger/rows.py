@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from automl.contracts import Config, Ending, Json, StoredFile, TrialState
+from automl.contracts import Config, Ending, StoredFile, TrialState
 from automl.ledger.study_summary import StudySummary
 
 STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
@@ -138,12 +138,6 @@ class TrialRow(TrialSummary):
     storage: str | None = None
     files: dict[str, StoredFile] | None = None
     lost: str | None = None
-
-    @classmethod
-    def from_columns(cls, *, state: str, files: Json | None, **columns: Any) -> TrialRow:
-        """The trial of the columns of `tables.trials`."""
-        kept = None if files is None else {name: StoredFile(**found) for name, found in files.items()}
-        return cls(state=TrialState(state), files=kept, **columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def test_attempts_of_earlier_drivers_count() -> None:
     retries = Retries(Retry(transient=1, lost=2, preempted=2))
     retries.restore(attempt_row(0), [])
     assert retries.allows("s/0", Ending.TRANSIENT, 1.0)
-    row = attempt_row(0).__class__(**{**vars(attempt_row(0)), "attempt": 4})
+    row = replace(attempt_row(0), attempt=4)
     retries.restore(row, [attempt(1, Ending.TRANSIENT), attempt(2, Ending.LOST)])
     assert not retries.allows("s/0", Ending.TRANSIENT, 1.0)
     assert retries.allows("s/0", Ending.LOST, 1.0)
@@ -84,7 +84,7 @@ def test_attempts_of_earlier_drivers_count() -> None:
 
 def test_attempts_that_never_began_do_not_count() -> None:
     retries = Retries(Retry(preempted=1, lost=1))
-    row = attempt_row(0).__class__(**{**vars(attempt_row(0)), "attempt": 9})
+    row = replace(attempt_row(0), attempt=9)
     retries.restore(row, [replace(attempt(n, Ending.PREEMPTED), device_seconds=0.0) for n in range(1, 9)])
     for _ in range(5):
         assert retries.allows("s/0", Ending.PREEMPTED, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,7 @@ def test_a_seed_that_failed_is_replaced_and_counts_as_one() -> None:
     ledger = campaign({"tpe": 0.001}, 3)
     for place, row in enumerate(ledger.trial_rows):
         if row.id.endswith("tpe/1/0"):
-            changes = {"state": TrialState.FAILED, "values": None}
-            ledger.trial_rows[place] = type(row)(**{**vars(row), **changes})
+            ledger.trial_rows[place] = replace(row, state=TrialState.FAILED, values=None)
     assert added(ledger) == [("random", 3), ("tpe", 3)]
 
 

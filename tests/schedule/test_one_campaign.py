@@ -141,7 +141,7 @@ class Firings(RuleBasedStateMachine):
         self.ledger = Ledger(self.store)
         self.patch = pytest.MonkeyPatch()
         self.alive: set[str] = set()
-        for room in ("firings", "campaigns"):
+        for room in ("firings", "owner"):
             self.patch.setattr(f"automl.ledger.{room}.is_alive", self.alive.__contains__)
         self.patch.setattr("automl.schedule.daemon.owner_identity", lambda: self.acting)
         nothing: Any = SimpleNamespace(to_json=dict, identity={})
