@@ -1,14 +1,12 @@
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from good_study import GOOD, changed, load
 from toy_plugins import write_toy_plugins
 
-from automl.config import Study, load_study
+from automl.config import Study
 from automl.contracts import Direction, Metric, PluginSpec, UserError
 
 
