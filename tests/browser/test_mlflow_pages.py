@@ -91,7 +91,7 @@ def test_what_must_be_visible(store: Store, ledger: Ledger, browser: Chromium, t
         experiment = rest.partition("/")[0]
 
         # the view that compares the arms: charts
-        browser.open(link, WIDE)
+        browser.open(link, WIDE, 1600)  # charts below the edge of the window are not drawn
         text = shown(browser, "random/0 · demo-2", "tpe/0 · demo-2", "2 matching runs")
         assert "· demo-1" not in text
         shown(browser, "best_accuracy", "test_accuracy", "fresh_accuracy", "device_seconds")
