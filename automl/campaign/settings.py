@@ -103,8 +103,8 @@ class SearchSettings:
         """The job of a fresh-seed retraining of the winner, or of a training on another `dataset`."""
         deadline = self.final_deadline if derived else self.deadline
         evaluator = self.final_evaluator(derived=derived)
-        job = replace(self._job(attempt, None), evaluator=evaluator, deadline=deadline, final=True)
-        return replace(job, task=self.task_of(dataset))
+        job, task = self._job(attempt, None), self.task_of(dataset)
+        return replace(job, task=task, evaluator=evaluator, deadline=deadline, final=True)
 
     def again_job(self, attempt: Attempt, *, derived: bool) -> Job:
         """The job of one more evaluation of one of the best configurations, with a fresh seed.

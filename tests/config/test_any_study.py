@@ -1,7 +1,6 @@
 """Whatever a file or an override says gives a study, or an error of the user in whole lines."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,11 @@ from good_study import GOOD, load
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from properties import examples
-from toy_plugins import write_toy_plugins
 
 from automl.config import Study, load_study
 from automl.contracts import Direction, Metric, PluginSpec, UserError
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _toy_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("plugins")
-    write_toy_plugins(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTOML_PLUGINS", str(folder))
-        yield
+pytestmark = pytest.mark.usefixtures("toy_plugins")
 
 
 _names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,20}", fullmatch=True)

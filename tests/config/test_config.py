@@ -1,22 +1,13 @@
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from good_study import GOOD, changed, load
-from toy_plugins import write_toy_plugins
 
 from automl.config import Study
 from automl.contracts import Direction, Metric, PluginSpec, UserError
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _toy_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder = tmp_path_factory.mktemp("plugins")
-    write_toy_plugins(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUTOML_PLUGINS", str(folder))
-        yield
+pytestmark = pytest.mark.usefixtures("toy_plugins")
 
 
 def mistakes(folder: Path, data: Any, *overrides: str) -> list[str]:
