@@ -1,8 +1,8 @@
 """Machines on one machine: namespaces with a network, processes, names, `/tmp` and a home of their own.
 
 Nothing is shared but what is installed, and that read-only by habit: no folder that one machine writes is
-seen by another. A hub joins their networks and holds the database, so that the head may die. Everything
-ends with the test. Needs root and Linux; `why_not` says why there are none.
+seen by another. A hub joins their networks and holds the database and an S3 server, so that the head may
+die. Everything ends with the test. Needs root and Linux; `why_not` says why there are none.
 
     with Machines() as machines:
         head, first = machines.add("head"), machines.add("first")
@@ -31,6 +31,7 @@ from typing import Any, Self
 import ray
 from patience import PATIENCE
 from postgres_server import server_programs
+from s3_server import S3
 
 import automl
 
@@ -39,6 +40,17 @@ HUB = 254  # its last number
 SPACES = ("--net", "--mount", "--pid", "--uts", "--ipc")
 PROJECT = Path(automl.__file__).parents[1]
 OWN_CODE = ("automl", "searchspaces", "studies")  # what a machine without this package lacks
+BUCKET = "bucket"
+_S3 = """
+import sys
+from moto.server import ThreadedMotoServer
+from s3_server import S3
+server = ThreadedMotoServer(ip_address=sys.argv[1], port=9000)
+server.start()
+S3(f"http://{sys.argv[1]}:9000").client().create_bucket(Bucket=sys.argv[2])
+print("up", flush=True)
+sys.stdin.read()
+"""
 _POSTGRES = """
 import sys
 from postgres_server import PostgresServer
@@ -178,12 +190,25 @@ class Machines:
     def database(self) -> str:
         """The URL of a PostgreSQL server on the hub, which starts with the first call."""
         if not hasattr(self, "_database"):
-            environ = {"PYTHONPATH": str(Path(__file__).parent)}
-            server = self.hub.start([sys.executable, "-c", _POSTGRES, self.hub.address], **environ)
-            assert server.stdout is not None and server.stderr is not None
-            self._server, self._database = server, server.stdout.readline().strip()
-            assert self._database, server.stderr.read()
+            self._database = self._serve(_POSTGRES, self.hub.address)
         return self._database
+
+    def storage(self) -> dict[str, str]:
+        """The variables that name an S3 server on the hub, which starts with the first call."""
+        if not hasattr(self, "_storage"):
+            assert self._serve(_S3, self.hub.address, BUCKET) == "up"
+            server = S3(f"http://{self.hub.address}:9000")
+            self._storage = {**server.environ, "AUTOML_STORAGE": f"s3://{BUCKET}/automl"}
+        return self._storage
+
+    def _serve(self, program: str, *words: str) -> str:
+        """Start a program on the hub, which ends with it; the first line that it says."""
+        environ = {"PYTHONPATH": str(Path(__file__).parent)}
+        server = self.hub.start([sys.executable, "-c", program, *words], **environ)
+        assert server.stdout is not None and server.stderr is not None
+        said = server.stdout.readline().strip()
+        assert said, server.stderr.read()
+        return said
 
     def ray_head(self, machine: Machine, *words: str, cpus: float = 1, **environ: str) -> str:
         """Start the first node of a cluster as the README says; its address."""

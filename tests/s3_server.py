@@ -25,7 +25,7 @@ class S3:
     """The server. `environ`: what a node needs to reach it."""
 
     address: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def environ(self) -> dict[str, str]:

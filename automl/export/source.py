@@ -29,6 +29,7 @@ _STAND_INS = {  # for the few names of other libraries that classes of options n
     ("pydantic", "ConfigDict"): "ConfigDict = dict",
     ("pydantic", "Field"): "def Field(default=None, **_limits):\n    return default",
 }
+_RANKS, _ALONE = "automl.ranks.", "automl.ranks.alone"  # what is exported runs in one process
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,7 @@ def _read(module: ModuleType, path: Path) -> _Source:
         elif isinstance(statement, ast.ImportFrom):
             dots = "." * statement.level + (statement.module or "")
             origin = importlib.util.resolve_name(dots, module.__package__ or None)
+            origin = _ALONE if origin.startswith(_RANKS) else origin
             for alias in statement.names:
                 source.imports[alias.asname or alias.name] = _Imported(origin, alias.name)
         else:

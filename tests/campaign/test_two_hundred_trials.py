@@ -64,9 +64,12 @@ def test_all_end_as_configured(executor: str, workspace: Path, store: Store, led
     trials = {trial.number: trial for trial in ledger.trials(campaign)}
     attempts = {number: ledger.attempts(campaign)[trial.id] for number, trial in trials.items()}
     assert sorted(trials) == list(range(200))
+    preempted = 0
     for number, trial in trials.items():
         endings = [attempt.ending for attempt in attempts[number]]
-        assert endings == expected(number), (number, trial.reason)
+        own = [ending for ending in endings if ending is not Ending.PREEMPTED]
+        preempted += len(endings) - len(own)
+        assert own == expected(number), (number, trial.reason)
         failed = endings[-1] is not Ending.COMPLETE
         assert (trial.state is TrialState.FAILED) == failed
         assert trial.attempt == len(endings)
@@ -76,6 +79,7 @@ def test_all_end_as_configured(executor: str, workspace: Path, store: Store, led
     counted = Counter(ending for number in trials for ending in expected(number))
     assert counted[Ending.TRANSIENT] == 35 + 3 * 5
     assert (counted[Ending.OOM], counted[Ending.LOST]) == (10, 3 + 4)
+    assert preempted <= (17 if "ray" in executor else 0), "one behind each trial that ended its worker"
     assert not audit.audit(store, ledger, campaign).faults
 
 

@@ -21,7 +21,7 @@ from automl.space import Float, Space
 SPACE = Space({"x": Float(0.0, 1.0)})
 
 def objective(config, context):
-    Path(__file__).with_name("began").touch()
+    Path("BEGAN").touch()
     time.sleep(0.5)
     return config["x"]
 """
@@ -42,7 +42,7 @@ final: {seeds: 0}
 @pytest.mark.ray
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGKILL], ids=["end", "SIGTERM", "SIGKILL"])
 def test_it_outlives_a_driver(number: signal.Signals | None, tmp_path: Path) -> None:
-    (tmp_path / "joined_code.py").write_text(CODE)
+    (tmp_path / "joined_code.py").write_text(CODE.replace("BEGAN", str(tmp_path / "began")))
     with head(RAY_AUTH_MODE="disabled") as address:
         (tmp_path / "joined.yaml").write_text(STUDY % address)
         before = of_the_cluster(address)

@@ -104,6 +104,23 @@ def test_a_node_that_joins_is_used_and_one_that_dies_frees_its_trials(
     assert len(source.endings) <= 3
 
 
+def test_it_is_joined_by_a_process_that_had_a_cluster_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plugin = plugins.load("executors", "ray")
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with head(RAY_AUTH_MODE="disabled") as address:
+        for number, where in enumerate((None, address)):
+            executor = plugin(plugin.Options(address=where, trials_at_once=1))
+            source = Source(jobs("which_process", 1, tmp_path / str(number)))
+            try:
+                executor.run(source)
+            finally:
+                executor.close()
+            assert len(source.processes) == 1
+
+
 def test_a_cluster_without_room_is_refused_after_a_while(
     stack: ExitStack, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from machines import Machine, Machines, lacks_database, wait_for, why_not
+from machine_cluster import WHY, Cluster
+from machines import Machine, Machines, wait_for
 
-WHY = why_not() or lacks_database()
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.ray,
@@ -44,40 +42,15 @@ def objective(config, context):
 """
 
 
-class Cluster:
-    """A head without CPUs, two nodes with one each, and what the ledger says."""
+def start(cluster: Cluster, machine: Machine, name: str, trials: int, steps: int) -> subprocess.Popen[str]:
+    files = {f"study/{name}.yaml": STUDY % (name, trials), "study/lost_code.py": CODE}
+    machine.write({**files, "study/steps": str(steps)})
+    return machine.start(["automl", "run", f"study/{name}.yaml", "--progress", "log"])
 
-    def __init__(self, machines: Machines) -> None:
-        self.head = machines.add("head")
-        self.nodes = [machines.add("one", packaged=False), machines.add("two")]
-        self.store = machines.database()
-        machines.ray_head(self.head, cpus=0)
-        for node in self.nodes:
-            machines.ray_node(node, self.head)
 
-    def start(self, machine: Machine, name: str, trials: int, steps: int) -> subprocess.Popen[str]:
-        files = {f"study/{name}.yaml": STUDY % (name, trials), "study/lost_code.py": CODE}
-        machine.write({**files, "study/steps": str(steps)})
-        command = ["automl", "run", f"study/{name}.yaml", "--progress", "log"]
-        return machine.start(command, AUTOML_STORE=self.store)
-
-    def running(self) -> Machine | None:
-        """The machine that a trial runs on, or has run."""
-        return next((node for node in self.nodes if node.alive and node.path("runs").exists()), None)
-
-    def ask(self, question: str) -> list[Any]:
-        program = (
-            "import json, psycopg, sys; asked = psycopg.connect(sys.argv[1]).execute(sys.argv[2]); "
-            "print(json.dumps(asked.fetchall(), default=str))"
-        )
-        done = self.head.run(["python", "-c", program, self.store, question])
-        assert done.returncode == 0, done.stderr
-        return list(json.loads(done.stdout))
-
-    def audit(self, name: str) -> dict[str, Any]:
-        done = self.head.run(["automl", "audit", name, "--json"], AUTOML_STORE=self.store)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return dict(json.loads(done.stdout))
+def running(cluster: Cluster) -> Machine | None:
+    """The machine that a trial runs on, or has run."""
+    return next((node for node in cluster.nodes if node.alive and node.path("runs").exists()), None)
 
 
 @pytest.fixture
@@ -87,13 +60,13 @@ def cluster() -> Iterator[Cluster]:
 
 
 def test_a_node_that_dies_in_mid_trial_is_replaced_by_another(cluster: Cluster) -> None:
-    driver = cluster.start(cluster.head, "killed", trials=2, steps=40)
-    began = wait_for(lambda: cluster.running() is not None, "a trial runs")
-    lost = cluster.running()
+    driver = start(cluster, cluster.head, "killed", trials=2, steps=40)
+    began = wait_for(lambda: running(cluster) is not None, "a trial runs")
+    lost = running(cluster)
     assert lost is not None
     lost.kill()
-    seconds = wait_for(lambda: cluster.running() is not None, "it runs elsewhere")
-    other = cluster.running()
+    seconds = wait_for(lambda: running(cluster) is not None, "it runs elsewhere")
+    other = running(cluster)
     _, said = driver.communicate(timeout=900)
     assert driver.returncode == 0, said
     assert seconds < max(SOON, 2 * began), said
@@ -113,15 +86,15 @@ def test_a_node_that_dies_in_mid_trial_is_replaced_by_another(cluster: Cluster) 
 
 
 def test_a_driver_goes_on_on_another_machine(cluster: Cluster) -> None:
-    first = cluster.start(cluster.head, "moved", trials=12, steps=2)
+    first = start(cluster, cluster.head, "moved", trials=12, steps=2)
     count = "SELECT count(*) FROM automl.trials WHERE state = 'complete'"
-    wait_for(lambda: cluster.running() is not None, "a trial runs")
+    wait_for(lambda: running(cluster) is not None, "a trial runs")
     wait_for(lambda: cluster.ask(count)[0][0] >= 3, "three trials")
     cluster.head.shell("kill -9 $(pgrep -f '[a]utoml run' | head -1)")
     first.communicate()
     said = "is being run by"
     while "is being run by" in said:  # for 30 s a driver elsewhere is not taken for dead
-        second = cluster.start(cluster.nodes[1], "moved", trials=12, steps=2)
+        second = start(cluster, cluster.nodes[1], "moved", trials=12, steps=2)
         _, said = second.communicate(timeout=900)
     assert second.returncode == 0 and "continuing moved-1" in said, said
     assert cluster.ask(count) == [[12]]

@@ -17,12 +17,11 @@ from automl.storage import open_ledger
 CPUS, TRIALS, SECONDS = 4, 60, 1.0
 CODE = """
 import os, time
-from pathlib import Path
 from automl.space import Float, Space
 SPACE = Space({"x": Float(0.0, 1.0)})
 
 def note(what):
-    log = os.open(Path(__file__).with_name("events"), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    log = os.open("EVENTS", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(log, f"{time.monotonic()} {what}\\n".encode())
     os.close(log)
 
@@ -48,7 +47,8 @@ final: {seeds: 0}
 @pytest.mark.faults
 @pytest.mark.ray
 def test_two_drivers_with_equal_budgets_on_one_cluster_end_together(tmp_path: Path) -> None:
-    (tmp_path / "clustered_code.py").write_text(CODE.replace("SECONDS", str(SECONDS)))
+    code = CODE.replace("SECONDS", str(SECONDS)).replace("EVENTS", str(tmp_path / "events"))
+    (tmp_path / "clustered_code.py").write_text(code)
     store = tmp_path / "store"
     with head(CPUS, RAY_AUTH_MODE="disabled") as address:
         drivers = []

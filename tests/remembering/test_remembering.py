@@ -240,8 +240,8 @@ def delete(store: Store, campaign: str) -> None:
         for table in ("attempts", "reports"):
             database.execute(f"DELETE FROM {table} WHERE trial LIKE ?", (like,))
         database.execute("DELETE FROM trials WHERE search LIKE ?", (like,))
-        database.execute("DELETE FROM searches WHERE campaign = ?", (campaign,))
-        database.execute("DELETE FROM drives WHERE campaign = ?", (campaign,))
+        for table in ("searches", "drives", "shares"):
+            database.execute(f"DELETE FROM {table} WHERE campaign = ?", (campaign,))
         database.execute("DELETE FROM campaigns WHERE id = ?", (campaign,))
 
 

@@ -58,7 +58,7 @@ def _connect(address: str | None, archive: Path | None) -> None:
     if address is None:  # one that is joined belongs to others
         _guards.append(guard.Guard(folder or _usual_folder()))
     try:
-        with around("process", "ray"), _own_sigterm():
+        with around("process", "ray"), _own_sigterm(), token.read_again():
             ray.init(
                 address=address or "local",
                 include_dashboard=None if address else False,
