@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 import automl
 from automl import plugins
 from automl.contracts import UserError
+from automl.packaged import every_one
 
 KeyPath = tuple[str | int, ...]
 
@@ -85,9 +86,7 @@ def _reference(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
         return
     if plugins.REFERENCE.fullmatch(value):
         yield path, value
-    for entry in metadata.entry_points(name=value) if value.isidentifier() else ():
-        if entry.group.startswith("automl."):
-            yield path, entry.value
+    yield from ((path, entry.value) for entry in every_one() if entry.name == value)
 
 
 def _places(module: str, search: Sequence[str]) -> Iterator[Path]:

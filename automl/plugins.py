@@ -16,7 +16,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, overload
@@ -34,6 +33,7 @@ from automl.contracts import (
     Strategy,
     UserError,
 )
+from automl.packaged import packaged
 
 PACKAGES = {
     "spaces": "automl.searchspaces",
@@ -105,7 +105,7 @@ def _load(kind: str, name: str) -> Any:
     path = files(kind).get(name)
     if path is not None:
         return _attribute(_import_file(kind, name, path), "PLUGIN", name)
-    for entry in entry_points(group=f"automl.{kind}"):
+    for entry in packaged(kind):
         if entry.name == name:
             return _guarded(entry.load, entry.value)
     raise UserError(unknown(SINGULAR[kind], name, names(kind)))
@@ -155,12 +155,12 @@ def load_file(kind: str, path: Path) -> Any:
 
 def names(kind: str) -> list[str]:
     """All plug-ins of a kind that `load` finds by a plain name, sorted."""
-    return sorted({*files(kind), *(entry.name for entry in entry_points(group=f"automl.{kind}"))})
+    return sorted({*files(kind), *(entry.name for entry in packaged(kind))})
 
 
 def summaries(kind: str) -> dict[str, str]:
     """Name and first docstring line of every plug-in of a kind; imports none of them."""
-    found = {entry.name: entry.value for entry in entry_points(group=f"automl.{kind}")}
+    found = {entry.name: entry.value for entry in packaged(kind)}
     for name, path in files(kind).items():
         doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         found[name] = doc.partition("\n")[0]
