@@ -37,4 +37,5 @@ def needs_of(resolved: ResolvedStudy, task: Task | None, store: Store) -> Needs:
         digest="" if task is None else task.digest,
         folder=str(store.folder / "work"),
         storage=resolved.storage,
+        models=study.final.seeds > 0 and task is not None and not resolved.protocol.reruns_without_data,
     )

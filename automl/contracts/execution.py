@@ -94,6 +94,8 @@ class Needs:
     `import_path`: folders of the study's code. `evaluators`, `spaces`: what is imported. `task`: a study's
     task as plain JSON, None without data; `digest`: of the data as the driver has read them. `folder`: where
     trials write; `storage`: the URL to which they bring what they leave, None where that is `folder`.
+    `mark`: a number in `folder` by which it is known, "" where nobody asks. `models`: whether the driver
+    reads models that trials leave.
     """
 
     import_path: list[str]
@@ -103,6 +105,8 @@ class Needs:
     digest: str = ""
     folder: str = ""
     storage: str | None = None
+    mark: str = ""
+    models: bool = False
 
     def to_json(self) -> Json:
         """Plain JSON."""

@@ -10,6 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -87,13 +89,15 @@ class Ray(Executor):
 
         Raises `UserError` when no node can run trials.
         """
-        from automl.executors.tune import examination, nodes, preflight  # see the module's docstring
+        from automl.executors.tune import examination, nodes, preflight, shared_folder  # see the docstring
 
         if self.options.address is None:
             version, found = examination.devices() if self.gpus else ("", ["none needed"])
             if not found:
                 raise UserError(examination.no_device(self.gpus, version))
             return
+        if needs.storage is None and needs.folder:
+            needs = replace(needs, mark=shared_folder.mark(Path(needs.folder)))
         order = nodes.Order(needs, self.cpus, self.gpus)
         assert self._slots is not None
         self._slots.roster = preflight.Roster(preflight.RayCluster(), order, tell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from automl.contracts import Needs, PluginSpec, UserError
 from automl.data import load_task
 from automl.executors.ray import Ray, RayOptions
-from automl.executors.tune import arrival, examination
+from automl.executors.tune import arrival, examination, shared_folder
 
 CODE = """
 from automl.space import Float, Space
@@ -52,6 +53,19 @@ def test_every_problem_is_named(study: Path) -> None:
     task = {"dataset": str(study / "none.csv"), "metrics": [{"name": "r2", "direction": "maximize"}]}
     (problem,) = examine(Needs([str(study)], [OWN], [], task))["problems"]  # type: ignore[misc]
     assert problem.startswith("data: a dataset file must exist")
+
+
+def test_a_folder_that_is_not_the_drivers_is_found_out(study: Path, tmp_path: Path) -> None:
+    folder, other = tmp_path / "store/work", tmp_path / "elsewhere"
+    number = shared_folder.mark(folder)
+    assert number == shared_folder.mark(folder) != shared_folder.mark(other)
+    assert [path.name for path in folder.iterdir()] == [shared_folder.NAME]
+    for place, apart in ((folder, False), (other, True), (tmp_path / "none", True)):
+        needs = Needs([str(study)], [OWN], [], folder=str(place), mark=number)
+        found = examine(needs)
+        assert (found["apart"], found["problems"]) == (apart, [])
+        problems = examine(replace(needs, models=True))["problems"]
+        assert problems == ([examination.APART.format(folder=place)] if apart else [])
 
 
 def test_gpus_are_asked_of_torch(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

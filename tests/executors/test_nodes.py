@@ -45,7 +45,7 @@ FILES = {
     "study/random.py": "raise SystemExit('it hides a library')",
 }
 TABLE = """
-name: table
+name: %s
 task: {dataset: rows.csv, target: y, metric: r2}
 space: tabular
 evaluator: {pipeline: {folds: 2}}
@@ -90,6 +90,7 @@ def test_code_reaches_a_node_that_has_none_and_a_node_of_other_versions_gets_no_
     lines = [line for line in done.stderr.splitlines() if line.startswith("node ")]
     good, old = sorted(lines)
     assert good.startswith("node good (10.77.0.2): CPUs: 1, Python 3.")
+    assert good.endswith("no shared folder: checkpoints stay there, artifacts are lost")
     assert old.startswith("node old (10.77.0.3) is left out: scipy is 0.1 there and "), old
     question = "SELECT state, host, count(*) FROM automl.trials GROUP BY state, host"
     program = "import psycopg, sys; print(psycopg.connect(sys.argv[1]).execute(sys.argv[2]).fetchall())"
@@ -100,12 +101,21 @@ def test_code_reaches_a_node_that_has_none_and_a_node_of_other_versions_gets_no_
 def test_data_beside_the_study_travel(machines: Machines) -> None:
     rows = "\n".join(f"{x * 7 % 60},{x * 21 % 180}" for x in range(60))
     head_of(machines).write({"study/rows.csv": f"x,y\n{rows}\n", "study/.gitignore": "*.csv\n"})
-    done = run(machines, "table", TABLE)
+    done = run(machines, "table", TABLE % "table")
     assert done.returncode == 0, done.stderr
     assert "data as here" in done.stderr
     report = head_of(machines).run(["automl", "report", "table", "--json"], AUTOML_STORE=machines.database())
     (search,) = json.loads(report.stdout)["arms"]["random"]
     assert search["trials"]["failed"] == 0, done.stderr
+
+
+def test_models_need_a_folder_that_all_see(machines: Machines) -> None:
+    rows = "\n".join(f"{x * 7 % 60},{x * 21 % 180}" for x in range(60))
+    head_of(machines).write({"study/rows.csv": f"x,y\n{rows}\n"})
+    done = run(machines, "models", (TABLE % "models").replace("final: {seeds: 0}", "final: {seeds: 1}"))
+    assert done.returncode == 2, done.stderr
+    assert "node good (10.77.0.2): it does not see /home/head/" in done.stderr
+    assert "let all nodes share it, or set AUTOML_STORAGE" in done.stderr
 
 
 def test_ray_client_is_refused(machines: Machines) -> None:

@@ -22,6 +22,7 @@ FINE: Json = {
     "digest": "d" * 64,
     "gpus": [],
     "free": 50 << 30,
+    "apart": False,
     "problems": [],
     "clock": 1000.0,
     "received": 1000.1,
@@ -92,6 +93,11 @@ def test_what_keeps_trials_away(change: Json, problem: str | None) -> None:
 def test_a_clock_that_differs_is_told() -> None:
     line = nodes.described(FakeCluster("one").living[0], {**FINE, "clock": 940.0}, ORDER)
     assert line.endswith("its clock is 60 s behind")
+
+
+def test_a_node_that_shares_no_folder_is_told() -> None:
+    line = nodes.described(FakeCluster("one").living[0], {**FINE, "apart": True}, ORDER)
+    assert line.endswith("50.0 GiB free, no shared folder: checkpoints stay there, artifacts are lost")
 
 
 def test_nodes_that_join_and_leave(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from automl.contracts import Json, Needs, PluginSpec
 from automl.data import load_task
 from automl.executors import process
 from automl.executors.tune import arrival
+from automl.executors.tune.shared_folder import sees
 from automl.files import probe
 from automl.spaces import load_space
 
@@ -39,6 +40,10 @@ MATTER: Final = (
 )  # packages whose version can change what a trial does
 LEAST_FREE: Final = 256 << 20  # bytes on each disk that trials write to
 ELSEWHERE: Final = "data outside of the study's folder must lie at the same path on every node"
+APART: Final = (
+    "it does not see {folder}, from which the driver reads the models of retrainings; let all nodes share "
+    "it, or set AUTOML_STORAGE"
+)
 ANSWER: Final = 300.0  # seconds that torch may take to find its devices
 HIDDEN: Final = "CUDA_VISIBLE_DEVICES"  # empty in a worker that holds no GPU
 _DEVICES: Final = """
@@ -51,12 +56,13 @@ print(json.dumps([torch.__version__, [torch.cuda.get_device_name(number) for num
 def examine(order: str) -> str:
     """What there is on this node, as JSON; `order`: `needs`, and the `gpus` that a trial holds.
 
-    `problems`: sentences, each of which keeps trials away. `clock`: POSIX seconds.
+    `problems`: sentences, each of which keeps trials away. `clock`: POSIX seconds. `apart`: whether what
+    trials leave stays here.
     """
     arrived, wanted = arrival.arrive(), json.loads(order)
     needs = Needs.from_json(wanted["needs"])
     process.add_import_path([arrived.here(folder) for folder in needs.import_path])
-    found: Json = {"host": socket.gethostname(), **versions(), "digest": "", "gpus": []}
+    found: Json = {"host": socket.gethostname(), **versions(), "digest": "", "gpus": [], "apart": False}
     problems = list(_of_code(needs))
     if not problems:
         problems = [
@@ -64,6 +70,9 @@ def examine(order: str) -> str:
         ]
     if needs.storage is not None:
         problems += _tried("storage", partial(probe, needs.storage))
+    if needs.mark and not sees(Path(needs.folder), needs.mark):
+        found["apart"] = True
+        problems += [APART.format(folder=needs.folder)] if needs.models else []
     if wanted["gpus"]:
         version, found["gpus"] = devices()
         problems += [] if found["gpus"] else [no_device(wanted["gpus"], version)]

@@ -65,6 +65,7 @@ def described(node: Node, answer: Json, order: Order) -> str:
     said += [f"Python {answer['python']}", f"torch {packages.get('torch', 'none')}"]
     said += ["data as here"] if order.needs.digest else []
     said.append(f"{answer['free'] / 2**30:.1f} GiB free")
+    said += ["no shared folder: checkpoints stay there, artifacts are lost"] if answer["apart"] else []
     skew = answer["clock"] - answer["received"]
     said += (
         [f"its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"] if abs(skew) > SKEW else []
