@@ -42,10 +42,11 @@ PROJECT = Path(automl.__file__).parents[1]
 OWN_CODE = ("automl", "searchspaces", "studies")  # what a machine without this package lacks
 BUCKET = "bucket"
 _S3 = """
-import sys
+import logging, sys
 from moto.server import ThreadedMotoServer
 from s3_server import S3
-server = ThreadedMotoServer(ip_address=sys.argv[1], port=9000)
+logging.getLogger("werkzeug").setLevel(logging.ERROR)  # nobody reads what it says
+server = ThreadedMotoServer(ip_address=sys.argv[1], port=9000, verbose=False)
 server.start()
 S3(f"http://{sys.argv[1]}:9000").client().create_bucket(Bucket=sys.argv[2])
 print("up", flush=True)

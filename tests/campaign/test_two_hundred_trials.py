@@ -69,7 +69,8 @@ def test_all_end_as_configured(executor: str, workspace: Path, store: Store, led
         endings = [attempt.ending for attempt in attempts[number]]
         own = [ending for ending in endings if ending is not Ending.PREEMPTED]
         preempted += len(endings) - len(own)
-        assert own == expected(number), (number, trial.reason)
+        unclear = endings[0] is Ending.PREEMPTED  # another job was in the lane of its worker
+        assert own in (expected(number), expected(number)[1:] if unclear else None), (number, endings)
         failed = endings[-1] is not Ending.COMPLETE
         assert (trial.state is TrialState.FAILED) == failed
         assert trial.attempt == len(endings)
