@@ -50,7 +50,7 @@ def test_two_drivers_with_equal_budgets_on_one_cluster_end_together(tmp_path: Pa
     code = CODE.replace("SECONDS", str(SECONDS)).replace("EVENTS", str(tmp_path / "events"))
     (tmp_path / "clustered_code.py").write_text(code)
     store = tmp_path / "store"
-    with head(CPUS, RAY_AUTH_MODE="disabled") as address:
+    with head(cpus=CPUS, RAY_AUTH_MODE="disabled") as address:
         drivers = []
         for name in ("one", "two"):
             text = STUDY.replace("ADDRESS", address).replace("TRIALS", str(TRIALS)).replace("NAME", name)
