@@ -12,7 +12,7 @@ from automl.contracts import Evaluator, Result
 from automl.space import Float, Space
 
 SPACE = Space({"x": Float(-1.0, 1.0)})
-HERE = Path(__file__).parent
+HERE = Path("FOLDER")
 
 
 def note(file, *words):
@@ -62,7 +62,7 @@ final: {seeds: 2}
 
 def write(folder: Path, executor: str = "local") -> Path:
     """The study file, with its code beside it."""
-    (folder / "stored_code.py").write_text(CODE)
+    (folder / "stored_code.py").write_text(CODE.replace("FOLDER", str(folder)))
     path = folder / "stored.yaml"
     path.write_text(STUDY % executor)
     return path
