@@ -118,7 +118,7 @@ def check_ranks(ranks: int | None, cpus: float, gpus: float) -> None:
         raise ValueError(f"gpus must be a whole number, or a part of one GPU, but got {gpus:g}")
     if gpus and ranks not in (None, 1, int(gpus)):
         raise ValueError(f"ranks must be 1 or the number of GPUs ({int(gpus)}), but got {ranks}")
-    if (ranks or max(1, gpus)) > cpus and not gpus:
+    if ranks is not None and ranks > max(1.0, cpus) and not gpus:
         raise ValueError(f"ranks must be at most cpus ({cpus:g}), but got {ranks}; each needs one")
 
 

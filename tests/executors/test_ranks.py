@@ -18,6 +18,7 @@ from queue_source import HERE, QueueSource, job
 from automl.contracts import Ending, Job, Outcome, PluginSpec, TrialState
 from automl.executors.local import Local
 from automl.executors.ranks import check_ranks
+from automl.executors.ray import Ray
 
 SOON = 60.0  # seconds: much less than a rank waits for another one that only does not answer
 
@@ -191,6 +192,7 @@ def test_a_trial_has_a_rank_for_each_gpu_and_none_for_each_cpu() -> None:
     assert Local(Local.Options(cpus=2)).ranks == 1
     assert Local(Local.Options(gpus=2)).ranks == 2
     assert Local(Local.Options(gpus=2, ranks=1)).ranks == 1
+    assert Ray(Ray.Options(cpus=0.25)).ranks == Ray(Ray.Options(cpus=0.5, ranks=1)).ranks == 1
     two = Local(Local.Options(cpus=2, ranks=2))
     assert (two.ranks, two.isolate, two.in_process, two.devices) == (2, True, False, 2.0)
 
