@@ -8,16 +8,15 @@ recorded: what is measured is how trials get to workers and back. All ways run i
 `ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as
 many trials pending as there are slots. `actors`: plain actors, each with one call ahead, which is the floor.
 
-Idle: the share of the time of all slots in which no trial ran, from the moment when all had one for the first
-time, or from the first begin where they never had, to the last begin. Full: when that moment was, after the
-first begin. A short run of each way comes first and does not count.
+The first trial of each slot waits until all slots have one. From that moment on trials per second and idle are
+counted: the share of the time of all slots, up to the last begin, in which no trial ran. Full after: seconds
+from the first begin to that moment. A short run of each way comes first and does not count.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import statistics
 import sys
@@ -26,6 +25,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 os.environ.update(
     RAY_USAGE_STATS_ENABLED="0",
@@ -35,6 +35,7 @@ os.environ.update(
     RAY_AIR_NEW_OUTPUT="0",
 )
 Span = tuple[float, float]  # POSIX seconds
+LONG = 600.0  # seconds in which all slots are filled
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,28 @@ class Measured:
     speed: float
     idle: float
     driver: float
-    full: float  # seconds; inf: never
+    full: float  # seconds
 
 
 def trials_of(seconds: float, slots: int) -> int:
-    """Enough for some seconds, and for ramp-up not to count."""
-    return {0.0: 400, 0.1: 60 * slots if slots < 32 else 960, 1.0: 8 * slots}[seconds]
+    """Enough for some seconds."""
+    return {0.0: 800, 0.1: min(60 * slots, 960), 1.0: 10 * slots}[seconds]
 
 
-def trial(config: dict[str, float], context: object) -> float:
-    """Sleeps; returns when it began."""
+def slept(number: int, seconds: float, slots: int, folder: Path) -> Span:
+    """A trial: it sleeps, and one of the first waits for the others. When it began, and ended."""
     began = time.time()
-    time.sleep(config["x"])
-    return began
+    if number < slots:
+        (folder / f"up-{number}").touch()
+        while len(list(folder.glob("up-*"))) < slots:
+            time.sleep(0.05)
+    time.sleep(seconds)
+    return began, time.time()
+
+
+def trial(config: dict[str, Any], context: object) -> float:
+    """Returns when it began."""
+    return slept(config["n"], config["x"], config["slots"], Path(config["folder"]))[0]
 
 
 def ours(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
@@ -75,8 +85,12 @@ def ours(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
 
     from bench_lanes import trial as named  # by the name by which workers import it
 
-    plain = replace(job(named, str(folder)), import_path=[str(Path(__file__).parent)], config={"x": seconds})
-    jobs = [replace(plain, trial=f"{n}", token=f"{n}", workdir=f"{folder}/{n}") for n in range(trials)]
+    given = {"x": seconds, "slots": slots, "folder": str(folder)}
+    plain = replace(job(named, str(folder)), import_path=[str(Path(__file__).parent)], deadline=LONG)
+    jobs = [
+        replace(plain, trial=f"{n}", token=f"{n}", workdir=f"{folder}/{n}", config={**given, "n": n})
+        for n in range(trials)
+    ]
     shared = Slots(Share(1.0), slots, grows=False)
     shared.look()
     cluster.run(Source(jobs), shared, waits=True, folder=str(folder), address=None)
@@ -88,15 +102,14 @@ def tune_alone(seconds: float, slots: int, trials: int, folder: Path) -> list[Sp
 
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
 
-    def sleeps(config: dict[str, float]) -> dict[str, float]:
-        began = time.time()
-        time.sleep(config["x"])
-        return {"began": began, "ended": time.time()}
+    def sleeps(config: dict[str, Any]) -> dict[str, float]:
+        began, ended = slept(config["n"], seconds, slots, folder)
+        return {"began": began, "ended": ended}
 
     found = tune.Tuner(
         tune.with_resources(sleeps, {"cpu": 1}),
-        param_space={"x": seconds},
-        tune_config=tune.TuneConfig(num_samples=trials, max_concurrent_trials=slots, reuse_actors=True),
+        param_space={"n": tune.grid_search(list(range(trials)))},
+        tune_config=tune.TuneConfig(max_concurrent_trials=slots, reuse_actors=True),
         run_config=tune.RunConfig(storage_path=str(folder), verbose=0),
     ).fit()
     return [(one.metrics["began"], one.metrics["ended"]) for one in found]
@@ -106,26 +119,19 @@ def plain_actors(seconds: float, slots: int, trials: int, folder: Path) -> list[
     import ray
 
     class Sleeper:
-        def run(self, seconds: float) -> Span:
-            began = time.time()
-            time.sleep(seconds)
-            return began, time.time()
+        def run(self, number: int) -> Span:
+            return slept(number, seconds, slots, folder)
 
     made = ray.remote(num_cpus=1)(Sleeper)
     actors = [made.remote() for _ in range(slots)]
-    ray.get([actor.run.remote(0.0) for actor in actors])
-    ended, left = [], trials
-    held = {}
-    for actor in actors * 2:
-        held[actor.run.remote(seconds)] = actor
-        left -= 1
+    ended, waiting = [], iter(range(trials))
+    held = {actor.run.remote(number): actor for actor, number in zip(actors * 2, waiting, strict=False)}
     while held:
         (ready,), _ = ray.wait(list(held))
         actor = held.pop(ready)
         ended.append(ray.get(ready))
-        if left > 0:
-            held[actor.run.remote(seconds)] = actor
-            left -= 1
+        if (number := next(waiting, None)) is not None:
+            held[actor.run.remote(number)] = actor
     return ended
 
 
@@ -142,24 +148,23 @@ def measured(way: str, seconds: float, slots: int, trials: int) -> Measured:
         spans = WAYS[way](seconds, slots, trials, Path(folder))
         cpu = time.process_time() - cpu
     assert len(spans) == trials, f"{way}: {len(spans)} of {trials}"
-    first, last = min(began for began, _ in spans), max(ended for _, ended in spans)
-    full = all_busy(spans, slots)
-    begin, end = first if full is None else full, max(began for began, _ in spans)
-    used = sum(max(0.0, min(ended, end) - max(began, begin)) for began, ended in spans)
-    idle = 1 - used / (slots * (end - begin))
-    ramp = math.inf if full is None else full - first
-    return Measured(trials / (last - first), idle, 1e3 * cpu / trials, ramp)
+    first, full = min(began for began, _ in spans), all_busy(spans, slots)
+    last, end = max(began for began, _ in spans), max(ended for _, ended in spans)
+    used = sum(max(0.0, min(ended, last) - max(began, full)) for began, ended in spans)
+    idle = 1 - used / (slots * (last - full))
+    later = sum(began > full for began, _ in spans)
+    return Measured(later / (end - full), idle, 1e3 * cpu / trials, full - first)
 
 
-def all_busy(spans: list[Span], slots: int) -> float | None:
-    """The POSIX second at which a trial ran in every slot for the first time; None: never."""
+def all_busy(spans: list[Span], slots: int) -> float:
+    """The POSIX second at which a trial ran in every slot for the first time."""
     changes = sorted([(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans])
     running = 0
     for moment, change in changes:
         running += change
         if running == slots:
             return moment
-    return None
+    raise AssertionError("the first trials wait until all slots have one")
 
 
 def main() -> None:
