@@ -8,7 +8,7 @@ recorded: what is measured is how trials get to workers and back. All ways run i
 `ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as
 many trials pending as there are slots. `actors`: plain actors, each with one call ahead, which is the floor.
 
-The first trial of each slot waits until all slots have one. From that moment on trials per second and idle are
+The first trial of each slot waits until all slots have one. From then on trials per second and idle are
 counted: the share of the time of all slots, up to the last begin, in which no trial ran. Full after: seconds
 from the first begin to that moment. A short run of each way comes first and does not count.
 """
