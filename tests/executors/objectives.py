@@ -102,6 +102,11 @@ def always_dies(config: dict[str, Any], context: Any) -> float:
     return 1.0
 
 
+def rests(config: dict[str, Any], context: Any) -> float:
+    time.sleep(2)
+    return 1.0
+
+
 def sleeps(config: dict[str, Any], context: Any) -> float:
     time.sleep(20)
     return 1.0

@@ -43,7 +43,7 @@ def kinds(messages: list[Message]) -> list[tuple[int | None, str]]:
 
 
 def test_a_silent_trial_leaves_signs(tmp_path: Path) -> None:
-    silent = job("sleeps", tmp_path)
+    silent = job("rests", tmp_path)
     desk = Desk()
     began = time.monotonic()
     desk.take(given(silent))
@@ -53,6 +53,7 @@ def test_a_silent_trial_leaves_signs(tmp_path: Path) -> None:
         assert time.monotonic() - began < PATIENCE
         time.sleep(0.01)
     assert 0 < signs[silent.token] < time.monotonic() - began
+    assert kinds(until(desk, "outcome"))[-1] == (0, "outcome")
 
 
 def test_a_report_waits_for_its_answer(tmp_path: Path) -> None:
@@ -109,6 +110,8 @@ def test_a_lane_whose_machine_goes_begins_nothing_more(tmp_path: Path) -> None:
     assert kinds(desk.messages()) == [(0, "report")]
     desk.leave()
     assert kinds(desk.messages()) == [(None, "leaves"), (0, "elapsed"), (1, "returned")]
+    desk.take({"answers": [(0, False)]})  # or its thread outlives this test
+    assert kinds(until(desk, "outcome")) == [(0, "outcome")]
 
 
 def test_what_comes_while_it_waits_is_taken_at_once(tmp_path: Path) -> None:
