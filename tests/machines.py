@@ -28,6 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 import ray
 from patience import PATIENCE
 from postgres_server import server_programs
@@ -241,6 +242,13 @@ class Machines:
 def lacks_database() -> str:
     """Why there is no PostgreSQL server for machines; "" when there is one."""
     return "" if server_programs() else "no PostgreSQL: install its server programs"
+
+
+def marks(missing: str = "") -> list[pytest.MarkDecorator]:
+    """Of tests of a Ray cluster of machines. `missing`: what else they lack, "" when nothing."""
+    why = why_not() or lacks_database() or missing
+    skipped = pytest.mark.skipif(bool(why), reason=why or "-")
+    return [pytest.mark.faults, pytest.mark.ray, pytest.mark.postgres, skipped]
 
 
 def wait_for(done: Any, what: str, seconds: float = PATIENCE) -> float:

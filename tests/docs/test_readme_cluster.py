@@ -10,15 +10,9 @@ from typing import Any
 
 import pytest
 from doc_pages import ROOT, read_page
-from machines import Machine, Machines, lacks_database, why_not
+from machines import Machine, Machines, marks
 
-WHY = why_not() or lacks_database()
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.ray,
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(WHY), reason=WHY or "-"),
-]
+pytestmark = marks()
 PAGE = read_page(ROOT / "README.md")
 SMALL = "--num-cpus=1"  # the one word that is added to Ray's: three machines share the processors of this one
 

@@ -7,15 +7,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from machines import Machine, Machines, lacks_database, why_not
+from machines import Machine, Machines, marks
 
-WHY = why_not() or lacks_database()
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.ray,
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(WHY), reason=WHY or "-"),
-]
+pytestmark = marks()
 STUDY = """
 name: %s
 task: {metric: loss, direction: minimize}

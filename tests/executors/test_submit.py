@@ -8,18 +8,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from machines import Machine, Machines, lacks_database, wait_for, why_not
+from machines import Machine, Machines, marks, wait_for
 
 MISSING = (
     "" if importlib.util.find_spec("aiohttp_cors") else "the extra submit (ray[default]) is not installed"
 )
-WHY = why_not() or lacks_database() or MISSING
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.ray,
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(WHY), reason=WHY or "-"),
-]
+pytestmark = marks(MISSING)
 STUDY = """
 name: %s
 task: {metric: loss, direction: minimize}

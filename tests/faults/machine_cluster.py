@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from machines import Machine, Machines, lacks_database, why_not
-
-WHY = why_not() or lacks_database()
+from machines import Machine, Machines
 
 
 class Cluster:

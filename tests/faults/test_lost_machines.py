@@ -6,15 +6,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from machine_cluster import WHY, Cluster
-from machines import Machine, Machines, wait_for
+from machine_cluster import Cluster
+from machines import Machine, Machines, marks, wait_for
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.ray,
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(WHY), reason=WHY or "-"),
-]
+pytestmark = marks()
 SOON = 15.0  # seconds after which a trial runs elsewhere, where a campaign takes no longer to start
 STUDY = """
 name: %s

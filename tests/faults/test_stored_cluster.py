@@ -9,16 +9,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from machine_cluster import WHY, Cluster
-from machines import Machine, Machines, wait_for
+from machine_cluster import Cluster
+from machines import Machine, Machines, marks, wait_for
 
 MISSING = "" if importlib.util.find_spec("moto") else "needs moto's S3 server: pip install 'moto[server]'"
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.ray,
-    pytest.mark.postgres,
-    pytest.mark.skipif(bool(WHY or MISSING), reason=WHY or MISSING or "-"),
-]
+pytestmark = marks(MISSING)
 SOON = 15.0  # seconds after which a trial of a node that died runs elsewhere
 STEPS = 12
 SECONDS = 0.4  # of a step
