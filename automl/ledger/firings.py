@@ -68,8 +68,8 @@ class Firings:
                     campaign = latest_campaign(connection, row.study)
                     driven = campaign is not None and held_by_living(campaign, self._db.time(connection))
                     free = row.study not in busy and not driven
-                if free:
-                    return _take(connection, row, owner, time, lease)
+                if free and (taken := _take(connection, row, owner, time, lease)) is not None:
+                    return taken
             return None
 
         return self._db.write(work)
@@ -135,7 +135,10 @@ def _is_abandoned(firing: FiringRow, now: float) -> bool:
     return is_same_host(firing.owner) and not is_alive(firing.owner)
 
 
-def _take(connection: sa.Connection, firing: FiringRow, owner: str, now: float, lease: float) -> FiringRow:
+def _take(
+    connection: sa.Connection, firing: FiringRow, owner: str, now: float, lease: float
+) -> FiringRow | None:
+    """The firing as taken, None when another process has changed it since it was read."""
     taken = replace(
         firing,
         state="running",
@@ -145,8 +148,11 @@ def _take(connection: sa.Connection, firing: FiringRow, owner: str, now: float, 
         started_at=firing.started_at or now,
     )
     values = {name: value for name, value in vars(taken).items() if name in _TAKEN}
-    connection.execute(sa.update(firings).where(firings.c.id == firing.id).values(**values))
-    return taken
+    as_read = sa.and_(
+        firings.c.id == firing.id,
+        *(firings.c[name].is_not_distinct_from(vars(firing)[name]) for name in _TAKEN),
+    )
+    return taken if connection.execute(sa.update(firings).where(as_read).values(**values)).rowcount else None
 
 
 def _change(connection: sa.Connection, firing: FiringRow, values: Mapping[str, object]) -> bool:

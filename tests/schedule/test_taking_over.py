@@ -16,7 +16,7 @@ from patience import PATIENCE
 from schedule_examples import HOUR, NOON, Runs, states, study
 
 from automl import schedule
-from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, owner_identity
+from automl.ledger import FiringRow, Ledger, ScheduleRow, Store, firings, owner_identity
 from automl.schedule import daemon
 
 
@@ -59,6 +59,34 @@ def test_a_firing_elsewhere_is_taken_up_after_its_lease(
     assert any_ledger.claim_firing(owner_identity(), 30.0, NOON + HOUR + 59) is None
     assert any_ledger.claim_firing(owner_identity(), 30.0, NOON + HOUR + 61) is not None
     assert not any_ledger.extend_firing(firing, 30.0, NOON + HOUR + 61)
+
+
+@pytest.mark.parametrize("change", ["finished", "renewed", "released"])
+def test_a_firing_that_changes_while_it_is_claimed_is_not_taken(
+    postgres_store: Store, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The other process commits between the claim's look and its writing, then dies."""
+    with Ledger(postgres_store) as ledger, Ledger(postgres_store) as other:
+        schedule.add(ledger, study(), Path("x.yaml"))
+        ledger.put_schedule(ScheduleRow(**{**vars(ledger.schedules()[0]), "planned_until": NOON}))
+        lost = abandoned(ledger)
+        looked = firings._is_abandoned
+
+        def then_changed(firing: FiringRow, now: float) -> bool:
+            found = looked(firing, now)
+            if change == "finished":
+                assert other.finish_firing(lost, "done", None)
+            elif change == "renewed":
+                assert other.extend_firing(lost, 30.0, NOON + HOUR)
+            else:
+                assert other.release_firing(lost, 1)
+            return found
+
+        monkeypatch.setattr(firings, "_is_abandoned", then_changed)
+        later = NOON + HOUR + 1e9 + 1  # whoever had it has let its lease run out
+        assert ledger.claim_firing(owner_identity(), 30.0, later) is None
+        (row,) = ledger.firings()
+        assert (row.state, row.token) == ("done" if change == "finished" else "running", lost.token)
 
 
 def test_a_campaign_that_outlived_its_daemon_is_waited_for_not_doubled(
