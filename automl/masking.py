@@ -69,6 +69,8 @@ def mask(value: T) -> T:
 
 def mask_text(text: str) -> str:
     """`text` with secrets replaced."""
+    if not text:
+        return text
     for secret in _secrets(tuple(os.environ.items())):
         text = text.replace(secret, MASK)
     for form in _FORMS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,19 +32,28 @@ class Signs:
         self._path, self._token, self._seconds = folder / NAME, token, seconds
         self._file: int | None = None
         self._length = 0
+        self._closed = False
+        self._lock = threading.Lock()
 
     @contextmanager
     def noted(self) -> Iterator[None]:
         """Note them in a thread of its own inside the block."""
-
-        def note() -> None:
-            with contextlib.suppress(OSError):  # a full disk ends trials, not this thread
-                self.write()
-
         try:
-            with beside(note, EVERY, "signs"):
+            with beside(self.note, EVERY, "signs"):
                 yield
         finally:
+            self.close()
+
+    def note(self) -> None:
+        """Note them now if the disk has room, unless they are closed."""
+        with self._lock, contextlib.suppress(OSError):  # a full disk ends trials, not the thread that notes
+            if not self._closed:
+                self.write()
+
+    def close(self) -> None:
+        """Note nothing more."""
+        with self._lock:
+            self._closed = True
             if self._file is not None:
                 os.close(self._file)
                 self._file = None

@@ -38,6 +38,19 @@ def test_longer_ones_of_an_earlier_writer_are_written_over(tmp_path: Path) -> No
     assert last_signs(tmp_path, 3) == {}
 
 
+def test_closed_ones_are_noted_no_more_and_a_full_disk_is_none_of_their_business(tmp_path: Path) -> None:
+    said = {"token": 1.0}
+    signs = Signs(tmp_path, 3, lambda: said)
+    signs.note()
+    assert last_signs(tmp_path, 3) == {"token": 1.0}
+    signs.close()
+    said["token"] = 2.0
+    signs.note()
+    assert last_signs(tmp_path, 3) == {"token": 1.0}
+    (tmp_path / "file").touch()
+    Signs(tmp_path / "file", 3, lambda: said).note()
+
+
 def test_without_an_attempt_there_is_no_file(tmp_path: Path) -> None:
     Signs(tmp_path, 3, dict).write()
     assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any
 
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
@@ -118,6 +118,18 @@ class Job:
     def to_json(self) -> Json:
         """The job as plain JSON values."""
         return asdict(self)
+
+    def beyond(self, other: Job | None) -> Json:
+        """What `to_json` writes, without the values that it shares with `other`; for whoever has that one.
+
+        Equal values are not left out: 1 equals True.
+        """
+        own, known = vars(self), {} if other is None else vars(other)
+        return {
+            name: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+            for name, value in own.items()
+            if name not in known or known[name] is not value
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from automl.signs import last_signs
 
 def given(*jobs: Job, first: int = 0) -> dict[str, Any]:
     """What the driver sends: it has been JSON on its way."""
-    numbered = [(first + number, one.to_json()) for number, one in enumerate(jobs)]
+    before = (None, *jobs)
+    numbered = [(first + number, one.beyond(before[number])) for number, one in enumerate(jobs)]
     return dict(json.loads(json.dumps({"jobs": numbered})))
 
 
@@ -54,6 +56,18 @@ def test_a_silent_trial_leaves_signs(tmp_path: Path) -> None:
         time.sleep(0.01)
     assert 0 < signs[silent.token] < time.monotonic() - began
     assert kinds(until(desk, "outcome"))[-1] == (0, "outcome")
+
+
+def test_the_next_trial_leaves_signs_of_its_own(tmp_path: Path) -> None:
+    first, second = job("good", tmp_path), replace(job("rests", tmp_path), token="token-2")
+    desk = Desk(waits=False)
+    desk.take(given(first, second))
+    until(desk, "elapsed")
+    began = time.monotonic()
+    while not last_signs(Path(second.workdir), second.token):
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.01)
+    assert not last_signs(Path(second.workdir), first.token)
 
 
 def test_a_report_waits_for_its_answer(tmp_path: Path) -> None:

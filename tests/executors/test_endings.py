@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from queue_source import QueueSource, job
 
 from automl import plugins
-from automl.contracts import Job, TrialState, UserError
+from automl.contracts import Job, PluginSpec, RunAddress, TrialState, UserError
 
 ENDINGS = {
     "raises": "ZeroDivisionError: no such luck",
@@ -110,3 +112,15 @@ def test_resources_that_no_node_has_are_refused_at_once() -> None:
 def test_a_job_survives_json(tmp_path: Path) -> None:
     given = job("good", tmp_path)
     assert Job.from_json(given.to_json()) == given
+
+
+def test_a_job_is_told_by_what_it_does_not_share_with_the_one_before(tmp_path: Path) -> None:
+    first = replace(job("good", tmp_path), run=RunAddress("uri", "1", "r"), config={"n": 1})
+    then = replace(
+        first, trial="next", run=None, config={"n": True}, evaluator=PluginSpec("other", {"a": [1]})
+    )
+    told = json.loads(json.dumps(then.beyond(first)))
+    assert set(told) == {"trial", "run", "config", "evaluator"}
+    read = Job.from_json({**first.to_json(), **told})
+    assert read == then and read.config["n"] is True
+    assert Job.from_json(json.loads(json.dumps(then.beyond(None)))) == then

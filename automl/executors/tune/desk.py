@@ -1,9 +1,9 @@
 """The worker's side of a lane: jobs come in, run one after the other, and what is to be told goes out.
 
-Messages are plain JSON, and jobs have numbers in them. In: `jobs`, `answers` (whether a trial goes on),
-`back` (jobs that shall not begin), `close`. Out, each with the number `of` its job: `report`, `outcome` with
-the `seconds` it took, `elapsed` of a silent trial, `returned` for a job that has not begun; and of the lane
-itself `turn`, the seconds of an exchange, and `leaves`.
+Messages are plain JSON, and jobs have numbers in them. In: `jobs` (what is not as in the one before),
+`answers` (whether a trial goes on), `back` (jobs that shall not begin), `close`. Out, each with the number
+`of` its job: `report`, `outcome` with the `seconds` it took, `elapsed` of a silent trial, `returned` for a
+job that has not begun; and of the lane itself `turn`, the seconds of an exchange, and `leaves`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from automl.contracts import Job, Report
 from automl.executors.process import HOST
 from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
-from automl.signs import Signs
+from automl.signs import EVERY, Signs
 
 BEAT: Final = (
     1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
@@ -35,11 +35,13 @@ class Desk:
         self._waits = waits
         self._changed = threading.Condition()
         self._queue: deque[tuple[int, Job]] = deque()
+        self._given: dict[str, Any] = {}  # the last job, as it came
         self._head: _Attempt | None = None
         self._out: list[Message] = []
         self._error: BaseException | None = None
         self._since: float | None = None  # when it last told of an end, until it is answered
         self.closed = False
+        threading.Thread(target=self._note_signs, name="signs", daemon=True).start()
 
     def take(self, given: Mapping[str, Any]) -> None:
         """Take what the driver gives; may be called while `messages` waits."""
@@ -52,8 +54,9 @@ class Desk:
             for number, goes_on in given.get("answers", ()):
                 if self._head is not None and self._head.number == number:
                     self._head.answered(goes_on=goes_on)
-            jobs = [(number, arrival.job(Job.from_json(job))) for number, job in given.get("jobs", ())]
-            self._queue.extend(jobs)
+            for number, job in given.get("jobs", ()):
+                self._given = {**self._given, **job}
+                self._queue.append((number, arrival.job(Job.from_json(self._given))))
             self.closed = self.closed or bool(given.get("close"))
             self._begin()
             self._changed.notify_all()
@@ -84,6 +87,16 @@ class Desk:
             if any("outcome" in message for message in out):
                 self._since = time.monotonic()
             return out
+
+    def _note_signs(self) -> None:
+        """One thread for all trials of the lane: to start one takes a trial's time twice over."""
+        while not self.closed:
+            with self._changed:
+                self._changed.wait_for(lambda: self._head is not None or self.closed)
+                head = self._head
+            if head is not None:
+                head.signs.note()
+            time.sleep(EVERY)
 
     def _told(self) -> bool:
         """Whether something besides a `turn` is to be told."""
@@ -135,6 +148,7 @@ class _Attempt:
 
     def __init__(self, number: int, job: Job, desk: Desk, *, waits: bool) -> None:
         self.number, self.job = number, job
+        self.signs = Signs(Path(job.workdir), job.token, self._used)
         self.waits = False  # whether it waits for an answer now
         self._desk, self._strict = desk, waits
         self._stopped = False
@@ -193,8 +207,10 @@ class _Attempt:
 
     def _run(self) -> None:
         try:
-            with Signs(Path(self.job.workdir), self.job.token, self._used).noted():
+            try:
                 outcome = run_job(self.job, self, self._started)
+            finally:
+                self.signs.close()
             took = time.monotonic() - self._began
             self._desk.ended({"of": self.number, "outcome": outcome.to_json(), "seconds": took})
         except BaseException as error:

@@ -118,6 +118,7 @@ class Lane:
         self.doomed = False  # its worker is to be killed, or was
         self.leaves_at: float | None = None  # its machine is taken away, it was told at this monotonic second
         self.closing = False
+        self._given: Job | None = None  # the last one
         self._out: dict[str, Any] = {}
 
     @property
@@ -140,7 +141,8 @@ class Lane:
     def add(self, handed: Handed) -> None:
         """Give it a job."""
         self.jobs.append(handed)
-        self._out.setdefault("jobs", []).append((handed.number, handed.job.to_json()))
+        self._out.setdefault("jobs", []).append((handed.number, handed.job.beyond(self._given)))
+        self._given = handed.job
         self._begin()
 
     def answer(self, handed: Handed, *, goes_on: bool) -> None:
