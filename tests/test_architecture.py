@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "origins": BASE | {"packaged", "plugins"},
     "moments": set(),
     "beside": set(),
+    "collecting": set(),
     "signs": {"beside"},
     "provenance": BASE,
     "progress": BASE | {"masking"},
@@ -75,10 +76,10 @@ ALLOWED: dict[str, set[str]] = {
     | {"beside", "data", "files"},
     "ledger": BASE,
     "remembering": SPACE | {"config", "identity", "ledger", "plugins", "provenance"},
-    "report": BASE | {"ledger", "plugins", "selection", "strategies"},
+    "report": BASE | {"collecting", "ledger", "plugins", "selection", "strategies"},
     "comparing": BASE | {"export", "identity", "ledger", "masking", "report"},
     "recorder": SPACE
-    | {"files", "ledger", "masking", "private", "plugins", "provenance", "report"}
+    | {"collecting", "files", "ledger", "masking", "private", "plugins", "provenance", "report"}
     | {"selection"},
     "storage": {"contracts", "ledger", "private", "recorder"},
     "watching": BASE | {"ledger", "masking", "progress", "report"},

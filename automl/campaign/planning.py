@@ -14,6 +14,7 @@ from automl.campaign.live import LiveSearch
 from automl.campaign.search import Search
 from automl.campaign.settings import SearchSettings
 from automl.campaign.simulated import ReplaySearch
+from automl.collecting import seldom
 from automl.config import ResolvedArm, ResolvedStudy
 from automl.contracts import CampaignMemory, Replay, SearchMemory, Task, TrialState, UserError, digest
 from automl.files import below, campaign_url
@@ -56,6 +57,7 @@ def _refusal(resolved: ResolvedStudy, arm: ResolvedArm, space: Space, task: Task
     return ""
 
 
+@seldom()
 def plan_searches(
     resolved: ResolvedStudy, row: CampaignRow, ledger: Ledger, folder: Path, clock: CampaignClock
 ) -> list[Search]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from automl.collecting import seldom
 from automl.recorder.comparison import Comparison
 from automl.recorder.environment import SETTINGS
 from automl.recorder.expected import Expected
@@ -105,7 +106,7 @@ def repair(store: Store, ledger: Ledger, campaign_id: str) -> Audit:
 
 def _answered(store: Store, work: Callable[[Beat], Audit]) -> Audit:
     """What `work` returns; what MLflow does wrong, silence included, becomes `RunError`."""
-    with told(store, "be compared with the ledger"):
+    with told(store, "be compared with the ledger"), seldom():
         if is_sql(store):
             return work(lambda: None)
         name = "MLFLOW_HTTP_REQUEST_TIMEOUT"

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from automl.collecting import seldom
 from automl.contracts import UserError
 from automl.report.against import against_last
 from automl.report.arms import ArmReport, arm_order, arm_report
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from automl.ledger.rows import CampaignRow, OpeningRow, SearchRow, TrialRow
 
 
+@seldom()
 def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     """The report of a campaign, finished or not. Raises `UserError` for an unknown campaign."""
     campaign = ledger.campaign(campaign_id)
