@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import own_processes
 import sqlalchemy as sa
 from patience import PATIENCE
 
@@ -84,9 +84,7 @@ class Steered:
 
     @property
     def _environment(self) -> dict[str, str]:
-        url = self.store.url
-        place = str(self.store.folder) if url.startswith("sqlite") else url.replace("+psycopg", "")
-        return {**os.environ, "AUTOML_STORE": place}
+        return {**os.environ, **own_processes.on_store(self.store)}
 
     @property
     def log(self) -> str:
@@ -94,31 +92,14 @@ class Steered:
 
     def run(self, *words: str) -> subprocess.Popen[bytes]:
         """`automl run` in the background."""
-        with (self.folder / "log").open("ab") as log:
-            command = [_automl(), "run", "steered.yaml", "--progress", "log", *words]
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.runs.append(process)
-        return process
+        self.runs.append(
+            own_processes.driver(self.folder, self._environment, self.folder / "log", "steered.yaml", *words)
+        )
+        return self.runs[-1]
 
     def command(self, *words: str) -> tuple[int, str]:
         """Another command; its exit status and what it said."""
-        done = subprocess.run(
-            [_automl(), *words],
-            cwd=self.folder,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        return done.returncode, done.stdout + done.stderr
+        return own_processes.command(self.folder, self._environment, *words)
 
     def begun(self) -> int:
         """Attempts that have begun."""
@@ -153,7 +134,3 @@ class Steered:
         """Nothing is recorded twice, missing or stuck."""
         code, said = self.command("audit", "steered")
         assert code == 0, said
-
-
-def _automl() -> str:
-    return str(Path(sys.executable).with_name("automl"))

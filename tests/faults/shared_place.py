@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import own_processes
 from patience import PATIENCE
 
 from automl.ledger import Ledger, Store
@@ -111,26 +111,17 @@ class Shared:
         (plugins / "executors").mkdir(parents=True)
         (plugins / "executors/shelf.py").write_text(CODE)
         (self.folder / "shelf_code.py").write_text(SPACE)
-        url = self.store.url
-        place = str(self.store.folder) if url.startswith("sqlite") else url.replace("+psycopg", "")
-        own = {"AUTOML_STORE": place, "AUTOML_PLUGINS": str(plugins), **self.environment}
-        self.environment = {**os.environ, **own}
+        own = {"AUTOML_PLUGINS": str(plugins), **self.environment}
+        self.environment = {**os.environ, **own_processes.on_store(self.store), **own}
 
     def start(self, study: str, *settings: str, **executor: object) -> subprocess.Popen[bytes]:
         """`automl run` of a study of that name, in the background."""
         (self.folder / f"{study}.yaml").write_text(STUDY.replace("NAME", study))
         named = [f"executor.shelf.{name}={value}" for name, value in executor.items()]
         words = [word for setting in [*named, *settings] for word in ("--set", setting)]
-        with self._log(study).open("wb") as log:
-            command = [_automl(), "run", f"{study}.yaml", "--progress", "log", *words]
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = own_processes.driver(
+            self.folder, self.environment, self._log(study), f"{study}.yaml", *words
+        )
         self.processes[study] = process
         return process
 
@@ -141,16 +132,7 @@ class Shared:
 
     def command(self, *words: str) -> tuple[int, str]:
         """Another command; its exit status and what it said."""
-        done = subprocess.run(
-            [_automl(), *words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        return done.returncode, done.stdout + done.stderr
+        return own_processes.command(self.folder, self.environment, *words)
 
     def until(self, what: Callable[[], Any]) -> None:
         """Wait until `what` is true."""
@@ -204,7 +186,3 @@ def shared(folder: Path, store: Store) -> Iterator[Shared]:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-
-def _automl() -> str:
-    return str(Path(sys.executable).with_name("automl"))
