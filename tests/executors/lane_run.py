@@ -111,6 +111,11 @@ class Run:
         return [handed.number for handed in self.lanes.by_name[name].jobs]
 
 
+def reported(number: int, step: int, device_seconds: float = 0.1) -> dict[str, Any]:
+    report = {"step": step, "value": 0.5, "device_seconds": device_seconds, "metrics": {}}
+    return {"of": number, "report": report, "host": "node-1", "device": "card"}
+
+
 def ended(number: int, seconds: float = 0.0) -> dict[str, Any]:
     outcome = Outcome(TrialState.COMPLETE, seconds, values=[1.0])
     return {"of": number, "outcome": outcome.to_json(), "seconds": seconds}

@@ -13,6 +13,7 @@ from patience import PATIENCE
 from queue_source import job
 
 from automl.contracts import Job
+from automl.executors.process import HOST, device_name
 from automl.executors.tune.desk import BEAT, Desk, Message
 from automl.signs import last_signs
 
@@ -75,6 +76,7 @@ def test_a_report_waits_for_its_answer(tmp_path: Path) -> None:
     desk.take(given(job("good", tmp_path)))
     first = desk.messages()
     assert kinds(first) == [(0, "report")]
+    assert (first[0]["host"], first[0]["device"]) == (HOST, device_name("cpu"))
     desk.take({"answers": [(0, True)]})
     assert desk.messages()[0]["report"]["step"] == 2
     desk.take({"answers": [(0, False)]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lane_run import Run, ended
+from lane_run import Run, ended, reported
 
 from automl.contracts import TrialState
 from automl.executors.tune.lane import AHEAD, Pace
@@ -82,9 +82,11 @@ def test_a_report_is_answered_and_a_pruned_trial_keeps_its_lane_until_it_has_end
     run = made(3, slots=1)
     run.source.stop_at = {"t1": 2}
     for step in (1, 2, 3):
-        run.tell("a", {"of": 1, "report": {"step": step, "value": 0.5, "device_seconds": 0.1, "metrics": {}}})
+        run.tell("a", reported(1, step))
     assert run.handles["a"].all("answers") == [[1, True], [1, False], [1, False]]
-    assert run.source.outcomes["t1"].state is TrialState.PRUNED and len(run.source.reports["t1"]) == 2
+    pruned = run.source.outcomes["t1"]
+    assert (pruned.state, pruned.host, pruned.device) == (TrialState.PRUNED, "node-1", "card")
+    assert len(run.source.reports["t1"]) == 2
     assert run.held("a") == [1]
     run.tell("a", ended(1))
     assert run.held("a") == [2] and run.source.outcomes["t1"].state is TrialState.PRUNED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lane_run import Run, ended
+from lane_run import Run, ended, reported
 
 from automl.contracts import Ending
 from automl.executors.tune import handing
@@ -27,7 +27,7 @@ def test_a_trial_that_fails_by_its_nodes_fault_goes_back_free(made: Callable[...
 def test_the_code_of_a_pruned_trial_may_not_hold_its_lane_for_ever(made: Callable[..., Run]) -> None:
     run = made(2, slots=1)
     run.source.stop_at = {"t1": 1}
-    run.tell("a", {"of": 1, "report": {"step": 1, "value": 0.5, "device_seconds": 0.1, "metrics": {}}})
+    run.tell("a", reported(1, 1))
     run.clock.now += lanes_module.ENDS + 1
     run.lanes.look()
     assert run.lanes.by_name["a"].doomed
@@ -102,7 +102,7 @@ def test_a_trial_goes_back_when_its_machine_is_taken_away(made: Callable[..., Ru
     run.tell("a", {"leaves": True}, {"of": 1, "elapsed": 3.0})
     run.lanes.look()
     assert not run.lanes.by_name["a"].doomed, "it may reach its next report"
-    run.tell("a", {"of": 1, "report": {"step": 1, "value": 0.5, "device_seconds": 4.0, "metrics": {}}})
+    run.tell("a", reported(1, 1, 4.0))
     run.clock.now += lanes_module.SAVES + 0.1
     run.lanes.look()
     assert run.lanes.by_name["a"].doomed

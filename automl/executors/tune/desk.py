@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from automl.contracts import Job, Report
-from automl.executors.process import HOST
+from automl.executors.process import HOST, device_name
 from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
 from automl.signs import EVERY, Signs
@@ -194,12 +194,16 @@ class _Attempt:
             if self._stopped:
                 return "stopped"
             self._beat, self.waits = None, self._strict
-            self._desk.post({"of": self.number, "report": vars(report), "host": HOST})
+            where = {"host": HOST, "device": self._device()}
+            self._desk.post({"of": self.number, "report": vars(report), **where})
             self._desk.changed.wait_for(lambda: not self.waits)
             return "stopped" if self._stopped else None
 
     def _started(self, clock: Clock) -> None:
         self._clock = clock
+
+    def _device(self) -> str:
+        return device_name("cuda:0" if self.job.gpus > 0 else "cpu")
 
     def _used(self) -> dict[str, float]:
         """Device-seconds so far: the driver hears of a silent trial late, and may be killed before."""

@@ -67,8 +67,8 @@ class Handed:
     """A job that was asked of the campaign, the `number`-th of a run. `clock`: None until it begins.
 
     `told_at`: the monotonic second at which the campaign was told its end, while its worker still ends it.
-    `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it; `host`: where it
-    runs, once it has reported.
+    `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it; `host` and
+    `device`: where it runs, once it has reported.
     """
 
     number: int
@@ -78,6 +78,7 @@ class Handed:
     asked_back: bool = False
     late: float | None = None
     host: str = ""
+    device: str = ""
 
     def used_at(self, moment: float) -> float:
         """Device-seconds at a monotonic second."""

@@ -38,7 +38,7 @@ class Lanes(Handing):
             if self._open.pop(handed.number, None) is None:
                 continue  # the campaign knows its end
             if handed.late is not None:
-                late = replace(job.late(handed.late), host=handed.host)
+                late = replace(job.late(handed.late), host=handed.host, device=handed.device)
                 self.source.finish(job.trial, job.token, late)
             elif known is None:
                 self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, 0.0)
@@ -71,7 +71,7 @@ class Lanes(Handing):
         else:
             handed = next(held for held in lane.jobs if held.number == message["of"])
             if "report" in message:
-                handed.host = message.get("host", "")
+                handed.host, handed.device = message["host"], message["device"]
                 self._report(lane, handed, Report(**message["report"]))
             elif "outcome" in message:
                 self._outcome(lane, handed, message)
@@ -88,7 +88,8 @@ class Lanes(Handing):
                 known.told(report.device_seconds)
             reason = self.source.report(job.trial, job.token, report)
             if reason is not None:
-                pruned = Outcome(TrialState.PRUNED, report.device_seconds, reason=reason, host=handed.host)
+                pruned = Outcome(TrialState.PRUNED, report.device_seconds, reason=reason)
+                pruned = replace(pruned, host=handed.host, device=handed.device)
                 self._finish(handed, pruned)
                 handed.told_at = time.monotonic()
         lane.answer(handed, goes_on=reason is None)
