@@ -154,7 +154,8 @@ def number(name: str, value: object) -> float:
     Raises `RunError` for anything else, and for a number that is not finite or beyond ±1e100: strategies,
     statistics and plots compute squares and sums of values.
     """
-    if isinstance(value, _ZeroDimensional) and value.shape == ():
+    plain = isinstance(value, float | int)  # most are; to ask for a protocol takes longer than all else here
+    if not plain and isinstance(value, _ZeroDimensional) and value.shape == ():
         value = value.item()
     real: Any = math.nan if isinstance(value, bool) or not isinstance(value, Real) else value
     if abs(real) <= LARGEST_VALUE:

@@ -186,16 +186,15 @@ def files(kind: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in _folders(kind):
         if folder.is_dir():
-            for path in _scan(folder, folder.stat().st_mtime_ns):
-                found.setdefault(path.stem, path)
+            found = {**_scan(folder, folder.stat().st_mtime_ns), **found}
     return found
 
 
 @lru_cache(maxsize=64)
-def _scan(folder: Path, _changed: int) -> list[Path]:
-    """The plug-in files of a folder, read once for each change of it: every trial loads a few."""
+def _scan(folder: Path, _changed: int) -> dict[str, Path]:
+    """The plug-in files of a folder by name, read once for each change of it: every trial loads a few."""
     files = sorted(folder.glob("*.py"))
-    return [path for path in files if _PLUGIN.search(path.read_text(encoding="utf-8"))]
+    return {path.stem: path for path in files if _PLUGIN.search(path.read_text(encoding="utf-8"))}
 
 
 def _folders(kind: str) -> Iterator[Path]:
