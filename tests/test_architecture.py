@@ -102,6 +102,7 @@ ALLOWED: dict[str, set[str]] = {
         "recorder",
         "report",
         "storage",
+        "tables",
     },
     "promoting": BASE
     | {

@@ -36,6 +36,7 @@ NAMES = {
     "audit",
     "export",
     "verify",
+    "predict",
     "train",
     "ui",
     "list",

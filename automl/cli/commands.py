@@ -21,6 +21,7 @@ from automl.cli import (
     doctor,
     notices,
     plugin_checks,
+    predictions,
     promotions,
     queueing,
     results,
@@ -62,6 +63,7 @@ for room in (
     audits,
     comparisons,
     results,
+    predictions,
     promotions,
 ):
     room.register(app)

@@ -20,7 +20,16 @@ from automl.contracts.basics import (
     storable,
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
-from automl.contracts.data import ADAPTATION_STEPS, Episodes, EpisodeSpec, Split, Task, TaskOutline
+from automl.contracts.data import (
+    ADAPTATION_STEPS,
+    Episodes,
+    EpisodeSpec,
+    ReadColumn,
+    Split,
+    TableReading,
+    Task,
+    TaskOutline,
+)
 from automl.contracts.data_spec import ColumnsSpec, EpisodesSpec, ReadSpec, SplitSpec, TaskSpec
 from automl.contracts.endings import Ending, TransientError
 from automl.contracts.evaluators import (
@@ -80,6 +89,7 @@ __all__ = [
     "PluginSpec",
     "Proxy",
     "Pruner",
+    "ReadColumn",
     "ReadSpec",
     "Remembers",
     "Replay",
@@ -96,6 +106,7 @@ __all__ = [
     "State",
     "StoredFile",
     "Strategy",
+    "TableReading",
     "Tabular",
     "TabularOptions",
     "Task",

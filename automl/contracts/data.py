@@ -65,6 +65,34 @@ class Episodes:
 
 
 @dataclass(frozen=True)
+class ReadColumn:
+    """A column of which features were made, and how its cells were read.
+
+    `kind`: number, category or date. `decimal`, `groups`: the decimal sign of a column of numbers, and what
+    may stand between groups of three digits. `format`: of dates; `hours`: whether their time of day counts.
+    """
+
+    name: str
+    kind: str
+    decimal: str = "."
+    groups: tuple[str, ...] = ("",)
+    format: str = ""
+    hours: bool = False
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How the rows of a table were read, so that new rows are read alike. `target`: "" where it is no column.
+
+    `missing`: texts that stand for no value besides empty cells; None: those in common use.
+    """
+
+    columns: tuple[ReadColumn, ...]
+    target: str = ""
+    missing: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """What searching code may see: training and validation data, never test.
 
@@ -72,7 +100,7 @@ class Task:
     `classes`: number of classes, 0 for regression; `digest`: sha256 of all data and the split.
     `episodes`: the parts hold different classes (or functions), from which few-shot tasks are drawn.
     `labels`: the classes' names; `in_time`: rows are in the order of time, and folds must keep it;
-    `notes`: what was found out, left out or converted when the data were read.
+    `notes`: what was found out, left out or converted when the data were read. `reading`: of a table.
     """
 
     name: str
@@ -86,6 +114,7 @@ class Task:
     labels: tuple[str, ...] = ()
     in_time: bool = False
     notes: tuple[str, ...] = ()
+    reading: TableReading | None = None
 
     def label(self, number: int) -> str:
         """The name of a class; its number where it has none."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from automl.contracts import Split, UserError
+from automl.contracts import Split, TableReading, UserError
 from automl.data.pixels import pixel_notes
 
 LARGEST = 1e30  # of a pixel
@@ -43,6 +43,7 @@ class Dataset:
     - `groups` (n,): rows of one value stay in one part of a split; `order` (n,): numbers by which a split in
       time sorts rows.
     - `columns`: of a table as they were found, before dates became numbers; `target`: the target's name.
+    - `reading`: how the features were made of a table's cells; None: of columns that are as they are.
     """
 
     x: Any
@@ -56,6 +57,7 @@ class Dataset:
     order: np.ndarray | None = None
     columns: tuple[Column, ...] = ()
     target: str = ""
+    reading: TableReading | None = None
 
 
 def check_dataset(dataset: object, name: str) -> Dataset:

@@ -12,6 +12,7 @@ import numpy as np
 from automl.contracts import Split, Task, UserError, digest
 from automl.data import sources
 from automl.data.parts import Parts, load_parts
+from automl.data.reading.rows import reading_of
 
 REFIT: Final = "refit"  # a key beside those of a task: its validation rows are trained on too
 _last: dict[str, Task] = {}
@@ -51,6 +52,7 @@ def task_of(parts: Parts) -> Task:
         labels=parts.labels,
         in_time=parts.dataset.order is not None,
         notes=parts.dataset.notes,
+        reading=reading_of(parts.dataset),
     )
 
 

@@ -24,6 +24,7 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
+from automl.tables import saved
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 
@@ -51,7 +52,13 @@ class Pipeline(Evaluator):
     uses_mlflow: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = (
         *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
-        *("sklearn.model_selection", "sklearn.neighbors", "sklearn.neural_network", "sklearn.svm"),
+        *(
+            "sklearn.model_selection",
+            "sklearn.neighbors",
+            "sklearn.neural_network",
+            "sklearn.svm",
+            "skops.io",
+        ),
     )
 
     options: PipelineOptions
@@ -120,9 +127,12 @@ class Pipeline(Evaluator):
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task = context.task
-        values = _score(_model(config, task, names, context.seed), task.train, task.validation, names)
+        model = _model(config, task, names, context.seed).fit(task.train.x, task.train.y)
+        values = metrics.score(names, task.validation.y, model.predict(task.validation.x))
         folder = context.workdir / "model"
         folder.mkdir(parents=True, exist_ok=True)
+        if task.reading is not None:
+            saved.save(model, saved.Described(task.reading, task.labels), folder)
         described = {"format": FORMAT, "config": config, "seed": context.seed, "task": task.digest}
         write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})

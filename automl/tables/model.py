@@ -71,18 +71,14 @@ class TableModel:
             self._fitted.fit(table, y)
         return self
 
+    @property
+    def fitted(self) -> Any:
+        """The scikit-learn pipeline, once it is fitted."""
+        return self._fitted
+
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities (n, classes), or values (n,) for regression."""
-        with controlled():
-            if not self.classes:
-                return np.asarray(self._fitted.predict(tidy(x)), dtype=np.float64)
-            if hasattr(self._fitted, "predict_proba"):
-                scores = self._fitted.predict_proba(tidy(x))
-            else:
-                scores = self._fitted.predict(tidy(x))[:, None] == self._fitted.classes_
-        probabilities = np.zeros((len(x), self.classes))
-        probabilities[:, self._fitted.classes_] = scores
-        return probabilities
+        return predicted(self._fitted, x, self.classes)
 
     def _model(self, rows: int) -> Any:
         from sklearn.calibration import CalibratedClassifierCV  # scikit-learn takes a second to import
@@ -96,6 +92,23 @@ class TableModel:
         if self.calibrate and not hasattr(model, "predict_proba"):
             return CalibratedClassifierCV(model, ensemble=False, cv=3)
         return model
+
+
+def predicted(fitted: Any, x: Any, classes: int) -> np.ndarray:
+    """Class probabilities (n, classes) of a fitted pipeline, or values (n,) where there are no classes.
+
+    A model that has no probabilities gives its class 1.
+    """
+    with controlled():
+        if not classes:
+            return np.asarray(fitted.predict(tidy(x)), dtype=np.float64)
+        if hasattr(fitted, "predict_proba"):
+            scores = fitted.predict_proba(tidy(x))
+        else:
+            scores = fitted.predict(tidy(x))[:, None] == fitted.classes_
+    probabilities = np.zeros((len(x), classes))
+    probabilities[:, fitted.classes_] = scores
+    return probabilities
 
 
 def tidy(x: Any) -> Any:

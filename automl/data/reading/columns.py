@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from automl.contracts import ColumnsSpec, ReadSpec, UserError
+from automl.contracts import ColumnsSpec, ReadColumn, ReadSpec, UserError
 from automl.data.dataset import Column
-from automl.data.reading.dates import Dates, as_dates, given_dates, parts
+from automl.data.reading.dates import Dates, as_dates, given_dates, has_hours, parts
 from automl.data.reading.grid import Grid, nearest_first
 from automl.data.reading.numbers import Marks, as_numbers, find_marks, other_texts
 
@@ -35,12 +35,21 @@ ID_NAMES = {
 
 @dataclass(frozen=True)
 class Read:
-    """One column: what it is, its values (n,) as numbers, times or texts, and its note."""
+    """One column: what it is, its values (n,) as numbers, times or texts, its note, the marks in numbers."""
 
     column: Column
     values: Any
     dates: Dates | None = None
     note: str = ""
+    marks: Marks = field(default_factory=Marks)
+
+    @property
+    def as_read(self) -> ReadColumn:
+        """How it is read again."""
+        name, kind = self.column.name, self.column.kind
+        if self.dates is not None:
+            return ReadColumn(name, kind, format=self.dates.format, hours=has_hours(self.dates))
+        return ReadColumn(name, kind, self.marks.decimal, self.marks.groups)
 
 
 def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[str, Read], str]:
@@ -87,9 +96,10 @@ def check_names(key: str, wanted: Sequence[str] | dict[str, str | None], names: 
 
 
 def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | None) -> Read:
-    numbers = as_numbers(texts, marks, missing)
+    numbers, written = as_numbers(texts, marks, missing), marks
     if numbers is None and marks.decimal == ",":
-        numbers = as_numbers(texts, replace(marks, decimal=".", groups=("",)), missing)
+        written = replace(marks, decimal=".", groups=("",))
+        numbers = as_numbers(texts, written, missing)
     if numbers is not None:
         notes = []
         if numbers.missing:
@@ -105,7 +115,8 @@ def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | Non
         values = numbers.values
         whole = numbers.whole and np.isfinite(values).all() and np.abs(values).max(initial=0) < 2**53
         column = Column(name, "number", _share(np.isnan(values)))
-        return Read(column, values.astype(np.int64) if whole else values, note="; ".join(notes))
+        values = values.astype(np.int64) if whole else values
+        return Read(column, values, note="; ".join(notes), marks=written)
     dates = as_dates(texts, missing)
     if dates is not None:
         return _date(name, dates, told=True)
@@ -163,7 +174,10 @@ def features(
         if why:
             continue
         notes += [one.note] if one.note else []
-        data |= {name: one.values} if one.dates is None else parts(name, one.dates)
+        if one.dates is None:
+            data[name] = one.values
+        else:
+            data |= parts(name, one.dates, hours=has_hours(one.dates))
     return pd.DataFrame(data), columns, notes
 
 

@@ -88,11 +88,17 @@ def given_dates(name: str, texts: Any, form: str | None) -> Dates:
     return Dates(times.reindex(texts.index), str(form))
 
 
-def parts(name: str, dates: Dates) -> dict[str, np.ndarray]:
-    """Numbers by name, (n,) each: year, month, day, weekday, hour where there is one, and days since 1970."""
+def has_hours(dates: Dates) -> bool:
+    """Whether any of them has a time of day."""
+    times = dates.values.dt
+    return bool((times.hour.fillna(0) != 0).any() or (times.minute.fillna(0) != 0).any())
+
+
+def parts(name: str, dates: Dates, *, hours: bool) -> dict[str, np.ndarray]:
+    """Numbers by name, (n,) each: year, month, day, weekday, with `hours` the hour, and days since 1970."""
     times = dates.values.dt
     numbers = {"year": times.year, "month": times.month, "day": times.day, "weekday": times.day_of_week}
-    if (times.hour.fillna(0) != 0).any() or (times.minute.fillna(0) != 0).any():
+    if hours:
         numbers["hour"] = times.hour + times.minute / 60
     numbers["elapsed"] = elapsed(dates)
     return {f"{name}_{part}": np.asarray(values, np.float64) for part, values in numbers.items()}

@@ -105,7 +105,7 @@ def as_numbers(texts: Any, marks: Marks, missing: Sequence[str] | None) -> Numbe
     for text in different if len(known) < len(different) else ():
         if text in known:
             continue
-        if text == "" or _stands_for_none(text, missing):
+        if text == "" or stands_for_none(text, missing):
             known[text] = np.nan
             found.missing += [text] if text else []
             continue
@@ -130,13 +130,14 @@ def other_texts(texts: Any, marks: Marks, missing: Sequence[str] | None) -> tupl
     wrong = [
         text
         for text in pd.unique(texts[texts != ""])
-        if not _stands_for_none(text, missing) and _number(text, marks, scratch) is None
+        if not stands_for_none(text, missing) and _number(text, marks, scratch) is None
     ]
     total = int(counts.sum())
     return (1 - int(counts[wrong].sum()) / total if total else 0.0), wrong[:3]
 
 
-def _stands_for_none(text: str, missing: Sequence[str] | None) -> bool:
+def stands_for_none(text: str, missing: Sequence[str] | None) -> bool:
+    """Whether a text in a column of numbers is a missing value; see `as_numbers`."""
     return text.lower() in MISSING if missing is None else text in missing
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.contracts import ReadSpec, TaskSpec, UserError
+from automl.contracts import ReadSpec, TableReading, TaskSpec, UserError
 from automl.data.dataset import Column, Dataset
 from automl.data.reading.columns import ENOUGH, Read, check_names, features, read_columns
 from automl.data.reading.dates import elapsed
@@ -57,6 +57,8 @@ def read_table(path: Path, task: TaskSpec) -> Dataset:
     duplicates = int(frame.assign(**{"\0target": y}).duplicated().sum())
     if duplicates:
         left.append(f"{duplicates} of {len(y)} rows are copies of earlier ones")
+    used = [column for column in columns if not column.unused]
+    missing = None if task.read.missing is None else tuple(task.read.missing)
     columns += [replace(read[name].column, unused=f"task.split.{key}") for key, name in _split(task, read)]
     return Dataset(
         frame,
@@ -67,6 +69,7 @@ def read_table(path: Path, task: TaskSpec) -> Dataset:
         order=order,
         columns=tuple(columns),
         target=target,
+        reading=TableReading(tuple(kept[one.name].as_read for one in used), target, missing),
     )
 
 

@@ -1,0 +1,98 @@
+"""New rows through a campaign's winner: the table is read as the training rows were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.contracts import ReadSpec, UserError
+from automl.data.reading.grid import nearest_first, read_grid
+from automl.data.reading.rows import features_of
+from automl.data.reading.tables import is_table, usual_separator
+from automl.data.reading.text import read_text
+from automl.export.certificate import find_winner
+from automl.export.known import best_retraining, model_of
+from automl.tables import saved
+from automl.tables.model import predicted
+
+if TYPE_CHECKING:
+    from automl.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class TablePredictor:
+    """The fitted winner of a table study. `trial`: the retraining that left it; `read`: the study's."""
+
+    trial: str
+    fitted: Any
+    described: saved.Described
+    read: ReadSpec
+
+    def predict(self, table: Any) -> tuple[Any, list[str]]:
+        """A DataFrame with a row for each of the DataFrame `table`, and notes of what was left out.
+
+        It has `prediction`, a class's name or a number, and for classes `probability_NAME` of each. Raises
+        `UserError` for rows that cannot be read as the training rows were.
+        """
+        import pandas as pd  # pandas takes half a second to import
+
+        features, notes = features_of(self.described.reading, table)
+        labels = self.described.labels
+        values = predicted(self.fitted, features, len(labels))
+        if not labels:
+            return pd.DataFrame({"prediction": values}, index=table.index), notes
+        chosen = [labels[number] for number in values.argmax(1)]
+        columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
+        return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes
+
+
+def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> TablePredictor:
+    """The winner of a campaign, or of one arm: of its retrainings the best on validation data.
+
+    Raises `UserError` when it is no fitted table.
+    """
+    winner = find_winner(ledger, campaign_id, arm)
+    best = best_retraining(ledger, winner)
+    if best is None:
+        raise UserError(
+            f"a winner must have been fitted to predict, but {campaign_id} has no retraining of its winner; "
+            "set final: {seeds: 1} or more"
+        )
+    with model_of(best) as folder:
+        if not (folder / saved.FITTED).is_file():
+            raise UserError(
+                f"`automl predict` needs a fitted table, but the winner of {campaign_id} was trained by "
+                f"{winner.training.name!r}, which leaves none in {folder}; export it (automl export), or run "
+                "the study again where an earlier version ran it"
+            )
+        fitted, described = saved.load(folder)
+    return TablePredictor(best.id, fitted, described, winner.task.read)
+
+
+def read_rows(path: Path, read: ReadSpec) -> tuple[Any, list[str]]:
+    """The cells of a table file as texts, and notes of what was found out. Raises `UserError`."""
+    if not is_table(path):
+        raise UserError(f"new rows must be a table such as rows.csv, but got {path}; save them as CSV")
+    text, _ = read_text(path, read.encoding)
+    grid = read_grid(text, read, usual_separator(path), path.name)
+    return grid.frame, list(grid.notes)
+
+
+def with_columns(table: Any, names: Sequence[str], found: Any) -> Any:
+    """Predictions with columns of their rows before them. Raises `UserError` for a name that cannot be."""
+    import pandas as pd  # pandas takes half a second to import
+
+    absent = [name for name in names if name not in table.columns]
+    if absent:
+        raise UserError(
+            f"--keep must name a column of the rows, but there is no {absent[0]!r}; there are: "
+            f"{nearest_first(absent[0], list(table.columns))}"
+        )
+    both = [name for name in names if name in found.columns]
+    if both:
+        raise UserError(
+            f"--keep must name no column of predictions, but got {both[0]!r}; rename it in the file"
+        )
+    return pd.concat([table[list(names)], found], axis=1)

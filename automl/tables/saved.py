@@ -1,0 +1,83 @@
+"""A fitted pipeline in a folder: no pickle, and nothing but scikit-learn and NumPy when it is loaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zipfile import BadZipFile
+
+from automl.checkpoints import write_atomically
+from automl.contracts import ReadColumn, TableReading, UserError
+
+if TYPE_CHECKING:
+    from automl.tables.model import TableModel
+
+FITTED: Final = "model.skops"
+DESCRIBED: Final = "table.json"
+FORMAT: Final = 1
+# types of scikit-learn's own that skops asks about: they hold numbers, and no code
+TRUSTED: Final = frozenset(
+    {
+        "numpy.dtype",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._dist_metrics.ManhattanDistance64",
+        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.tree._tree.Tree",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Described:
+    """How rows are read, and the names of the classes, none for numbers."""
+
+    reading: TableReading
+    labels: tuple[str, ...]
+
+
+def save(model: TableModel, described: Described, folder: Path) -> None:
+    """Write a fitted model; a killed process leaves an earlier one or this one."""
+    import skops.io  # type: ignore[import-untyped]  # takes a second to import
+
+    write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
+    text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)
+    write_atomically(folder / DESCRIBED, text.encode())
+
+
+def load(folder: Path) -> tuple[Any, Described]:
+    """The fitted scikit-learn pipeline in `folder`, and what it means.
+
+    Raises `UserError` when there is none, when it is damaged, and for types that are not scikit-learn's.
+    """
+    import skops.io  # takes a second to import
+
+    try:
+        found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
+        data = (folder / FITTED).read_bytes()
+        described = _described(found)
+        strange = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+        raise UserError(
+            f"a fitted table model must have {FITTED} and {DESCRIBED}, but {folder}: {error}; train it again"
+        ) from error
+    if strange:
+        raise UserError(
+            f"a fitted table model must hold types of scikit-learn alone, but {folder / FITTED} has "
+            f"{', '.join(strange[:5])}; do not use it, and train it again"
+        )
+    return skops.io.loads(data, trusted=sorted(TRUSTED)), described
+
+
+def _described(found: dict[str, Any]) -> Described:
+    reading = found["reading"]
+    columns = tuple(ReadColumn(**{**one, "groups": tuple(one["groups"])}) for one in reading["columns"])
+    missing = None if reading["missing"] is None else tuple(reading["missing"])
+    return Described(TableReading(columns, reading["target"], missing), tuple(found["labels"]))

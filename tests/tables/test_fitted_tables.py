@@ -1,0 +1,64 @@
+"""Fitted pipelines in folders: equal predictions, no foreign types, damage is told."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+
+from automl.contracts import ReadColumn, TableReading, UserError
+from automl.tables import saved
+from automl.tables.families import FAMILIES
+from automl.tables.model import TableModel, predicted
+
+RNG = np.random.default_rng(0)
+X = pd.DataFrame({"a": RNG.normal(size=90), "b": RNG.choice(list("xyz"), 90)})
+X.loc[3, "a"] = np.nan
+READING = TableReading((ReadColumn("a", "number", ",", ("", ".")), ReadColumn("b", "category")), "y", ("?",))
+SMALL = {"forest_trees": 3, "boosting_rounds": 3, "mlp_width": 4}
+
+
+def model(family: str, classes: int, **config: Any) -> TableModel:
+    y = RNG.integers(0, classes, 90) if classes else RNG.normal(size=90)
+    return TableModel({"model": family, **SMALL, **config}, classes, 0, calibrate=True).fit(X, y)
+
+
+@pytest.mark.parametrize(("family", "classes"), list(itertools.product(FAMILIES, (0, 3))))
+def test_a_loaded_model_predicts_equally(tmp_path: Path, family: str, classes: int) -> None:
+    """To the last digit."""
+    made = model(family, classes, scaling="quantile", encoding="ordinal", knn_power=1)
+    described = saved.Described(READING, ("r", "s", "t") if classes else ())
+    saved.save(made, described, tmp_path)
+    fitted, again = saved.load(tmp_path)
+    assert again == described
+    assert np.array_equal(predicted(fitted, X, classes), made.predict(X))
+    unseen = pd.DataFrame({"a": [np.nan], "b": ["never seen"]})
+    assert np.isfinite(predicted(fitted, unseen, classes)).all()
+
+
+def test_types_that_are_not_of_scikit_learn_are_refused(tmp_path: Path) -> None:
+    saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
+    (tmp_path / saved.FITTED).write_bytes(skops.io.dumps(Path("x")))
+    with pytest.raises(UserError, match=r"must hold types of scikit-learn alone, but .*; do not use it"):
+        saved.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage", ["no fitted", "no description", "torn fitted", "torn description", "other"]
+)
+def test_a_damaged_folder_is_told(tmp_path: Path, damage: str) -> None:
+    saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
+    what, _, name = damage.partition(" ")
+    file = tmp_path / (saved.FITTED if name == "fitted" else saved.DESCRIBED)
+    if what == "no":
+        file.unlink()
+    else:
+        file.write_bytes(json.dumps({"other": 1}).encode() if what == "other" else file.read_bytes()[:100])
+    with pytest.raises(UserError, match=r"must have model\.skops and table\.json, but .*; train it again"):
+        saved.load(tmp_path)
