@@ -116,6 +116,10 @@ def reported(number: int, step: int, device_seconds: float = 0.1) -> dict[str, A
     return {"of": number, "report": report, "host": "node-1", "device": "card"}
 
 
+def silent(number: int, elapsed: float | None = None) -> dict[str, Any]:
+    return {"of": number, "elapsed": elapsed, "host": "node-1", "device": "card"}
+
+
 def ended(number: int, seconds: float = 0.0) -> dict[str, Any]:
     outcome = Outcome(TrialState.COMPLETE, seconds, values=[1.0])
     return {"of": number, "outcome": outcome.to_json(), "seconds": seconds}

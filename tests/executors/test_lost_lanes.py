@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lane_run import Run, ended, reported
+from lane_run import Run, ended, reported, silent
 
 from automl.contracts import Ending
 from automl.executors.tune import handing
@@ -62,12 +62,15 @@ def test_nobody_pays_when_it_is_unclear_who_has_ended_a_worker_and_each_is_tried
 def test_jobs_behind_a_trial_without_time_left_go_back_free(made: Callable[..., Run]) -> None:
     run = made(9)
     run.tell("a", ended(1, 1.0))
+    run.tell("a", silent(3))
     run.source.left["t3"] = 0.0
     run.clock.now += 1.5
     run.lanes.look()
     assert run.lanes.by_name["a"].doomed and not run.lanes.by_name["b"].doomed
     run.lanes.died("a", "killed", Ending.LOST)
-    assert run.source.outcomes["t3"].late and run.source.losses == [("t4", Ending.PREEMPTED, 0.0)]
+    late = run.source.outcomes["t3"]
+    assert (late.late, late.host, late.device) == (True, "node-1", "card")
+    assert run.source.losses == [("t4", Ending.PREEMPTED, 0.0)]
     assert not run.lanes._alone
 
 
@@ -99,7 +102,7 @@ def test_jobs_do_not_wait_behind_a_trial_that_turns_out_long(made: Callable[...,
 
 def test_a_trial_goes_back_when_its_machine_is_taken_away(made: Callable[..., Run]) -> None:
     run = made(3)
-    run.tell("a", {"leaves": True}, {"of": 1, "elapsed": 3.0})
+    run.tell("a", {"leaves": True}, silent(1, 3.0))
     run.lanes.look()
     assert not run.lanes.by_name["a"].doomed, "it may reach its next report"
     run.tell("a", reported(1, 1, 4.0))
@@ -151,7 +154,7 @@ def test_lanes_close_when_the_cluster_becomes_smaller(made: Callable[..., Run]) 
 def test_the_cluster_is_gone(made: Callable[..., Run]) -> None:
     run = made(9)
     run.tell("a", ended(1, 1.0))
-    run.tell("a", {"of": 3, "elapsed": 0.5})
+    run.tell("a", silent(3, 0.5))
     run.clock.now += 2.0
     run.lanes.lose("Ray died", run.clock.now)
     costs = {"t2": 0.0, "t3": 2.5, "t4": 0.0}  # told, and what passed since; not begun; loading

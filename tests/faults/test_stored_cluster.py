@@ -82,12 +82,13 @@ def test_the_quickstart_runs_over_both_nodes(cluster: Cluster) -> None:
     words = ["--set", "executor={ray: {address: auto}}", "--set", "budget.device_seconds=8"]
     done = cluster.head.run(["automl", "run", "quickstart", *words, "--progress", "log"])
     assert done.returncode == 0, done.stderr
-    counts = dict(cluster.ask("SELECT host, count(*) FROM automl.trials GROUP BY host"))
+    by_host = "SELECT host, count(*) FROM automl.trials WHERE state = 'complete' GROUP BY host"
+    counts = dict(cluster.ask(by_host))  # one for which no time was left may have begun nowhere
     assert counts.keys() == {"one", "two"}, counts
     assert min(counts.values()) >= 0.25 * sum(counts.values()), counts
     assert cluster.ask("SELECT count(*) FROM automl.trials WHERE state = 'failed'") == [[0]]
     found = cluster.audit("quickstart")
-    assert found["trials"] == found["runs"] == sum(counts.values())
+    assert [[found["trials"]]] == [[found["runs"]]] == cluster.ask("SELECT count(*) FROM automl.trials")
     exported = cluster.head.run(["automl", "export", "quickstart"])
     assert exported.returncode == 0, exported.stderr
 

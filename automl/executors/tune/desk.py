@@ -186,7 +186,7 @@ class _Attempt:
     def sign(self) -> list[Message]:
         """Device-seconds until now; None while its data are loaded."""
         clock = self._clock
-        return [{"of": self.number, "elapsed": None if clock is None else clock()}]
+        return [{"of": self.number, "elapsed": None if clock is None else clock(), **self._where()}]
 
     def report(self, report: Report) -> str | None:
         """Called by the trial; a reason ends it here."""
@@ -194,16 +194,15 @@ class _Attempt:
             if self._stopped:
                 return "stopped"
             self._beat, self.waits = None, self._strict
-            where = {"host": HOST, "device": self._device()}
-            self._desk.post({"of": self.number, "report": vars(report), **where})
+            self._desk.post({"of": self.number, "report": vars(report), **self._where()})
             self._desk.changed.wait_for(lambda: not self.waits)
             return "stopped" if self._stopped else None
 
     def _started(self, clock: Clock) -> None:
         self._clock = clock
 
-    def _device(self) -> str:
-        return device_name("cuda:0" if self.job.gpus > 0 else "cpu")
+    def _where(self) -> dict[str, str]:
+        return {"host": HOST, "device": device_name("cuda:0" if self.job.gpus > 0 else "cpu")}
 
     def _used(self) -> dict[str, float]:
         """Device-seconds so far: the driver hears of a silent trial late, and may be killed before."""

@@ -68,7 +68,7 @@ class Handed:
 
     `told_at`: the monotonic second at which the campaign was told its end, while its worker still ends it.
     `asked_back`: it shall not begin; `late`: device-seconds when no time was left for it; `host` and
-    `device`: where it runs, once it has reported.
+    `device`: where it runs, once it was heard of.
     """
 
     number: int

@@ -70,8 +70,9 @@ class Lanes(Handing):
             lane.leaves_at = time.monotonic()
         else:
             handed = next(held for held in lane.jobs if held.number == message["of"])
-            if "report" in message:
+            if "host" in message:
                 handed.host, handed.device = message["host"], message["device"]
+            if "report" in message:
                 self._report(lane, handed, Report(**message["report"]))
             elif "outcome" in message:
                 self._outcome(lane, handed, message)
