@@ -17,7 +17,7 @@ from automl.space import Choice, Space
 from automl.spaces import find_space
 
 UNKNOWN = "no_such_option"
-KINDS_OF_MODEL = ("network", "learner", None)
+KINDS_OF_MODEL = ("network", "learner", "table", None)
 
 
 def checks(plugin: object, example: Example | None = None) -> Iterator[Check]:

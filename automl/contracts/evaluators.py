@@ -66,7 +66,8 @@ class Evaluator(ABC):
       imports them before the clock of a trial runs, so that no arm pays for being first.
     - `leaves` (None): the kind of model that a final evaluation leaves in `<workdir>/model`: `network`
       (`config.json` and `weights.pt` of `automl.training.saved`), `learner` (the same of
-      `automl.metatraining`), or None for a folder that only `score` of this evaluator can read.
+      `automl.metatraining`), `table` (a fitted pipeline of `automl.tables.saved`), or None for a folder that
+      only `score` of this evaluator can read.
     """
 
     Options: ClassVar[type[EvaluatorOptions]] = EvaluatorOptions
@@ -83,7 +84,7 @@ class Evaluator(ABC):
     options_fix_parameters: ClassVar[bool] = False
     uses_mlflow: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ()
-    leaves: ClassVar[Literal["network", "learner"] | None] = None
+    leaves: ClassVar[Literal["network", "learner", "table"] | None] = None
 
     options: EvaluatorOptions
 

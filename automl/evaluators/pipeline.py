@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -50,6 +50,7 @@ class Pipeline(Evaluator):
     cross_validates: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
     uses_mlflow: ClassVar[bool] = False
+    leaves: ClassVar[Literal["network", "learner", "table"] | None] = "table"
     libraries: ClassVar[tuple[str, ...]] = (
         *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
         *(

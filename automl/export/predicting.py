@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from automl.contracts import ReadSpec, UserError
 from automl.data.reading.grid import nearest_first, read_grid
-from automl.data.reading.rows import features_of
 from automl.data.reading.tables import is_table, usual_separator
 from automl.data.reading.text import read_text
 from automl.export.certificate import find_winner
 from automl.export.known import best_retraining, model_of
+from automl.export.table_folder import predictions
 from automl.tables import saved
-from automl.tables.model import predicted
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -31,21 +30,8 @@ class TablePredictor:
     read: ReadSpec
 
     def predict(self, table: Any) -> tuple[Any, list[str]]:
-        """A DataFrame with a row for each of the DataFrame `table`, and notes of what was left out.
-
-        It has `prediction`, a class's name or a number, and for classes `probability_NAME` of each. Raises
-        `UserError` for rows that cannot be read as the training rows were.
-        """
-        import pandas as pd  # pandas takes half a second to import
-
-        features, notes = features_of(self.described.reading, table)
-        labels = self.described.labels
-        values = predicted(self.fitted, features, len(labels))
-        if not labels:
-            return pd.DataFrame({"prediction": values}, index=table.index), notes
-        chosen = [labels[number] for number in values.argmax(1)]
-        columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
-        return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes
+        """Predictions for the rows of the DataFrame `table`, and notes; see `predictions`."""
+        return predictions(self.fitted, self.described, table)
 
 
 def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> TablePredictor:

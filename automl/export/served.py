@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 from automl import plugins
 from automl.checkpoints import write_atomically
 from automl.contracts import UserError
+from automl.export import table_folder
 from automl.export.torch_folder import plain_files
+from automl.tables import saved
 
 if TYPE_CHECKING:
     from automl.export.winner import Winner
@@ -47,6 +49,14 @@ def serve(folder: Path, winner: Winner, trial: str) -> str:
 def _kind(folder: Path, winner: Winner, trial: str) -> tuple[str, str]:
     """How the model is used: network, learner or own; "none", and why, for one that nothing can load."""
     leaves = plugins.load("evaluators", winner.training.name).leaves
+    if leaves == "table":
+        if not (folder / saved.FITTED).is_file():
+            return (
+                "none",
+                "an earlier version trained it, which kept no fitted pipeline; train it again",
+            )
+        write_atomically(folder / "model.py", table_folder.module(winner).encode())
+        return "own", ""
     if leaves is not None:
         try:
             config, module = plain_files(folder, winner, trial=trial)

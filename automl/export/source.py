@@ -17,6 +17,7 @@ from types import ModuleType
 from automl.contracts import UserError
 
 _FREE = sys.stdlib_module_names | {"torch"}
+TABLES = frozenset({"numpy", "pandas", "sklearn", "skops", "threadpoolctl"})  # of table models
 _STAND_INS = {  # for the few names of other libraries that classes of options need
     ("pydantic", "BaseModel"): '''class BaseModel:
     """Named values, taken as they are."""
@@ -68,9 +69,13 @@ class _Source:
 
 
 class Flattened:
-    """What `module:name` needs. `text` is a module's body; `names` are all names it binds."""
+    """What `module:name` needs. `text` is a module's body; `names` are all names it binds.
 
-    def __init__(self, reference: str) -> None:
+    `free`: libraries that it may import besides torch and Python's own.
+    """
+
+    def __init__(self, reference: str, free: frozenset[str] = frozenset()) -> None:
+        self._free = _FREE | free
         module, _, name = reference.partition(":")
         self.reference = reference
         self.names: dict[str, str] = {}  # and the module each is from
@@ -142,7 +147,7 @@ class Flattened:
 
     def _import(self, source: _Source, bound: str, imported: _Imported) -> None:
         top = imported.module.partition(".")[0]
-        if top in _FREE:
+        if top in self._free:
             self._bind(bound, imported.module)
             self._external[imported.module if imported.name else None].add(_spelled(bound, imported))
         elif (imported.module, imported.name) in _STAND_INS:

@@ -96,7 +96,7 @@ def plain_files(model: Path, winner: Winner, *, trial: str) -> tuple[Json, str]:
     for another model, or one that needs more than torch and plain code.
     """
     leaves = plugins.load("evaluators", winner.training.name).leaves
-    if leaves is None:
+    if leaves not in ("network", "learner"):
         raise UserError(
             f"--format torch needs a network or a meta-learner, but the winner is made by "
             f"{winner.training.name!r}; export best.yaml instead"

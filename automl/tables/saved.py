@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 FITTED: Final = "model.skops"
 DESCRIBED: Final = "table.json"
 FORMAT: Final = 1
+NEEDED: Final = ("numpy", "pandas", "scikit-learn", "skops", "threadpoolctl")
 # types of scikit-learn's own that skops asks about: they hold numbers, and no code
 TRUSTED: Final = frozenset(
     {
@@ -48,6 +50,8 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
     import skops.io  # type: ignore[import-untyped]  # takes a second to import
 
     write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
+    needed = "".join(f"{name}=={version(name)}\n" for name in NEEDED)
+    write_atomically(folder / "requirements.txt", needed.encode())
     text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)
     write_atomically(folder / DESCRIBED, text.encode())
 

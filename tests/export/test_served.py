@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import shutil
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -13,17 +15,20 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from test_learner_folder import SPEC, TASK, trained
 
-from automl.contracts import PluginSpec
+from automl.contracts import PluginSpec, ReadColumn, TableReading
 from automl.data import load_task
 from automl.data.episodes import EpisodeSampler
 from automl.export.registered import fetch_signed
 from automl.export.retraining import Training, train
 from automl.export.served import serve
 from automl.export.winner import read_winner
+from automl.tables import saved
+from automl.tables.model import TableModel
 
 OWN = """
 import json
@@ -101,11 +106,41 @@ def test_a_model_of_mlflow_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["MLmodel"]
 
 
-@pytest.mark.parametrize("evaluator", ["function", "pipeline"])
-def test_what_cannot_be_loaded_says_so(evaluator: str, tmp_path: Path) -> None:
+def test_a_table_needs_its_libraries_alone(tmp_path: Path) -> None:
+    """In a process that cannot import this package, and through MLflow."""
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 9, "town": ["Ulm", "Bonn", "7", None] * 9})
+    reading = TableReading((ReadColumn("size", "number"), ReadColumn("town", "category")), "y")
+    made = TableModel({"model": "extra_trees", "forest_trees": 5}, 2, 0).fit(frame, np.array([0, 1] * 18))
+    saved.save(made, saved.Described(reading, ("no", "yes")), tmp_path)
+    assert serve(tmp_path, winner("pipeline"), "") == ""
+    rows = pd.DataFrame({"town": ["Kiel", "Ulm", 7.0], "size": ["1", "", "3"], "more": 1})
+    expected = made.predict(pd.DataFrame({"size": [1.0, np.nan, 3.0], "town": ["Kiel", "Ulm", "7"]}))
+    found = load(str(tmp_path)).predict(rows)
+    assert np.array_equal(found[["probability_no", "probability_yes"]], expected)
+    assert list(found["prediction"]) == [("no", "yes")[label] for label in expected.argmax(1)]
+    code = (
+        "import sys; sys.modules['automl'] = None\n"
+        "import pandas as pd; from model import load_model\n"
+        "print(load_model()(pd.read_json('rows.json')).to_json())"
+    )
+    rows.to_json(tmp_path / "rows.json")
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    again = pd.read_json(io.StringIO(done.stdout))
+    assert list(again["prediction"]) == list(found["prediction"])
+    needed = (tmp_path / "requirements.txt").read_text().splitlines()
+    assert [line.partition("==")[0] for line in needed] == list(saved.NEEDED)
+
+
+def test_a_table_of_an_earlier_version_says_so(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    assert "kept no fitted pipeline; train it again" in serve(tmp_path, winner("pipeline"), "")
+
+
+def test_what_cannot_be_loaded_says_so(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"x": 1}))
-    why = serve(tmp_path, winner(evaluator), "")
-    assert evaluator in why and "no model.py with load_model(folder)" in why
+    why = serve(tmp_path, winner("function"), "")
+    assert "function" in why and "no model.py with load_model(folder)" in why
     with pytest.raises(RuntimeError, match=r"cannot be loaded by mlflow\.pyfunc: the model that"):
         load(str(tmp_path))
 

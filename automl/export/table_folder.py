@@ -1,0 +1,77 @@
+"""What a table model's folder holds: a module that predicts new rows, and needs its libraries alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.data.reading.rows import features_of
+from automl.export.source import TABLES, Flattened
+from automl.tables.model import predicted
+from automl.tables.saved import Described, load
+
+if TYPE_CHECKING:
+    from automl.export.winner import Winner
+
+_MODULE = '''\
+"""{title}
+
+    from model import load_model
+    model = load_model()
+    predictions = model(rows)    # a DataFrame with the columns of the table that it was made from
+
+`model.skops` holds the fitted pipeline, `table.json` how rows are read, `requirements.txt` the
+libraries that it needs, in the versions that fitted it.
+"""
+
+from __future__ import annotations
+
+{body}
+
+
+# --- loading ---
+FOLDER = Path(__file__).resolve().parent
+
+
+def load_model(folder: str | Path = FOLDER) -> TableModelOfFolder:
+    """The fitted table: called with a DataFrame of rows, it gives one of predictions."""
+    return TableModelOfFolder(Path(folder))
+'''
+
+
+class TableModelOfFolder:
+    """A fitted table: rows in, predictions out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.fitted, self.described = load(folder)
+
+    def __call__(self, rows: Any) -> Any:
+        """A DataFrame with a row for each of the DataFrame `rows`; see `predictions`."""
+        return predictions(self.fitted, self.described, rows)[0]
+
+
+def predictions(fitted: Any, described: Described, table: Any) -> tuple[Any, list[str]]:
+    """A DataFrame with a row for each of the DataFrame `table`, and notes of what was left out.
+
+    It has `prediction`, a class's name or a number, and for classes `probability_NAME` of each. Raises
+    `UserError` for rows that cannot be read as the training rows were.
+    """
+    import pandas as pd  # pandas takes half a second to import
+
+    features, notes = features_of(described.reading, table)
+    labels = described.labels
+    values = predicted(fitted, features, len(labels))
+    if not labels:
+        return pd.DataFrame({"prediction": values}, index=table.index), notes
+    chosen = [labels[number] for number in values.argmax(1)]
+    columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
+    return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes
+
+
+def module(winner: Winner) -> str:
+    """`model.py` of a table model. Raises `UserError` when it needs more than `TABLES` and plain code."""
+    flattened = Flattened(f"{__name__}:{TableModelOfFolder.__qualname__}", TABLES)
+    flattened.reserve("load_model", "FOLDER")
+    flattened.add_import("pathlib", "Path")
+    title = f"The table model {winner.name}, found by the arm {winner.certificate.arm!r}."
+    return _MODULE.format(title=title, body=flattened.text)
