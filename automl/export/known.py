@@ -75,3 +75,17 @@ def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
     ]
     sign = 1 if Direction(certificate.direction) is Direction.MAXIMIZE else -1
     return max(finals, key=lambda trial: sign * trial.values[0] if trial.values else 0.0, default=None)
+
+
+def needed_retraining(ledger: Ledger, winner: Winner, rule: str, otherwise: str = "") -> TrialRow:
+    """The same, for what cannot do without one.
+
+    Without any, raises `UserError` with the `rule` that wants one, and what else can be done.
+    """
+    best = best_retraining(ledger, winner)
+    if best is None:
+        raise UserError(
+            f"{rule}, but {winner.certificate.campaign} has no retraining of its winner; set final: "
+            f"{{seeds: 1}} or more{otherwise}"
+        )
+    return best

@@ -12,7 +12,7 @@ from automl.data.reading.grid import nearest_first, read_grid
 from automl.data.reading.tables import is_table, usual_separator
 from automl.data.reading.text import read_text
 from automl.export.certificate import find_winner
-from automl.export.known import best_retraining, model_of
+from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
 from automl.tables import saved
 
@@ -40,12 +40,7 @@ def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Table
     Raises `UserError` when it is no fitted table.
     """
     winner = find_winner(ledger, campaign_id, arm)
-    best = best_retraining(ledger, winner)
-    if best is None:
-        raise UserError(
-            f"a winner must have been fitted to predict, but {campaign_id} has no retraining of its winner; "
-            "set final: {seeds: 1} or more"
-        )
+    best = needed_retraining(ledger, winner, "a winner must have been fitted to predict")
     with model_of(best) as folder:
         if not (folder / saved.FITTED).is_file():
             raise UserError(

@@ -14,7 +14,7 @@ from automl.contracts import Json, UserError
 from automl.data.inputs import class_names, normalisation
 from automl.export import learner_folder
 from automl.export.certificate import find_winner
-from automl.export.known import best_retraining, model_of
+from automl.export.known import model_of, needed_retraining
 from automl.export.source import Flattened
 
 if TYPE_CHECKING:
@@ -72,12 +72,8 @@ def export_torch(ledger: Ledger, campaign_id: str, output: Path, *, arm: str | N
     when there is no such network.
     """
     winner = find_winner(ledger, campaign_id, arm)
-    best = best_retraining(ledger, winner)
-    if best is None:
-        raise UserError(
-            f"a network must have been retrained to be exported, but {campaign_id} has no retraining of its "
-            "winner; set final: {seeds: 1} or more, or export best.yaml and run `automl train`"
-        )
+    otherwise = ", or export best.yaml and run `automl train`"
+    best = needed_retraining(ledger, winner, "a network must have been retrained to be exported", otherwise)
     with model_of(best) as model:
         write_torch(model, output, winner, trial=best.id)
     return winner

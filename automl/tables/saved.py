@@ -1,4 +1,4 @@
-"""A fitted pipeline in a folder: no pickle, and nothing but scikit-learn and NumPy when it is loaded."""
+"""A fitted pipeline in a folder: no pickle, and of types that scikit-learn and NumPy have."""
 
 from __future__ import annotations
 
@@ -65,6 +65,8 @@ def load(folder: Path) -> tuple[Any, Described]:
 
     try:
         found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
+        if found["format"] != FORMAT:
+            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {FORMAT}")
         data = (folder / FITTED).read_bytes()
         described = _described(found)
         strange = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)

@@ -49,6 +49,14 @@ def test_types_that_are_not_of_scikit_learn_are_refused(tmp_path: Path) -> None:
         saved.load(tmp_path)
 
 
+def test_a_later_format_is_refused(tmp_path: Path) -> None:
+    saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
+    file = tmp_path / saved.DESCRIBED
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))
+    with pytest.raises(UserError, match=r"is of format 2, and this version reads 1; train it again"):
+        saved.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     "damage", ["no fitted", "no description", "torn fitted", "torn description", "other"]
 )

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def reading_of(dataset: Dataset) -> TableReading | None:
     """How the rows of a table are read; None of other data. Columns of a DataFrame are as they are."""
-    import pandas as pd  # pandas takes half a second to import
-
     if dataset.kind != "table" or dataset.reading is not None:
         return dataset.reading
+    import pandas as pd  # pandas takes half a second to import
+
     numeric = pd.api.types.is_numeric_dtype
     kinds = {str(name): "number" if numeric(column) else "category" for name, column in dataset.x.items()}
     return TableReading(tuple(ReadColumn(name, kind) for name, kind in kinds.items()), dataset.target)
