@@ -111,6 +111,7 @@ def _is_bare(space: Space) -> bool:
         not space.constraints
         and space.canonical is space.network is space.supernet is None
         and space.default_config() == Space(space.parameters).default_config()
+        and not space.portfolio.lists
     )
 
 

@@ -154,4 +154,4 @@ def _searcher(
         return None
     metrics = resolved.study.task.metrics
     searcher = Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed)
-    return searcher.with_memory(memory).with_default()
+    return searcher.with_memory(memory).with_default(resolved.rows)

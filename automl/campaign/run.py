@@ -71,6 +71,7 @@ def run_campaign(
         resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
+        resolved = replace(resolved, rows=len(task.train) if task else None)
         check_data(resolved, task)
         check_targets(study)
         executor.examine(needs_of(resolved, task, store), progress.message)
@@ -87,7 +88,10 @@ def run_campaign(
                 progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
-                resolved = replace(resolve(chosen.study), executor=executor, storage=resolved.storage)
+                own = resolved
+                resolved = replace(
+                    resolve(chosen.study), executor=executor, storage=own.storage, rows=own.rows
+                )
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:

@@ -45,6 +45,7 @@ class ResolvedStudy:
     """A study with its plug-ins. `protocol`: the study's evaluator, which retrains derived configurations.
 
     `storage`: URL of where trials leave their files, once it is known where they run; None for the store.
+    `rows`: for training, once the data are read; None without data.
     """
 
     study: Study
@@ -52,6 +53,7 @@ class ResolvedStudy:
     arms: Mapping[str, ResolvedArm]
     executor: Executor
     storage: str | None = None
+    rows: int | None = None
 
     @property
     def simulated(self) -> bool:

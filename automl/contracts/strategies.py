@@ -36,7 +36,7 @@ class Strategy(ABC):
     - `builder` (None): what the space must build and the arm's evaluator must train.
     - `remembers` ("proposals"): what it can take of earlier campaigns. Their best configurations as the first
       proposals; besides them, earlier trials as its "history" (complete trials of the study with number -1,
-      seen while it proposes); or "nothing", as a baseline.
+      seen while it proposes); or "nothing", as a baseline, which gets no portfolio of the space either.
     - `compares_reports` (True): its samplers look at what complete trials have reported on their way. Without
       that, and without a pruner that prunes, a search is continued without reading those reports.
     """

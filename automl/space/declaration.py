@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from automl.contracts import Config, UserError
+from automl.contracts import Config, Scalar, UserError
+from automl.space.basics import is_active
 from automl.space.parameters import Choice, Float, Int, Parameter
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
@@ -44,3 +45,19 @@ def check_parameters(parameters: Mapping[str, Parameter]) -> None:
                 problem = parent_parameter.problem(value)
                 if problem:
                     raise UserError(f"when of {name!r}: {parent!r} {problem}")
+
+
+def wrong_values(parameters: Mapping[str, Parameter], config: Mapping[str, Scalar]) -> list[str]:
+    """What is wrong with the names and values of a configuration, constraints not looked at."""
+    mistakes = [f"{name!r} must be one of {list(parameters)}" for name in config if name not in parameters]
+    for name, parameter in parameters.items():
+        active = is_active(parameter, config)
+        if active and name not in config:
+            mistakes.append(f"{name!r} must be given")
+        elif active:
+            problem = parameter.problem(config[name])
+            mistakes += [f"{name!r} {problem}"] if problem else []
+        elif name in config:
+            needed = {parent: list(values) for parent, values in parameter.when.items()}
+            mistakes.append(f"{name!r} must be left out, because it needs {needed}")
+    return mistakes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from automl.contracts import Builder, Config, Scalar, UserError, digest
 from automl.space.basics import is_active, same
 from automl.space.counting import Count, number_of_configurations
-from automl.space.declaration import Constraint, check_parameters
+from automl.space.declaration import Constraint, check_parameters, wrong_values
 from automl.space.parameters import Float, Parameter, parameter_from_json
+from automl.space.portfolio import Portfolio
 
 TRIES = 10_000  # random configurations before constraints are said to leave nothing
 DRAWS = 1_000_000  # of single values in these tries
@@ -42,6 +43,7 @@ class Space:
         self.canonical = canonical
         self.network = network
         self.supernet = supernet
+        self.portfolio = Portfolio({})
         self._default = None if default is None else dict(default)
         check_parameters(self.parameters)
         if self._default is not None:
@@ -90,20 +92,7 @@ class Space:
         """Raise `UserError` naming all mistakes of `config`."""
         if not isinstance(config, Mapping):
             raise UserError(f"a configuration must map names to values, but got {config!r}")
-        known = list(self.parameters)
-        mistakes = [f"{name!r} must be one of {known}" for name in config if name not in self.parameters]
-        for name, parameter in self.parameters.items():
-            active = self.active(parameter, config)
-            if active and name not in config:
-                mistakes.append(f"{name!r} must be given")
-            elif active:
-                problem = parameter.problem(config[name])
-                mistakes += [f"{name!r} {problem}"] if problem else []
-            elif name in config:
-                needed = {parent: list(values) for parent, values in parameter.when.items()}
-                mistakes.append(f"{name!r} must be left out, because it needs {needed}")
-        if not mistakes:
-            mistakes = self.broken(config)
+        mistakes = wrong_values(self.parameters, config) or self.broken(config)
         if mistakes:
             raise UserError("; ".join(mistakes))
 
@@ -179,6 +168,12 @@ class Space:
             config = self.fill(lambda _name, parameter: parameter.middle())
         return self.sample(random.Random(0)) if self.broken(config) else dict(config)
 
+    def with_portfolio(self, lists: Mapping[int, Sequence[Config]]) -> Space:
+        """The space with a `Portfolio` of these lists. Raises `UserError` for configurations outside it."""
+        space = self._with(self.parameters)
+        space.portfolio = Portfolio(lists).checked(space.check)
+        return space
+
     def builds(self, builder: Builder) -> bool:
         """Whether it has the builder `network` or `supernet`."""
         return (self.network if builder == "network" else self.supernet) is not None
@@ -219,6 +214,7 @@ class Space:
         space.network, space.supernet = self.network, self.supernet
         if self._default is not None:
             space._default = space._near(self._default)
+        space.portfolio = self.portfolio.within(space.is_valid)
         return space
 
     def _near(self, config: Config) -> Config | None:
@@ -238,13 +234,16 @@ class Space:
             ],
             "constraints": [rule.reason for rule in self.constraints],
             "default": self._default,
+            **({"portfolio": self.portfolio.to_json()} if self.portfolio.lists else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Space:
         """The space that `to_json` wrote, without builders; its constraints forbid nothing."""
-        return cls(
+        space = cls(
             {item["name"]: parameter_from_json(item) for item in data["parameters"]},
             constraints=[Constraint(lambda _config: True, reason) for reason in data.get("constraints", ())],
             default=data.get("default"),
         )
+        space.portfolio = Portfolio.from_json(data.get("portfolio", {}))
+        return space

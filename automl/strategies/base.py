@@ -8,13 +8,21 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.trial import TrialState as OptunaState
 
+from automl.contracts import TrialState
 from automl.space import Space
 from automl.space.parameters import Choice, Float, Parameter
 
 TOLD = "automl:told"  # trial attribute: its place in the order in which trials of its search ended
 REMEMBERED = "automl:remembered"  # trial attribute: its place among the best of earlier campaigns
 FALLBACK = "automl:fallback"  # trial attribute: drawn at random, because every proposal broke a constraint
+
+STATES = {
+    TrialState.COMPLETE: OptunaState.COMPLETE,
+    TrialState.PRUNED: OptunaState.PRUNED,
+    TrialState.FAILED: OptunaState.FAIL,
+}
 
 
 def distribution(parameter: Parameter) -> BaseDistribution:

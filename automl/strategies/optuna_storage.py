@@ -13,8 +13,7 @@ from automl import importing
 from automl.contracts import RunError, TrialState, UserError
 from automl.space import Space
 from automl.spaces import load_space
-from automl.strategies.base import distribution
-from automl.strategies.searcher import STATES
+from automl.strategies.base import STATES, distribution
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger

@@ -29,7 +29,7 @@ from automl.contracts import (
     derive_seed,
 )
 from automl.space import Space
-from automl.strategies.base import FALLBACK, REMEMBERED, TOLD
+from automl.strategies.base import FALLBACK, REMEMBERED, STATES, TOLD
 from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
 from automl.strategies.memory import MemoryStudy
 
@@ -38,11 +38,6 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5  # proposals that break a constraint before a random configuration takes their place
 STUDY = "automl:study"  # trial attribute: attributes of the study written while it was proposed
-STATES = {
-    TrialState.COMPLETE: optuna.trial.TrialState.COMPLETE,
-    TrialState.PRUNED: optuna.trial.TrialState.PRUNED,
-    TrialState.FAILED: optuna.trial.TrialState.FAIL,
-}
 
 
 class Searcher:
@@ -76,7 +71,7 @@ class Searcher:
         self._seed = seed
         self._strategy = strategy
         self.compares_reports = strategy.compares_reports or pruner.prunes  # of complete trials
-        self._default_trial: int | None = None
+        self._starts: dict[int, Config] = {}  # the space's own, by the place among the strategy's proposals
         self._first: list[Config] = []  # proposals of memory, before any of the strategy's own
         self._history = History(space, metrics)
         self._memory = MemoryStudy(space, metrics, seed, self._sampler(0, 0), pruner.pruner(metrics[0]))
@@ -96,14 +91,18 @@ class Searcher:
                 self._memory.remember(memory)
         return self
 
-    def with_default(self) -> Searcher:
+    def with_default(self, rows: int | None = None) -> Searcher:
         """The searcher, which proposes the space's default configuration where its strategy says.
 
-        Not again when it is among the first proposals of memory.
+        Then the space's portfolio for so many training rows, unless the strategy remembers nothing, as a
+        baseline. None again that is among the first proposals of memory.
         """
-        known = {self._space.digest(config) for config in self._first}
-        if self._space.digest(self._space.default_config()) not in known:
-            self._default_trial = self._strategy.default_trial()
+        rest = [] if self._strategy.remembers == "nothing" else self._space.portfolio.of(rows)
+        new = {self._space.digest(config): config for config in (self._space.default_config(), *rest)}
+        for config in self._first:
+            new.pop(self._space.digest(config), None)
+        begin = self._strategy.default_trial()
+        self._starts = {} if begin is None else dict(enumerate(new.values(), begin))
         return self
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
@@ -124,8 +123,8 @@ class Searcher:
         end = self._strategy.proposals(self._space)
         if end is not None and own >= end:
             return None
-        if own == self._default_trial:
-            return self._take(number, Proposal(self._space.default_config()))
+        if own in self._starts:
+            return self._take(number, Proposal(self._starts[own]))
         if isinstance(sampler, WholeSampler):
             return self._take(number, sampler.propose(own, self._history))
         before = self._memory.study_attributes()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from properties import examples
 
-from automl.contracts import Metric, PluginSpec, TrialState, UserError
+from automl.contracts import Metric, PluginSpec, SearchMemory, TrialState, UserError
 from automl.ledger.rows import ReportRow
 from automl.space import Choice, Constraint, Float, Int, Space
 from automl.strategies.base import FALLBACK, distribution
@@ -236,3 +236,49 @@ def test_a_search_that_began_with_the_default_is_restored() -> None:
         rows.append(trial_row(number, config, number, **ended))
     again.restore(rows, {})
     assert first.ask(12) == again.ask(12)
+
+
+STARTS = Space({"n": Int(0, 99)}, default={"n": 50}).with_portfolio(
+    {0: [{"n": 7}, {"n": 50}, {"n": 9}], 1000: [{"n": 80}]}
+)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(None, [50, 7, 9]), (999, [50, 7, 9]), (1000, [50, 80])])
+@pytest.mark.parametrize("strategy", ["tpe", "regularized_evolution"])
+def test_the_portfolio_follows_the_default(strategy: str, rows: int | None, expected: list[int]) -> None:
+    found = search(STARTS, strategy).with_default(rows)
+    for number, n in enumerate(expected):
+        assert found.ask(number) == {"n": n}
+        found.tell(number, TrialState.COMPLETE, [0.5])
+    assert found.ask(len(expected)) is not None
+
+
+@pytest.mark.parametrize("strategy", ["random", "grid", "quasi_random"])
+def test_baselines_have_no_portfolio(strategy: str) -> None:
+    with_it, without = (
+        [searcher.ask(number) for number in range(4)]
+        for searcher in (
+            search(STARTS, strategy).with_default(10),
+            search(Space(STARTS.parameters, default={"n": 50}), strategy).with_default(10),
+        )
+    )
+    assert with_it == without
+
+
+def test_what_memory_proposes_is_no_start_again() -> None:
+    memory = SearchMemory([{"n": 7}, {"n": 50}])
+    found = search(STARTS, "tpe").with_memory(memory).with_default()
+    assert [found.ask(number) for number in range(3)] == [{"n": 7}, {"n": 50}, {"n": 9}]
+
+
+def test_a_search_that_began_with_the_portfolio_is_restored() -> None:
+    first, again = (search(STARTS, "tpe").with_default() for _ in range(2))
+    rows = []
+    for number in range(2):
+        config = first.ask(number)
+        assert config is not None
+        kept = first.tell(number, TrialState.COMPLETE, [float(number)])
+        ended = {"state": TrialState.COMPLETE, "values": [float(number)], "told": number, "attributes": kept}
+        rows.append(trial_row(number, config, number, **ended))
+    again.restore(rows, {})
+    assert first.ask(2) == again.ask(2) == {"n": 9}
