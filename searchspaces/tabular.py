@@ -4,48 +4,63 @@ For the evaluator `pipeline`, which turns a configuration into a scikit-learn pi
 classification and regression alike. Any subset of these parameters makes a valid space of one's own.
 """
 
-from automl.space import Choice, Float, Int, Space
+from __future__ import annotations
+
+from automl.contracts import Config
+from automl.space import Choice, Float, Int, Parameter, Space
 
 MODELS = ("linear", "knn", "svm", "random_forest", "extra_trees", "gradient_boosting", "mlp")
+SCALED = ["linear", "knn", "svm", "mlp"]
 FORESTS = ["random_forest", "extra_trees"]
-SCALED = {"model": ["linear", "knn", "svm", "mlp"]}
-LINEAR, KNN, SVM, FOREST, BOOSTING, MLP = (
-    {"model": family} for family in ("linear", "knn", "svm", FORESTS, "gradient_boosting", "mlp")
-)
+DEFAULT: Config = {
+    "model": "gradient_boosting",
+    "rare": 1,
+    "boosting_encoding": "native",
+    "boosting_rate": 0.1,
+    "boosting_rounds": 100,
+    "boosting_patience": 10,
+    "boosting_leaves": 31,
+    "boosting_leaf": 20,
+    "boosting_features": 1.0,
+    "boosting_l2": 1e-6,
+}
 
-PLUGIN = Space(
-    {
-        "model": Choice(MODELS),
-        "imputation": Choice(("mean", "median", "most_frequent")),
-        "encoding": Choice(("one_hot", "ordinal")),
-        "scaling": Choice(("none", "standard", "robust", "quantile"), when=SCALED),
-        "linear_c": Float(1e-4, 1e4, log=True, when=LINEAR),
-        "knn_neighbors": Int(1, 50, log=True, when=KNN),
-        "knn_weights": Choice(("uniform", "distance"), when=KNN),
-        "knn_power": Choice((1, 2), when=KNN),
-        "svm_c": Float(1e-2, 1e3, log=True, when=SVM),
-        "svm_gamma": Float(1e-4, 10.0, log=True, when=SVM),
-        "forest_trees": Int(50, 300, step=50, when=FOREST),
-        "forest_features": Float(0.1, 1.0, when=FOREST),
-        "forest_leaf": Int(1, 20, log=True, when=FOREST),
-        "boosting_rate": Float(0.01, 0.5, log=True, when=BOOSTING),
-        "boosting_rounds": Int(50, 400, step=50, when=BOOSTING),
-        "boosting_leaves": Int(4, 128, log=True, when=BOOSTING),
-        "boosting_leaf": Int(2, 50, log=True, when=BOOSTING),
-        "boosting_l2": Float(1e-6, 10.0, log=True, when=BOOSTING),
-        "mlp_width": Int(16, 256, log=True, when=MLP),
-        "mlp_depth": Int(1, 3, when=MLP),
-        "mlp_alpha": Float(1e-6, 1e-1, log=True, when=MLP),
-        "mlp_rate": Float(1e-4, 1e-1, log=True, when=MLP),
-    },
-    default={
-        "model": "gradient_boosting",
-        "imputation": "median",
-        "encoding": "one_hot",
-        "boosting_rate": 0.1,
-        "boosting_rounds": 100,
-        "boosting_leaves": 31,
-        "boosting_leaf": 20,
-        "boosting_l2": 1e-6,
-    },
-)
+
+def parameters(models: tuple[str, ...]) -> dict[str, Parameter]:
+    """The parameters of a space of `models`, those of `MODELS` and families that boost."""
+    boosters = [model for model in models if model not in (*SCALED, *FORESTS)]
+    others = {"model": [*SCALED, *FORESTS]}
+    linear, knn, svm, mlp = ({"model": family} for family in SCALED)
+    forest, boosting = {"model": FORESTS}, {"model": boosters}
+    return {
+        "model": Choice(models),
+        "rare": Choice((1, 10)),
+        "imputation": Choice(("mean", "median", "most_frequent"), when=others),
+        "indicators": Choice((False, True), when=others),
+        "encoding": Choice(("one_hot", "ordinal", "target"), when=others),
+        "scaling": Choice(("standard", "robust", "quantile"), when={"model": SCALED}),
+        "linear_c": Float(1e-4, 1e4, log=True, when=linear),
+        "knn_neighbors": Int(1, 50, log=True, when=knn),
+        "knn_weights": Choice(("uniform", "distance"), when=knn),
+        "knn_power": Choice((1, 2), when=knn),
+        "svm_c": Float(1e-2, 1e3, log=True, when=svm),
+        "svm_gamma": Float(1e-4, 10.0, log=True, when=svm),
+        "forest_trees": Int(50, 300, step=50, when=forest),
+        "forest_features": Float(0.1, 1.0, when=forest),
+        "forest_leaf": Int(1, 20, log=True, when=forest),
+        "boosting_encoding": Choice(("native", "one_hot", "target"), when=boosting),
+        "boosting_rate": Float(0.01, 0.5, log=True, when=boosting),
+        "boosting_rounds": Int(50, 500, step=50, when=boosting),
+        "boosting_patience": Choice((0, 10, 30), when=boosting),
+        "boosting_leaves": Int(4, 128, log=True, when=boosting),
+        "boosting_leaf": Int(2, 50, log=True, when=boosting),
+        "boosting_features": Float(0.2, 1.0, when=boosting),
+        "boosting_l2": Float(1e-6, 10.0, log=True, when=boosting),
+        "mlp_width": Int(16, 256, log=True, when=mlp),
+        "mlp_depth": Int(1, 3, when=mlp),
+        "mlp_alpha": Float(1e-6, 1e-1, log=True, when=mlp),
+        "mlp_rate": Float(1e-4, 1e-1, log=True, when=mlp),
+    }
+
+
+PLUGIN = Space(parameters(MODELS), default=DEFAULT)

@@ -18,15 +18,18 @@ from automl.contracts import (
     Evaluator,
     EvaluatorOptions,
     Metric,
+    Mistakes,
     Result,
     Split,
     Task,
+    TaskOutline,
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import saved
+from automl.tables import boosters, saved
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
+from automl.tables.sizes import not_tried
 
 FORMAT = 1
 PROBABILISTIC = {"log_loss", "roc_auc"}
@@ -60,6 +63,7 @@ class Pipeline(Evaluator):
             "sklearn.svm",
             "skops.io",
         ),
+        *boosters.installed(),
     )
 
     options: PipelineOptions
@@ -67,13 +71,17 @@ class Pipeline(Evaluator):
     def evaluate(self, config: Config, context: Context) -> Result:
         """Cross-validate `config`, reporting the running mean after each fold.
 
-        A final evaluation fits on all training rows instead, and its value is that on validation.
+        A final evaluation fits on all training rows instead, and its value is that on validation. A family
+        that takes too long on so many rows ends at once, as pruned, where the space has others.
         """
         task, names = context.task, [metric.name for metric in context.metrics]
         _require_table(task)
         _require_predictions(names)
         if context.final:
             return self._fit_final(config, context, names)
+        if stopped := not_tried(config, task, context.space):
+            return Result({}, stopped=stopped)
+        notes: list[str] = []
         found = context.checkpoint.load()
         scores: list[list[float]] = found[1]["scores"] if found else []
         for fold, (fit, held) in enumerate(folds(task, self.options.folds), start=1):
@@ -81,7 +89,9 @@ class Pipeline(Evaluator):
                 continue
             data = Split(task.train.x.iloc[held], task.train.y[held])
             part = Split(task.train.x.iloc[fit], task.train.y[fit])
-            values = _score(_model(config, task, names, context.seed), part, data, names)
+            model = _model(config, task, names, context.seed, _threads(context))
+            values = _score(model, part, data, names)
+            notes += [note for note in model.notes if note not in notes]
             scores.append([values[name] for name in names])
             means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
             if context.needs_value and context.remaining <= 0:
@@ -95,8 +105,17 @@ class Pipeline(Evaluator):
             deviations = np.std(scores, axis=0, ddof=1).tolist()
             spread = {f"{name}_fold_std": value for name, value in zip(names, deviations, strict=True)}
         wanted = self.options.folds
-        note = f"the budget left time for {len(scores)} of {wanted} folds" if len(scores) < wanted else ""
-        return Result(metrics.finite(means, names), spread, note=note)
+        if len(scores) < wanted:
+            notes.append(f"the budget left time for {len(scores)} of {wanted} folds")
+        return Result(metrics.finite(means, names), spread, note="; ".join(notes))
+
+    def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
+        """Families of the space whose packages are not installed."""
+        models = space.parameters.get("model")
+        try:
+            boosters.require(models.options if isinstance(models, Choice) else ())
+        except UserError as error:
+            yield "", str(error)
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless the task is a table that can be folded."""
@@ -128,7 +147,8 @@ class Pipeline(Evaluator):
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task = context.task
-        model = _model(config, task, names, context.seed).fit(task.train.x, task.train.y)
+        model = _model(config, task, names, context.seed, _threads(context))
+        model.fit(task.train.x, task.train.y)
         values = metrics.score(names, task.validation.y, model.predict(task.validation.x))
         folder = context.workdir / "model"
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,11 +157,16 @@ class Pipeline(Evaluator):
         described = {"format": FORMAT, "config": config, "seed": context.seed, "task": task.digest}
         write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
-        return Result(metrics.finite(values, names))
+        return Result(metrics.finite(values, names), note="; ".join(model.notes))
 
 
-def _model(config: Config, task: Task, names: list[str], seed: int) -> TableModel:
-    return TableModel(config, task.classes, seed, calibrate=not PROBABILISTIC.isdisjoint(names))
+def _threads(context: Context) -> int:
+    return max(1, int(context.devices))
+
+
+def _model(config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
+    calibrate = not PROBABILISTIC.isdisjoint(names)
+    return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads)
 
 
 def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict[str, Any]:

@@ -1,104 +1,116 @@
-"""The families of scikit-learn models that a configuration can name, for classification and regression."""
+"""The families of models that a configuration can name, for classification and regression."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from automl.contracts import UserError
+import numpy as np
 
-Values: TypeAlias = Mapping[str, Any]  # a configuration completed by the defaults; scikit-learn has no types
+from automl.tables import boosters
+from automl.tables.setting import Setting
+from automl.tables.values import Values
 
 
-def _linear(c: Values, classify: bool, seed: int, _rows: int) -> Any:
+@dataclass(frozen=True)
+class Family:
+    """`make(config, setting)` is a model of scikit-learn's conventions, not fitted yet.
+
+    `scaled`: it needs numbers of one scale. `boosts`: it may stop early on rows held out. `fit`: of a model
+    of another library, `fit(model, x, y, setting, patience)`; it takes targets as they are.
+    """
+
+    make: Callable[[Values, Setting], Any]
+    scaled: bool = False
+    boosts: bool = False
+    fit: Callable[[Any, np.ndarray, np.ndarray, Setting, int], None] | None = None
+
+
+def _linear(c: Values, s: Setting) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge  # scikit-learn takes a second to import
 
-    if classify:
-        return LogisticRegression(C=c["linear_c"], max_iter=500, random_state=seed)
-    return Ridge(alpha=1 / c["linear_c"], random_state=seed)
+    if s.classes:
+        return LogisticRegression(C=c["linear_c"], max_iter=500, random_state=s.seed)
+    return Ridge(alpha=1 / c["linear_c"], random_state=s.seed)
 
 
-def _knn(c: Values, classify: bool, _seed: int, rows: int) -> Any:
+def _knn(c: Values, s: Setting) -> Any:
     # scikit-learn takes a second to import
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-    family = KNeighborsClassifier if classify else KNeighborsRegressor
-    return family(min(c["knn_neighbors"], rows), weights=c["knn_weights"], p=c["knn_power"])
+    family = KNeighborsClassifier if s.classes else KNeighborsRegressor
+    neighbours = min(c["knn_neighbors"], s.rows)
+    return family(neighbours, weights=c["knn_weights"], p=c["knn_power"], n_jobs=s.threads)
 
 
-def _svm(c: Values, classify: bool, seed: int, _rows: int) -> Any:
+def _svm(c: Values, s: Setting) -> Any:
     from sklearn.svm import SVC, SVR  # scikit-learn takes a second to import
 
-    if classify:
-        return SVC(C=c["svm_c"], gamma=c["svm_gamma"], random_state=seed)
+    if s.classes:
+        return SVC(C=c["svm_c"], gamma=c["svm_gamma"], random_state=s.seed)
     return SVR(C=c["svm_c"], gamma=c["svm_gamma"])
 
 
-def _forest(c: Values, classify: bool, seed: int, _rows: int) -> Any:
+def _forest(c: Values, s: Setting) -> Any:
     from sklearn import ensemble  # scikit-learn takes a second to import
 
     if c["model"] == "random_forest":
-        family = ensemble.RandomForestClassifier if classify else ensemble.RandomForestRegressor
+        family = ensemble.RandomForestClassifier if s.classes else ensemble.RandomForestRegressor
     else:
-        family = ensemble.ExtraTreesClassifier if classify else ensemble.ExtraTreesRegressor
+        family = ensemble.ExtraTreesClassifier if s.classes else ensemble.ExtraTreesRegressor
     return family(
         n_estimators=c["forest_trees"],
         max_features=c["forest_features"],
         min_samples_leaf=c["forest_leaf"],
-        n_jobs=1,
-        random_state=seed,
+        n_jobs=s.threads,
+        random_state=s.seed,
     )
 
 
-def _boosting(c: Values, classify: bool, seed: int, _rows: int) -> Any:
+def _boosting(c: Values, s: Setting) -> Any:
     # scikit-learn takes a second to import
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    family = HistGradientBoostingClassifier if classify else HistGradientBoostingRegressor
+    family = HistGradientBoostingClassifier if s.classes else HistGradientBoostingRegressor
+    patience = c["boosting_patience"]
+    stopping = {"n_iter_no_change": patience, "validation_fraction": boosters.HELD} if patience else {}
     return family(
         learning_rate=c["boosting_rate"],
         max_iter=c["boosting_rounds"],
         max_leaf_nodes=c["boosting_leaves"],
         min_samples_leaf=c["boosting_leaf"],
+        max_features=c["boosting_features"],
         l2_regularization=c["boosting_l2"],
-        early_stopping=False,
-        random_state=seed,
+        categorical_features=list(range(s.categories)) or None,
+        early_stopping=bool(patience),
+        random_state=s.seed,
+        **stopping,
     )
 
 
-def _mlp(c: Values, classify: bool, seed: int, _rows: int) -> Any:
+def _mlp(c: Values, s: Setting) -> Any:
     from sklearn.neural_network import MLPClassifier, MLPRegressor  # scikit-learn takes a second to import
 
-    family = MLPClassifier if classify else MLPRegressor
+    family = MLPClassifier if s.classes else MLPRegressor
     return family(
         hidden_layer_sizes=(c["mlp_width"],) * c["mlp_depth"],
         alpha=c["mlp_alpha"],
         learning_rate_init=c["mlp_rate"],
         max_iter=100,
-        random_state=seed,
+        random_state=s.seed,
     )
 
 
-FAMILIES: dict[str, Callable[[Values, bool, int, int], Any]] = {
-    "linear": _linear,
-    "knn": _knn,
-    "svm": _svm,
-    "random_forest": _forest,
-    "extra_trees": _forest,
-    "gradient_boosting": _boosting,
-    "mlp": _mlp,
+FAMILIES: dict[str, Family] = {
+    "linear": Family(_linear, scaled=True),
+    "knn": Family(_knn, scaled=True),
+    "svm": Family(_svm, scaled=True),
+    "random_forest": Family(_forest),
+    "extra_trees": Family(_forest),
+    "gradient_boosting": Family(_boosting, boosts=True),
+    "lightgbm": Family(boosters.lightgbm, boosts=True, fit=boosters.fit_lightgbm),
+    "xgboost": Family(boosters.xgboost, boosts=True, fit=boosters.fit_xgboost),
+    "catboost": Family(boosters.catboost, boosts=True, fit=boosters.fit_catboost),
+    "mlp": Family(_mlp, scaled=True),
 }
-
-
-def choice(name: str, config: Values, known: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """The entry of `known` that the configuration names. Raises `UserError` when there is none."""
-    if config[name] not in known:
-        raise unknown(name, config, list(known))
-    return known[config[name]]
-
-
-def unknown(name: str, config: Values, known: list[str]) -> UserError:
-    """The error of a value that no pipeline has."""
-    return UserError(
-        f"{name} must be one of {', '.join(known)}, but got {config[name]!r}; change the search space"
-    )

@@ -1,63 +1,44 @@
-"""From a configuration to a scikit-learn pipeline for tables, for classification and regression."""
+"""From a configuration to a fitted pipeline for tables, for classification and regression."""
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from automl.contracts import Config, UserError
-from automl.tables.families import FAMILIES, Values, choice, unknown
+from automl.contracts import Config
+from automl.tables import boosters
+from automl.tables.columns import prepared, scaler
+from automl.tables.families import FAMILIES, Family
+from automl.tables.setting import Setting
+from automl.tables.values import DEFAULTS, Values, choice, completed
 
-# what a configuration leaves out has these values
-DEFAULTS: Config = {
-    "model": "gradient_boosting",
-    "imputation": "median",
-    "encoding": "one_hot",
-    "scaling": "standard",
-    "linear_c": 1.0,
-    "knn_neighbors": 5,
-    "knn_weights": "uniform",
-    "knn_power": 2,
-    "svm_c": 1.0,
-    "svm_gamma": 0.1,
-    "forest_trees": 100,
-    "forest_features": 0.5,
-    "forest_leaf": 1,
-    "boosting_rate": 0.1,
-    "boosting_rounds": 100,
-    "boosting_leaves": 31,
-    "boosting_leaf": 20,
-    "boosting_l2": 0.0,
-    "mlp_width": 64,
-    "mlp_depth": 1,
-    "mlp_alpha": 1e-4,
-    "mlp_rate": 1e-3,
-}
-CATEGORIES = 32
+__all__ = ["DEFAULTS", "TableModel", "controlled", "predicted", "tidy"]
 
 
 class TableModel:
     """A pipeline to be fitted once. `classes`: 0 for regression; `seed` goes into every random state.
 
-    `calibrate` asks for probabilities of models that have none of their own. Raises `UserError`
-    for a parameter or value that no pipeline has.
+    `calibrate` asks for probabilities of models that have none of their own. `threads`: how many it may use;
+    they do not change what is fitted. Raises `UserError` for a parameter or value that no pipeline has, and
+    for a family whose package is not installed.
     """
 
-    def __init__(self, config: Config, classes: int, seed: int, *, calibrate: bool = False) -> None:
-        unknown = sorted(set(config) - set(DEFAULTS))
-        if unknown:
-            raise UserError(
-                f"a space for pipelines must have parameters among {', '.join(DEFAULTS)}, but got "
-                f"{', '.join(unknown)}; rename or remove them"
-            )
-        self.config: Values = {**DEFAULTS, **config}
+    def __init__(
+        self, config: Config, classes: int, seed: int, *, calibrate: bool = False, threads: int = 1
+    ) -> None:
+        self.config: Values = completed(config)
+        self.family: Family = choice("model", self.config, FAMILIES)
+        boosters.require([self.config["model"]])
+        self.scaled = self.family.scaled or "scaling" in config
         self.classes = classes
         self.seed = seed
         self.calibrate = calibrate
+        self.threads = threads
+        self.notes: list[str] = []  # what was done otherwise than the configuration says
         self._fitted: Any = None
 
     def fit(self, x: Any, y: np.ndarray) -> TableModel:
@@ -65,10 +46,18 @@ class TableModel:
         from sklearn.pipeline import make_pipeline  # scikit-learn takes a second to import
 
         table = tidy(x)
-        steps = [_columns(table, self.config), _scaler(self.config["scaling"], len(table))]
-        self._fitted = make_pipeline(*(step for step in steps if step is not None), self._model(len(table)))
-        with controlled():
-            self._fitted.fit(table, y)
+        columns = prepared(table, self.config, self.classes, self.seed)
+        setting = Setting(self.classes, self.seed, len(table), self.threads, columns.categories)
+        patience = self._patience(y)
+        model = self._model({**self.config, "boosting_patience": patience}, setting)
+        scaling = scaler(self.config["scaling"], len(table)) if self.scaled else None
+        self._fitted = make_pipeline(*(s for s in (columns.transformer, scaling) if s is not None), model)
+        with controlled(self.threads):
+            if self.family.fit is None:
+                self._fitted.fit(table, y)
+            else:
+                matrix = self._fitted[:-1].fit_transform(table, y)
+                self.family.fit(model, matrix, y, setting, patience)
         return self
 
     @property
@@ -78,28 +67,35 @@ class TableModel:
 
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities (n, classes), or values (n,) for regression."""
-        return predicted(self._fitted, x, self.classes)
+        return predicted(self._fitted, x, self.classes, self.threads)
 
-    def _model(self, rows: int) -> Any:
+    def _patience(self, y: np.ndarray) -> int:
+        """Rounds without a gain after which boosting stops; 0 where it fits all."""
+        patience: int = self.config["boosting_patience"] if self.family.boosts else 0
+        reason = boosters.may_stop(y, self.classes) if patience else ""
+        if reason and reason not in self.notes:
+            self.notes.append(reason)
+        return 0 if reason else patience
+
+    def _model(self, config: Values, setting: Setting) -> Any:
         from sklearn.calibration import CalibratedClassifierCV  # scikit-learn takes a second to import
         from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
         from sklearn.preprocessing import StandardScaler  # scikit-learn takes a second to import
 
-        make = choice("model", self.config, FAMILIES)
-        model = make(self.config, bool(self.classes), self.seed, rows)
-        if not self.classes:
+        model = self.family.make(config, setting)
+        if not self.classes and self.family.fit is None:
             return TransformedTargetRegressor(model, transformer=StandardScaler())
-        if self.calibrate and not hasattr(model, "predict_proba"):
+        if self.classes and self.calibrate and not hasattr(model, "predict_proba"):
             return CalibratedClassifierCV(model, ensemble=False, cv=3)
         return model
 
 
-def predicted(fitted: Any, x: Any, classes: int) -> np.ndarray:
+def predicted(fitted: Any, x: Any, classes: int, threads: int = 1) -> np.ndarray:
     """Class probabilities (n, classes) of a fitted pipeline, or values (n,) where there are no classes.
 
     A model that has no probabilities gives its class 1.
     """
-    with controlled():
+    with controlled(threads):
         if not classes:
             return np.asarray(fitted.predict(tidy(x)), dtype=np.float64)
         if hasattr(fitted, "predict_proba"):
@@ -125,51 +121,22 @@ def tidy(x: Any) -> Any:
 
 
 @contextlib.contextmanager
-def controlled() -> Iterator[None]:
-    """One thread, and silence: a bad candidate's score says what its warnings would."""
+def controlled(threads: int = 1) -> Iterator[None]:
+    """So many threads, one for sums whose order they would change, and silence.
+
+    A bad candidate's score says what its warnings would.
+    """
     from sklearn.exceptions import ConvergenceWarning  # scikit-learn takes a second to import
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(1), warnings.catch_warnings(), np.errstate(all="ignore"):
+    with (
+        threadpool_limits(threads, user_api="openmp"),
+        threadpool_limits(1, user_api="blas"),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):
         # 2026-11-21, scikit-learn 1.9: a fit that stops at max_iter is a candidate like any other
         warnings.simplefilter("ignore", ConvergenceWarning)
         # 2026-11-21, scikit-learn 1.9: BLAS in MLP and SVM overflows for extreme hyperparameters
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
-
-
-def _columns(table: Any, config: Values) -> Any:
-    from sklearn.compose import ColumnTransformer  # scikit-learn takes a second to import
-    from sklearn.impute import SimpleImputer  # scikit-learn takes a second to import
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder  # scikit-learn takes a second to import
-
-    if config["imputation"] not in ("mean", "median", "most_frequent"):
-        raise unknown("imputation", config, ["mean", "median", "most_frequent"])
-    encoders: dict[str, Callable[[], Any]] = {
-        "one_hot": lambda: OneHotEncoder(
-            handle_unknown="infrequent_if_exist", max_categories=CATEGORIES, sparse_output=False
-        ),
-        "ordinal": lambda: OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
-    }
-    numbers = list(table.select_dtypes("number").columns)
-    return ColumnTransformer(
-        [
-            ("numbers", SimpleImputer(strategy=config["imputation"], keep_empty_features=True), numbers),
-            ("words", choice("encoding", config, encoders)(), [c for c in table if c not in numbers]),
-        ]
-    )
-
-
-def _scaler(name: str, rows: int) -> Any:
-    # scikit-learn takes a second to import
-    from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
-
-    scalers: dict[str, Callable[[], Any]] = {
-        "none": lambda: None,
-        "standard": StandardScaler,
-        "robust": RobustScaler,
-        "quantile": lambda: QuantileTransformer(
-            n_quantiles=min(1000, rows), subsample=rows, output_distribution="normal"
-        ),
-    }
-    return choice("scaling", {"scaling": name}, scalers)()

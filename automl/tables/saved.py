@@ -1,16 +1,17 @@
-"""A fitted pipeline in a folder: no pickle, and of types that scikit-learn and NumPy have."""
+"""A fitted pipeline in a folder: no pickle, and types of scikit-learn, NumPy and boosting libraries alone."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
 
 from automl.checkpoints import write_atomically
 from automl.contracts import ReadColumn, TableReading, UserError
+from automl.tables.boosters import PACKAGES
 
 if TYPE_CHECKING:
     from automl.tables.model import TableModel
@@ -19,9 +20,16 @@ FITTED: Final = "model.skops"
 DESCRIBED: Final = "table.json"
 FORMAT: Final = 1
 NEEDED: Final = ("numpy", "pandas", "scikit-learn", "skops", "threadpoolctl")
-# types of scikit-learn's own that skops asks about: they hold numbers, and no code
+# types that skops asks about: they hold numbers, and no code; a partial function is what it is of
 TRUSTED: Final = frozenset(
     {
+        "catboost.core.CatBoostClassifier",
+        "catboost.core.CatBoostRegressor",
+        "collections.OrderedDict",
+        "functools.partial",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
         "numpy.dtype",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
@@ -29,10 +37,15 @@ TRUSTED: Final = frozenset(
         "sklearn.metrics._dist_metrics.EuclideanDistance64",
         "sklearn.metrics._dist_metrics.ManhattanDistance64",
         "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+        "sklearn.model_selection._split.KFold",
         "sklearn.neighbors._ball_tree.BallTree",
         "sklearn.neighbors._kd_tree.KDTree",
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.tree._tree.Tree",
+        "sklearn.utils.validation.check_array",
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
     }
 )
 
@@ -50,7 +63,9 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
     import skops.io  # type: ignore[import-untyped]  # takes a second to import
 
     write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
-    needed = "".join(f"{name}=={version(name)}\n" for name in NEEDED)
+    family = model.config["model"]
+    names = [*NEEDED, *(packages_distributions()[family][:1] if family in PACKAGES else ())]
+    needed = "".join(f"{name}=={version(name)}\n" for name in names)
     write_atomically(folder / "requirements.txt", needed.encode())
     text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)
     write_atomically(folder / DESCRIBED, text.encode())
@@ -59,7 +74,8 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
 def load(folder: Path) -> tuple[Any, Described]:
     """The fitted scikit-learn pipeline in `folder`, and what it means.
 
-    Raises `UserError` when there is none, when it is damaged, and for types that are not scikit-learn's.
+    Raises `UserError` when there is none, when it is damaged, when a library that it needs is not installed,
+    and for types that no pipeline has.
     """
     import skops.io  # takes a second to import
 
@@ -76,10 +92,15 @@ def load(folder: Path) -> tuple[Any, Described]:
         ) from error
     if strange:
         raise UserError(
-            f"a fitted table model must hold types of scikit-learn alone, but {folder / FITTED} has "
+            f"a fitted table model must hold types of pipelines alone, but {folder / FITTED} has "
             f"{', '.join(strange[:5])}; do not use it, and train it again"
         )
-    return skops.io.loads(data, trusted=sorted(TRUSTED)), described
+    try:
+        return skops.io.loads(data, trusted=sorted(TRUSTED)), described
+    except ImportError as error:
+        raise UserError(
+            f"a fitted table model needs what {folder / 'requirements.txt'} lists, but {error}; install it"
+        ) from error
 
 
 def _described(found: dict[str, Any]) -> Described:

@@ -14,15 +14,28 @@ import pandas as pd
 import pytest
 from fake_context import ACCURACY, FakeContext, image_task
 
-from automl.contracts import Config, Direction, Metric, Result, Split, Task, TrialStopped, UserError
+from automl.contracts import (
+    Config,
+    Direction,
+    Metric,
+    Result,
+    Split,
+    Task,
+    TaskOutline,
+    TrialStopped,
+    UserError,
+)
 from automl.data import load_task
 from automl.evaluators.pipeline import Pipeline, PipelineOptions
 from automl.plugins import load
+from automl.space import Choice, Space
+from automl.tables import boosters, sizes
+from automl.tables.families import FAMILIES
 from automl.tables.model import DEFAULTS, TableModel, tidy
 
 R2 = Metric("r2", Direction.MAXIMIZE)
 LOG_LOSS, AUC = Metric("log_loss", Direction.MINIMIZE), Metric("roc_auc", Direction.MAXIMIZE)
-SPACE = load("spaces", "tabular")
+SPACE, WITH_BOOSTERS = (load("spaces", name) for name in ("tabular", "tabular_boosters"))
 SMALL = {"forest_trees": 10, "boosting_rounds": 10, "mlp_width": 16}
 OPTIONS = PipelineOptions(folds=3)
 LINEAR = {"model": "linear"}
@@ -67,10 +80,11 @@ def evaluate(config: Config, ctx: FakeContext) -> Result:
 
 
 @pytest.mark.parametrize("classes", [0, 2, 3])
-@pytest.mark.parametrize("model", SPACE.parameters["model"].options)
+@pytest.mark.parametrize("model", FAMILIES)
 def test_every_family_learns(tmp_path: Path, model: str, classes: int) -> None:
     ctx = context(tmp_path, task(classes))
     config = {"model": model, **{k: v for k, v in SMALL.items() if k.startswith((model[:3], "forest"))}}
+    config |= {"boosting_rounds": 40, "boosting_leaf": 5} if FAMILIES[model].boosts else {}
     result = evaluate({**config, **({"mlp_rate": 0.01} if model == "mlp" else {})}, ctx)
     assert [step for step, _, _ in ctx.reports] == [1, 2, 3]
     assert ctx.reports[-1][1] == pytest.approx(result.values[ctx.metrics[0].name])
@@ -78,9 +92,9 @@ def test_every_family_learns(tmp_path: Path, model: str, classes: int) -> None:
     assert result.values[ctx.metrics[0].name] > (0.55 if classes else 0.3)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(20))
 def test_every_sampled_configuration_runs_silently(tmp_path: Path, seed: int) -> None:
-    config = {**SPACE.sample(random.Random(seed))}
+    config = {**WITH_BOOSTERS.sample(random.Random(seed))}
     config |= {name: value for name, value in SMALL.items() if name in config}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -100,6 +114,80 @@ def test_extreme_hyperparameters_run_silently_or_fail_with_a_reason(tmp_path: Pa
         ]
     ):
         assert evaluate(config, context(tmp_path / str(number), task(0, 30))).values["r2"] < 1
+
+
+OLD = {  # as a search of the space before parameters were added drew it
+    "model": "gradient_boosting",
+    "imputation": "mean",
+    "encoding": "ordinal",
+    "boosting_rate": 0.1,
+    "boosting_rounds": 10,
+    "boosting_leaves": 31,
+    "boosting_leaf": 20,
+    "boosting_l2": 1e-6,
+}
+
+
+@pytest.mark.parametrize(
+    "config", [OLD, {"model": "linear", "scaling": "none", "linear_c": 1.0, "imputation": "median"}]
+)
+def test_configurations_of_earlier_spaces_are_scored_and_retrained(tmp_path: Path, config: Config) -> None:
+    given = task(3)
+    assert evaluate(config, context(tmp_path / "trial", given)).values["accuracy"] > 0.5
+    final = context(tmp_path / "final", given, final=True)
+    result = evaluate(config, final)
+    again = Pipeline(OPTIONS).score(tmp_path / "final/model", given, given.validation, [ACCURACY])
+    assert again == result.values
+
+
+def test_a_family_that_is_too_slow_for_the_rows_ends_at_once_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sizes.LIMITS, "svm", sizes.Limit(100, 10_000))
+    ctx = context(tmp_path, task())
+    result = evaluate({"model": "svm"}, ctx)
+    assert result.stopped.startswith(
+        "svm is tried up to 100 rows and 10,000 cells, but training has 120 rows ×"
+    )
+    assert not result.values and not ctx.reports
+    asked = Space({"model": Choice(("svm",))})
+    assert evaluate({"model": "svm"}, context(tmp_path / "asked", task(), space=asked)).values
+    assert evaluate({"model": "svm"}, context(tmp_path / "final", task(), final=True)).values
+
+
+def test_a_trial_takes_as_many_threads_as_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    fit = TableModel.fit
+
+    def noted(self: TableModel, x: pd.DataFrame, y: np.ndarray) -> TableModel:
+        seen.append(self.threads)
+        return fit(self, x, y)
+
+    monkeypatch.setattr(TableModel, "fit", noted)
+    config = {"model": "random_forest", "forest_trees": 5}
+    one = evaluate(config, context(tmp_path / "one", task()))
+    two = evaluate(config, context(tmp_path / "two", task(), devices=2.0))
+    assert seen == [1, 1, 1, 2, 2, 2] and one == two
+
+
+def test_what_early_stopping_left_out_is_told_once(tmp_path: Path) -> None:
+    result = evaluate({"boosting_patience": 5, "boosting_rounds": 10}, context(tmp_path, task()))
+    reason = "boosting is not stopped early on 80 rows, fewer than 200: all rounds are fitted"
+    assert result.note == reason
+
+
+def test_a_space_whose_packages_are_absent_is_refused_before_any_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, outline = Pipeline(OPTIONS), TaskOutline((ACCURACY,), True)
+    assert not list(pipeline.mistakes(WITH_BOOSTERS, outline))
+    monkeypatch.setattr(boosters, "installed", lambda: ("lightgbm",))
+    ((_, text),) = pipeline.mistakes(WITH_BOOSTERS, outline)
+    assert "but catboost, xgboost are not; pip install 'automl-orchestrator[tables]'" in text
+    assert not list(pipeline.mistakes(SPACE, outline))
+    assert not list(pipeline.mistakes(WITH_BOOSTERS.narrow({"model": ["linear", "lightgbm"]}), outline))
+    with pytest.raises(UserError, match=r"but catboost is not; pip install"):
+        evaluate({"model": "catboost"}, context(tmp_path, task()))
 
 
 def test_same_seed_equal_other_seed_different(tmp_path: Path) -> None:
@@ -166,7 +254,8 @@ def test_final_fits_all_training_rows_and_scores_the_same_later(tmp_path: Path) 
         ({"model": "lstm"}, "model must be one of linear.*but got 'lstm'"),
         ({"imputation": "magic"}, "imputation must be one of mean"),
         ({"encoding": "hash"}, "encoding must be one of one_hot"),
-        ({"scaling": "unit"}, "scaling must be one of none"),
+        ({"model": "knn", "scaling": "unit"}, "scaling must be one of none"),
+        ({"boosting_encoding": "hash"}, "boosting_encoding must be one of one_hot"),
     ],
 )
 def test_wrong_configurations(tmp_path: Path, config: Config, message: str) -> None:
@@ -200,10 +289,12 @@ def test_wrong_tasks_are_refused_before_any_trial() -> None:
 
 
 def test_the_space_and_the_pipeline_agree() -> None:
-    assert set(SPACE.parameters) == set(DEFAULTS)
+    assert set(SPACE.parameters) == set(WITH_BOOSTERS.parameters) == set(DEFAULTS)
+    assert set(WITH_BOOSTERS.parameters["model"].options) == set(FAMILIES)
     for name, parameter in SPACE.parameters.items():
-        if hasattr(parameter, "options"):
+        if hasattr(parameter, "options") and name != "boosting_encoding":  # without it as others encode
             assert DEFAULTS[name] in parameter.options
+    assert "none" not in SPACE.parameters["scaling"].options
 
 
 def test_tidy_keeps_numbers_and_names_what_is_missing() -> None:

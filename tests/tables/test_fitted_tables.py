@@ -13,7 +13,7 @@ import pytest
 import skops.io
 
 from automl.contracts import ReadColumn, TableReading, UserError
-from automl.tables import saved
+from automl.tables import boosters, saved
 from automl.tables.families import FAMILIES
 from automl.tables.model import TableModel, predicted
 
@@ -32,11 +32,16 @@ def model(family: str, classes: int, **config: Any) -> TableModel:
 @pytest.mark.parametrize(("family", "classes"), list(itertools.product(FAMILIES, (0, 3))))
 def test_a_loaded_model_predicts_equally(tmp_path: Path, family: str, classes: int) -> None:
     """To the last digit."""
-    made = model(family, classes, scaling="quantile", encoding="ordinal", knn_power=1)
+    preparation = {"encoding": "target", "indicators": True, "rare": 5}
+    if FAMILIES[family].boosts:
+        preparation = {"boosting_encoding": "native", "boosting_features": 0.9}
+    made = model(family, classes, knn_power=1, **preparation)
     described = saved.Described(READING, ("r", "s", "t") if classes else ())
     saved.save(made, described, tmp_path)
     fitted, again = saved.load(tmp_path)
     assert again == described
+    needed = (tmp_path / "requirements.txt").read_text()
+    assert all((name in needed) == (name == family) for name in boosters.PACKAGES)
     assert np.array_equal(predicted(fitted, X, classes), made.predict(X))
     unseen = pd.DataFrame({"a": [np.nan], "b": ["never seen"]})
     assert np.isfinite(predicted(fitted, unseen, classes)).all()
@@ -45,7 +50,7 @@ def test_a_loaded_model_predicts_equally(tmp_path: Path, family: str, classes: i
 def test_types_that_are_not_of_scikit_learn_are_refused(tmp_path: Path) -> None:
     saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
     (tmp_path / saved.FITTED).write_bytes(skops.io.dumps(Path("x")))
-    with pytest.raises(UserError, match=r"must hold types of scikit-learn alone, but .*; do not use it"):
+    with pytest.raises(UserError, match=r"must hold types of pipelines alone, but .*; do not use it"):
         saved.load(tmp_path)
 
 

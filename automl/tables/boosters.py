@@ -1,0 +1,153 @@
+"""Boosting of other libraries, the extra `tables`: LightGBM, XGBoost, CatBoost; and when boosting stops."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Container
+from typing import Any, Final
+
+import numpy as np
+
+from automl.contracts import UserError
+from automl.tables.setting import Setting
+from automl.tables.values import Values
+
+PACKAGES: Final = ("lightgbm", "xgboost", "catboost")  # each is the name of its family, too
+HELD: Final = 0.1  # of the rows to be fitted: boosting stops by its loss on them
+LEAST: Final = 200  # rows from which on a tenth of them says something
+DEEPEST: Final = 10  # levels of CatBoost's trees, whose leaves are all of one depth
+
+
+def may_stop(y: np.ndarray, classes: int) -> str:
+    """Why no part of the rows with targets `y` (n,) can be held out to stop by; "" where it can."""
+    if len(y) < LEAST:
+        return f"boosting is not stopped early on {len(y)} rows, fewer than {LEAST}: all rounds are fitted"
+    if classes and (np.bincount(y, minlength=classes).min() < 2 or math.ceil(HELD * len(y)) < classes):
+        return "boosting is not stopped early, since a class has too few rows: all rounds are fitted"
+    return ""
+
+
+def installed() -> tuple[str, ...]:
+    """The packages of the extra that are there."""
+    return tuple(name for name in PACKAGES if importlib.util.find_spec(name) is not None)
+
+
+def require(families: Container[object]) -> None:
+    """Raise `UserError` for those `families` whose package is not installed."""
+    absent = sorted({name for name in PACKAGES if name in families} - set(installed()))
+    if absent:
+        raise UserError(
+            f"the packages of a space's families must be installed, but {', '.join(absent)} "
+            f"{'is' if len(absent) == 1 else 'are'} not; pip install 'automl-orchestrator[tables]', narrow "
+            "the parameter model, or take the space tabular"
+        )
+
+
+def lightgbm(c: Values, s: Setting) -> Any:
+    """A model of LightGBM (Ke et al., NeurIPS 2017)."""
+    import lightgbm as library  # an extra, which takes a second to import
+
+    return (library.LGBMClassifier if s.classes else library.LGBMRegressor)(
+        n_estimators=c["boosting_rounds"],
+        learning_rate=c["boosting_rate"],
+        num_leaves=c["boosting_leaves"],
+        min_child_samples=c["boosting_leaf"],
+        reg_lambda=c["boosting_l2"],
+        feature_fraction_bynode=c["boosting_features"],
+        n_jobs=s.threads,
+        random_state=s.seed,
+        deterministic=True,
+        force_row_wise=True,
+        verbose=-1,
+    )
+
+
+def fit_lightgbm(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
+    """Fit on `x` (n, features) and `y` (n,); `patience`: rounds without a gain, 0 for all rounds."""
+    import lightgbm as library  # an extra, which takes a second to import
+
+    categories = list(range(s.categories)) if s.categories else "auto"
+    if not patience:
+        model.fit(x, y, categorical_feature=categories)
+        return
+    fit, held = _parts(y, s)
+    stop = library.early_stopping(patience, verbose=False)
+    model.fit(
+        x[fit], y[fit], eval_X=x[held], eval_y=y[held], callbacks=[stop], categorical_feature=categories
+    )
+
+
+def xgboost(c: Values, s: Setting) -> Any:
+    """A model of XGBoost (Chen and Guestrin, KDD 2016) that grows the leaf with the largest gain."""
+    import xgboost as library  # an extra, which takes a second to import
+
+    categories = {"enable_categorical": True} if s.categories else {}
+    return (library.XGBClassifier if s.classes else library.XGBRegressor)(
+        n_estimators=c["boosting_rounds"],
+        learning_rate=c["boosting_rate"],
+        grow_policy="lossguide",
+        max_depth=0,
+        max_leaves=c["boosting_leaves"],
+        min_child_weight=c["boosting_leaf"] * (0.25 if s.classes else 1.0),
+        reg_lambda=c["boosting_l2"],
+        colsample_bynode=c["boosting_features"],
+        tree_method="hist",
+        n_jobs=s.threads,
+        random_state=s.seed,
+        **categories,
+    )
+
+
+def fit_xgboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
+    """See `fit_lightgbm`."""
+    if s.categories:
+        model.set_params(feature_types=["c"] * s.categories + ["q"] * (x.shape[1] - s.categories))
+    if not patience:
+        model.fit(x, y, verbose=False)
+        return
+    fit, held = _parts(y, s)
+    model.set_params(early_stopping_rounds=patience)
+    model.fit(x[fit], y[fit], eval_set=[(x[held], y[held])], verbose=False)
+
+
+def catboost(c: Values, s: Setting) -> Any:
+    """A model of CatBoost (Prokhorenkova et al., NeurIPS 2018), of trees with about as many leaves."""
+    import catboost as library  # an extra, which takes a second to import
+
+    return (library.CatBoostClassifier if s.classes else library.CatBoostRegressor)(
+        iterations=c["boosting_rounds"],
+        learning_rate=c["boosting_rate"],
+        depth=min(DEEPEST, max(1, round(math.log2(c["boosting_leaves"])))),
+        l2_leaf_reg=max(c["boosting_l2"], 1e-6),
+        rsm=c["boosting_features"],
+        thread_count=s.threads,
+        random_seed=s.seed,
+        allow_writing_files=False,
+        verbose=False,
+    )
+
+
+def fit_catboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
+    """See `fit_lightgbm`; categories are texts."""
+    categories = list(range(s.categories)) or None
+    if not patience:
+        model.fit(x, y, cat_features=categories)
+        return
+    fit, held = _parts(y, s)
+    model.fit(
+        x[fit],
+        y[fit],
+        cat_features=categories,
+        eval_set=(x[held], y[held]),
+        early_stopping_rounds=patience,
+    )
+
+
+def _parts(y: np.ndarray, s: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to fit on and rows held out, by class."""
+    from sklearn.model_selection import train_test_split  # scikit-learn takes a second to import
+
+    by_class = y if s.classes else None
+    fit, held = train_test_split(np.arange(len(y)), test_size=HELD, stratify=by_class, random_state=s.seed)
+    return fit, held

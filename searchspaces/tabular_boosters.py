@@ -1,0 +1,11 @@
+"""Pipelines for tables as in `tabular`, and boosting by LightGBM, XGBoost and CatBoost.
+
+Their packages come with the extra `tables`; where one is absent, a study of this space says so at once.
+"""
+
+from __future__ import annotations
+
+from automl.searchspaces.tabular import DEFAULT, MODELS, parameters
+from automl.space import Space
+
+PLUGIN = Space(parameters((*MODELS, "lightgbm", "xgboost", "catboost")), default=DEFAULT)
