@@ -7,6 +7,7 @@ classification and regression alike. Any subset of these parameters makes a vali
 from __future__ import annotations
 
 from automl.contracts import Config
+from automl.searchspaces.tabular_portfolio import PORTFOLIO
 from automl.space import Choice, Float, Int, Parameter, Space
 
 MODELS = ("linear", "knn", "svm", "random_forest", "extra_trees", "gradient_boosting", "mlp")
@@ -63,4 +64,4 @@ def parameters(models: tuple[str, ...]) -> dict[str, Parameter]:
     }
 
 
-PLUGIN = Space(parameters(MODELS), default=DEFAULT)
+PLUGIN = Space(parameters(MODELS), default=DEFAULT).with_portfolio(PORTFOLIO)

@@ -6,6 +6,8 @@ Their packages come with the extra `tables`; where one is absent, a study of thi
 from __future__ import annotations
 
 from automl.searchspaces.tabular import DEFAULT, MODELS, parameters
+from automl.searchspaces.tabular_boosters_portfolio import PORTFOLIO
 from automl.space import Space
 
-PLUGIN = Space(parameters((*MODELS, "lightgbm", "xgboost", "catboost")), default=DEFAULT)
+FAMILIES = (*MODELS, "lightgbm", "xgboost", "catboost")
+PLUGIN = Space(parameters(FAMILIES), default=DEFAULT).with_portfolio(PORTFOLIO)

@@ -1,0 +1,234 @@
+"""This program against others on tables: the same rows, the same seconds. Run as a script:
+
+    AUTOML_DATA=… python tests/benchmarks/bench_tables.py [--sets titanic,adult] [--seconds 60]
+        [--space tabular] [--own NAME=PYTHON …] [--flaml PYTHON] [--autogluon PYTHON]
+
+Each table is divided once into rows to learn from and a fifth to be predicted. Every program gets both as
+files, in a process of its own, one after the other, in an order that moves on with each table. `own`:
+`automl run` with the arms `random` and `tpe`, of which the exported winner predicts; then the winner of each
+arm. `booster`: gradient boosting of scikit-learn with its defaults. FLAML and AutoGluon, each in an
+environment of its own, given by its Python; what is not given is said. Seconds are those of the clock, from
+the start of the process to its end, of `own` those of `run`. Prints Markdown: scores (ROC AUC of two classes,
+log-loss of more, RMSE), mean ranks, in which failures are last, overruns and failures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from table_sets import DROPPED, TableSet, table_sets
+
+from automl import metrics
+from automl.contracts import Direction
+
+SETS = "titanic,german_credit,phoneme,adult,auto_mpg,house_prices_ames,california_housing_raw,vehicle"
+TESTED, PATIENCE, SLACK = 0.2, 4.0, (1.05, 5.0)  # an overrun: more than 1.05 times the seconds and 5
+PEERS = Path(__file__).with_name("table_peers.py")
+STUDY = """
+name: bench
+task: {{dataset: train.csv, target: target, metric: {metric}, split: {{validation: 0.1, test: 0.1}}}}
+space: {space}
+evaluator: {{pipeline: {{folds: 5}}}}
+budget: {{device_seconds: {budget}}}
+seeds: 1
+arms: {{random: {{strategy: random}}, tpe: {{strategy: tpe, pruner: median}}}}
+executor: {{local: {{cpus: {cpus}}}}}
+final: {{seeds: 1}}
+"""
+
+
+@dataclass(frozen=True)
+class Divided:
+    """A table on the disk: `train.csv`, `test.csv` without the target, and that."""
+
+    name: str
+    folder: Path
+    kind: str
+    metric: str
+    truth: pd.Series
+
+    def score(self, file: Path) -> float:
+        """The metric of the predictions in `file`. Raises what reading or scoring raises."""
+        found = pd.read_csv(file)
+        if self.kind == "numbers":
+            return self._of(self.truth.to_numpy(float), found["prediction"].to_numpy(float))
+        names = [str(name).removeprefix("probability_") for name in found]
+        found.columns = names
+        labels = sorted(set(self.truth))
+        p = found[labels].to_numpy(float)
+        y = np.searchsorted(labels, self.truth)
+        return self._of(y, p / p.sum(axis=1, keepdims=True))
+
+    def _of(self, y: np.ndarray, prediction: np.ndarray) -> float:
+        return metrics.score([self.metric], y, prediction)[self.metric]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of one program on one table; no score: it failed, and why."""
+
+    score: float | None
+    seconds: float
+    failure: str = ""
+
+
+def divide(one: TableSet, folder: Path) -> Divided:
+    """Write the parts of a table into `folder`, by class where it has classes."""
+    from sklearn.model_selection import train_test_split
+
+    table = pd.read_csv(one.file, sep=None, engine="python").drop(columns=DROPPED.get(one.name, []))
+    table = table.rename(columns={one.target: "target"}).dropna(subset="target")
+    if one.classifies:
+        table["target"] = "class " + table["target"].astype(str)
+    by = table["target"] if one.classifies else None
+    train, test = train_test_split(table, test_size=TESTED, random_state=0, stratify=by)
+    folder.mkdir(parents=True)
+    train.to_csv(folder / "train.csv", index=False)
+    test.drop(columns="target").to_csv(folder / "test.csv", index=False)
+    metric = "rmse" if not one.classifies else "roc_auc" if table["target"].nunique() == 2 else "log_loss"
+    return Divided(one.name, folder, "classes" if one.classifies else "numbers", metric, test["target"])
+
+
+def peer(program: str, python: str, table: Divided, seconds: float) -> Run:
+    """A program of `table_peers.py`."""
+    out = table.folder / f"{program}.csv"
+    files = [str(table.folder / name) for name in ("train.csv", "test.csv")]
+    command = [python, str(PEERS), program, *files, table.kind, table.metric, str(seconds), str(out)]
+    spent, failure = _call(command, table.folder, seconds)
+    return _scored(table, out, spent, failure)
+
+
+def own(name: str, python: str, table: Divided, given: argparse.Namespace) -> dict[str, Run]:
+    """Our program: the exported winner and that of `random`, which had half of the seconds each."""
+    folder = table.folder / name
+    folder.mkdir()
+    (folder / "train.csv").write_bytes((table.folder / "train.csv").read_bytes())
+    budget = given.seconds * given.part / 2 * given.cpus
+    study = STUDY.format(metric=table.metric, space=given.space, budget=budget, cpus=given.cpus)
+    (folder / "bench.yaml").write_text(study, encoding="utf-8")
+    automl = [python, "-m", "automl.cli"]
+    spent, failure = _call([*automl, "run", "bench.yaml"], folder, given.seconds)
+    found = {}
+    arms = {f"{name}, arm {arm}": ["--arm", arm] for arm in ("random", "tpe")}
+    for which, arm in {name: [], **arms}.items():
+        out = folder / f"{len(found)}.csv"
+        command = [*automl, "predict", "bench", str(table.folder / "test.csv"), "-o", str(out), *arm]
+        failed = failure or _call(command, folder, given.seconds)[1]
+        found[which] = _scored(table, out, spent, failed)
+    return found
+
+
+def _call(command: list[str], folder: Path, seconds: float) -> tuple[float, str]:
+    """Seconds that a process took, and why it failed. It is ended after `PATIENCE` times its and a minute."""
+    began = time.monotonic()
+    environment = {**os.environ, "AUTOML_DATA": ""}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE * seconds + 60,
+        )
+    except subprocess.TimeoutExpired:
+        return time.monotonic() - began, "did not end"
+    last = (done.stderr.strip() or "no message").splitlines()[-1][:200]
+    return time.monotonic() - began, f"exit {done.returncode}: {last}" if done.returncode else ""
+
+
+def _scored(table: Divided, out: Path, spent: float, failure: str) -> Run:
+    try:
+        return Run(None, spent, failure) if failure else Run(table.score(out), spent)
+    except (OSError, KeyError, ValueError) as error:
+        return Run(None, spent, f"no predictions: {error!r}"[:200])
+
+
+def ranks(table: Divided, runs: dict[str, Run]) -> dict[str, float]:
+    """From 1, the best; equal scores share a rank, and failures the last ones."""
+    sign = 1 if metrics.DIRECTIONS[table.metric] is Direction.MINIMIZE else -1
+    losses = {name: np.inf if run.score is None else sign * run.score for name, run in runs.items()}
+    return {
+        name: 1 + sum(other < loss for other in losses.values()) + (list(losses.values()).count(loss) - 1) / 2
+        for name, loss in losses.items()
+    }
+
+
+def programs(given: argparse.Namespace) -> list[tuple[str, str]]:
+    """Name and Python of what takes part, and a word on what does not."""
+    found = [("booster", sys.executable)]
+    for name in ("flaml", "autogluon"):
+        python = getattr(given, name)
+        if python is None:
+            print(f"{name} takes no part: give its environment by --{name} PYTHON", file=sys.stderr)  # noqa: T201
+        else:
+            found.append((name, python))
+    return [*found, *(item.split("=", 1) for item in given.own or [f"own={sys.executable}"])]
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", default=SETS)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--space", default="tabular")
+    parser.add_argument("--cpus", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--part", type=float, default=0.8, help="of the seconds that the arms get")
+    parser.add_argument("--own", action="append")
+    parser.add_argument("--flaml")
+    parser.add_argument("--autogluon")
+    given = parser.parse_args()
+    wanted = given.sets.split(",")
+    known = {one.name: one for one in table_sets()}
+    taking, everything = programs(given), defaultdict(list)
+    with tempfile.TemporaryDirectory() as root:
+        for number, name in enumerate(wanted):
+            table = divide(known[name], Path(root) / name)
+            runs: dict[str, Run] = {}
+            for program, python in [*taking[number % len(taking) :], *taking[: number % len(taking)]]:
+                if program in ("booster", "flaml", "autogluon"):
+                    runs[program] = peer(program, python, table, given.seconds)
+                else:
+                    runs |= own(program, python, table, given)
+            _print(table, runs, given.seconds, everything, first=not number)
+    print("\n| program | mean rank | overruns | failures |\n|---|---:|---:|---:|")  # noqa: T201
+    for program, rows in everything.items():
+        rank, over, failed = np.mean(rows, axis=0) * [1, len(rows), len(rows)]
+        print(f"| {program} | {rank:.2f} | {over:.0f} | {failed:.0f} |")  # noqa: T201
+
+
+def _print(
+    table: Divided,
+    runs: dict[str, Run],
+    seconds: float,
+    everything: dict[str, list[list[float]]],
+    first: bool,
+) -> None:
+    names = sorted(runs)
+    if first:
+        print(f"| table, metric | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")  # noqa: T201
+    placed = ranks(table, runs)
+    cells = [
+        f"{runs[name].failure}"
+        if runs[name].score is None
+        else f"{runs[name].score:.4g} ({runs[name].seconds:.0f} s)"
+        for name in names
+    ]
+    print(f"| {table.name}, {table.metric} | {' | '.join(cells)} |", flush=True)  # noqa: T201
+    for name in names:
+        late = runs[name].seconds > SLACK[0] * seconds + SLACK[1]
+        everything[name].append([placed[name], late, runs[name].score is None])
+
+
+if __name__ == "__main__":
+    main()

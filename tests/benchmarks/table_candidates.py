@@ -1,0 +1,129 @@
+"""Configurations of pipelines for tables among which `learn_portfolio.py` chooses: by hand, and at random."""
+
+from __future__ import annotations
+
+import random
+
+from automl import plugins
+from automl.contracts import Config
+
+DRAWN = 20
+
+
+def candidates() -> list[Config]:
+    """Configurations of the space with all families: by hand, then at random."""
+    space = plugins.load("spaces", "tabular_boosters")
+    default = space.default_config()
+    found = [default, *map(default.__or__, _boosting())]
+    for model in ("lightgbm", "xgboost", "catboost"):
+        rates = (
+            {"boosting_rate": 0.05, "boosting_rounds": 500},
+            {"boosting_rate": 0.1, "boosting_rounds": 300},
+        )
+        shapes = ({"boosting_leaves": 31, "boosting_leaf": 20}, {"boosting_leaves": 64, "boosting_leaf": 5})
+        shapes = (*shapes, {"boosting_leaves": 8, "boosting_leaf": 5, "boosting_features": 0.6})
+        found += [
+            {**default, "model": model, "boosting_patience": 30, **rates[i % 2], **s}
+            for i, s in enumerate(shapes)
+        ]
+    found += [
+        {**_plain("extra_trees", code), "forest_trees": 200, "forest_features": f, "forest_leaf": leaf}
+        for code, f, leaf in (
+            ("ordinal", 0.5, 1),
+            ("one_hot", 0.3, 1),
+            ("target", 1.0, 2),
+            ("target", 0.7, 5),
+        )
+    ]
+    found += [
+        {**_plain("random_forest", code), "forest_trees": 200, "forest_features": f, "forest_leaf": leaf}
+        for code, f, leaf in (("ordinal", 0.3, 1), ("target", 0.5, 2), ("one_hot", 0.3, 5))
+    ]
+    found += [
+        {**_plain("linear", "one_hot"), "scaling": scaling, "linear_c": c}
+        for scaling, c in (
+            ("standard", 0.01),
+            ("standard", 0.1),
+            ("standard", 1.0),
+            ("quantile", 0.3),
+            ("quantile", 10.0),
+        )
+    ]
+    found += [
+        {**_plain("svm", "one_hot"), "scaling": scaling, "svm_c": c, "svm_gamma": g}
+        for scaling, c, g in (
+            ("standard", 1.0, 0.03),
+            ("standard", 10.0, 0.01),
+            ("quantile", 10.0, 0.1),
+            ("standard", 100.0, 0.003),
+        )
+    ]
+    found += [
+        {
+            **_plain("mlp", "one_hot"),
+            "scaling": scaling,
+            "mlp_width": w,
+            "mlp_depth": d,
+            "mlp_alpha": a,
+            "mlp_rate": 0.003,
+        }
+        for scaling, w, d, a in (
+            ("standard", 64, 1, 1e-2),
+            ("quantile", 128, 2, 1e-3),
+            ("standard", 32, 2, 1e-1),
+        )
+    ]
+    found += [
+        {
+            **_plain("knn", "one_hot"),
+            "scaling": "quantile",
+            "knn_neighbors": k,
+            "knn_weights": "distance",
+            "knn_power": p,
+        }
+        for k, p in ((7, 1), (20, 1), (5, 2))
+    ]
+    rng = random.Random(0)
+    own = plugins.load("spaces", "tabular")
+    found += [own.sample(rng) for _ in range(DRAWN)]
+    for config in found:
+        space.check(config)
+    return found
+
+
+def _boosting() -> list[Config]:
+    encoded = ({"boosting_encoding": "target"}, {"boosting_encoding": "one_hot"})
+    slow = {"boosting_rate": 0.05, "boosting_rounds": 300, "boosting_patience": 30}
+    return [
+        *encoded,
+        {"boosting_patience": 0},
+        {**slow, "boosting_leaves": 16, "boosting_leaf": 5, "boosting_features": 0.5},
+        {**slow, "boosting_leaves": 64, "boosting_leaf": 10, "boosting_features": 0.3, "boosting_l2": 1.0},
+        {**slow, "boosting_leaves": 6, "boosting_leaf": 10, "boosting_features": 0.7, "boosting_l2": 0.1},
+        {**slow, "boosting_leaves": 31, "boosting_patience": 0, "boosting_rounds": 200, "boosting_leaf": 5},
+        {"boosting_rate": 0.2, "boosting_leaves": 8, "boosting_leaf": 5, "boosting_features": 0.6},
+        {
+            **slow,
+            "boosting_leaves": 31,
+            "boosting_encoding": "target",
+            "boosting_features": 0.5,
+            "boosting_leaf": 10,
+        },
+        {
+            **slow,
+            "boosting_leaves": 5,
+            "boosting_patience": 0,
+            "boosting_rounds": 300,
+            "boosting_encoding": "one_hot",
+        },
+    ]
+
+
+def _plain(model: str, encoding: str) -> Config:
+    return {
+        "model": model,
+        "rare": 1,
+        "imputation": "median",
+        "indicators": encoding == "target",
+        "encoding": encoding,
+    }
