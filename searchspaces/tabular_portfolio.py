@@ -1,4 +1,4 @@
-"""The portfolio of `tabular`: written by `tests/benchmarks/learn_portfolio.py`; see docs/speed.md."""
+"""The portfolio of `tabular`, by `tests/benchmarks/learn_portfolio.py`; see docs/speed.md."""
 
 from __future__ import annotations
 

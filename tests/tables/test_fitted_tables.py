@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,14 @@ def test_types_that_are_not_of_scikit_learn_are_refused(tmp_path: Path) -> None:
     saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
     (tmp_path / saved.FITTED).write_bytes(skops.io.dumps(Path("x")))
     with pytest.raises(UserError, match=r"must hold types of pipelines alone, but .*; do not use it"):
+        saved.load(tmp_path)
+
+
+def test_a_partial_function_is_what_it_is_of(tmp_path: Path) -> None:
+    """Pipelines hold partial functions of scikit-learn's checks; none of another function is loaded."""
+    saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
+    (tmp_path / saved.FITTED).write_bytes(skops.io.dumps(functools.partial(os.system, "true")))
+    with pytest.raises(UserError, match=r"alone, but .* has posix\.system; do not use it"):
         saved.load(tmp_path)
 
 
