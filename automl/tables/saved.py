@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FITTED: Final = "model.skops"
 DESCRIBED: Final = "table.json"
 FORMAT: Final = 1
+REQUIREMENTS: Final = "requirements.txt"
 NEEDED: Final = ("numpy", "pandas", "scikit-learn", "skops", "threadpoolctl")
 # types of scikit-learn's own that skops asks about: they hold numbers, and no code
 TRUSTED: Final = frozenset(
@@ -51,7 +52,7 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
 
     write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
     needed = "".join(f"{name}=={version(name)}\n" for name in NEEDED)
-    write_atomically(folder / "requirements.txt", needed.encode())
+    write_atomically(folder / REQUIREMENTS, needed.encode())
     text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)
     write_atomically(folder / DESCRIBED, text.encode())
 
@@ -59,9 +60,12 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
 def load(folder: Path) -> tuple[Any, Described]:
     """The fitted scikit-learn pipeline in `folder`, and what it means.
 
-    Raises `UserError` when there is none, when it is damaged, and for types that are not scikit-learn's.
+    Raises `UserError` when there is none, when it is damaged, when another scikit-learn fitted it, and for
+    types that are not scikit-learn's.
     """
     import skops.io  # takes a second to import
+
+    _check_version(folder)
 
     try:
         found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
@@ -82,8 +86,34 @@ def load(folder: Path) -> tuple[Any, Described]:
     return skops.io.loads(data, trusted=sorted(TRUSTED)), described
 
 
+def _check_version(folder: Path) -> None:
+    """Raise `UserError` unless the installed scikit-learn, but for its last number, fitted the model.
+
+    Its objects are of one version: https://scikit-learn.org/stable/model_persistence.html.
+    """
+    try:
+        lines = (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return  # an earlier version wrote none
+    made, here = dict(line.split("==", 1) for line in lines if "==" in line), version("scikit-learn")
+    fitted = made.get("scikit-learn", here)
+    if fitted.split(".")[:2] != here.split(".")[:2]:
+        raise UserError(
+            f"a fitted table model must be used by the scikit-learn that fitted it, but {folder} was fitted "
+            f"by {fitted} and {here} is installed; install scikit-learn=={fitted} (all versions are in "
+            f"{REQUIREMENTS} there), or train it again"
+        )
+
+
 def _described(found: dict[str, Any]) -> Described:
     reading = found["reading"]
-    columns = tuple(ReadColumn(**{**one, "groups": tuple(one["groups"])}) for one in reading["columns"])
+    columns = tuple(_column(one) for one in reading["columns"])
     missing = None if reading["missing"] is None else tuple(reading["missing"])
     return Described(TableReading(columns, reading["target"], missing), tuple(found["labels"]))
+
+
+def _column(found: dict[str, Any]) -> ReadColumn:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in found.items()
+    }
+    return ReadColumn(**values)

@@ -115,7 +115,8 @@ def test_a_table_needs_its_libraries_alone(tmp_path: Path) -> None:
     assert serve(tmp_path, winner("pipeline"), "") == ""
     rows = pd.DataFrame({"town": ["Kiel", "Ulm", 7.0], "size": ["1", "", "3"], "more": 1})
     expected = made.predict(pd.DataFrame({"size": [1.0, np.nan, 3.0], "town": ["Kiel", "Ulm", "7"]}))
-    found = load(str(tmp_path)).predict(rows)
+    with pytest.warns(UserWarning, match="columns that the model does not know are left out: 'more'"):
+        found = load(str(tmp_path)).predict(rows)
     assert np.array_equal(found[["probability_no", "probability_yes"]], expected)
     assert list(found["prediction"]) == [("no", "yes")[label] for label in expected.argmax(1)]
     code = (

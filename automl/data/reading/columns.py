@@ -35,13 +35,18 @@ ID_NAMES = {
 
 @dataclass(frozen=True)
 class Read:
-    """One column: what it is, its values (n,) as numbers, times or texts, its note, the marks in numbers."""
+    """One column: what it is, its values (n,) as numbers, times or texts, its note, how numbers are written.
+
+    `marks`, `signs`, `units`: of numbers, see `ReadColumn`.
+    """
 
     column: Column
     values: Any
     dates: Dates | None = None
     note: str = ""
     marks: Marks = field(default_factory=Marks)
+    signs: tuple[str, ...] = (".", ",")
+    units: tuple[str, ...] | None = None
 
     @property
     def as_read(self) -> ReadColumn:
@@ -49,7 +54,8 @@ class Read:
         name, kind = self.column.name, self.column.kind
         if self.dates is not None:
             return ReadColumn(name, kind, format=self.dates.format, hours=has_hours(self.dates))
-        return ReadColumn(name, kind, self.marks.decimal, self.marks.groups)
+        signs = tuple(sign for sign in ".," if sign in (*self.signs, *self.marks.stated))
+        return ReadColumn(name, kind, self.marks.decimal, self.marks.groups, signs=signs, units=self.units)
 
 
 def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[str, Read], str]:
@@ -116,7 +122,8 @@ def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | Non
         whole = numbers.whole and np.isfinite(values).all() and np.abs(values).max(initial=0) < 2**53
         column = Column(name, "number", _share(np.isnan(values)))
         values = values.astype(np.int64) if whole else values
-        return Read(column, values, note="; ".join(notes), marks=written)
+        told = "; ".join(notes)
+        return Read(column, values, None, told, written, numbers.signs, numbers.beside)
     dates = as_dates(texts, missing)
     if dates is not None:
         return _date(name, dates, told=True)

@@ -88,6 +88,18 @@ def given_dates(name: str, texts: Any, form: str | None) -> Dates:
     return Dates(times.reindex(texts.index), str(form))
 
 
+def other_order(texts: Any, form: str) -> str | None:
+    """The format with day and month exchanged, where that is in use and all of the Series `texts` have it."""
+    day, blank, time = form.partition(" ")
+    exchanged = day.replace("%d", "%0").replace("%m", "%d").replace("%0", "%m")
+    if exchanged == day or exchanged not in _DAYS:
+        return None
+    different = texts[texts != ""].drop_duplicates()
+    different = different[~different.str.lower().isin(MISSING)]
+    other = exchanged + blank + time
+    return other if len(different) and _parsed(different, other) is not None else None
+
+
 def has_hours(dates: Dates) -> bool:
     """Whether any of them has a time of day."""
     times = dates.values.dt
