@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from automl.contracts import ReadSpec, UserError
-from automl.data.reading.grid import nearest_first, read_grid
+from automl.data.reading.grid import nearest_first, read_grids
 from automl.data.reading.tables import is_table, usual_separator
-from automl.data.reading.text import read_text
+from automl.data.reading.text import read_lines
 from automl.export.certificate import find_winner
 from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
@@ -18,6 +18,8 @@ from automl.tables import saved
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
+
+ROWS: Final = 20_000  # in memory at a time
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,40 @@ def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Table
     return TablePredictor(best.id, fitted, described, winner.task.read)
 
 
-def read_rows(path: Path, read: ReadSpec) -> tuple[Any, list[str]]:
-    """The cells of a table file as texts, and notes of what was found out. Raises `UserError`."""
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions of some rows of a file, as CSV; the first ones have the header."""
+
+    text: str
+    rows: int
+    notes: list[str]
+
+
+def predicted_file(
+    model: TablePredictor, path: Path, keep: Sequence[str] = (), size: int = ROWS
+) -> Iterator[Predicted]:
+    """Predictions for the rows of a table file, in its order, with its columns `keep` before them.
+
+    `size` rows are in memory at a time. Raises `UserError` for rows that are not read as those of the study.
+    """
+    first = True
+    for table, notes in read_rows(path, model.read, size):
+        found, told = model.predict(table)
+        text = with_columns(table, keep, found).to_csv(index=False, header=first)
+        yield Predicted(text, len(table), [*notes, *told])
+        first = False
+
+
+def read_rows(path: Path, read: ReadSpec, size: int = ROWS) -> Iterator[tuple[Any, list[str]]]:
+    """The cells of a table file as texts, `size` rows at a time, and notes of what was found out.
+
+    Raises `UserError`.
+    """
     if not is_table(path):
         raise UserError(f"new rows must be a table such as rows.csv, but got {path}; save them as CSV")
-    text, _ = read_text(path, read.encoding)
-    grid = read_grid(text, read, usual_separator(path), path.name)
-    return grid.frame, list(grid.notes)
+    lines = read_lines(path, read.encoding)
+    for grid in read_grids(lines, read, usual_separator(path), path.name, size):
+        yield grid.frame, list(grid.notes)
 
 
 def with_columns(table: Any, names: Sequence[str], found: Any) -> Any:
