@@ -67,17 +67,12 @@ def load(folder: Path) -> tuple[Any, Described]:
 
     _check_version(folder)
 
+    described = read_described(folder)
     try:
-        found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
-        if found["format"] != FORMAT:
-            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {FORMAT}")
         data = (folder / FITTED).read_bytes()
-        described = _described(found)
         strange = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise UserError(
-            f"a fitted table model must have {FITTED} and {DESCRIBED}, but {folder}: {error}; train it again"
-        ) from error
+        raise _unreadable(folder, error) from error
     if strange:
         raise UserError(
             f"a fitted table model must hold types of scikit-learn alone, but {folder / FITTED} has "
@@ -103,6 +98,23 @@ def _check_version(folder: Path) -> None:
             f"by {fitted} and {here} is installed; install scikit-learn=={fitted} (all versions are in "
             f"{REQUIREMENTS} there), or train it again"
         )
+
+
+def read_described(folder: Path) -> Described:
+    """What a fitted model means. Raises `UserError` as `load` does."""
+    try:
+        found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
+        if found["format"] != FORMAT:
+            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {FORMAT}")
+        return _described(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> UserError:
+    return UserError(
+        f"a fitted table model must have {FITTED} and {DESCRIBED}, but {folder}: {error}; train it again"
+    )
 
 
 def _described(found: dict[str, Any]) -> Described:
