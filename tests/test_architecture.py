@@ -139,7 +139,7 @@ HELD = {
     "cronsim": {"schedule", "config"},
     "plotly": {"report"},
     "apprise": {"notifying"},
-    "pyarrow": {"files"},
+    "pyarrow": {"data", "files"},  # data/reading/formats.py: Parquet and Feather, some rows at a time
     "torch": {
         "checking",
         "data",  # episodes.py: tasks are drawn straight into tensors
@@ -170,6 +170,7 @@ HEAVY = {
     "matplotlib",
     "sqlalchemy",
     "pyarrow",
+    "openpyxl",
 }
 BORDERS = {  # where attributes of other libraries' objects are asked for, and which
     "automl/plugins.py": "PLUGIN of a module, and the parts of package.module:name",

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from automl.contracts import ReadSpec, UserError
-from automl.data.reading.grid import nearest_first, read_grids
-from automl.data.reading.tables import is_table, usual_separator
-from automl.data.reading.text import read_lines
+from automl.data.reading.cells import ENDINGS, cells, is_table
+from automl.data.reading.grid import nearest_first
 from automl.export.certificate import find_winner
 from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
@@ -84,9 +83,11 @@ def read_rows(path: Path, read: ReadSpec, size: int = ROWS) -> Iterator[tuple[An
     Raises `UserError`.
     """
     if not is_table(path):
-        raise UserError(f"new rows must be a table such as rows.csv, but got {path}; save them as CSV")
-    lines = read_lines(path, read.encoding)
-    for grid in read_grids(lines, read, usual_separator(path), path.name, size):
+        raise UserError(
+            f"new rows must be a table such as rows.csv, but got {path}; its name must end in one of "
+            f"{', '.join(ENDINGS)}"
+        )
+    for grid in cells(path, read, size):
         yield grid.frame, list(grid.notes)
 
 

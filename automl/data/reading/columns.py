@@ -10,9 +10,10 @@ import numpy as np
 
 from automl.contracts import ColumnsSpec, ReadColumn, ReadSpec, UserError
 from automl.data.dataset import Column
-from automl.data.reading.dates import Dates, as_dates, given_dates, has_hours, parts
+from automl.data.reading.dates import ISO, Dates, as_dates, given_dates, has_hours, parts
 from automl.data.reading.grid import Grid, nearest_first
-from automl.data.reading.numbers import Marks, as_numbers, find_marks, other_texts
+from automl.data.reading.numbers import Marks, as_numbers, find_marks, other_texts, without
+from automl.data.reading.typed import as_texts
 
 ENOUGH = 20  # rows below which a pattern in a column may be chance
 MOSTLY = 0.8  # a column with this share of numbers was probably meant as numbers
@@ -71,16 +72,18 @@ def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[st
         ("date", given),
     ):
         check_names(f"task.columns.{key}", names, list(grid.frame.columns))
-    texts = {name: values for name, values in grid.frame.items() if name not in given}
+    texts = {name: one for name, one in grid.frame.items() if name not in given and not _is_typed(one)}
     sample = [list(values.drop_duplicates().head(1000)) for values in texts.values()]
     marks = find_marks(sample, read.decimal, read.thousands, grid.separator)
     found = {}
     for name, values in grid.frame.items():
-        if name in given:
+        if name in spec.categorical or (name in grid.categories and name not in given):
+            found[name] = _texts(name, as_texts(values), read.missing)
+        elif _is_typed(values):
+            found[name] = _typed(name, values, read.missing)
+        elif name in given:
             dates = given_dates(name, values, given[name])
             found[name] = _date(name, dates, told=False)
-        elif name in spec.categorical:
-            found[name] = _texts(name, values, read.missing)
         else:
             found[name] = _found_out(name, values, marks, read.missing)
     return found, marks.note
@@ -141,6 +144,20 @@ def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | Non
             read, note=f"{name!r} is read as categories, since it has codes such as {texts[codes].iloc[0]!r}"
         )
     return read
+
+
+def _is_typed(values: Any) -> bool:
+    return values.dtype.kind in "iufM"
+
+
+def _typed(name: str, values: Any, missing: Sequence[str] | None) -> Read:
+    """A column of a file that says what it is."""
+    if values.dtype.kind == "M":
+        return _date(name, Dates(values, ISO), told=True)
+    numbers = np.asarray(values)
+    kept = without(numbers, missing)
+    signs = () if numbers.dtype.kind in "iu" else (".",)
+    return Read(Column(name, "number", _share(np.isnan(kept))), kept, signs=signs)
 
 
 def _date(name: str, dates: Dates, *, told: bool) -> Read:

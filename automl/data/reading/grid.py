@@ -20,12 +20,17 @@ _HEAD = 1000  # lines that say how a table is laid out
 
 @dataclass(frozen=True)
 class Grid:
-    """`frame`: a DataFrame of texts without blanks around them; "" is an empty cell."""
+    """`frame`: a DataFrame of texts without blanks around them; "" is an empty cell.
+
+    Of files with types it has numbers and times, too. `separator`: "" of such files; `categories`: columns
+    that they say are such.
+    """
 
     frame: Any
     separator: str
     unnamed: tuple[str, ...]
     notes: tuple[str, ...]
+    categories: tuple[str, ...] = ()
 
 
 def read_grid(text: str, read: ReadSpec, usual: str, name: str) -> Grid:
@@ -92,7 +97,7 @@ def _grid(
     if repeated:
         body = [row for row in body if row != rows[0]]
         notes.append(f"{len(repeated)} rows repeat the header and are left out")
-    names, unnamed = _named(names, name)
+    names, unnamed = named(names, name)
     if not body:
         raise UserError(f"a table must have rows below its header, but {name} has none; check the file")
     columns = {}
@@ -154,7 +159,7 @@ def _has_header(rows: list[list[str]]) -> bool:
     return not numeric or not all(_NUMBER.match(rows[0][place]) for place in numeric)
 
 
-def _named(names: list[str], name: str) -> tuple[list[str], tuple[str, ...]]:
+def named(names: list[str], name: str) -> tuple[list[str], tuple[str, ...]]:
     """Names for columns without one, and which these are. Raises `UserError` for a name given twice."""
     twice = sorted(column for column, count in Counter(names).items() if count > 1 and column)
     if twice:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
-from numbers import Number
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,6 +20,7 @@ from automl.data.reading.alike import (
 from automl.data.reading.dates import Dates, given_dates, parts
 from automl.data.reading.grid import nearest_first
 from automl.data.reading.numbers import Marks, as_numbers, other_texts, stands_for_none, without
+from automl.data.reading.typed import are_times, as_texts, frame_of, is_number, without_zone
 
 if TYPE_CHECKING:
     from automl.data.dataset import Dataset
@@ -58,13 +57,20 @@ def _known(column: Any) -> tuple[str, ...] | None:
 
 
 def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
-    """The features (n, …) of the rows of the DataFrame `table`, and notes of what was left out.
+    """The features (n, …) of the rows of `table`, and notes of what was left out.
 
-    Its cells may be texts, as in a file, or numbers, times and texts. Columns may come in any order. Raises
-    `UserError` for a column that is missing, and for a cell that is not of its column's kind.
+    It is a DataFrame of pandas or polars, whose cells may be texts, as in a file, or numbers, times and
+    texts. Columns may come in any order. Raises `UserError` for a column that is missing, and for a cell that
+    is not of its column's kind.
     """
     import pandas as pd  # pandas takes half a second to import
 
+    try:
+        table = frame_of(table)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"rows must be a DataFrame of pandas or polars, but got {type(table).__name__}; convert them"
+        ) from error
     names = [str(name) for name in table.columns]
     wanted = [column.name for column in reading.columns]
     absent = [name for name in wanted if name not in names]
@@ -112,10 +118,10 @@ def _numbers(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) ->
     if pd.api.types.is_numeric_dtype(cells):
         values = cells.to_numpy(np.float64, na_value=np.nan)
     else:
-        typed = cells.map(lambda cell: isinstance(cell, Number) and not isinstance(cell, bool))
+        typed = cells.map(is_number)
         values = cells.where(typed, np.nan).to_numpy(np.float64, na_value=np.nan)
         if not typed.all():
-            texts, notes = _written(column, _texts(cells.where(~typed, "")), missing)
+            texts, notes = _written(column, as_texts(cells.where(~typed, "")), missing)
             values = np.where(typed, values, texts)
     values = without(np.asarray(values, np.float64), missing)
     infinite = np.flatnonzero(np.isinf(values))
@@ -143,12 +149,11 @@ def _written(column: ReadColumn, texts: Any, missing: tuple[str, ...] | None) ->
 def _dates(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> tuple[Dates, list[str]]:
     import pandas as pd  # pandas takes half a second to import
 
-    if not pd.api.types.is_datetime64_any_dtype(cells) and _are_times(cells):
+    if not pd.api.types.is_datetime64_any_dtype(cells) and are_times(cells):
         cells = pd.to_datetime(cells)
     if pd.api.types.is_datetime64_any_dtype(cells):
-        times = cells.dt.tz_convert("UTC").dt.tz_localize(None) if cells.dt.tz is not None else cells
-        return Dates(times, column.format), []
-    texts = _texts(cells)
+        return Dates(without_zone(cells), column.format), []
+    texts = as_texts(cells)
     texts = texts.where(~texts.isin(missing or ()), "")
     try:
         found = given_dates(column.name, texts, column.format)
@@ -156,11 +161,6 @@ def _dates(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> t
         wrong = [text for text in texts.unique() if text and not _is_date(text, column.format)]
         raise _wrong(column.name, f"dates like {column.format}", texts, wrong) from None
     return found, order_notes(column, texts, found)
-
-
-def _are_times(cells: Any) -> bool:
-    filled = cells[cells.notna()]
-    return len(filled) > 0 and bool(filled.map(lambda cell: isinstance(cell, date)).all())
 
 
 def _is_date(text: str, form: str) -> bool:
@@ -176,25 +176,12 @@ def _is_date(text: str, form: str) -> bool:
 def _categories(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> Any:
     import pandas as pd  # pandas takes half a second to import
 
-    texts = _texts(cells)
+    texts = as_texts(cells)
     if column.known is not None and len(cells) and not isinstance(cells.iloc[0], str):
         truth = pd.api.types.is_bool_dtype(cells)
         written = {known.casefold() if truth else known.removesuffix(".0"): known for known in column.known}
-        texts = texts.map(lambda text: written.get(text.casefold() if truth else text, text))
+        texts = texts.map(lambda text: written.get(text.casefold() if truth else text, text)).astype(object)
     return texts.where(~texts.isin(["", *(missing or ())]), None).astype(object)
-
-
-def _texts(cells: Any) -> Any:
-    """Cells as a file has them: a missing one is empty, a whole number has no point."""
-    import pandas as pd  # pandas takes half a second to import
-
-    def written(cell: Any) -> str:
-        if pd.isna(cell):
-            return ""
-        whole = isinstance(cell, float | np.floating) and float(cell).is_integer()
-        return str(int(cell)) if whole else str(cell).strip()
-
-    return cells.astype(object).map(written)
 
 
 def _wrong(name: str, kind: str, texts: Any, wrong: Sequence[str]) -> UserError:
