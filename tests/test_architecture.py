@@ -133,7 +133,7 @@ HELD = {
     "cmaes": {"strategies"},
     "ray": {"executors"},
     "mlflow": {"recorder"},
-    "sqlalchemy": {"ledger", "recorder", "schedule"},
+    "sqlalchemy": {"data", "ledger", "recorder", "schedule"},  # data/reading/database.py: a user's own tables
     "alembic": {"ledger", "recorder"},
     "typer": {"cli"},
     "cronsim": {"schedule", "config"},

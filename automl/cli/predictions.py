@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
 def predict(
     name: Name,
     rows: Annotated[
-        Path, typer.Argument(metavar="FILE", help="New rows, a table such as that of the study.")
+        str,
+        typer.Argument(metavar="FILE", help="New rows, a table such as that of the study; or a database."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A CSV file. Default: the terminal.")
@@ -33,6 +34,9 @@ def predict(
     keep: Annotated[
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column of FILE to write beside the predictions; repeatable."),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="What to read of the database at the address FILE.")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="Use the winner of this arm.")] = None,
 ) -> None:
@@ -52,7 +56,7 @@ def predict(
 
     def texts() -> Iterator[str]:
         nonlocal count
-        for part in predicted_file(model, rows, keep or []):
+        for part in predicted_file(model, rows, keep or [], query):
             count += part.rows
             for line in part.notes:
                 told.setdefault(line.partition(", such as")[0], line)

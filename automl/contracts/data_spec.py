@@ -37,11 +37,11 @@ class Grown(Options):
 class ReadSpec(Grown):
     """How files are understood; what is None is found out and told. Each kind of file has its own keys.
 
-    Tables: `separator`, `decimal`, `thousands`, `encoding`, `quote`, `header`, `missing`; of Excel: `sheet`.
-    Folders of images: `alpha`, `size`. Arrays: `layout`.
+    Tables: `separator`, `decimal`, `thousands`, `encoding`, `quote`, `header`, `missing`; of Excel: `sheet`;
+    of a database: `query`. Folders of images: `alpha`, `size`. Arrays: `layout`.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"sheet"})
+    added: ClassVar[frozenset[str]] = frozenset({"sheet", "query"})
 
     separator: str | None = Field(default=None, min_length=1, description='write the character, such as ";"')
     decimal: Literal[".", ","] | None = Field(default=None, description='write "." or ","')
@@ -62,6 +62,9 @@ class ReadSpec(Grown):
         default=None, description="write channels_first or channels_last"
     )
     sheet: str | None = Field(default=None, min_length=1, description="write the name of a sheet")
+    query: str | None = Field(
+        default=None, min_length=1, description="write a query, such as SELECT * FROM houses ORDER BY id"
+    )
 
     def given(self) -> list[str]:
         """The keys that are set."""

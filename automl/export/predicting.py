@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from automl.contracts import ReadSpec, UserError
 from automl.data.reading.cells import ENDINGS, cells, is_table
+from automl.data.reading.database import query_cells
 from automl.data.reading.grid import nearest_first
 from automl.export.certificate import find_winner
 from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
+from automl.files import is_database, named_database, shown
 from automl.tables import saved
 
 if TYPE_CHECKING:
@@ -63,25 +65,40 @@ class Predicted:
 
 
 def predicted_file(
-    model: TablePredictor, path: Path, keep: Sequence[str] = (), size: int = ROWS
+    model: TablePredictor, source: str, keep: Sequence[str] = (), query: str | None = None, size: int = ROWS
 ) -> Iterator[Predicted]:
     """Predictions for the rows of a table file, in its order, with its columns `keep` before them.
+
+    With a `query`, `source` is the address of a database.
 
     `size` rows are in memory at a time. Raises `UserError` for rows that are not read as those of the study.
     """
     first = True
-    for table, notes in read_rows(path, model.read, size):
+    for table, notes in read_rows(source, model.read, query, size):
         found, told = model.predict(table)
         text = with_columns(table, keep, found).to_csv(index=False, header=first)
         yield Predicted(text, len(table), [*notes, *told])
         first = False
 
 
-def read_rows(path: Path, read: ReadSpec, size: int = ROWS) -> Iterator[tuple[Any, list[str]]]:
-    """The cells of a table file as texts, `size` rows at a time, and notes of what was found out.
+def read_rows(
+    source: str, read: ReadSpec, query: str | None = None, size: int = ROWS
+) -> Iterator[tuple[Any, list[str]]]:
+    """The cells of a table file or of a query, `size` rows at a time, and notes of what was found out.
 
     Raises `UserError`.
     """
+    if is_database(source) != (query is not None):
+        raise UserError(
+            "--query must come with the address of a database, such as sqlite:///houses.db, and such an "
+            f"address with it, but got {shown(source)} {'without' if query is None else 'and'} --query; correct "
+            "one of them"
+        )
+    if query is not None:
+        url = named_database(source, "the address of new rows", Path.cwd())
+        yield from ((grid.frame, list(grid.notes)) for grid in query_cells(url, query, size))
+        return
+    path = Path(source)
     if not is_table(path):
         raise UserError(
             f"new rows must be a table such as rows.csv, but got {path}; its name must end in one of "

@@ -107,7 +107,7 @@ def test_a_model_of_an_earlier_version_is_told(store: Store, tmp_path: Path) -> 
 def test_rows_must_be_a_table(tmp_path: Path) -> None:
     (tmp_path / "rows.docx").write_text("{}")
     with pytest.raises(UserError, match=r"new rows must be a table such as rows\.csv, but got"):
-        next(read_rows(tmp_path / "rows.docx", ReadSpec()))
+        next(read_rows(str(tmp_path / "rows.docx"), ReadSpec()))
 
 
 def test_parts_of_a_file_are_predicted_as_the_whole(store: Store, tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_parts_of_a_file_are_predicted_as_the_whole(store: Store, tmp_path: Path
     written(tmp_path / "new.csv", rows(range(ROWS, 100)))
     with open_ledger(store) as ledger:
         model = predictor(ledger, campaign)
-    (whole,) = predicted_file(model, tmp_path / "new.csv", ["id"])
-    parts = list(predicted_file(model, tmp_path / "new.csv", ["id"], 7))
+    (whole,) = predicted_file(model, str(tmp_path / "new.csv"), ["id"])
+    parts = list(predicted_file(model, str(tmp_path / "new.csv"), ["id"], size=7))
     assert [part.rows for part in parts] == [6, *[7] * 4, 6] and whole.rows == 40
     assert "".join(part.text for part in parts) == whole.text
 
@@ -127,7 +127,7 @@ def test_nothing_is_written_where_a_later_row_is_refused(
     run(store, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUTOML_STORE", str(store.folder))
-    monkeypatch.setattr("automl.export.predicting.predicted_file.__defaults__", ((), 5))
+    monkeypatch.setattr("automl.export.predicting.predicted_file.__defaults__", ((), None, 5))
     new = rows(range(ROWS, 80))
     new[17]["size"] = "large"
     written(tmp_path / "new.csv", new)

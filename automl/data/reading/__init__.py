@@ -9,7 +9,7 @@ from pathlib import Path
 
 from automl.contracts import TaskSpec, UserError
 from automl.data.dataset import Dataset
-from automl.data.reading import arrays, cells, images, tables
+from automl.data.reading import arrays, cells, database, images, tables
 from automl.data.reading.pictures import endings
 
 
@@ -23,11 +23,17 @@ def read(path: Path, task: TaskSpec) -> Dataset:
         return arrays.read_arrays(path, task.read)
     if cells.is_table(path):
         check_keys(path.name, task, cells.keys(path), "a table", table=True)
-        return tables.read_table(path, task)
+        return tables.table_of(cells.all_cells(path, task.read), path.name, task)
     raise UserError(
         f"a dataset file must end in {', '.join(cells.ENDINGS)} or .npz, or be a folder of images, but "
         f"got {path.name!r}; {_advice(path.suffix.lower())}"
     )
+
+
+def read_query(url: str, task: TaskSpec) -> Dataset:
+    """The dataset that a query gives on the database at `url`. Raises `UserError`."""
+    check_keys(url, task, database.KEYS, "a database", table=True)
+    return tables.table_of(cells.query(url, database.ordered(task.read.query)), database.NAME, task)
 
 
 def _advice(ending: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from automl.contracts import ReadSpec, UserError
 from automl.data.reading import formats
+from automl.data.reading.database import query_cells
 from automl.data.reading.grid import Grid, read_grid, read_grids
 from automl.data.reading.text import FALLBACK, read_lines, read_text
 from automl.data.reading.typed import typed_grid
@@ -45,6 +46,12 @@ def all_cells(path: Path, read: ReadSpec) -> Grid:
     if encoding in (FALLBACK, "latin-1") and read.encoding is None:
         note = f"the file is not UTF-8 and is read as {encoding}; task.read.encoding sets another one"
         return replace(grid, notes=(*grid.notes, note))
+    return grid
+
+
+def query(url: str, wanted: str) -> Grid:
+    """All rows of a query on the database at `url`. Raises `UserError`."""
+    (grid,) = query_cells(url, wanted, 2**31 - 1)
     return grid
 
 

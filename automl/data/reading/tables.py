@@ -13,27 +13,25 @@ from automl.data.dataset import Column, Dataset
 from automl.data.reading.cells import all_cells
 from automl.data.reading.columns import ENOUGH, Read, check_names, features, read_columns
 from automl.data.reading.dates import elapsed
-from automl.data.reading.grid import nearest_first
+from automl.data.reading.grid import Grid, nearest_first
 
 TARGETS = ("target", "label", "class", "y")  # names that need no task.target
 
 
-def read_table(path: Path, task: TaskSpec) -> Dataset:
-    """A table with its target. What was found out is in the notes. Raises `UserError`.
+def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
+    """A table with its target, of cells of a `file`. What was found out is in its notes. Raises `UserError`.
 
     Empty cells are missing. Numbers are float64, or int64 where all are whole; dates become numbers;
     categories are texts.
     """
-    grid = all_cells(path, task.read)
     names = list(grid.frame.columns)
     if len(names) < 2:
         raise UserError(
-            f"a table must have features and a target, but {path} has one column, {names[0][:80]!r}; check "
-            "its "
-            "separator (task.read.separator)"
+            f"a table must have features and a target, but {file} has one column, {names[0][:80]!r}; check "
+            "its separator (task.read.separator)"
         )
     notes = list(grid.notes)
-    target, guess = find_target(task.target, names, path.name)
+    target, guess = find_target(task.target, names, file)
     notes += guess
     read, signs = read_columns(grid, task.read, task.columns)
     notes += [signs] if signs else []
@@ -42,7 +40,7 @@ def read_table(path: Path, task: TaskSpec) -> Dataset:
     kept = {name: one for name, one in read.items() if name not in (task.split.group, task.split.time)}
     frame, columns, left = features(kept, task.columns, grid.unnamed)
     if frame.shape[1] == 0:
-        raise UserError(f"a table must have features, but none of {path.name} is left: {'; '.join(left)}")
+        raise UserError(f"a table must have features, but none of {file} is left: {'; '.join(left)}")
     _check_leaks(frame, kept, columns, y, target, task.columns.keep)
     duplicates = int(frame.assign(**{"\0target": y}).duplicated().sum())
     if duplicates:
