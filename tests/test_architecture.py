@@ -104,6 +104,7 @@ ALLOWED: dict[str, set[str]] = {
         "storage",
         "tables",
     },
+    "explaining": BASE | {"data", "export", "ledger", "metrics", "tables"},
     "promoting": BASE
     | {
         "config",
@@ -120,9 +121,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {
-    "campaign": {"api", "checking", "schedule", "cli", "export", "promoting"},
-    "checking": {"api", "campaign", "schedule", "cli", "promoting"},
-    "schedule": {"api", "cli", "export"},
+    "campaign": {"api", "checking", "schedule", "cli", "explaining", "export", "promoting"},
+    "checking": {"api", "campaign", "schedule", "cli", "explaining", "promoting"},
+    "schedule": {"api", "cli", "explaining", "export"},
     "api": {"checking", "cli", "schedule"},
     "cli": set[str](),
 }

@@ -91,8 +91,8 @@ def read_rows(
     if is_database(source) != (query is not None):
         raise UserError(
             "--query must come with the address of a database, such as sqlite:///houses.db, and such an "
-            f"address with it, but got {shown(source)} {'without' if query is None else 'and'} --query; correct "
-            "one of them"
+            f"address with it, but got {shown(source)} {'without' if query is None else 'and'} --query; "
+            "correct one of them"
         )
     if query is not None:
         url = named_database(source, "the address of new rows", Path.cwd())

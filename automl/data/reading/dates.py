@@ -109,11 +109,17 @@ def has_hours(dates: Dates) -> bool:
 def parts(name: str, dates: Dates, *, hours: bool) -> dict[str, np.ndarray]:
     """Numbers by name, (n,) each: year, month, day, weekday, with `hours` the hour, and days since 1970."""
     times = dates.values.dt
-    numbers = {"year": times.year, "month": times.month, "day": times.day, "weekday": times.day_of_week}
-    if hours:
-        numbers["hour"] = times.hour + times.minute / 60
-    numbers["elapsed"] = elapsed(dates)
-    return {f"{name}_{part}": np.asarray(values, np.float64) for part, values in numbers.items()}
+    numbers = [times.year, times.month, times.day, times.day_of_week]
+    numbers += [times.hour + times.minute / 60] if hours else []
+    numbers.append(elapsed(dates))
+    names = part_names(name, hours=hours)
+    return {part: np.asarray(values, np.float64) for part, values in zip(names, numbers, strict=True)}
+
+
+def part_names(name: str, *, hours: bool) -> tuple[str, ...]:
+    """The names of those numbers."""
+    hour = ("hour",) if hours else ()
+    return tuple(f"{name}_{part}" for part in ("year", "month", "day", "weekday", *hour, "elapsed"))
 
 
 def elapsed(dates: Dates) -> np.ndarray:

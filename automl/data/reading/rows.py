@@ -17,7 +17,7 @@ from automl.data.reading.alike import (
     row_at,
     row_of,
 )
-from automl.data.reading.dates import Dates, given_dates, parts
+from automl.data.reading.dates import Dates, given_dates, part_names, parts
 from automl.data.reading.grid import nearest_first
 from automl.data.reading.numbers import Marks, as_numbers, other_texts, stands_for_none, without
 from automl.data.reading.typed import are_times, as_texts, frame_of, is_number, without_zone
@@ -92,6 +92,11 @@ def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
     others = [name for name in names if name not in wanted and name != reading.target]
     notes = [f"columns that the model does not know are left out: {_listed(others)}"] if others else []
     return frame, [*notes, *told]
+
+
+def feature_names(column: ReadColumn) -> tuple[str, ...]:
+    """The names of the features that are made of a column."""
+    return part_names(column.name, hours=column.hours) if column.kind == "date" else (column.name,)
 
 
 def _label(table: Any, name: str) -> Any:
