@@ -71,7 +71,9 @@ def _worst(found: Explanation) -> RenderableType:
 def _place(feature: str, names: list[str]) -> int:
     """The place of the column of a feature among the columns by their importance."""
     matching = [
-        place for place, name in enumerate(names) if feature == name or feature.startswith(f"{name}_")
+        place
+        for place, name in enumerate(names)
+        if feature == name or feature.startswith((f"{name}_", f"{name}="))
     ]
     return matching[0] if matching else len(names)
 

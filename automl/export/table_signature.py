@@ -63,4 +63,5 @@ def _cell(column: ReadColumn) -> object:
         return 1.0
     if column.kind == "date":
         return _DAY.date().isoformat() if column.format == ISO else _DAY.strftime(column.format)
-    return column.known[0] if column.known else "text"
+    usual = {"time": "12:30", "url": "https://example.org/"}.get(column.kind, "text")
+    return column.known[0] if column.known else usual

@@ -68,7 +68,7 @@ def category_notes(column: ReadColumn, texts: Any) -> list[str]:
         which = f"knows {', '.join(map(repr, column.known))} alone; all cells are others"
     else:
         which = "does not know them; they count as none"
-    return [f"{column.name!r} has new categories, and the model {which}, such as {_some(strange)}"]
+    return [f"{column.name!r} has new categories, and the model {which}, such as {some(strange)}"]
 
 
 def row_of(texts: Any, text: str) -> int:
@@ -88,6 +88,7 @@ def _both(text: str) -> str:
     return f"{bare.replace(',', '').replace('.', '')} or {bare.replace(',', '.')}"
 
 
-def _some(texts: Sequence[str]) -> str:
+def some(texts: Sequence[str]) -> str:
+    """The first few of `texts`, in quotes."""
     shown = ", ".join(repr(text[:40]) for text in texts[:FEW])
     return f"{shown} …" if len(texts) > FEW else shown

@@ -15,6 +15,8 @@ from automl.data.reading.numbers import MISSING
 ISO = "ISO 8601"
 _TIMES = ("", " %H:%M", " %H:%M:%S")
 _DAYS = (
+    "%Y-%m",
+    "%m/%Y",
     "%Y/%m/%d",
     "%Y.%m.%d",
     "%d.%m.%Y",
@@ -32,7 +34,10 @@ _DAYS = (
     "%B %d, %Y",
 )
 _LIKE_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}){0,2}([.,]\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?$")
-_LIKE_DATE = re.compile(r"\d{1,4}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/. ,]+\d{1,4}|[A-Za-z]{3,9} \d{1,2}, \d{4}")
+_LIKE_DATE = re.compile(
+    r"\d{1,4}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/. ,]+\d{1,4}|[A-Za-z]{3,9} \d{1,2}, \d{4}"
+    r"|(?:19|20)\d\d-\d\d$|\d\d/(?:19|20)\d\d$"
+)
 DAY = np.timedelta64(1, "D")
 
 

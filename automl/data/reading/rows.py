@@ -16,7 +16,9 @@ from automl.data.reading.alike import (
     order_notes,
     row_at,
     row_of,
+    some,
 )
+from automl.data.reading.composed import KINDS, made_names, made_of, other_parts
 from automl.data.reading.dates import Dates, given_dates, part_names, parts
 from automl.data.reading.grid import nearest_first
 from automl.data.reading.numbers import Marks, as_numbers, other_texts, stands_for_none, without
@@ -96,7 +98,9 @@ def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
 
 def feature_names(column: ReadColumn) -> tuple[str, ...]:
     """The names of the features that are made of a column."""
-    return part_names(column.name, hours=column.hours) if column.kind == "date" else (column.name,)
+    if column.kind == "date":
+        return part_names(column.name, hours=column.hours)
+    return made_names(column) if column.kind in KINDS else (column.name,)
 
 
 def _label(table: Any, name: str) -> Any:
@@ -112,8 +116,21 @@ def _read(
     if column.kind == "date":
         dates, notes = _dates(column, cells, missing)
         return parts(column.name, dates, hours=column.hours), notes
+    if column.kind in KINDS:
+        texts = as_texts(cells)
+        texts = texts.where(~texts.isin(missing or ()), "")
+        return _made(column, texts)
     texts = _categories(column, cells, missing)
     return {column.name: texts}, category_notes(column, texts)
+
+
+def _made(column: ReadColumn, texts: Any) -> tuple[dict[str, Any], list[str]]:
+    other = other_parts(column, texts)
+    if other and column.kind == "time":
+        raise _wrong(column.name, "times of day such as 13:45", texts, other)
+    lacks = "has items that the model does not know" if column.kind == "list" else "has no addresses of pages"
+    notes = [f"{column.name!r} {lacks}; they count as none, such as {some(other)}"] if other else []
+    return made_of(column, texts), notes
 
 
 def _numbers(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> tuple[np.ndarray, list[str]]:

@@ -92,7 +92,7 @@ def _target(read: Read) -> tuple[np.ndarray, list[str]]:
             f"set task.columns.categorical: [{read.column.name}]"
         )
     values = np.asarray(read.values)
-    notes = [read.note] if read.note else []
+    notes = [read.note] if read.note and read.made is None else []
     if values.dtype.kind == "O":
         texts = {str(text) for text in values if text is not None}
         alike = sorted(
