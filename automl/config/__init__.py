@@ -3,7 +3,7 @@
 from automl.config.loading import load_study, recorded_study
 from automl.config.priority import read_priority
 from automl.config.promotion import CHAMPION, Promote
-from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve, with_executor
 from automl.config.schedule import Schedule
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
@@ -54,4 +54,5 @@ __all__ = [
     "resolve",
     "secret_values",
     "warnings",
+    "with_executor",
 ]

@@ -175,6 +175,12 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "Adds the arm NAME-without-memory with the same budget: the report says what memory gave.",
             True,
         ),
+        "cpus": Key("What each of its trials holds, where that is not what the executor gives to all.", 4),
+        "gpus": Key(
+            "The same of GPUs, a part of one or a whole number. All arms hold GPUs, or none does: one budget "
+            "holds for all of them.",
+            0.1,
+        ),
     },
     Memory: {
         "from": Key(
