@@ -65,13 +65,16 @@ class Predicted:
 
 
 def predicted_file(
-    model: TablePredictor, source: str, keep: Sequence[str] = (), query: str | None = None, size: int = ROWS
+    model: TablePredictor,
+    source: str | Path,
+    keep: Sequence[str] = (),
+    query: str | None = None,
+    size: int = ROWS,
 ) -> Iterator[Predicted]:
     """Predictions for the rows of a table file, in its order, with its columns `keep` before them.
 
-    With a `query`, `source` is the address of a database.
-
-    `size` rows are in memory at a time. Raises `UserError` for rows that are not read as those of the study.
+    With a `query`, `source` is the address of a database. `size` rows are in memory at a
+    time. Raises `UserError` for rows that are not read as those of the study.
     """
     first = True
     for table, notes in read_rows(source, model.read, query, size):
@@ -82,12 +85,13 @@ def predicted_file(
 
 
 def read_rows(
-    source: str, read: ReadSpec, query: str | None = None, size: int = ROWS
+    source: str | Path, read: ReadSpec, query: str | None = None, size: int = ROWS
 ) -> Iterator[tuple[Any, list[str]]]:
     """The cells of a table file or of a query, `size` rows at a time, and notes of what was found out.
 
     Raises `UserError`.
     """
+    source = str(source)
     if is_database(source) != (query is not None):
         raise UserError(
             "--query must come with the address of a database, such as sqlite:///houses.db, and such an "

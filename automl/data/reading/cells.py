@@ -17,7 +17,7 @@ from automl.data.reading.typed import typed_grid
 SEPARATORS: Final = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".txt": ",", ".txt.gz": ","}
 ENDINGS: Final = (*SEPARATORS, *formats.READERS)
 TEXT_KEYS: Final = ("separator", "decimal", "thousands", "encoding", "quote", "header", "missing")
-TYPED_KEYS: Final = ("decimal", "thousands", "encoding", "missing", "sheet")  # of `task.read`
+TYPED_KEYS: Final = ("decimal", "thousands", "encoding", "missing")  # of `task.read`
 _ALL: Final = 2**62  # rows
 
 
@@ -28,7 +28,8 @@ def is_table(path: Path) -> bool:
 
 def keys(path: Path) -> tuple[str, ...]:
     """What `task.read` may have for the table `path`."""
-    return TYPED_KEYS if formats.is_typed(path) else TEXT_KEYS
+    sheet = ("sheet",) if formats.has_sheets(path) else ()
+    return (*TYPED_KEYS, *sheet) if formats.is_typed(path) else TEXT_KEYS
 
 
 def all_cells(path: Path, read: ReadSpec) -> Grid:

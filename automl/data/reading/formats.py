@@ -19,11 +19,14 @@ def is_typed(path: Path) -> bool:
     return path.name.lower().endswith(tuple(READERS))
 
 
+def has_sheets(path: Path) -> bool:
+    """Whether the name of `path` is that of a workbook."""
+    return path.name.lower().endswith((".xlsx", ".xlsm"))
+
+
 def typed_frames(path: Path, read: ReadSpec, size: int) -> Iterator[tuple[Any, list[str]]]:
     """The DataFrames of a table with types, at most `size` rows each, and notes. Raises `UserError`."""
     reader = next(read for ending, read in READERS.items() if path.name.lower().endswith(ending))
-    if read.sheet is not None and reader is not _excel:
-        raise UserError(f"task.read.sheet must name a sheet of Excel, but got {path.name!r}; remove it")
     try:
         yield from reader(path, read, size)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
