@@ -77,14 +77,23 @@ def predicted_file(
     time. Raises `UserError` for rows that are not read as those of the study.
     """
     first = True
-    for table, notes in read_rows(source, model.read, query, size):
+    for table, notes in row_parts(source, model.read, query, size):
         found, told = model.predict(table)
         text = with_columns(table, keep, found).to_csv(index=False, header=first)
         yield Predicted(text, len(table), [*notes, *told])
         first = False
 
 
-def read_rows(
+def read_rows(source: str | Path, read: ReadSpec, query: str | None = None) -> tuple[Any, list[str]]:
+    """All cells of a table file or of a query, and notes of what was found out. Raises `UserError`."""
+    import pandas as pd  # pandas takes half a second to import
+
+    parts = list(row_parts(source, read, query))
+    notes = dict.fromkeys(note for _, told in parts for note in told)
+    return pd.concat([frame for frame, _ in parts]), list(notes)
+
+
+def row_parts(
     source: str | Path, read: ReadSpec, query: str | None = None, size: int = ROWS
 ) -> Iterator[tuple[Any, list[str]]]:
     """The cells of a table file or of a query, `size` rows at a time, and notes of what was found out.

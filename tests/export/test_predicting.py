@@ -14,7 +14,7 @@ from automl.campaign import run_campaign
 from automl.cli.commands import app
 from automl.config import load_study
 from automl.contracts import ReadSpec, UserError
-from automl.export.predicting import predicted_file, predictor, read_rows
+from automl.export.predicting import predicted_file, predictor, row_parts
 from automl.ledger import Store
 from automl.progress import QuietProgress
 from automl.storage import open_ledger
@@ -107,7 +107,7 @@ def test_a_model_of_an_earlier_version_is_told(store: Store, tmp_path: Path) -> 
 def test_rows_must_be_a_table(tmp_path: Path) -> None:
     (tmp_path / "rows.docx").write_text("{}")
     with pytest.raises(UserError, match=r"new rows must be a table such as rows\.csv, but got"):
-        next(read_rows(str(tmp_path / "rows.docx"), ReadSpec()))
+        next(row_parts(str(tmp_path / "rows.docx"), ReadSpec()))
 
 
 def test_parts_of_a_file_are_predicted_as_the_whole(store: Store, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from automl.config import load_study
 from automl.contracts import ReadSpec, TaskSpec, UserError
 from automl.data import sources
 from automl.data.dataset import Dataset
-from automl.export.predicting import read_rows
+from automl.export.predicting import read_rows, row_parts
 
 FRAME = pd.DataFrame(
     {
@@ -93,8 +93,11 @@ def test_keys_and_drivers_are_told(url: str) -> None:
 
 
 def test_new_rows_come_in_parts(url: str) -> None:
-    parts = [frame for frame, _ in read_rows(url, ReadSpec(), "SELECT x1, town FROM rows", 7)]
+    parts = [frame for frame, _ in row_parts(url, ReadSpec(), "SELECT x1, town FROM rows", 7)]
     assert [len(part) for part in parts] == [7] * 5 + [5] and list(parts[-1].index)[-1] == ROWS - 1
+    whole, notes = read_rows(url, ReadSpec(), "SELECT x1, town FROM rows")
+    pd.testing.assert_frame_equal(whole, pd.concat(parts))
+    assert notes == []
     for source, query in ((url, None), ("rows.csv", QUERY)):
         with pytest.raises(UserError, match="--query must come with the address of a database"):
-            next(read_rows(source, ReadSpec(), query))
+            next(row_parts(source, ReadSpec(), query))
