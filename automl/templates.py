@@ -12,7 +12,8 @@ import numpy as np
 from automl.contracts import Direction, Metric, TaskSpec, UserError
 from automl.data.dataset import Dataset
 from automl.data.parts import Parts, split_dataset
-from automl.data.reading import read, tables
+from automl.data.reading import read
+from automl.data.reading.cells import is_table
 from automl.data.reading.grid import nearest_first
 from automl.data.reading.tables import find_target, table_columns
 
@@ -37,7 +38,7 @@ def template(source: str, target: str | None) -> str:
 
 def _data(path: Path, target: str | None) -> str:
     guess = ""
-    if tables.is_table(path) and target is None:
+    if is_table(path) and target is None:
         target, guess = _guessed_target(path)
     task = TaskSpec(dataset=str(path), target=target, metrics=NO_METRIC)
     parts = split_dataset(read(path, task), path.name, task)

@@ -37,6 +37,7 @@ NAMES = {
     "export",
     "verify",
     "predict",
+    "explain",
     "train",
     "ui",
     "list",

@@ -19,6 +19,7 @@ from automl.cli import (
     comparisons,
     control,
     doctor,
+    explanations,
     notices,
     plugin_checks,
     predictions,
@@ -63,6 +64,7 @@ for room in (
     audits,
     comparisons,
     results,
+    explanations,
     predictions,
     promotions,
 ):

@@ -22,7 +22,7 @@ from automl.contracts import (
     TaskSpec,
     UserError,
 )
-from automl.files import is_url, named_url
+from automl.files import is_database, is_url, named_database, named_url
 from automl.space import Space
 from automl.spaces import whole_space
 
@@ -55,6 +55,8 @@ def check_dataset(name: str, folder: Path, path: KeyPath) -> tuple[str, list[Mis
     if name in plugins.names("datasets"):
         return name, []
     try:
+        if is_database(name):
+            return named_database(name, "task.dataset", folder), []
         if is_url(name):
             return named_url(name, "task.dataset"), []
         for base in (folder, Path.cwd()):
