@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from automl.config.amounts import Budget, Limits
 from automl.config.promotion import Promote
 from automl.config.schedule import Schedule
 from automl.config.study import (
     Arm,
-    Budget,
     Final,
-    Limits,
     Memory,
     Retry,
     SpaceSpec,
@@ -131,6 +130,12 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "Wall seconds × devices held, summed over all trials, retrainings and retries.", 7200
         ),
         "trials": Key("Number of trials, retrainings and retries that are started.", 500),
+        "reserve": Key(
+            "`true` ends the searches in time for the retrainings of their winners and the test to fit into "
+            "`wall_seconds`, by what the winners have cost so far; the best winner comes first. Without it, "
+            "a limit may leave a winner that is neither retrained nor tested.",
+            True,
+        ),
     },
     Trial: {
         "memory": Key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from automl.campaign.outlook import NOTHING
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.checking.searches import LOSS, trial_row
@@ -50,7 +51,7 @@ class ListSearch:
         self.final_evaluator = PluginSpec("network")
         self.pressure, self.calls = pressure, list[str]()
         self.cost, self.open_cost, self.devices_held, self.attempts = 0.0, 0.0, 0.0, 0
-        self.stopped = ""
+        self.stopped, self.outlook = "", NOTHING
         self.remaining: float | None = None
         self.pruned_by: str | None = "pruned"
         self.runs = False
