@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from automl.api.campaign import Campaign as Campaign
+    from automl.api.fitted import Fitted as Fitted
+    from automl.api.fitted import fit as fit
     from automl.api.minimizing import maximize as maximize
     from automl.api.minimizing import minimize as minimize
     from automl.api.running import campaigns as campaigns
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _PLACES: Final = {
     "Campaign": "api.campaign",
     "Choice": "space",
+    "Fitted": "api.fitted",
     "Float": "space",
     "Int": "space",
     "RunError": "contracts",
@@ -36,6 +39,7 @@ _PLACES: Final = {
     "Trial": "api.trial",
     "UserError": "contracts",
     "campaigns": "api.running",
+    "fit": "api.fitted",
     "maximize": "api.minimizing",
     "minimize": "api.minimizing",
     "open": "api.running",
@@ -45,6 +49,7 @@ _PLACES: Final = {
 __all__ = [
     "Campaign",
     "Choice",
+    "Fitted",
     "Float",
     "Int",
     "RunError",
@@ -53,6 +58,7 @@ __all__ = [
     "Trial",
     "UserError",
     "campaigns",
+    "fit",
     "maximize",
     "minimize",
     "open",

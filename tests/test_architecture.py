@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "proxies": BASE,
     "learners": BASE | {"ranks"},
     "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks", "files"},
+    "fitting": BASE | {"config", "data", "ledger", "report", "templates"},
     "templates": BASE | {"data"},
     "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces", "importing"},
@@ -120,9 +121,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {
-    "campaign": {"api", "checking", "schedule", "cli", "export", "promoting"},
-    "checking": {"api", "campaign", "schedule", "cli", "promoting"},
-    "schedule": {"api", "cli", "export"},
+    "campaign": {"api", "checking", "schedule", "cli", "export", "fitting", "promoting"},
+    "checking": {"api", "campaign", "schedule", "cli", "fitting", "promoting"},
+    "schedule": {"api", "cli", "export", "fitting"},
     "api": {"checking", "cli", "schedule"},
     "cli": set[str](),
 }

@@ -19,6 +19,7 @@ from automl.cli import (
     comparisons,
     control,
     doctor,
+    fits,
     notices,
     plugin_checks,
     predictions,
@@ -54,6 +55,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for room in (
+    fits,
     studies,
     runs,
     submissions,
