@@ -115,14 +115,17 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
 
 def _cost(resolved: ResolvedStudy, searches: int, parallel: int) -> tuple[float | None, float | None]:
     """Device-seconds and wall seconds that the budget allows all searches; None: only trials bound them."""
-    budget, devices = resolved.study.budget, resolved.executor.devices
+    budget, at_once = resolved.study.budget, parallel * resolved.executor.slot.devices
+    arms = [arm.held.devices for arm in resolved.arms.values() if not arm.is_reference]
+    seeds = resolved.study.most_seeds
     costs, walls = [], []
     if budget.device_seconds is not None:
         costs.append(budget.device_seconds * searches)
-        walls.append(budget.device_seconds * searches / (parallel * devices))
+        walls.append(budget.device_seconds * searches / at_once)
     if budget.wall_seconds is not None:  # as many searches at a time as there are workers, each on one
-        costs.append(budget.wall_seconds * devices * searches)
-        walls.append(budget.wall_seconds * math.ceil(searches / parallel))
+        costs.append(budget.wall_seconds * sum(arms) * seeds)
+        rounds = searches / parallel if len(set(arms)) == 1 else sum(arms) * seeds / at_once
+        walls.append(budget.wall_seconds * math.ceil(rounds))
     return min(costs, default=None), min(walls, default=None)
 
 

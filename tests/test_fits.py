@@ -59,5 +59,7 @@ def test_the_study_is_shown_and_nothing_runs(table: Path, store: Store) -> None:
 
 
 def test_a_mistake_says_what_to_do(table: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no 'deer'; its columns, the most similar first: dear"):
+    with pytest.raises(
+        UserError, match=r"there is no 'deer'; its columns, the most similar first: dear.*--set KEY=VALUE"
+    ):
         typed("fit", "homes.csv", "--target", "deer")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from automl import plugins
-from automl.contracts import Ending, Job, JobSource, Outcome, Report
+from automl.contracts import Ending, Held, Job, JobSource, Outcome, Report, Room
 from automl.recorder import Recorder
 
 
@@ -15,9 +16,9 @@ class LoggedJobs:
     def __init__(self, source: JobSource, recorder: Recorder) -> None:
         self._source, self._recorder = source, recorder
 
-    def next_job(self) -> Job | None:
+    def next_job(self, held: Held | None = None) -> Job | None:
         """The next job, with the address of its run."""
-        job = self._source.next_job()
+        job = self._source.next_job(held)
         if job is None or not plugins.load("evaluators", job.evaluator.name).uses_mlflow:
             return job
         return replace(job, run=self._recorder.begin(job.trial))
@@ -31,6 +32,10 @@ class LoggedJobs:
     def share(self) -> int | None:
         """How many jobs may be open now; None for no bound."""
         return self._source.share
+
+    def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
+        """How many jobs of each size shall be open in `rooms` now."""
+        return self._source.divide(rooms, most, turn)
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial."""

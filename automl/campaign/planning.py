@@ -111,10 +111,10 @@ def _replay(arm: ResolvedArm, row: SearchRow, settings: SearchSettings, trials: 
 
 
 def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: CampaignRow) -> SearchSettings:
-    study, executor = resolved.study, resolved.executor
+    study = resolved.study
     device_seconds, wall_seconds = study.budget.device_seconds, study.budget.wall_seconds
     if arm.evaluator.simulated and wall_seconds is not None:  # one trial after the other, by that clock
-        device_seconds = min(device_seconds or math.inf, wall_seconds * executor.devices)
+        device_seconds = min(device_seconds or math.inf, wall_seconds * arm.held.devices)
         wall_seconds = None
     storage = resolved.storage and campaign_url(resolved.storage, row.id, row.created_at)
     return SearchSettings(
@@ -129,9 +129,9 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
         workdir=workdir,
         storage=storage and below(storage, workdir.name),
         import_path=[study.source],
-        cpus=executor.cpus,
-        gpus=executor.gpus,
-        ranks=executor.ranks,
+        cpus=arm.held.cpus,
+        gpus=arm.held.gpus,
+        ranks=arm.held.ranks,
         deadline=arm.evaluator.options.deadline,
         final_deadline=resolved.protocol.options.deadline,
         budget=device_seconds,

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from automl.campaign.allowance import Left
+from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.outlook import by_merit
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
-from automl.contracts import Direction, Ending, Job, Outcome, Report
+from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
 from automl.ledger import Wishes
 from automl.progress import CampaignStatus, Progress, SearchStatus
 from automl.progress.estimate import Estimate
@@ -63,11 +64,15 @@ class Pool:
         self._by_id = {search.row.id: search for search in searches}
         self._owner: dict[str, Search] = {}
         self._after: set[str] = set()  # those that follow their searches
+        self._division = Division()
         self._shown = 0.0
         self._estimate = Estimate()
 
-    def next_job(self) -> Job | None:
-        """The next job: trials first, so that all arms meet the same noise; then what follows."""
+    def next_job(self, held: Held | None = None) -> Job | None:
+        """The next job: trials first, so that all arms meet the same noise; then what follows.
+
+        `held`: of those searches alone whose trials hold that.
+        """
         self.lease.check()
         self._show()
         if self.limits.bounded and not self.finished and (reason := self.limits.reached()) is not None:
@@ -80,8 +85,9 @@ class Pool:
         if self.control.paused or not self.slots.free:
             self.slots.ready = not self.control.paused and any(search.ready for search in self.searches)
             return None
-        job = self._next_job()
-        self.slots.ready = job is not None
+        mine = [search for search in self.searches if held is None or search.settings.held == held]
+        job = self._next_job(mine, self.slots.bound if held is None else self._division.numbers.get(held, 0))
+        self.slots.ready = job is not None or any(s.ready for s in self.searches if s not in mine)
         return job
 
     def _obey(self) -> None:
@@ -107,17 +113,17 @@ class Pool:
                 return None
         return search.propose_final()
 
-    def _next_job(self) -> Job | None:
-        running = sum(search.runs for search in self.searches)
-        for search in sorted(self.searches, key=lambda search: search.pressure):
-            if search.settings.wall_seconds is not None and not search.runs and running >= self.slots.bound:
+    def _next_job(self, searches: Sequence[Search], at_once: int) -> Job | None:
+        running = sum(search.runs for search in searches)
+        for search in sorted(searches, key=lambda search: search.pressure):
+            if search.settings.wall_seconds is not None and not search.runs and running >= at_once:
                 continue  # its clock would run while it waits for workers
             job = search.propose()
             if job is not None:
                 return self._note(job, search)
-        ordered = by_merit(self.searches)
-        for search in ordered:
-            job = self._next_final(search, ordered[0])
+        best = by_merit(self.searches)[0]
+        for search in by_merit(searches):
+            job = self._next_final(search, best)
             if job is not None:
                 self._after.add(job.trial)
                 return self._note(job, search)
@@ -135,6 +141,10 @@ class Pool:
     def share(self) -> int | None:
         """How many jobs may be open now; None for no bound."""
         return self.slots.share
+
+    def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
+        """How many jobs of each size shall be open in `rooms` now, at most `most` together."""
+        return self._division.divide(self.searches, open_jobs(self._owner), rooms, most, turn)
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Take a report; a reason ends the trial."""

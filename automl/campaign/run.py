@@ -28,7 +28,7 @@ from automl.campaign.sharing import Driven, Sharing
 from automl.campaign.storing import chosen_storage
 from automl.campaign.transferring import check_kept, notes_of, read_transfers
 from automl.campaign.until_decided import add_seeds
-from automl.config import ResolvedStudy, Study, resolve
+from automl.config import ResolvedStudy, Study, resolve, with_executor
 from automl.contracts import Executor
 from automl.data import load_task
 from automl.ledger import CampaignRow, Ledger, Store, as_interrupts, user_name
@@ -65,7 +65,7 @@ def run_campaign(
     began = time.monotonic() if began is None else began
     resolved = resolve(study)
     executor = executor or resolved.executor
-    resolved = replace(resolved, executor=executor)
+    resolved = with_executor(resolved, executor)
     try:
         executor.bring(luggage_of(study))
         executor.check()
@@ -88,7 +88,8 @@ def run_campaign(
                 progress.message(f"{row.id} {nothing}")
                 return row.id
             if chosen.study != study:
-                resolved = replace(resolve(chosen.study), executor=executor, storage=resolved.storage)
+                grown = with_executor(resolve(chosen.study), executor)
+                resolved = replace(grown, storage=resolved.storage)
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:

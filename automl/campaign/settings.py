@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.config import Retry
-from automl.contracts import Config, Job, Metric, PluginSpec, Replay
+from automl.contracts import Config, Held, Job, Metric, PluginSpec, Replay
 from automl.ledger import TrialRow
 
 
@@ -79,9 +79,14 @@ class SearchSettings:
     storage: str | None = None
 
     @property
+    def held(self) -> Held:
+        """What each trial holds."""
+        return Held(self.cpus, self.gpus, self.ranks)
+
+    @property
     def devices(self) -> float:
         """What a wall second costs: GPUs held, else CPUs held."""
-        return self.gpus or self.cpus
+        return self.held.devices
 
     @property
     def shares_gpu(self) -> bool:

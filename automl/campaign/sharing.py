@@ -54,7 +54,7 @@ class Sharing:
         self._ledger, self._token, self._executor, self._progress = ledger, driven.token, executor, progress
         self._watch = QuotaWatch(ledger, driven.charged, limits, self.slots, progress)
         self._row = ShareRow(
-            driven.campaign, executor.place or "", driven.priority, executor.cpus, executor.gpus
+            driven.campaign, executor.place or "", driven.priority, executor.slot.cpus, executor.slot.gpus
         )
         self._told: tuple[str, ...] = ()
         self._said_at = 0.0

@@ -66,7 +66,7 @@ def _check_resources(plugin: type[Executor]) -> None:
     with _started(plugin) as (executor, _):
         at_once, held = executor.trials_at_once, (executor.cpus, executor.gpus)
         assert at_once >= 1, f"trials_at_once must be at least 1, but is {at_once}"
-        assert executor.devices > 0, f"a trial must hold a device, but holds cpus, gpus = {held}"
+        assert executor.held.devices > 0, f"a trial must hold a device, but holds cpus, gpus = {held}"
 
 
 def _check_all_run(plugin: type[Executor]) -> None:

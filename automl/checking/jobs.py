@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from automl.checking import objectives
-from automl.contracts import Ending, Job, Outcome, PluginSpec, Report
+from automl.contracts import Ending, Held, Job, Outcome, PluginSpec, Report, Room
 
 LARGEST_STEP = 1000
 
@@ -24,11 +25,12 @@ class QueueSource:
         self.told: list[str] = []
         self.most_open = 0
 
-    def next_job(self) -> Job | None:
+    def next_job(self, held: Held | None = None) -> Job | None:
         """The next job."""
-        if not self.waiting:
+        job = next((job for job in self.waiting if held in (None, job.held)), None)
+        if job is None:
             return None
-        job = self.waiting.pop(0)
+        self.waiting.remove(job)
         self.open[job.trial] = job
         self.most_open = max(self.most_open, len(self.open))
         return job
@@ -42,6 +44,10 @@ class QueueSource:
     def share(self) -> int | None:
         """As many as the executor runs at a time."""
         return None
+
+    def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
+        """One for each job that there is."""
+        return Counter(job.held for job in (*self.open.values(), *self.waiting))
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report."""

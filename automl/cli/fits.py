@@ -14,7 +14,7 @@ import typer
 from automl.cli.common import Set, note, open_ledger, say, write_text
 
 if TYPE_CHECKING:
-    from automl.fitting import Outcome
+    from automl.fitting import Outcome, Plan, Wishes
 
 PANEL = "Campaigns"
 
@@ -59,11 +59,11 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     Example: automl fit houses.csv --target price --minutes 2
     """
     began = time.monotonic()
-    from automl.fitting import Wishes, plan
+    from automl.fitting import Wishes
 
     given = tuple(overrides or ())
     wishes = Wishes(target, minutes, metric, name, group, when, overrides=given)
-    planned = plan(source, wishes)
+    planned = _planned(source, wishes)
     for line in planned.told:
         note(line)
     if write_study is not None:
@@ -81,6 +81,20 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     with open_ledger(store) as (_, ledger):
         outcome = outcome_of(ledger, campaign, minutes, planned.rows[2])
     _say(outcome)
+
+
+def _planned(source: Path, wishes: Wishes) -> Plan:
+    from automl.contracts import UserError
+    from automl.fitting import plan
+
+    try:
+        return plan(source, wishes)
+    except UserError as error:
+        text = str(error)
+        known = "task." not in text or "--set" in text
+        raise UserError(
+            text if known else f"{text} (keys such as task.… are set by --set KEY=VALUE)"
+        ) from None
 
 
 def _say(outcome: Outcome) -> None:

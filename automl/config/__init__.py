@@ -4,7 +4,7 @@ from automl.config.amounts import Budget, Limits
 from automl.config.loading import load_study, recorded_study
 from automl.config.priority import read_priority
 from automl.config.promotion import CHAMPION, Promote
-from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve
+from automl.config.resolved import ResolvedArm, ResolvedStudy, resolve, with_executor
 from automl.config.schedule import Schedule
 from automl.config.secrets import secret_values
 from automl.config.shadows import warnings
@@ -53,4 +53,5 @@ __all__ = [
     "resolve",
     "secret_values",
     "warnings",
+    "with_executor",
 ]

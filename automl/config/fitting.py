@@ -42,7 +42,7 @@ def check_arm(name: str, arm: Arm, metrics: int, where: KeyPath) -> Iterator[Mis
     parts = {"strategy": arm.strategy, "evaluator": arm.evaluator, "space": arm.space}
     given = [key for key, part in parts.items() if part is not None]
     given += ["pruner"] if arm.pruner != NO_PRUNER else []
-    if name == BASELINE_ARM and arm != RANDOM:
+    if name == BASELINE_ARM and arm.model_copy(update={"cpus": None, "gpus": None}) != RANDOM:
         text = f"the arm {BASELINE_ARM} is the baseline and must be {{strategy: {BASELINE.name}}}, but is not"
         yield Mistake(where, f"{text}; give this arm another name")
     elif arm.reference is not None and given:
@@ -104,22 +104,6 @@ def check_fit(
         return
     for option, text in plugins.build("evaluators", evaluator).mistakes(space, task):
         yield Mistake((*path, "options", *option.split(".")) if option else arm, " ".join(text.split()))
-
-
-def check_ranks(executor: PluginSpec, evaluator: PluginSpec, path: KeyPath) -> Iterator[Mistake]:
-    """Whether the trials of an evaluator can use all devices that the executor gives them."""
-    if evaluator_class(evaluator) is None:
-        return
-    ranks, most = (
-        plugins.build("executors", executor).ranks,
-        plugins.build("evaluators", evaluator).most_ranks(),
-    )
-    if most is not None and ranks > most:
-        text = f"at most {most} {'rank' if most == 1 else 'ranks'} can train a trial of {evaluator.name}"
-        text = f"{text} together, but executor.{executor.name} gives it {ranks}, by default one for each GPU"
-        yield Mistake(
-            path, f"{text}; lower its gpus or ranks" + ("" if most == 1 else ", or raise the batch")
-        )
 
 
 def check_episodes(evaluator: PluginSpec, task: TaskOutline, where: KeyPath) -> Iterator[Mistake]:

@@ -131,10 +131,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
         "trials": Key("Number of trials, retrainings and retries that are started.", 500),
         "reserve": Key(
-            "`true` ends the searches in time for the retrainings of their winners and the test to fit into "
-            "`wall_seconds`, by what the winners have cost so far; the best winner comes first. Without it, "
-            "a limit may leave a winner that is neither retrained nor tested.",
-            True,
+            "`true` ends searches in time for retrainings and the test; the best comes first.", True
         ),
     },
     Trial: {
@@ -179,6 +176,12 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         "twin": Key(
             "Adds the arm NAME-without-memory with the same budget: the report says what memory gave.",
             True,
+        ),
+        "cpus": Key("What each of its trials holds, where that is not what the executor gives to all.", 4),
+        "gpus": Key(
+            "The same of GPUs, a part of one or a whole number. All arms hold GPUs, or none does: one budget "
+            "holds for all of them.",
+            0.1,
         ),
     },
     Memory: {

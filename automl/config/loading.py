@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, memories, shadows, tabular, validation, yamlfile
 from automl.config.amounts import Budget, Limits
+from automl.config.defaults import EXECUTOR
 from automl.config.document import Document, KeyPath, Mistake, shown
+from automl.config.holdings import check_holdings
 from automl.config.promotion import Promote, check_promote
 from automl.config.pruner_steps import with_rungs
 from automl.config.schedule import Schedule
@@ -162,8 +164,6 @@ class _Check:
             yield from check_transfers(self.draft, good, self.folder, task, final)
         if self._good("seeds"):
             yield from checks.check_seeds(self.draft.data.get("seeds", []))
-        if evaluator is not None:
-            yield from self._ranks(evaluator, ("evaluator",))
         yield from self._space("space")
         yield from self._arms(evaluator, task)
 
@@ -179,6 +179,8 @@ class _Check:
         names = list(arms) if isinstance(arms, dict) else []
         found = {name: self._part(Arm, "arms", name) for name in names}
         memory = self._part(Memory, "memory")
+        executor = self._plugin("executor") if "executor" in self.draft.data else EXECUTOR
+        yield from check_holdings(executor, found, evaluator, self.unusable)
         yield from memories.check_use(memory, found.values())
         yield from check_trained(self.draft, evaluator, found)
         needs_space = any(arm is not None and arm.reference is None for arm in found.values())
@@ -210,8 +212,6 @@ class _Check:
             if space is not None and evaluator is not None:
                 yield from fitting.check_builders(space, arm.evaluator or evaluator, evaluator, where)
                 place = (*where, "evaluator") if arm.evaluator else ("evaluator",)
-                if arm.evaluator is not None:
-                    yield from self._ranks(arm.evaluator, place)
                 if task is not None:
                     yield from self._fitting(arm.evaluator or evaluator, space, task.outline(), place, where)
 
@@ -227,11 +227,6 @@ class _Check:
         if path not in self.unusable:
             yield from fitting.check_fit(evaluator, space, task, path, arm)
             yield from fitting.check_episodes(evaluator, task, path)
-
-    def _ranks(self, evaluator: PluginSpec, path: KeyPath) -> Iterator[Mistake]:
-        executor = self._plugin("executor")
-        if executor is not None and not {path, ("executor",)} & self.unusable:
-            yield from fitting.check_ranks(executor, evaluator, path)
 
     def _plugin(self, key: str) -> PluginSpec | None:
         return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from automl import plugins
+from automl.config.holdings import held_by
 from automl.config.study import Arm, Memory, Study
-from automl.contracts import Config, Evaluator, Executor, Json, PluginSpec, Pruner, Strategy
+from automl.contracts import Config, Evaluator, Executor, Held, Json, PluginSpec, Pruner, Strategy
 from automl.space import Space
 from automl.spaces import find_space, load_space
 
@@ -18,7 +19,7 @@ class ResolvedArm:
 
     `space_spec`: the space as plain JSON, as workers load it. `fixed`: the one configuration of an arm
     without a strategy (empty for a one-shot search). `evaluator_spec`: the evaluator as plain JSON.
-    `memory`: None where its strategy remembers nothing.
+    `held`: what its trials hold. `memory`: None where its strategy remembers nothing.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ResolvedArm:
     pruner: Pruner
     pruner_spec: PluginSpec
     is_reference: bool
+    held: Held
     memory: Memory | None = None
 
     @property
@@ -61,15 +63,25 @@ class ResolvedStudy:
 
 def resolve(study: Study) -> ResolvedStudy:
     """The plug-ins of `study`. Raises `UserError` for a name or options that are not known here."""
-    return ResolvedStudy(
-        study=study,
-        protocol=plugins.build("evaluators", study.evaluator),
-        arms={name: _arm(study, name, arm) for name, arm in study.arms.items()},
-        executor=plugins.build("executors", study.executor),
+    executor = plugins.build("executors", study.executor)
+    return with_executor(
+        ResolvedStudy(
+            study=study,
+            protocol=plugins.build("evaluators", study.evaluator),
+            arms={name: _arm(study, name, arm, executor) for name, arm in study.arms.items()},
+            executor=executor,
+        ),
+        executor,
     )
 
 
-def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
+def with_executor(resolved: ResolvedStudy, executor: Executor) -> ResolvedStudy:
+    """The same with the executor that serves it."""
+    executor.serve([arm.held for arm in resolved.arms.values()])
+    return replace(resolved, executor=executor)
+
+
+def _arm(study: Study, name: str, arm: Arm, executor: Executor) -> ResolvedArm:
     space, space_spec, fixed = _space(study, arm)
     evaluator = arm.evaluator or study.evaluator
     strategy = plugins.build("strategies", arm.strategy) if arm.strategy else None
@@ -87,6 +99,7 @@ def _arm(study: Study, name: str, arm: Arm) -> ResolvedArm:
         pruner=plugins.build("pruners", arm.pruner),
         pruner_spec=arm.pruner,
         is_reference=arm.reference is not None,
+        held=held_by(arm, executor),
         memory=memory if remembers and memory is not None and memory.source != [] else None,
     )
 

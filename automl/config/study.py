@@ -96,7 +96,8 @@ class Arm(Part):
     """One method: a strategy, an evaluator that searches by itself, or a reference.
 
     `evaluator`, `space` and `memory` None mean the study's; `reference` names the space whose default
-    configuration is the hand-designed one. `twin`: there is the same arm without memory, too.
+    configuration is the hand-designed one. `twin`: there is the same arm without memory, too. `cpus`, `gpus`:
+    what its trials hold; None: what the executor gives.
     """
 
     strategy: PluginSpec | None = None
@@ -106,6 +107,8 @@ class Arm(Part):
     reference: str | None = Field(default=None, description="write the name of a hand-designed configuration")
     memory: Memory | None = None
     twin: bool = Field(default=False, description="write true or false")
+    cpus: float | None = Field(default=None, gt=0, description="write a number such as 2")
+    gpus: float | None = Field(default=None, ge=0, description="write a number such as 1 or 0.1")
 
 
 class Final(Part):
@@ -221,8 +224,8 @@ class Study(Part):
         arms = [data, *data["arms"].values()]
         for owner in arms:
             owner.pop("twin", None)  # the twin is an arm of its own
-            if owner["memory"] is None:  # as before there was any
-                del owner["memory"]
+            for key in [key for key in ("memory", "cpus", "gpus") if owner.get(key) is None]:
+                owner.pop(key, None)  # as before there was any
         files = [(one, "dataset") for one in (data["task"], *data.get("transfer", ()))]
         files += [(arm["space"], "name") for arm in arms if arm["space"]]
         files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]

@@ -41,7 +41,8 @@ from automl.contracts.evaluators import (
     Tabular,
     TabularOptions,
 )
-from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs, Room
+from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs
+from automl.contracts.holding import Held, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress, StoredFile
@@ -74,6 +75,7 @@ __all__ = [
     "Evaluator",
     "EvaluatorOptions",
     "Executor",
+    "Held",
     "Job",
     "JobSource",
     "Json",

@@ -8,27 +8,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
-from automl.contracts.basics import Json, PluginSpec
+from automl.contracts.basics import Json, PluginSpec, UserError
 from automl.contracts.basics import Options as BaseOptions
 from automl.contracts.endings import Ending
+from automl.contracts.holding import Held, Room
 from automl.contracts.messages import Job, Outcome, Report
 
 THIS_HOST: Final = "this host"  # a place that is the machine of the campaign's own process
 
 
-@dataclass(frozen=True)
-class Room:
-    """What one machine of a place has for trials."""
-
-    cpus: float
-    gpus: float = 0.0
-
-
 class JobSource(Protocol):
     """The campaign as executors see it: they pull jobs and push what happens to them."""
 
-    def next_job(self) -> Job | None:
-        """The next job; None when there is none now (see `finished`)."""
+    def next_job(self, held: Held | None = None) -> Job | None:
+        """The next job, by `held` one that holds just that; None when there is none now (see `finished`)."""
 
     @property
     def finished(self) -> bool:
@@ -42,6 +35,13 @@ class JobSource(Protocol):
         campaigns, at most a few times a minute for each slot (see `Executor.turn`): workers beyond it are
         closed when their job has ended, so that others can have their devices. No job that is open is ended
         for it. May be read by any thread.
+        """
+
+    def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
+        """How many jobs of each size shall be open in `rooms` now, at most `most` together.
+
+        For an executor some of whose jobs hold more than others (see `Executor.sizes`): by what each size
+        could use, and has had. `turn`: seconds for which it is worth it that a worker makes way for another.
         """
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
@@ -125,8 +125,9 @@ class Executor(ABC):
     - `example_options` (none): options, as a study file writes them, with which a contract suite builds it.
     - `place_options` (none): names of options that say where trials run but cannot change a result; they do
       not belong to a campaign's identity.
-    - `cpus`, `gpus`: what each trial holds.
+    - `cpus`, `gpus`: what each trial holds whose arm does not say so itself.
     - `ranks` (1): processes that train each trial together, dividing what it holds.
+    - `sizes` (that alone): what trials hold, one entry for each that differs; set by `serve` before `check`.
     - `trials_at_once`: how many run at a time: what is expected before `check`, exact after it; it may change
       while they run. Where more than one trial runs at a time, an executor may hold a few more jobs that have
       not begun, to keep its workers busy; one that never begins is `lost` with PREEMPTED and `used` 0.
@@ -162,14 +163,33 @@ class Executor(ABC):
     turn: float = 30.0
     storage: str | None = None
     shares_folder: bool = False
+    sizes: Sequence[Held] = ()
 
     def __init__(self, options: BaseOptions) -> None:
         self.options = options
 
     @property
-    def devices(self) -> float:
-        """What a wall second of a trial costs in device-seconds: GPUs held, or CPUs when it holds none."""
-        return self.gpus or self.cpus
+    def held(self) -> Held:
+        """What a trial holds whose arm does not say so itself."""
+        return Held(self.cpus, self.gpus, self.ranks)
+
+    @property
+    def slot(self) -> Held:
+        """What the largest trial holds: a slot at the place where it runs."""
+        sizes = self.sizes or (self.held,)
+        cpus, gpus = max(one.cpus for one in sizes), max(one.gpus for one in sizes)
+        return Held(cpus, gpus, max(one.ranks for one in sizes))
+
+    def held_by(self, cpus: float | None, gpus: float | None) -> Held:
+        """What a trial holds whose arm asks for so much; None: what others hold.
+
+        Raises `UserError` where all trials must hold the same, or none can hold that.
+        """
+        raise UserError("its trials all hold the same; leave cpus and gpus of arms out, or use executor: ray")
+
+    def serve(self, sizes: Sequence[Held]) -> None:
+        """Note what trials will hold. Called before `check`."""
+        self.sizes = tuple(dict.fromkeys(sizes))
 
     def bring(self, luggage: Luggage) -> None:  # noqa: B027 - most executors run where everything is
         """Take what trials need to the places where they will run. Called before `check`.

@@ -8,6 +8,7 @@ from typing import Any
 
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
 from automl.contracts.endings import Ending
+from automl.contracts.holding import Held
 from automl.contracts.memory import SearchMemory
 
 LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
@@ -109,6 +110,11 @@ class Job:
     run: RunAddress | None = None
     storage: str | None = None
     alone: bool = False
+
+    @property
+    def held(self) -> Held:
+        """What it holds."""
+        return Held(self.cpus, self.gpus, self.ranks)
 
     def late(self, device_seconds: float) -> Outcome:
         """The outcome of an attempt that was ended because no time was left."""

@@ -24,14 +24,16 @@ SOON = 1e-3  # seconds
 class Isolated:
     """One worker process at a time: started when a job needs it, used again while it lives."""
 
-    def __init__(self, gpus: float = 0) -> None:
-        """`gpus`: how many its trials hold; they see no others."""
-        self._gpus = gpus
+    def __init__(self) -> None:
+        self._gpus = 0.0  # that the process sees: those that its trials hold
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
 
     def run(self, job: Job, source: JobSource) -> None:
         """Run `job` to its end, its loss included, and tell `source`."""
+        if job.gpus != self._gpus:
+            self.close()
+            self._gpus = job.gpus
         try:
             ended = self._converse(job, source)
         except BaseException:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from automl import contracts
-from automl.contracts import THIS_HOST, Executor, JobSource, Room, UserError
+from automl.contracts import THIS_HOST, Executor, Held, JobSource, Room, UserError
+from automl.executors.holding import held_instead
 from automl.executors.inline import Inline
 from automl.executors.isolated import Isolated
 from automl.executors.ranks import check_ranks
@@ -42,6 +44,7 @@ class Local(Executor):
             check_ranks(self.ranks, self.cpus, self.gpus)
             return self
 
+    options: Options
     place_options = frozenset({"isolate"})
     place = THIS_HOST
     turn = 10.0  # nothing is opened for a slot
@@ -55,26 +58,44 @@ class Local(Executor):
             Room(os.cpu_count() or 1, max(1, options.gpus)),
         )  # trials here use the first GPUs alone
         self.ranks = options.ranks or max(1, options.gpus)
-        self.isolate = options.isolate or self.ranks > 1
+        self._worker, self._inline = Isolated(), Inline()
+        self._separate()
+
+    def serve(self, sizes: Sequence[Held]) -> None:
+        """Note what trials will hold."""
+        super().serve(sizes)
+        self._separate()
+
+    def _separate(self) -> None:
+        self.isolate = self.options.isolate or self.slot.ranks > 1
         self.in_process = not self.isolate
-        self._worker, self._inline = Isolated(options.gpus), Inline()
+
+    def held_by(self, cpus: float | None, gpus: float | None) -> Held:
+        """What a trial holds whose arm asks for so much."""
+        for name, value in {"cpus": cpus, "gpus": gpus}.items():
+            if value is not None and value != int(value):
+                raise UserError(
+                    f"{name} must be whole where one trial runs at a time, but got {value:g}; round it, or "
+                    "use executor: ray"
+                )
+        return held_instead(self.held, cpus, gpus)
 
     def check(self) -> None:
         """Raise `UserError` when this machine lacks the resources."""
-        cores = os.cpu_count() or 1
-        if self.cpus > cores:
+        cores, slot = os.cpu_count() or 1, self.slot
+        if slot.cpus > cores:
             raise UserError(
-                f"executor.local.cpus must be at most this machine's {cores}, but got {self.cpus:g}; "
-                f"ask for {cores} or fewer"
+                f"executor.local.cpus must be at most this machine's {cores}, but got {slot.cpus:g}; "
+                f"ask for {cores} or fewer, in arms too"
             )
-        if self.gpus:
+        if slot.gpus:
             import torch  # torch takes seconds to import
 
             usable = torch.cuda.device_count() if torch.cuda.is_available() else 0
-            if self.gpus > usable:
+            if slot.gpus > usable:
                 raise UserError(
                     f"executor.local.gpus must be at most the {usable} GPUs that can be used here, but got "
-                    f"{self.gpus:g}; set it to {usable}"
+                    f"{slot.gpus:g}; set it to {usable}, in arms too"
                 )
 
     def run(self, source: JobSource) -> None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from automl import contracts
-from automl.contracts import THIS_HOST, Executor, JobSource, Luggage, Needs, UserError
+from automl.contracts import THIS_HOST, Executor, Held, JobSource, Luggage, Needs, UserError
+from automl.executors.holding import held_instead
 from automl.executors.ranks import check_ranks
 from automl.files import named_url
 
@@ -80,6 +81,10 @@ class Ray(Executor):
         self._folder: str | None = None  # Tune's, made when trials are run
         self._luggage: Luggage | None = None
 
+    def held_by(self, cpus: float | None, gpus: float | None) -> Held:
+        """What a trial holds whose arm asks for so much, fractions allowed."""
+        return held_instead(self.held, cpus, gpus)
+
     def bring(self, luggage: Luggage) -> None:
         """Send code and data to the nodes when a cluster is joined; one of our own has them."""
         self._luggage = luggage
@@ -92,13 +97,14 @@ class Ray(Executor):
         from automl.executors.tune import examination, nodes, preflight, shared_folder  # see the docstring
 
         if self.options.address is None:
-            version, found = examination.devices() if self.gpus else ("", ["none needed"])
+            gpus = self.slot.gpus
+            version, found = examination.devices() if gpus else ("", ["none needed"])
             if not found:
-                raise UserError(examination.no_device(self.gpus, version))
+                raise UserError(examination.no_device(gpus, version))
             return
         if needs.storage is None and needs.folder:
             needs = replace(needs, mark=shared_folder.mark(Path(needs.folder)))
-        order = nodes.Order(needs, self.cpus, self.gpus)
+        order = nodes.Order(needs, self.sizes or (self.held,))
         assert self._slots is not None
         self._slots.roster = preflight.Roster(preflight.RayCluster(), order, tell)
         self._slots.roster.settle()
@@ -110,9 +116,11 @@ class Ray(Executor):
 
         self._connected = True
         cluster.connect(self.options.address, self._luggage)
-        share = slots.Share(self.cpus, self.gpus, self.options.resources)
+        share = slots.Share(self.slot.cpus, self.slot.gpus, self.options.resources)
         joined = self.options.address is not None
-        self._slots = slots.Slots(share, self.options.trials_at_once, grows=joined, follow=self._follow)
+        self._slots = slots.Slots(
+            share, self.options.trials_at_once, grows=joined, sizes=self.sizes, follow=self._follow
+        )
         try:
             self._slots.need(self.options.nodes_within)
         except BaseException:
@@ -138,6 +146,7 @@ class Ray(Executor):
             waits=not self.options.answers_late,
             folder=self._folder,
             address=self.options.address,
+            turn=self.turn,
         )
 
     def close(self) -> None:

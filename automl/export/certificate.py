@@ -84,7 +84,7 @@ def described(ledger: Ledger, report: CampaignReport, row: CampaignRow, choice: 
         certificate=_certificate(report, row, choice).model_copy(
             update={
                 "gate": last_gate(ledger, row.id, choice.best.trial),
-                "retrainings": retrained(ledger, choice, study.executor),
+                "retrainings": retrained(ledger, choice, study),
             }
         ),
         provenance=mask(row.provenance),

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl.contracts import Direction, PluginSpec, TrialState, UserError
+from automl.contracts import Direction, TrialState, UserError
 from automl.export.gate_record import GateRecord
 from automl.export.winner import Retrainings, Winner
 from automl.files import MODEL, LostFileError, has_part, part_of
@@ -15,6 +15,7 @@ from automl.ledger.winners import retrainings
 from automl.report.searches import final_values
 
 if TYPE_CHECKING:
+    from automl.config import Study
     from automl.ledger.ledger import Ledger
     from automl.ledger.rows import TrialRow
     from automl.report.chosen import Chosen
@@ -28,7 +29,7 @@ def last_gate(ledger: Ledger, campaign: str, trial: str) -> GateRecord | None:
     return None
 
 
-def retrained(ledger: Ledger, choice: Chosen, executor: PluginSpec) -> Retrainings | None:
+def retrained(ledger: Ledger, choice: Chosen, study: Study) -> Retrainings | None:
     """The retrainings behind the winner's fresh values, in their order; None without any."""
     search = choice.best.trial.rpartition("/")[0]
     finals = [
@@ -40,7 +41,8 @@ def retrained(ledger: Ledger, choice: Chosen, executor: PluginSpec) -> Retrainin
         return None
     known = [trial for trial in finals if trial.storage or (trial.workdir and Path(trial.workdir).is_dir())]
     model = any(has_part(trial, MODEL) for trial in known) if known else None
-    cpus = float(executor.options.get("cpus", 1))
+    arm = study.arms.get(choice.arm)
+    cpus = float(arm.cpus if arm and arm.cpus else study.executor.options.get("cpus", 1))
     return Retrainings(seeds=[trial.seed for trial in finals], cpus=cpus, model=model)
 
 

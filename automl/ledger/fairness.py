@@ -73,14 +73,19 @@ class _Filling:
         return False
 
 
-def fair_shares(claims: Sequence[Claim], rooms: Sequence[Room], turn: float) -> dict[str, int]:
-    """The slots that each campaign may hold when all have given back what is beyond that. `turn`: seconds."""
+def fair_shares(
+    claims: Sequence[Claim], rooms: Sequence[Room], turn: float, most: int | None = None
+) -> dict[str, int]:
+    """The slots that each campaign may hold when all have given back what is beyond that. `turn`: seconds.
+
+    `most`: of all of them together.
+    """
     place, filling = _Place.of(claims, rooms), _Filling(rooms)
     shares = {claim.campaign: 0 for claim in claims}
     waiting = [(place.key(claim, 1, turn), claim.service, claim.campaign) for claim in claims if claim.wanted]
     named = {claim.campaign: claim for claim in claims}
     heapq.heapify(waiting)
-    while waiting:
+    while waiting and (most is None or sum(shares.values()) < most):
         _, service, name = heapq.heappop(waiting)
         claim = named[name]
         if not filling.take(claim.cpus, claim.gpus):

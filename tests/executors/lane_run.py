@@ -11,10 +11,11 @@ import pytest
 from queue_source import job
 
 from automl.checking.jobs import QueueSource
-from automl.contracts import Ending, Job, Outcome, TrialState
-from automl.executors.tune import handing
+from automl.contracts import Ending, Held, Job, Outcome, TrialState
+from automl.executors.tune import dividing
 from automl.executors.tune import lane as lane_module
 from automl.executors.tune import lanes as lanes_module
+from automl.executors.tune.dividing import Place
 from automl.executors.tune.lanes import Lanes
 
 
@@ -66,6 +67,7 @@ class Slots:
     held: int = 0
 
     broken: str = ""
+    sizes: tuple[Held, ...] = (Held(1.0),)
 
     def hold(self, lanes: int) -> None:
         self.held = lanes
@@ -83,7 +85,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        for module in (lane_module, lanes_module, handing):
+        for module in (lane_module, lanes_module, dividing):
             monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
 
 
@@ -101,7 +103,7 @@ class Run:
 
     def start(self, name: str) -> None:
         self.handles[name] = Handle()
-        self.lanes.opened(name)
+        self.lanes.opened(name, Place(self.slots.sizes[0]))
         self.lanes.started(name, self.handles[name])
 
     def tell(self, name: str, *messages: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def test_each_lane_has_one_job_until_trials_are_known_to_be_short(made: Callable
 
 def test_lanes_beyond_a_share_end_with_their_jobs(made: Callable[..., Run]) -> None:
     run = made(9, slots=3)
-    assert run.lanes.wanted == 3 == run.slots.held
+    assert run.lanes.plan.wanted == 3 == run.slots.held
     run.source.bound = 1
     run.tell("a", ended(1, 30.0))
     assert run.lanes.by_name["a"].closing and run.held("b") == [2] and run.held("c") == [3]
@@ -33,7 +33,7 @@ def test_lanes_beyond_a_share_end_with_their_jobs(made: Callable[..., Run]) -> N
     assert run.lanes.by_name["b"].closing and run.held("c"), "one is left, and has a job"
     for name in "ab":
         run.lanes.gone(name)
-    assert run.slots.held == run.lanes.wanted == 1
+    assert run.slots.held == run.lanes.plan.wanted == 1
 
 
 def test_no_lane_is_wanted_while_others_have_all_slots(made: Callable[..., Run]) -> None:
@@ -41,7 +41,7 @@ def test_no_lane_is_wanted_while_others_have_all_slots(made: Callable[..., Run])
     run.source.bound = 0
     run.tell("a", ended(1, 30.0))
     run.tell("b", ended(2, 30.0))
-    assert run.lanes.wanted == 0 and all(lane.closing for lane in run.lanes.by_name.values())
+    assert run.lanes.plan.wanted == 0 and all(lane.closing for lane in run.lanes.by_name.values())
 
 
 def test_one_slot_has_none_ahead(made: Callable[..., Run]) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from lane_run import Run, ended, reported, silent
 
-from automl.contracts import Ending
-from automl.executors.tune import handing
+from automl.contracts import Ending, Held
+from automl.executors.tune import dividing
 from automl.executors.tune import lanes as lanes_module
+from automl.executors.tune.dividing import Place
 from automl.executors.tune.lane import Running
 
 
@@ -128,7 +129,7 @@ def test_an_idle_worker_whose_machine_goes_gets_nothing_more(made: Callable[...,
 def test_a_job_waits_for_the_first_worker_and_may_be_late(made: Callable[..., Run]) -> None:
     run = made(2, slots=0)
     run.slots.count = 2
-    run.lanes.opened("a")
+    run.lanes.opened("a", Place(Held(1.0)))
     run.lanes.look()
     assert [one.trial for one in run.lanes.unplaced()] == ["t1"]
     run.source.left["t1"] = 0.0
@@ -144,7 +145,7 @@ def test_lanes_close_when_the_cluster_becomes_smaller(made: Callable[..., Run]) 
     run.lanes.look()
     run.tell("b", ended(2, 9.0))
     assert run.held("b") == [3], "it may be that a node with the other one has just died"
-    run.clock.now += handing.SETTLES
+    run.clock.now += dividing.SETTLES
     run.tell("b", ended(3, 9.0))
     assert run.held("b") == [] and run.handles["b"].given[-1] == {"close": True}
     run.tell("a", ended(1, 9.0))

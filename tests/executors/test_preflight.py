@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from automl.contracts import Json, Needs, Outcome, PluginSpec, TrialState, UserError
+from automl.contracts import Held, Json, Needs, Outcome, PluginSpec, TrialState, UserError
 from automl.executors.tune import examination, nodes, preflight
 from automl.executors.tune.preflight import Node, Order, Roster
 
 NEEDS = Needs(["/study"], [PluginSpec("function", {"call": "my_code:objective"})], [], digest="d" * 64)
 OWN = {"python": "3.11.7", "packages": {"torch": "2.13.0+cpu", "numpy": "2.5.1"}}
-ORDER = Order(NEEDS, cpus=1, gpus=0, own=OWN)
+ORDER = Order(NEEDS, [Held(1.0)], own=OWN)
 FINE: Json = {
     "host": "one",
     "python": "3.11.7",
@@ -163,6 +163,6 @@ def test_gpus_that_torch_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster.living.append(Node("id-two", "two", "10.0.0.2", cpus=1, gpus=1))
     cluster.found["two"] = {**FINE, "gpus": ["NVIDIA H200"]}
     told: list[str] = []
-    roster = Roster(cluster, replace(ORDER, gpus=1), told.append)
+    roster = Roster(cluster, replace(ORDER, sizes=[Held(1.0, 1.0)]), told.append)
     roster.settle()
     assert cluster.asked == ["two"] and "GPUs: 1, NVIDIA H200, Python" in told[0]

@@ -194,7 +194,7 @@ def test_a_trial_has_a_rank_for_each_gpu_and_none_for_each_cpu() -> None:
     assert Local(Local.Options(gpus=2, ranks=1)).ranks == 1
     assert Ray(Ray.Options(cpus=0.25)).ranks == Ray(Ray.Options(cpus=0.5, ranks=1)).ranks == 1
     two = Local(Local.Options(cpus=2, ranks=2))
-    assert (two.ranks, two.isolate, two.in_process, two.devices) == (2, True, False, 2.0)
+    assert (two.ranks, two.isolate, two.in_process, two.held.devices) == (2, True, False, 2.0)
 
 
 @pytest.mark.slow

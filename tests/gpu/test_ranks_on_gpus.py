@@ -97,7 +97,7 @@ def test_a_trial_on_two_gpus_learns_as_on_one(job: Callable[[int], Job]) -> None
 
     losses = []
     for gpus in (1, 2):
-        source, worker = QueueSource([job(gpus)]), Isolated(gpus)
+        source, worker = QueueSource([job(gpus)]), Isolated()
         given = source.next_job()
         assert given is not None
         worker.run(given, source)

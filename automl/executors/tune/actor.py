@@ -54,7 +54,8 @@ class Actor(tune.Trainable):
 
 
 def placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    """What a lane holds, on a node that may get trials."""
+    """What a lane holds, on its node, or on one that may get trials."""
     avoid = ",".join(config["avoid"])
-    where: Any = {"bundle_label_selector": [{NODE: f"!in({avoid})"}]} if avoid else {}
+    chosen = config["node"] or (f"!in({avoid})" if avoid else "")
+    where: Any = {"bundle_label_selector": [{NODE: chosen}]} if chosen else {}
     return tune.PlacementGroupFactory([config["holds"]], **where)

@@ -49,11 +49,13 @@ class Bridge(Searcher):
         """A further lane; None when there are enough."""
         if self.over:
             return Searcher.FINISHED
-        if len(self.lanes.by_name) >= self.lanes.wanted:
+        place = self.lanes.plan.next()
+        if place is None:
             return None
-        self.lanes.opened(trial_id)
+        self.lanes.opened(trial_id, place)
         slots = self.lanes.slots
-        return {"waits": self._waits, "holds": slots.share.bundle, "avoid": sorted(slots.avoid)}
+        holds, avoid = slots.share.of(place.held), sorted(slots.avoid)
+        return {"waits": self._waits, "holds": holds, "node": place.node, "avoid": avoid}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -90,7 +92,7 @@ class Gate(FIFOScheduler):
             kind = trial.get_trainable_cls()  # type: ignore[no-untyped-call]
             made = controller._class_cache.get(kind)  # type: ignore[no-untyped-call] # Tune has no option for it
             made.__ray_metadata__.concurrency_groups = dict(GROUPS)
-        controller.update_max_pending_trials(max(1, self.bridge.lanes.wanted))
+        controller.update_max_pending_trials(max(1, self.bridge.lanes.plan.wanted))
 
     def on_trial_result(self, controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:
         """The lane goes on, whatever becomes of its trials."""

@@ -30,6 +30,7 @@ from automl.moments import around
 LEAVING = 10.0  # seconds that our own cluster has to end; a stopped raylet never answers
 DEEPEST = 38  # bytes of its folder: with Ray's own names, the path of a socket has 107 at most
 _guards: list[guard.Guard] = []  # over the cluster of our own
+TURN = 30.0
 RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
@@ -148,18 +149,20 @@ def name() -> str:
     return f"Ray cluster {health.session()}"
 
 
-def run(source: JobSource, slots: Slots, *, waits: bool, folder: str, address: str | None) -> None:
+def run(
+    source: JobSource, slots: Slots, *, waits: bool, folder: str, address: str | None, turn: float = TURN
+) -> None:
     """Run jobs from `source` until it is finished. `folder`: where Tune may write.
 
-    `waits`: whether a trial waits for the answer to each report. A cluster of our own that dies is started
-    again. Raises `RunError` when Tune fails, when our cluster dies without having ended a trial `RESTARTS`
-    times in a row, or when that at `address` stays away.
+    `waits`: whether a trial waits for the answer to each report. `turn`: seconds that a new lane is worth.
+    A cluster of our own that dies is started again. Raises `RunError` when Tune fails, when our cluster dies
+    without having ended a trial `RESTARTS` times in a row, or when that at `address` stays away.
     """
     if address is not None:
         token.tell_when_none(str(ray.get_runtime_context().gcs_address), source.tell)
     restarts = 0
     while True:
-        lanes = Lanes(source, slots)
+        lanes = Lanes(source, slots, turn)
         with slots.followed():
             own = _fit(Bridge(lanes, waits=waits), folder)
         if own.died is None:

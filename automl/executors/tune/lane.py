@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
-from automl.contracts import Job
+from automl.contracts import Held, Job
 from automl.executors.tune.desk import BEAT
 from automl.executors.worker import LOADING
 
@@ -109,10 +109,11 @@ class Pace:
 
 
 class Lane:
-    """One slot: the jobs of its worker, of which the first one runs."""
+    """One worker: its jobs, of which the first one runs. `held`: what each holds; `node`: see `Place`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, held: Held, node: str = "") -> None:
         self.name = name  # of its Tune trial
+        self.held, self.node = held, node
         self.jobs: deque[Handed] = deque()
         self.pace = Pace()
         self.handle: Any = None  # the actor; None until it is up

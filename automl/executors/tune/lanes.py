@@ -125,19 +125,28 @@ class Lanes(Handing):
     def look(self) -> None:
         """End what has no time left, ask for jobs that wait behind long trials, hand out what waits."""
         now = time.monotonic()
-        if not self.waiting and len(self._open) < self.slots.count and not self._idle and not self.finished:
-            self._ask()  # while workers start, too
+        self.plan.look()
+        self._ask_ahead()
         for handed, lane in list(self._open.values()):
             self._look_at(handed, lane)
-        more = self._surplus(0.0)
         for lane in list(self.by_name.values()):
             self._look_after(lane, now)
-            if lane.handle is None and not lane.closing and (more > 0 or self.finished):
-                more -= 1
+            if lane.handle is None and not lane.closing and (self.finished or self.plan.leaves(lane, 0.0)):
                 self.close(lane)
             lane.send()
         if self._idle:
             self.serve(next(iter(self._idle.values())))
+
+    def _ask_ahead(self) -> None:
+        """Ask for jobs while workers start, too: they wait for the first one that is up."""
+        if self.alike:
+            if not (self.waiting or self._idle or self.finished) and len(self._open) < self.slots.count:
+                self._ask(self.slots.sizes[0])
+            return
+        idle = {lane.held for lane in self._idle.values()}
+        for held in {lane.held for lane in self.by_name.values() if lane.handle is None} - idle:
+            if not self.finished and self.waits_for(held) is None:
+                self._ask(held)
 
     def _look_at(self, handed: Handed, lane: Lane | None) -> None:
         job, known = handed.job, handed.clock

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from automl.contracts import Json, Needs
+from automl.contracts import Held, Json, Needs
 from automl.executors.tune import examination
 
 SKEW: Final = 2.0  # seconds between two clocks that are told
@@ -27,16 +28,20 @@ class Node:
 
 @dataclass(frozen=True)
 class Order:
-    """What every node is examined for. `cpus`, `gpus`: what a trial holds; `own`: the driver's versions."""
+    """What every node is examined for. `sizes`: what trials hold; `own`: the driver's versions."""
 
     needs: Needs
-    cpus: float
-    gpus: float
+    sizes: Sequence[Held]
     own: Json = field(default_factory=examination.versions)
 
+    @property
+    def gpus(self) -> float:
+        """The most that a trial holds."""
+        return max(held.gpus for held in self.sizes)
+
     def fits(self, node: Node) -> bool:
-        """Whether a trial fits on a node at all."""
-        return node.cpus >= self.cpus and node.gpus >= self.gpus
+        """Whether any trial fits on a node at all."""
+        return any(node.cpus >= held.cpus and node.gpus >= held.gpus for held in self.sizes)
 
 
 def problems_of(answer: Json | Exception, order: Order) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 
 from automl.beside import beside
-from automl.contracts import Outcome, Room, UserError
+from automl.contracts import Held, Outcome, Room, UserError
 
 if TYPE_CHECKING:
     from automl.executors.tune.preflight import Roster
@@ -23,7 +23,7 @@ LOOK: Final = 1.0  # seconds between two looks at the nodes
 
 @dataclass(frozen=True)
 class Share:
-    """What each trial holds, all on one node. `custom`: Ray's resources of other names."""
+    """A slot: what the largest trial holds, all on one node. `custom`: Ray's resources of other names."""
 
     cpus: float
     gpus: float = 0.0
@@ -32,7 +32,11 @@ class Share:
     @property
     def bundle(self) -> dict[str, float]:
         """As Ray names it."""
-        return {"CPU": self.cpus, "GPU": self.gpus, **self.custom}
+        return self.of(Held(self.cpus, self.gpus))
+
+    def of(self, held: Held) -> dict[str, float]:
+        """What a trial of another size holds, as Ray names it."""
+        return {"CPU": held.cpus, "GPU": held.gpus, **self.custom}
 
     def on(self, node: Mapping[str, float]) -> int:
         """How many of it a node with these resources holds."""
@@ -44,16 +48,25 @@ class Share:
 
 
 class Slots:
-    """Trials that run at a time. `count`: as many as fit now, at most `most`. `held`: lanes that are open.
+    """Slots for trials. `count`: as many as fit now, at most `most`. `held`: those that lanes hold.
 
-    `rooms`: what each node has. `follow` is called after each change. `grows`: further nodes may join.
+    `sizes`: what trials hold, where some hold less than a slot. `rooms`: what each of `nodes` has. `follow`
+    is called after each change. `grows`: further nodes may join.
     """
 
     def __init__(
-        self, share: Share, most: int | None, *, grows: bool, follow: Callable[[Slots], None] = lambda _: None
+        self,
+        share: Share,
+        most: int | None,
+        *,
+        grows: bool,
+        sizes: Sequence[Held] = (),
+        follow: Callable[[Slots], None] = lambda _: None,
     ) -> None:
         self.share, self.most, self.grows, self._follow = share, most, grows, follow
+        self.sizes = tuple(sizes) or (Held(share.cpus, share.gpus),)
         self.count, self.held = 0, 0
+        self.nodes: tuple[str, ...] = ()
         self.rooms: tuple[Room, ...] = ()
         self.roster: Roster | None = None  # None: every node may get trials
 
@@ -76,15 +89,16 @@ class Slots:
         if self.roster is not None:
             self.roster.look()
         nodes = _nodes(self.avoid)
-        fit = sum(map(self.share.on, nodes))
+        fit = sum(map(self.share.on, nodes.values()))
         self.count = fit if self.most is None else min(fit, self.most)
-        self.rooms = tuple(Room(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
+        found = {name: Room(node.get("CPU", 0.0), node.get("GPU", 0.0)) for name, node in nodes.items()}
+        self.nodes, self.rooms = tuple(found), tuple(found.values())
         self._follow(self)
         return self.count
 
-    def hold(self, lanes: int) -> None:
-        """Note how many lanes are open."""
-        self.held = lanes
+    def hold(self, slots: int) -> None:
+        """Note how many the lanes hold that are open."""
+        self.held = slots
         self._follow(self)
 
     @contextmanager
@@ -119,7 +133,7 @@ class Slots:
             raise UserError(self._refused())
 
     def _refused(self) -> str:
-        nodes = _nodes(self.avoid) or [{}]
+        nodes = list(_nodes(self.avoid).values()) or [{}]
         most = {kind: max(node.get(kind, 0) for node in nodes) for kind in self.share.bundle}
         custom = "".join(f" and {most[name]:g} {name}" for name in self.share.custom)
         return (
@@ -129,6 +143,6 @@ class Slots:
         )
 
 
-def _nodes(avoid: frozenset[str] = frozenset()) -> list[dict[str, float]]:
+def _nodes(avoid: frozenset[str] = frozenset()) -> dict[str, dict[str, float]]:
     alive = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
-    return [node["Resources"] for node in alive if node["NodeID"] not in avoid]
+    return {node["NodeID"]: node["Resources"] for node in alive if node["NodeID"] not in avoid}

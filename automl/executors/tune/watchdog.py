@@ -54,7 +54,7 @@ class Watchdog(tune.Callback):
                 self._tell_of_waiting(now)
         self._end_lanes()
         if self.bridge.controller is not None:
-            self.bridge.controller.update_max_pending_trials(max(1, self.bridge.lanes.wanted))
+            self.bridge.controller.update_max_pending_trials(max(1, self.bridge.lanes.plan.wanted))
 
     def _check_cluster(self) -> None:
         silent = self.head.silent_for
