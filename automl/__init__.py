@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from automl.api.campaign import Campaign as Campaign
+    from automl.api.estimators import AutoMLClassifier as AutoMLClassifier
+    from automl.api.estimators import AutoMLRegressor as AutoMLRegressor
     from automl.api.fitted import Fitted as Fitted
     from automl.api.fitted import fit as fit
     from automl.api.minimizing import maximize as maximize
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from automl.space import Int as Int
 
 _PLACES: Final = {
+    "AutoMLClassifier": "api.estimators",
+    "AutoMLRegressor": "api.estimators",
     "Campaign": "api.campaign",
     "Choice": "space",
     "Fitted": "api.fitted",
@@ -47,6 +51,8 @@ _PLACES: Final = {
     "session": "api.session",
 }
 __all__ = [
+    "AutoMLClassifier",
+    "AutoMLRegressor",
     "Campaign",
     "Choice",
     "Fitted",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 from automl.api.campaign import Campaign
 from automl.api.finding import store_of
 from automl.api.keys import StoreLike, check_names
-from automl.api.rows import columns_of, frame_of, kept
+from automl.api.rows import WRITTEN, columns_of, frame_of, kept
 from automl.api.shown import Report
 from automl.campaign import Wanted, run_campaign
 from automl.contracts import Direction, UserError
@@ -54,17 +54,18 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     """
     check_names(keys, FitKeys)
     began, store = time.monotonic(), store_of(keys.get("store"))
-    name, columns, given = keys.get("name"), None, None
+    name, columns, how, given = keys.get("name"), None, None, None
     if isinstance(data, str | Path):
         path = Path(data)
     else:
         frame, name = frame_of(data), name or NAME
         _check_target(frame, target)
-        path, columns = kept(frame, store, name), columns_of(frame, target)
+        path, columns, how = kept(frame, store, name), columns_of(frame, target), WRITTEN
         given = next(column.dtype for label, column in frame.items() if str(label) == target)
     split = (keys.get("group"), keys.get("time"))
     overrides = tuple(keys.get("overrides", ()))
-    planned = plan(path, Wishes(target, minutes, keys.get("metric"), name, *split, columns, overrides))
+    wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how, overrides)
+    planned = plan(path, wishes)
     progress = progress_for(keys.get("progress", "auto"))
     for line in planned.told:
         progress.message(line)

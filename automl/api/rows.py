@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from automl.ledger import Store
 
 FOLDER: Final = "tables"  # of a store, for tables that were given in memory
+WRITTEN: Final = {"header": True, "separator": ",", "decimal": ".", "encoding": "utf-8"}  # `task.read`
 COLUMN: Final = "x{}"  # the name of a column of an array
 
 

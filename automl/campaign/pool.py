@@ -21,6 +21,7 @@ from automl.progress import CampaignStatus, Progress, SearchStatus
 from automl.progress.estimate import Estimate
 
 SOON = 1e-3  # seconds
+FIRST_PART = 1 / 3  # of what is left that a first value may take, where a reserve is for what follows it
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
 
@@ -209,7 +210,8 @@ class Pool:
             return job
         left = self._left(job.trial).seconds
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
-        remaining = None if job.trial in self._after else min(left * job.devices, own)
+        part = FIRST_PART if self.limits.limits.reserve and job.needs_value else 1.0
+        remaining = None if job.trial in self._after else min(part * left * job.devices, own)
         remaining = remaining if remaining is None or math.isfinite(remaining) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 

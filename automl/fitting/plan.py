@@ -31,8 +31,8 @@ LONGEST_END: Final = 5.0  # seconds that the report may need after the campaign'
 class Wishes:
     """What is asked for. `minutes`: on the clock, all included. None: it is guessed, and told.
 
-    `group`, `time`: columns of the split. `columns`: what columns are, as in a study file. `overrides`: of
-    keys of the study, such as `task.split.test=0.3`.
+    `group`, `time`: columns of the split. `columns`, `read`: what columns are and how the file is read, as in
+    a study file. `overrides`: of keys of the study, such as `task.split.test=0.3`.
     """
 
     target: str | None = None
@@ -42,6 +42,7 @@ class Wishes:
     group: str | None = None
     time: str | None = None
     columns: Mapping[str, Any] | None = None
+    read: Mapping[str, Any] | None = None
     overrides: tuple[str, ...] = ()
 
     @property
@@ -125,8 +126,8 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
     task: Json = {"dataset": str(path.resolve()), "target": target, "split": split}
     if wishes.metric is not None:
         task["metric"] = wishes.metric
-    if wishes.columns:
-        task["columns"] = dict(wishes.columns)
+    given = {"columns": wishes.columns, "read": wishes.read}
+    task |= {key: dict(values) for key, values in given.items() if values}
     return {
         "name": wishes.name or templates.slug(path.name),
         "task": task,

@@ -104,6 +104,17 @@ def test_searches_end_in_time_for_what_follows_them() -> None:
     assert "is for the retrainings" in one.stopped and jobs.limits.met is None, "no limit is reached yet"
 
 
+def test_a_first_value_leaves_time_for_its_own_retraining() -> None:
+    search = ListSearch("one", 0.2)
+    search.needs_value = True
+    job = reserving(search)[0].next_job()
+    assert job is not None and job.remaining == pytest.approx(2 * 100 / 3)
+    search = ListSearch("one", 0.2)
+    search.needs_value = True
+    job = pool(search, wall_seconds=100).next_job()
+    assert job is not None and job.remaining is not None and job.remaining > 199, "without a reserve, all"
+
+
 def test_a_dear_second_winner_keeps_no_search_from_going_on() -> None:
     one = with_value("one", 0.2, Outlook(fit=10.0, missing=1))
     other = with_value("other", 0.3, Outlook(fit=60.0, missing=1))
