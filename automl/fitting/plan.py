@@ -17,7 +17,6 @@ from automl.config.loading import study_of
 from automl.config.yamltext import yaml_text
 from automl.contracts import Json, UserError
 from automl.data.parts import Parts, split_dataset
-from automl.data.reading import tables
 from automl.data.sources import read
 
 SHOWN: Final = "study"  # in messages, in the place of a file
@@ -110,7 +109,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
 def _check_file(path: Path) -> None:
     if not path.exists():
         raise UserError(f"automl fit needs a table, but there is no file {path}; correct the path")
-    if path.is_dir() or not tables.is_table(path):
+    if path.is_dir() or path.suffix in (".npz", ".py"):
         raise UserError(
             f"automl fit needs a table such as data.csv, but got {path}; for images, arrays or code write a "
             f"study: automl init {path}"
@@ -137,7 +136,7 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
         "trial": {"share": SHARE},
         "seeds": 1,
-        "arms": {"tpe": {"strategy": "tpe", "pruner": "median"}},
+        "arms": {"tpe": {"strategy": "tpe", "pruner": "median"}, "random": {"strategy": "random"}},
         "executor": {"local": {"isolate": True}},
         "final": {"seeds": 1},
     }

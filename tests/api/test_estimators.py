@@ -69,7 +69,7 @@ def test_numbers(store: Store) -> None:
 
 
 def test_what_cannot_be_fitted(store: Store) -> None:
-    frame, y = table()
+    frame, _ = table()
     model = automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder)
     with pytest.raises(ValueError, match="two classes, but y has one class, 'dear'"):
         model.fit(frame, ["dear"] * 90)

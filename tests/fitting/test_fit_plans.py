@@ -92,6 +92,9 @@ def test_what_is_no_table(tmp_path: Path, table: Path) -> None:
         plan(tmp_path / "absent.csv", Wishes())
     with pytest.raises(UserError, match=r"needs a table such as data.csv, but got .*; for images"):
         plan(tmp_path, Wishes())
+    (tmp_path / "rows.dat").write_text("a,b")
+    with pytest.raises(UserError, match=r"a dataset file must end in \.csv"):
+        plan(tmp_path / "rows.dat", Wishes("b"))
     one = written(tmp_path / "one.csv", [{**row, "dear": "yes"} for row in homes()])
     with pytest.raises(UserError, match=r"at least two classes, but 'one.csv' has 1"):
         planned(one)
