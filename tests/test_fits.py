@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def test_fit_then_predict_then_go_on(table: Path) -> None:
     with Path("predictions.csv").open() as stream:
         small, large = csv.DictReader(stream)
     assert float(large["probability_1"]) > float(small["probability_1"]) and small["prediction"] == "0"
+    board = json.loads(typed("leaderboard", "homes", "--models", "--json").stdout)
+    assert board["metric"] == "accuracy" and [one["fitted"] for one in board["models"]] == [True, True]
+    values = [one["validation"] for one in board["models"]]
+    assert values == sorted(values, reverse=True)
+    shown = typed("leaderboard", "homes", "--models").stdout
+    assert "extra_trees ★" in shown and "homes-1: accuracy, %" in shown
+    with pytest.raises(UserError, match="--models writes no page"):
+        typed("leaderboard", "homes", "--models", "--html", "a.html")
     again = typed("fit", "homes.csv", "--target", "dear", "--progress", "log", *given)
     assert "homes-1 is complete" in again.stderr and "model: homes-1/" in again.stdout
     given[-1] = "budget={trials: 2}"

@@ -13,9 +13,10 @@ from automl.api.keys import StoreLike, check_names
 from automl.api.rows import WRITTEN, columns_of, frame_of, kept
 from automl.api.shown import Report
 from automl.campaign import Wanted, run_campaign
-from automl.contracts import Direction, UserError
+from automl.contracts import UserError
 from automl.export.predicting import TablePredictor, predictor, read_rows
 from automl.fitting import Outcome, Plan, Wishes, outcome_of, plan
+from automl.fitting.models import models
 from automl.ledger import Store
 from automl.progress import progress_for
 from automl.storage import open_ledger
@@ -124,24 +125,14 @@ class Fitted:
         """
         import pandas as pd  # takes half a second to import
 
-        report, trials = self.campaign.report, self.campaign.trials()
-        metric = report.metric
-        done = trials[(trials["kind"] == "trial") & (trials["state"] == "complete")]
-        winners = {one.best.trial: one for arm in report.arms.values() for one in arm.searches if one.best}
-        tests = {trial: one.test[0] for trial, one in winners.items() if one.test}
-        fitted = {trial for trial, one in winners.items() if one.fresh}
-        told = {
-            "model": done["config.model"] if "config.model" in done else done["trial"],
-            "validation": done[metric.name],
-            "test": done["trial"].map(tests).astype(float),
-            "seconds": done["device_seconds"],
-            "fitted": done["trial"].isin(fitted),
-            "arm": done["arm"],
-            "trial": done["trial"],
-        }
-        rising = metric.direction is Direction.MINIMIZE
-        found = pd.DataFrame(told).sort_values("validation", ascending=rising, kind="stable")
-        return found.reset_index(drop=True)
+        with open_ledger(self.campaign.store) as ledger:
+            _, found = models(ledger, self.campaign.name)
+        rows = [
+            (one.family, one.validation, one.test, one.seconds, one.fitted, one.arm, one.trial)
+            for one in found
+        ]
+        names = ["model", "validation", "test", "seconds", "fitted", "arm", "trial"]
+        return pd.DataFrame(rows, columns=names).astype({"test": float})
 
     def report(self) -> Report:
         """The report of its campaign: verdicts, warnings, all arms; `print` it, or `.html()`."""

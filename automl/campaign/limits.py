@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from automl.campaign.allowance import Left
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import by_merit
+from automl.campaign.outlook import STARTS, by_merit
 from automl.campaign.search import Search
 from automl.config import Limits
 from automl.stopping import LIMITS
@@ -85,7 +85,7 @@ class CampaignLimits:
         if wall is None or not self.limits.reserve:
             return left
         outlooks = [search.outlook for search in by_merit(self.searches)]
-        kept = max((one.start for one in outlooks), default=0.0)
+        kept = STARTS * max((one.start for one in outlooks), default=0.0)
         for place, one in enumerate(outlooks):
             kept += one.seconds if place == 0 or kept + one.seconds <= wall / 2 else 0.0
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the retrainings and the test"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from automl.campaign.search import Search
 
 OF_A_FOLD: Final = 1.5  # a retraining fits the rows that a fold holds out too; cost may grow faster
+STARTS: Final = 1.5  # times the longest start of a worker so far: machines are busy at times
 
 
 class Outlook(NamedTuple):
@@ -42,3 +43,9 @@ def by_merit(searches: Iterable[Search]) -> list[Search]:
         return found
     sign = -1 if found[0].settings.metrics[0].direction is Direction.MAXIMIZE else 1
     return sorted(found, key=lambda one: (one.best is None, sign * one.best.value if one.best else 0.0))
+
+
+def usual_trial(searches: Iterable[Search]) -> float:
+    """Wall seconds that a trial of the quickest search has taken on average; 0 before one has ended."""
+    ended = [one for one in searches if one.best is not None and one.counts.ended]
+    return min((one.counts.spent / one.counts.ended / one.settings.devices for one in ended), default=0.0)

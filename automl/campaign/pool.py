@@ -12,7 +12,7 @@ from automl.campaign.allowance import Left
 from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
-from automl.campaign.outlook import by_merit
+from automl.campaign.outlook import by_merit, usual_trial
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
@@ -100,8 +100,14 @@ class Pool:
                 search.drop(target, request.words)
 
     def _leave_time(self) -> None:
-        """End the searches when what is left is for their winners, where the limits say so."""
-        if self.limits.limits.reserve and (left := self.limits.for_trials()).seconds <= 0:
+        """End the searches when what is left is for their winners, where the limits say so.
+
+        Or when less is left than a trial takes: a worker that is killed with one has to start again.
+        """
+        if not self.limits.limits.reserve:
+            return
+        left = self.limits.for_trials()
+        if left.seconds <= usual_trial(self.searches):
             for search in self.searches:
                 search.end(left.reason)
 

@@ -103,4 +103,5 @@ def _say(outcome: Outcome) -> None:
         say(line)
     arm = f" --arm {outcome.arm}" if outcome.arm else ""
     say(f"\nnext:  automl predict {outcome.study} new.csv -o predictions.csv{arm}")
+    say(f"       automl leaderboard {outcome.study} --models")
     say(f"       automl report {outcome.campaign} --html report.html\n       automl ui {outcome.campaign}")

@@ -93,8 +93,8 @@ def test_searches_end_in_time_for_what_follows_them() -> None:
     other = with_value("other", 0.3, Outlook(fit=20.0, missing=1, score=2.0, start=2.0), jobs=3)
     jobs, clock = reserving(one, other)
     job = jobs.next_job()
-    assert job is not None and job.remaining == 2 * (100 - 10 - 5 - 3 - 20 - 2), "on two devices"
-    clock.seconds = 59.0
+    assert job is not None and job.remaining == 2 * (100 - 10 - 5 - 1.5 * 3 - 20 - 2), "on two devices"
+    clock.seconds = 57.5
     assert jobs.time_left(job.trial, "token", 0.0) == 1.0 and not one.stopped
     clock.seconds = 60.5
     assert jobs.time_left(job.trial, "token", 0.0) < 0 and f"cut {job.trial}" in one.calls
@@ -102,6 +102,17 @@ def test_searches_end_in_time_for_what_follows_them() -> None:
     names = [job and job.trial for job in (jobs.next_job() for _ in range(3))]
     assert names == ["s-1/one/0/final-0", "s-1/other/0/final-0", None], "the best winner comes first"
     assert "is for the retrainings" in one.stopped and jobs.limits.met is None, "no limit is reached yet"
+
+
+def test_no_trial_starts_that_would_be_killed() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1), jobs=2)
+    one.counts.add(TrialState.COMPLETE, 12.0)  # six seconds on two devices
+    jobs, clock = reserving(one)
+    clock.seconds = 83.0
+    assert jobs.next_job() is not None and not one.stopped
+    clock.seconds = 84.5
+    job = jobs.next_job()
+    assert job is not None and job.trial == "s-1/one/0/final-0" and one.stopped
 
 
 def test_a_first_value_leaves_time_for_its_own_retraining() -> None:
