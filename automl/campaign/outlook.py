@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from automl.campaign.search import Search
 
 OF_A_FOLD: Final = 1.5  # a retraining fits the rows that a fold holds out too; cost may grow faster
+READING: Final = 0.5  # of a worker's start: the data are read once more for the test
 STARTS: Final = 1.5  # times the longest start of a worker so far: machines are busy at times
 
 

@@ -8,7 +8,7 @@ from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import NOTHING, OF_A_FOLD, Outlook
+from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, Outlook
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
@@ -90,8 +90,9 @@ class SearchState:
         again = sum(self._after.missing(Next(AGAIN, one)) for one in self._leaders if settings.top > 1)
         missing = self._after.missing(Next(FINAL, best))
         fit = self._after.fits.get(best.key, fit * settings.devices) / settings.devices
-        score = fit * settings.finals if settings.cross_validates else 0.0  # such a model is fitted again
-        return Outlook(again * trial, fit, missing, score, self._open.starting)
+        start = self._open.starting
+        score = start * READING + (fit * settings.finals if settings.cross_validates else 0.0)  # fitted again
+        return Outlook(again * trial, fit, missing, score, start)
 
     def _seconds_of(self, best: Incumbent) -> tuple[float, float]:
         """Wall seconds of a trial, and those that one retraining is expected to take."""
