@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "proxies": BASE,
     "learners": BASE | {"ranks"},
     "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks", "files"},
+    "fitting": BASE | {"config", "data", "ledger", "report", "templates"},
     "templates": BASE | {"data"},
     "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces", "importing"},
@@ -121,9 +122,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {
-    "campaign": {"api", "checking", "schedule", "cli", "explaining", "export", "promoting"},
-    "checking": {"api", "campaign", "schedule", "cli", "explaining", "promoting"},
-    "schedule": {"api", "cli", "explaining", "export"},
+    "campaign": {"api", "checking", "schedule", "cli", "explaining", "export", "fitting", "promoting"},
+    "checking": {"api", "campaign", "schedule", "cli", "explaining", "fitting", "promoting"},
+    "schedule": {"api", "cli", "explaining", "export", "fitting"},
     "api": {"checking", "cli", "schedule"},
     "cli": set[str](),
 }

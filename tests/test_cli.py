@@ -27,6 +27,7 @@ budget: {trials: 3}
 seeds: 2
 """
 NAMES = {
+    "fit",
     "init",
     "check",
     "run",

@@ -20,6 +20,7 @@ from automl.cli import (
     control,
     doctor,
     explanations,
+    fits,
     notices,
     plugin_checks,
     predictions,
@@ -55,6 +56,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for room in (
+    fits,
     studies,
     runs,
     submissions,
