@@ -97,6 +97,10 @@ def told(column: ReadColumn) -> str:
 
 def _as_list(name: str, filled: Any, mark: str) -> ReadColumn | None:
     """A list has several items in half of its cells, few different ones, and these in several companies."""
+    if (
+        sum(mark in text for text in filled) < len(filled) / 2
+    ):  # most columns: their cells are not taken apart
+        return None
     rows = [_items(text, mark) for text in filled]
     counts = Counter(item for row in rows for item in row)
     several = sum(len(row) > 1 for row in rows) >= len(rows) / 2
