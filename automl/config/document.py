@@ -42,7 +42,7 @@ class Document:
             if part in self.lines:
                 return self.lines[part], f"{self.file}:{self.lines[part]}"
             # an override of a.b also wrote a, where the file has none
-            above = [key for key in overridden if key[:length] == part]
+            above = [key for key in overridden if part and key[:length] == part]
             if above:
                 return overridden.index(above[0]) - len(overridden), self.overrides[above[0]]
         return 1, f"{self.file}:1" if self.numbered else self.file

@@ -139,6 +139,7 @@ def test_overrides_set_keys_and_know_their_place() -> None:
     assert document.data["final"] == {"seeds": 0}
     assert document.place(("budget", "trials"))[1] == "--set budget"
     assert document.place(("final", "seeds"))[1] == "--set final.seeds"
+    assert "--set" not in document.place(("absent",))[1], "no override is to blame for what nobody wrote"
     assert document.place(("evaluator",)) == (1, "x.yaml:1")
     assert not document.mistakes
 
