@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from automl.api.campaign import Campaign as Campaign
+    from automl.api.estimators import AutoMLClassifier as AutoMLClassifier
+    from automl.api.estimators import AutoMLRegressor as AutoMLRegressor
+    from automl.api.fitted import Fitted as Fitted
+    from automl.api.fitted import fit as fit
     from automl.api.minimizing import maximize as maximize
     from automl.api.minimizing import minimize as minimize
     from automl.api.running import campaigns as campaigns
@@ -26,8 +30,11 @@ if TYPE_CHECKING:
     from automl.space import Int as Int
 
 _PLACES: Final = {
+    "AutoMLClassifier": "api.estimators",
+    "AutoMLRegressor": "api.estimators",
     "Campaign": "api.campaign",
     "Choice": "space",
+    "Fitted": "api.fitted",
     "Float": "space",
     "Int": "space",
     "RunError": "contracts",
@@ -36,6 +43,7 @@ _PLACES: Final = {
     "Trial": "api.trial",
     "UserError": "contracts",
     "campaigns": "api.running",
+    "fit": "api.fitted",
     "maximize": "api.minimizing",
     "minimize": "api.minimizing",
     "open": "api.running",
@@ -43,8 +51,11 @@ _PLACES: Final = {
     "session": "api.session",
 }
 __all__ = [
+    "AutoMLClassifier",
+    "AutoMLRegressor",
     "Campaign",
     "Choice",
+    "Fitted",
     "Float",
     "Int",
     "RunError",
@@ -53,6 +64,7 @@ __all__ = [
     "Trial",
     "UserError",
     "campaigns",
+    "fit",
     "maximize",
     "minimize",
     "open",

@@ -107,7 +107,7 @@ def forecast(resolved: ResolvedStudy) -> Forecast:
         retrainings=len(resolved.arms) * seeds * study.final.seeds,
         simulated=resolved.simulated,
         search_wall_seconds=None if resolved.simulated else budget.wall_seconds,
-        limits=study.limits.model_dump(exclude_none=True),
+        limits=study.limits.model_dump(exclude_none=True, exclude={"reserve"}),
         transfers=len(resolved.arms) * seeds * study.final.seeds * len(study.transfer),
         reevaluations=sum(_reevaluated(arm, study) for arm in arms) * seeds,
     )

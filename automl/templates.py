@@ -12,11 +12,13 @@ import numpy as np
 from automl.contracts import Direction, Metric, TaskSpec, UserError
 from automl.data.dataset import Dataset
 from automl.data.parts import Parts, split_dataset
-from automl.data.reading import read, tables
+from automl.data.reading import read
+from automl.data.reading.cells import is_table
 from automl.data.reading.grid import nearest_first
 from automl.data.reading.tables import find_target, table_columns
 
 UNEVEN = 0.2  # share of the rarest class's rows in the commonest's below which accuracy says little
+SPACE = "tabular"  # of pipelines for tables
 NO_METRIC = [Metric("value", Direction.MAXIMIZE)]  # lets the data decide between classes and numbers
 
 
@@ -37,11 +39,12 @@ def template(source: str, target: str | None) -> str:
 
 def _data(path: Path, target: str | None) -> str:
     guess = ""
-    if tables.is_table(path) and target is None:
-        target, guess = _guessed_target(path)
+    if is_table(path) and target is None:
+        target, why = guessed_target(path)
+        guess = f"  # a guess: {why}"
     task = TaskSpec(dataset=str(path), target=target, metrics=NO_METRIC)
     parts = split_dataset(read(path, task), path.name, task)
-    metric, why = _metric(parts)
+    metric, why = guessed_metric(parts)
     lines = [
         f"# Written by automl init for {path.name}. Check what is marked as a guess, then: automl check FILE",
         f"name: {slug(path.name)}",
@@ -58,17 +61,18 @@ def _data(path: Path, target: str | None) -> str:
     return "\n".join([*lines, *_method(parts.dataset)]) + "\n"
 
 
-def _guessed_target(path: Path) -> tuple[str, str]:
-    """The column to predict and its comment: by its name, or else the last one."""
+def guessed_target(path: Path) -> tuple[str, str]:
+    """The column to predict and why: by its name, or else the last one. Raises `UserError`."""
     names = table_columns(path)
     try:
-        return find_target(None, names, path.name)[0], "  # a guess: by its name"
+        return find_target(None, names, path.name)[0], "by its name"
     except UserError:
         others = nearest_first("target", names[:-1], shown=10)
-        return names[-1], f"  # a guess: the last column; the others are {others}"
+        return names[-1], f"the last column; the others are {others}"
 
 
-def _metric(parts: Parts) -> tuple[str, str]:
+def guessed_metric(parts: Parts) -> tuple[str, str]:
+    """The metric that suits a target, and why."""
     if not parts.labels:
         return "r2", "the target holds numbers"
     sizes = np.bincount(parts.dataset.y)
@@ -83,7 +87,7 @@ def _metric(parts: Parts) -> tuple[str, str]:
 def _method(dataset: Dataset) -> list[str]:
     if dataset.kind == "table":
         return [
-            "space: tabular",
+            f"space: {SPACE}",
             "evaluator: {pipeline: {folds: 5}}",
             *_rest("{strategy: tpe, pruner: median}", "{seeds: 3}"),
         ]

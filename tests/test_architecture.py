@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "proxies": BASE,
     "learners": BASE | {"ranks"},
     "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks", "files"},
+    "fitting": BASE | {"config", "data", "ledger", "report", "templates"},
     "templates": BASE | {"data"},
     "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces", "importing"},
@@ -104,6 +105,7 @@ ALLOWED: dict[str, set[str]] = {
         "storage",
         "tables",
     },
+    "explaining": BASE | {"data", "export", "ledger", "metrics", "tables"},
     "promoting": BASE
     | {
         "config",
@@ -120,9 +122,9 @@ ALLOWED: dict[str, set[str]] = {
 }
 KNOW_ALL = {"campaign", "checking", "schedule", "api", "cli"}  # these may import anything below them
 ABOVE = {
-    "campaign": {"api", "checking", "schedule", "cli", "export", "promoting"},
-    "checking": {"api", "campaign", "schedule", "cli", "promoting"},
-    "schedule": {"api", "cli", "export"},
+    "campaign": {"api", "checking", "schedule", "cli", "explaining", "export", "fitting", "promoting"},
+    "checking": {"api", "campaign", "schedule", "cli", "explaining", "fitting", "promoting"},
+    "schedule": {"api", "cli", "explaining", "export", "fitting"},
     "api": {"checking", "cli", "schedule"},
     "cli": set[str](),
 }
@@ -133,13 +135,13 @@ HELD = {
     "cmaes": {"strategies"},
     "ray": {"executors"},
     "mlflow": {"recorder"},
-    "sqlalchemy": {"ledger", "recorder", "schedule"},
+    "sqlalchemy": {"data", "ledger", "recorder", "schedule"},  # data/reading/database.py: a user's own tables
     "alembic": {"ledger", "recorder"},
     "typer": {"cli"},
     "cronsim": {"schedule", "config"},
     "plotly": {"report"},
     "apprise": {"notifying"},
-    "pyarrow": {"files"},
+    "pyarrow": {"data", "files"},  # data/reading/formats.py: Parquet and Feather, some rows at a time
     "torch": {
         "checking",
         "data",  # episodes.py: tasks are drawn straight into tensors
@@ -170,6 +172,7 @@ HEAVY = {
     "matplotlib",
     "sqlalchemy",
     "pyarrow",
+    "openpyxl",
 }
 BORDERS = {  # where attributes of other libraries' objects are asked for, and which
     "automl/plugins.py": "PLUGIN of a module, and the parts of package.module:name",

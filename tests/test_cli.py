@@ -27,6 +27,7 @@ budget: {trials: 3}
 seeds: 2
 """
 NAMES = {
+    "fit",
     "init",
     "check",
     "run",
@@ -37,6 +38,7 @@ NAMES = {
     "export",
     "verify",
     "predict",
+    "explain",
     "train",
     "ui",
     "list",

@@ -35,7 +35,7 @@ class Afterwards:
 
     `values`: of evaluations again, by the key of their configuration. `cut`: one of them was ended by a
     limit or a user, so that the values select nothing. `cost`: device-seconds of all that have ended;
-    `retrained`: how many retrainings have.
+    `retrained`: how many retrainings have; `fits`: what the last complete one cost, by the same key.
     """
 
     settings: SearchSettings
@@ -44,6 +44,7 @@ class Afterwards:
     cut: bool = False
     cost: float = 0.0
     retrained: int = 0
+    fits: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._started: Counter[str] = Counter()  # by kind
@@ -62,7 +63,7 @@ class Afterwards:
             if not (row.kind == AGAIN and _was_cut(row.state, row.reason)):
                 self._of[row.kind, row.dataset, digest(row.config)].append(row.seed)
             self.retrained += row.kind == FINAL and row.state is not TrialState.RUNNING
-            self._keep(row, row.state, row.values)
+            self._keep(row, row.state, row.values, row.device_seconds)
 
     def missing(self, wanted: Next) -> int:
         """How many more evaluations of that kind, on that dataset, a configuration needs."""
@@ -91,12 +92,16 @@ class Afterwards:
         """Take the end of one."""
         self.cost += outcome.device_seconds
         self.retrained += row.kind == FINAL
-        self._keep(row, outcome.state, outcome.values)
+        self._keep(row, outcome.state, outcome.values, outcome.device_seconds)
         self.cut = self.cut or (row.kind == AGAIN and _was_cut(outcome.state, outcome.reason))
 
-    def _keep(self, row: TrialRow, state: TrialState, values: list[float] | None) -> None:
-        if row.kind == AGAIN and state is TrialState.COMPLETE and values:
+    def _keep(self, row: TrialRow, state: TrialState, values: list[float] | None, cost: float) -> None:
+        if state is not TrialState.COMPLETE:
+            return
+        if row.kind == AGAIN and values:
             self.values[digest(row.config)].append(values[0])
+        elif row.kind == FINAL:
+            self.fits[digest(row.config)] = cost
 
     def _wanted(self, kind: str, one: Incumbent) -> int:
         if self._table is None:

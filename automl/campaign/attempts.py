@@ -15,11 +15,14 @@ from automl.signs import last_signs
 class Total:
     """How many open trials a search pays for, and what they have told so far: it is asked at each event.
 
-    `seconds`: device-seconds.
+    `devices`: what a wall second costs; `seconds`: device-seconds. `starting`: the most wall seconds that
+    one of its workers took to start one.
     """
 
+    devices: float
     count: int = 0
     seconds: float = 0.0
+    starting: float = 0.0
 
 
 @dataclass
@@ -51,6 +54,9 @@ class OpenTrial:
         self.elapsed, self.told_at = max(before, elapsed), time.monotonic()
         if self.total is not None:
             self.total.seconds += self.elapsed - before
+            if not before and self.elapsed:
+                waited = self.told_at - self.handed_out - self.elapsed / self.total.devices
+                self.total.starting = max(self.total.starting, waited)
 
     def alive(self, devices: float) -> float:
         """Device-seconds until now, as told last and what passed since; none until its worker has started.
@@ -73,7 +79,7 @@ class OpenTrials:
         self.devices = devices
         self._by_id: dict[str, OpenTrial] = {}
         self._valued: set[str] = set()
-        self._total = Total()
+        self._total = Total(devices)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -126,6 +132,11 @@ class OpenTrials:
     def reported(self) -> float:
         """Device-seconds of open trials so far, as they were told."""
         return self._total.seconds
+
+    @property
+    def starting(self) -> float:
+        """The most wall seconds that it took to start a worker and load what a trial needs."""
+        return self._total.starting
 
     @property
     def paid_count(self) -> int:

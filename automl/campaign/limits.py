@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from automl.campaign.allowance import Left
 from automl.campaign.clock import CampaignClock
+from automl.campaign.outlook import STARTS, by_merit
 from automl.campaign.search import Search
 from automl.config import Limits
 from automl.stopping import LIMITS
@@ -77,6 +78,32 @@ class CampaignLimits:
         if ceiling is not None:
             left.append(Left(self._seconds(ceiling.cost), ceiling.reason))
         return min(left)
+
+    def for_trials(self) -> Left:
+        """The same for trials of searches: with `reserve`, what their winners need is left to those."""
+        left, wall = self.left(), self.limits.wall_seconds
+        if wall is None or not self.limits.reserve:
+            return left
+        outlooks = [search.outlook for search in by_merit(self.searches)]
+        kept = STARTS * max((one.start for one in outlooks), default=0.0)
+        for place, one in enumerate(outlooks):
+            kept += one.seconds if place == 0 or kept + one.seconds <= wall / 2 else 0.0
+        reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the retrainings and the test"
+        return min(left, Left(wall - self.clock.now() - kept, reason))
+
+    def for_retraining(self, search: Search) -> Left:
+        """The same for a retraining: the best winner may use all of it, others leave the rest its time."""
+        left, wall = self.left(), self.limits.wall_seconds
+        best = by_merit(self.searches)
+        if wall is None or not self.limits.reserve or best[0] is search:
+            return left
+        tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
+        reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the test of a better winner"
+        return min(left, Left(wall - self.clock.now() - tests, reason))
+
+    def fits(self, seconds: float) -> bool:
+        """Whether something that is expected to take so many wall seconds may start."""
+        return not self.limits.reserve or seconds <= self.left().seconds
 
     def _seconds(self, device_seconds: float) -> float:
         """Wall seconds until the campaign has cost so many device-seconds."""

@@ -229,7 +229,8 @@ class LiveSearch(StoppableState):
         self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged, host=host)
         if row.state is TrialState.COMPLETE and row.values:
             workdir = Path(row.workdir) if row.workdir else None
-            trial = Incumbent(row.values[0], row.id, row.config, row.derived, workdir, row.storage)
+            place, cost = (workdir, row.storage), row.device_seconds
+            trial = Incumbent(row.values[0], row.id, row.config, row.derived, *place, cost)
             direction = self.settings.metrics[0].direction
             self._leaders = placed(self._leaders, trial, self.settings.top, direction)
             self.best = self._leaders[0]

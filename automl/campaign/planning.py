@@ -144,6 +144,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
         fixed=arm.fixed,
         simulated=arm.evaluator.simulated,
         returns_early=arm.evaluator.returns_early,
+        cross_validates=arm.evaluator.cross_validates,
     )
 
 

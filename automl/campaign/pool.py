@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from automl.campaign.allowance import Left
 from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
+from automl.campaign.outlook import by_merit, usual_trial
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
@@ -19,6 +21,7 @@ from automl.progress import CampaignStatus, Progress, SearchStatus
 from automl.progress.estimate import Estimate
 
 SOON = 1e-3  # seconds
+FIRST_PART = 1 / 3  # of what is left that a first value may take, where a reserve is for what follows it
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
 
@@ -79,6 +82,7 @@ class Pool:
                 search.stop(reason)
             return None
         self._obey()
+        self._leave_time()
         if self.control.paused or not self.slots.free:
             self.slots.ready = not self.control.paused and any(search.ready for search in self.searches)
             return None
@@ -95,6 +99,27 @@ class Pool:
             elif (search := self._by_id.get(target.rpartition("/")[0])) is not None:
                 search.drop(target, request.words)
 
+    def _leave_time(self) -> None:
+        """End the searches when what is left is for their winners, where the limits say so.
+
+        Or when less is left than a trial takes: a worker that is killed with one has to start again.
+        """
+        if not self.limits.limits.reserve:
+            return
+        left = self.limits.for_trials()
+        if left.seconds <= usual_trial(self.searches):
+            for search in self.searches:
+                search.end(left.reason)
+
+    def _next_final(self, search: Search, best: Search) -> Job | None:
+        """The next job that follows `search`; nothing does where the `best` one leaves no time for it."""
+        if self.limits.limits.reserve and search.outlook.missing and search is not best:
+            left = self.limits.for_retraining(search)
+            if left.seconds < search.outlook.fit:
+                search.stop(left.reason)
+                return None
+        return search.propose_final()
+
     def _next_job(self, searches: Sequence[Search], at_once: int) -> Job | None:
         running = sum(search.runs for search in searches)
         for search in sorted(searches, key=lambda search: search.pressure):
@@ -103,8 +128,9 @@ class Pool:
             job = search.propose()
             if job is not None:
                 return self._note(job, search)
-        for search in searches:
-            job = search.propose_final()
+        best = by_merit(self.searches)[0]
+        for search in by_merit(searches):
+            job = self._next_final(search, best)
             if job is not None:
                 self._after.add(job.trial)
                 return self._note(job, search)
@@ -131,19 +157,30 @@ class Pool:
         """Take a report; a reason ends the trial."""
         self._show()
         reason = self._owner[trial].report(trial, token, report) or self._asked(trial) or None
-        left = self.limits.left()
+        left = self._left(trial)
         if reason is not None or left.seconds > 0:
             return reason
-        self.limits.met = left.reason
+        self._meet()
         return left.reason
+
+    def _meet(self) -> None:
+        """Note a limit that is reached; what is left for winners alone does not end the campaign."""
+        if (left := self.limits.left()).seconds <= SOON:
+            self.limits.met = left.reason
+
+    def _left(self, trial: str) -> Left:
+        """Wall seconds that the limits of the campaign leave to an open job."""
+        if trial not in self._after:
+            return self.limits.for_trials()
+        return self.limits.for_retraining(self._owner[trial])
 
     def time_left(self, trial: str, token: str, elapsed: float) -> float:
         """Wall seconds that an attempt may go on after `elapsed` device-seconds."""
         search = self._owner[trial]
-        seconds, left = search.time_left(trial, token, elapsed), self.limits.left()
+        seconds, left = search.time_left(trial, token, elapsed), self._left(trial)
         if left.seconds <= min(seconds, SOON):
             search.cut(trial, token, left.reason)
-            self.limits.met = left.reason
+            self._meet()
         elif asked := self._asked(trial):
             search.cut(trial, token, asked)
             return 0.0
@@ -177,9 +214,10 @@ class Pool:
         self.slots.hold(len(self._owner))
         if not self.limits.bounded:
             return job
-        left = self.limits.left().seconds
+        left = self._left(job.trial).seconds
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
-        remaining = None if job.trial in self._after else min(left * job.devices, own)
+        part = FIRST_PART if self.limits.limits.reserve and job.needs_value else 1.0
+        remaining = None if job.trial in self._after else min(part * left * job.devices, own)
         remaining = remaining if remaining is None or math.isfinite(remaining) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from automl.campaign.outlook import Outlook
 from automl.campaign.settings import SearchSettings
 from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report, digest
 from automl.ledger import SearchRow
@@ -20,7 +21,7 @@ class Incumbent:
     """The best complete trial so far: its primary value, and what it evaluated.
 
     `derived`: the configuration that a one-shot search found. `workdir`: None when nothing was kept;
-    `storage`: URL of where that was brought to.
+    `storage`: URL of where that was brought to. `cost`: device-seconds.
     """
 
     value: float
@@ -29,6 +30,7 @@ class Incumbent:
     derived: Config | None = None
     workdir: Path | None = None
     storage: str | None = None
+    cost: float = 0.0
 
     @property
     def trained(self) -> Config:
@@ -87,6 +89,10 @@ class Search(Protocol):
     @property
     def ready(self) -> bool:
         """Whether it could start something now, or conclude."""
+
+    @property
+    def outlook(self) -> Outlook:
+        """What its winner, as it is now, is expected to need after the search; nothing without a winner."""
 
     @property
     def final_evaluator(self) -> PluginSpec:

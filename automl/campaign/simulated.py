@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from automl.campaign.outlook import NOTHING
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.contracts import (
@@ -42,6 +43,8 @@ class ReplaySearch:
     counts: Counts = field(default_factory=Counts)
     best: Incumbent | None = None
     ended: bool = False
+
+    outlook = NOTHING  # its test values are looked up
 
     def __post_init__(self) -> None:
         self._token = ""  # of the attempt that runs

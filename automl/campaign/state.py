@@ -8,12 +8,13 @@ from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
+from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, Outlook
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import PluginSpec, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
-from automl.selection import AGAIN, selected
+from automl.selection import AGAIN, FINAL, selected
 from automl.stopping import Counts, may_go_on
 from automl.strategies.searcher import Searcher
 
@@ -39,6 +40,7 @@ class SearchState:
         self._leaders: list[Incumbent] = []  # the best of distinct configurations, which may win
         self._started = 0
         self._exhausted = False
+        self._known: dict[str, tuple[float, float]] = {}  # of the best trial
         self._stopped = ""  # by which limit of the campaign
         self._asked = ""  # by whom it was ended
         self.attempts = 0
@@ -77,6 +79,29 @@ class SearchState:
         """No trial is open or waiting, and none will come."""
         waiting = bool(self._open or self._retries)
         return self.ended and not waiting and self._next_after() is None
+
+    @property
+    def outlook(self) -> Outlook:
+        """Wall seconds that its winner, as it is now, is expected to need, by what its trial has cost."""
+        best, settings = self.best, self.settings
+        if best is None or not settings.finals:
+            return NOTHING
+        trial, fit = self._seconds_of(best)
+        again = sum(self._after.missing(Next(AGAIN, one)) for one in self._leaders if settings.top > 1)
+        missing = self._after.missing(Next(FINAL, best))
+        fit = self._after.fits.get(best.key, fit * settings.devices) / settings.devices
+        start = self._open.starting
+        score = start * READING + (fit * settings.finals if settings.cross_validates else 0.0)  # fitted again
+        return Outlook(again * trial, fit, missing, score, start)
+
+    def _seconds_of(self, best: Incumbent) -> tuple[float, float]:
+        """Wall seconds of a trial, and those that one retraining is expected to take."""
+        if best.trial not in self._known:
+            told = self.ledger.reports(trials=[best.trial]).get(best.trial)
+            cost = best.cost / self.settings.devices
+            parts = max(1, told[-1].step) / OF_A_FOLD if told and self.settings.cross_validates else 1.0
+            self._known = {best.trial: (cost, cost / parts)}
+        return self._known[best.trial]
 
     @property
     def final_evaluator(self) -> PluginSpec:

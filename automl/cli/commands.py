@@ -19,6 +19,8 @@ from automl.cli import (
     comparisons,
     control,
     doctor,
+    explanations,
+    fits,
     notices,
     plugin_checks,
     predictions,
@@ -54,6 +56,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 for room in (
+    fits,
     studies,
     runs,
     submissions,
@@ -63,6 +66,7 @@ for room in (
     audits,
     comparisons,
     results,
+    explanations,
     predictions,
     promotions,
 ):

@@ -10,7 +10,7 @@ import ctypes
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -38,6 +38,7 @@ __all__ = [
     "study_name",
     "study_path",
     "write_text",
+    "write_texts",
 ]
 OUT, ERR = 1, 2  # descriptors
 _reserved: TextIO | None = None  # standard output, where nothing but one JSON object is to be
@@ -131,8 +132,25 @@ def _flush_c() -> None:
 
 def write_text(option: str, path: Path, text: str) -> None:
     """Write the file that an option names. Raises `UserError` when that cannot be."""
+    write_texts(option, path, [text])
+
+
+def write_texts(option: str, path: Path, texts: Iterable[str]) -> None:
+    """Write the file that an option names, in parts; whole or, where making these fails, not at all.
+
+    Raises `UserError` when it cannot be written.
+    """
+    plain, real = path.is_file() or not path.exists(), path.resolve()
+    draft = real.with_name(f".{real.name}.{os.getpid()}") if plain else real
     try:
-        path.write_text(text, encoding="utf-8")
+        try:
+            with draft.open("w", encoding="utf-8") as file:
+                file.writelines(texts)
+            if plain:
+                draft.replace(real)
+        finally:
+            if plain:
+                draft.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"{option} must name a writable file, but got {str(path)!r}: {error.strerror}"

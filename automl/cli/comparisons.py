@@ -63,6 +63,9 @@ def compare(
 
 def leaderboard(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its file.")],
+    models: Annotated[
+        bool, typer.Option("--models", help="The models of its latest campaign, the best first.")
+    ] = False,
     html: Html = None,
     as_json: Json = False,
 ) -> None:
@@ -70,6 +73,9 @@ def leaderboard(
 
     Example: automl leaderboard nightly
     """
+    if models:
+        _models(study, html, as_json)
+        return
     from automl.comparing.leaderboard import leaderboard as board
 
     with only_json(as_json), open_ledger() as (store, ledger):
@@ -91,6 +97,24 @@ def leaderboard(
 
     console = Console()
     console.print(tables.leaderboard(found, console.width))
+
+
+def _models(name: str, html: Path | None, as_json: bool) -> None:
+    from automl.contracts import UserError
+    from automl.fitting.models import models, table, to_json
+
+    if html is not None:
+        raise UserError(
+            "--models writes no page; leave out --html, or write one: automl report NAME --html FILE"
+        )
+    with only_json(as_json), open_ledger() as (_, ledger):
+        report, found = models(ledger, find_campaign(ledger, name).id)
+    if as_json:
+        emit(to_json(report, found))
+        return
+    from rich.console import Console
+
+    Console().print(table(report, found))
 
 
 def history(

@@ -6,12 +6,13 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from automl.cli.common import Name, find_campaign, note, open_ledger, say, write_text
+from automl.cli.common import Name, find_campaign, note, open_ledger, say, write_texts
 
 PANEL = "Winners"
 
@@ -24,7 +25,8 @@ def register(app: typer.Typer) -> None:
 def predict(
     name: Name,
     rows: Annotated[
-        Path, typer.Argument(metavar="FILE", help="New rows, a table such as that of the study.")
+        str,
+        typer.Argument(metavar="FILE", help="New rows, a table such as that of the study; or a database."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A CSV file. Default: the terminal.")
@@ -33,25 +35,38 @@ def predict(
         list[str] | None,
         typer.Option(metavar="COLUMN", help="A column of FILE to write beside the predictions; repeatable."),
     ] = None,
+    query: Annotated[
+        str | None, typer.Option(metavar="SQL", help="What to read of the database at the address FILE.")
+    ] = None,
     arm: Annotated[str | None, typer.Option(help="Use the winner of this arm.")] = None,
 ) -> None:
     """Predict the target of new rows by the fitted winner of a table study.
 
     Writes a row for each row of FILE, in its order: `prediction`, and for classes the probability of each.
+    A long file is read and written in parts.
     Example: automl predict houses new.csv -o predictions.csv --keep id
     """
-    from automl.export.predicting import predictor, read_rows, with_columns
+    from automl.export.predicting import predicted_file, predictor
 
     with open_ledger() as (_, ledger):
         campaign = find_campaign(ledger, name).id
         model = predictor(ledger, campaign, arm)
-    table, notes = read_rows(rows, model.read)
-    found, told = model.predict(table)
-    text = with_columns(table, keep or [], found).to_csv(index=False)
-    for line in (*notes, *told):
-        note(f"note: {line}")
+    told: dict[str, str] = {}  # parts of a file differ in their examples alone
+    count = 0
+
+    def texts() -> Iterator[str]:
+        nonlocal count
+        for part in predicted_file(model, rows, keep or [], query):
+            count += part.rows
+            for line in part.notes:
+                told.setdefault(line.partition(", such as")[0], line)
+            yield part.text
+
     if output is None:
-        sys.stdout.write(text)
-        return
-    write_text("-o", output, text)
-    say(f"wrote {output}: {len(found)} rows by {model.trial}")
+        sys.stdout.writelines(texts())
+    else:
+        write_texts("-o", output, texts())
+    for line in told.values():
+        note(f"note: {line}")
+    if output is not None:
+        say(f"wrote {output}: {count} rows by {model.trial}")

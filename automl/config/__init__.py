@@ -1,5 +1,6 @@
 """Study YAML → validated `Study`; every mistake at once, with file, line and key."""
 
+from automl.config.amounts import Budget, Limits
 from automl.config.loading import load_study, recorded_study
 from automl.config.priority import read_priority
 from automl.config.promotion import CHAMPION, Promote
@@ -11,9 +12,7 @@ from automl.config.study import (
     ADDED,
     EXTENT,
     Arm,
-    Budget,
     Final,
-    Limits,
     Looks,
     Memory,
     Retry,

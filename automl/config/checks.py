@@ -11,9 +11,10 @@ from typing import Any
 from cronsim import CronSim, CronSimError
 
 from automl import origins, plugins
+from automl.config.amounts import Budget, Limits
 from automl.config.document import KeyPath, Mistake, nearest, one_line, shown
 from automl.config.schedule import Schedule
-from automl.config.study import Budget, Final, SpaceSpec
+from automl.config.study import Final, SpaceSpec
 from automl.contracts import (
     RESERVED_METRICS,
     Evaluator,
@@ -22,7 +23,7 @@ from automl.contracts import (
     TaskSpec,
     UserError,
 )
-from automl.files import is_url, named_url
+from automl.files import is_database, is_url, named_database, named_url
 from automl.space import Space
 from automl.spaces import whole_space
 
@@ -55,6 +56,8 @@ def check_dataset(name: str, folder: Path, path: KeyPath) -> tuple[str, list[Mis
     if name in plugins.names("datasets"):
         return name, []
     try:
+        if is_database(name):
+            return named_database(name, "task.dataset", folder), []
         if is_url(name):
             return named_url(name, "task.dataset"), []
         for base in (folder, Path.cwd()):
@@ -105,11 +108,14 @@ def check_task(task: TaskSpec, evaluator: PluginSpec | None, known: Mapping[str,
             yield Mistake(("task", "metrics", number, "name"), f"{text}; {nearest(name, known)}")
 
 
-def check_budget(budget: Budget) -> Iterator[Mistake]:
-    """At least one limit."""
+def check_budget(budget: Budget, limits: Limits | None) -> Iterator[Mistake]:
+    """At least one limit. A reserve is a part of the campaign's time."""
     if budget.device_seconds is None and budget.trials is None and budget.wall_seconds is None:
         text = "at least one limit must be given, but got none; write device_seconds: 120, for instance"
         yield Mistake(("budget",), text)
+    if limits is not None and limits.reserve and limits.wall_seconds is None:
+        text = "a reserve must be part of limits.wall_seconds, but there is none; write both, or leave it out"
+        yield Mistake(("limits", "reserve"), text)
 
 
 def check_seeds(seeds: list[int]) -> Iterator[Mistake]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from automl.config.amounts import Budget, Limits
 from automl.config.promotion import Promote
 from automl.config.schedule import Schedule
 from automl.config.study import (
     Arm,
-    Budget,
     Final,
-    Limits,
     Memory,
     Retry,
     SpaceSpec,
@@ -131,6 +130,9 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "Wall seconds × devices held, summed over all trials, retrainings and retries.", 7200
         ),
         "trials": Key("Number of trials, retrainings and retries that are started.", 500),
+        "reserve": Key(
+            "`true` ends searches in time for retrainings and the test; the best comes first.", True
+        ),
     },
     Trial: {
         "memory": Key(

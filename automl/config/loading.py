@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, memories, shadows, tabular, validation, yamlfile
+from automl.config.amounts import Budget, Limits
 from automl.config.defaults import EXECUTOR
 from automl.config.document import Document, KeyPath, Mistake, shown
 from automl.config.holdings import check_holdings
@@ -19,7 +20,7 @@ from automl.config.pruner_steps import with_rungs
 from automl.config.schedule import Schedule
 from automl.config.shorthand_draft import Draft
 from automl.config.shorthands import expand
-from automl.config.study import HIDDEN, Arm, Budget, Final, Memory, SpaceSpec, Study
+from automl.config.study import HIDDEN, Arm, Final, Memory, SpaceSpec, Study
 from automl.config.transfers import check_trained, check_transfers
 from automl.contracts import Json, Options, PluginSpec, SplitSpec, TaskOutline, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
@@ -148,7 +149,7 @@ class _Check:
         if split is not None:
             yield from checks.check_split(split)
         if budget is not None:
-            yield from checks.check_budget(budget)
+            yield from checks.check_budget(budget, self._part(Limits, "limits"))
         if schedule is not None:
             yield from checks.check_schedule(schedule)
         promote = self._part(Promote, "promote")

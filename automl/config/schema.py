@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from automl import plugins
+from automl.config.amounts import Budget
 from automl.config.keys import KEYS
 from automl.config.promotion import Promote
 from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
-from automl.config.study import Arm, Budget, Memory, SpaceSpec, Study, Trial
+from automl.config.study import Arm, Memory, SpaceSpec, Study, Trial
 from automl.config.task_keys import Key
 from automl.config.transfer import Transfer
 from automl.contracts import Options, TaskSpec, UserError

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from automl import plugins
+from automl.config.amounts import Budget, Limits
 from automl.config.defaults import EXECUTOR, NO_PRUNER
 from automl.config.part import Name, Part
 from automl.config.priority import Priority, weight_of
@@ -41,22 +42,6 @@ class SpaceSpec(Part):
         """Without `parameters` where there are none, as before there were any."""
         data: Json = handler(self)
         return data if self.parameters else {key: value for key, value in data.items() if key != "parameters"}
-
-
-class Budget(Part):
-    """What each search may use; the first part of it that is used up ends the search."""
-
-    device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 120")
-    trials: int | None = Field(default=None, ge=1, description="write an integer such as 60")
-    wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 600")
-
-
-class Limits(Part):
-    """What the whole campaign may use: queueing, retrainings and retries included. The first one ends it."""
-
-    wall_seconds: float | None = Field(default=None, gt=0, description="write a number such as 3600")
-    device_seconds: float | None = Field(default=None, gt=0, description="write a number such as 7200")
-    trials: int | None = Field(default=None, ge=1, description="write an integer such as 500")
 
 
 class Trial(Part):

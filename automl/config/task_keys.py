@@ -18,8 +18,9 @@ class Key(NamedTuple):
 TASK_KEYS: dict[type[Options], dict[str, Key]] = {
     TaskSpec: {
         "dataset": Key(
-            "A dataset plug-in, a file (.csv, .tsv, .npz), a folder of images, or package.module:function. "
-            "An objective of your own needs none.",
+            "A dataset plug-in, a file (.csv, .parquet, .xlsx, .npz, …), a folder of images, the address of "
+            "a database as SQLAlchemy writes it, or package.module:function. An objective of your own needs "
+            "none.",
             "digits",
         ),
         "target": Key(
@@ -73,6 +74,11 @@ TASK_KEYS: dict[type[Options], dict[str, Key]] = {
             "Images: transparency is blended with white (`composite`) or kept as a channel (`keep`).", "keep"
         ),
         "size": Key("Images: all are resized to this height and width.", [32, 32]),
+        "sheet": Key("The sheet of an Excel file; by default the first one.", "2024"),
+        "query": Key(
+            "What is read of a database that `dataset` names by its address. It must end with `ORDER BY`.",
+            "SELECT * FROM houses ORDER BY id",
+        ),
         "layout": Key(
             "Arrays: where the channels are: `channels_first` or `channels_last`.", "channels_last"
         ),

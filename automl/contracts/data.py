@@ -68,8 +68,11 @@ class Episodes:
 class ReadColumn:
     """A column of which features were made, and how its cells were read.
 
-    `kind`: number, category or date. `decimal`, `groups`: the decimal sign of a column of numbers, and what
-    may stand between groups of three digits. `format`: of dates; `hours`: whether their time of day counts.
+    `kind`: number, category, date, time (of day), url, list (`format`: what stands between items, `known`:
+    these), or text where one was kept. `decimal`, `groups`: the decimal sign of a column of numbers, and what
+    may stand between groups of three digits; `signs`: which of points and commas stood in them; `units`: what
+    stood beside them, "" for nothing; None: unknown. `format`: of dates; `hours`: whether their time of day
+    counts. `known`: the categories of the training rows; None: unknown.
     """
 
     name: str
@@ -78,6 +81,9 @@ class ReadColumn:
     groups: tuple[str, ...] = ("",)
     format: str = ""
     hours: bool = False
+    signs: tuple[str, ...] = (".", ",")
+    units: tuple[str, ...] | None = None
+    known: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,14 @@ class Grown(Options):
         return {key: value for key, value in write(self).items() if key not in unset}
 
 
-class ReadSpec(Options):
+class ReadSpec(Grown):
     """How files are understood; what is None is found out and told. Each kind of file has its own keys.
 
-    Tables: `separator`, `decimal`, `thousands`, `encoding`, `quote`, `header`, `missing`. Folders of images:
-    `alpha`, `size`. Arrays: `layout`.
+    Tables: `separator`, `decimal`, `thousands`, `encoding`, `quote`, `header`, `missing`; of Excel: `sheet`;
+    of a database: `query`. Folders of images: `alpha`, `size`. Arrays: `layout`.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset({"sheet", "query"})
 
     separator: str | None = Field(default=None, min_length=1, description='write the character, such as ";"')
     decimal: Literal[".", ","] | None = Field(default=None, description='write "." or ","')
@@ -58,6 +60,10 @@ class ReadSpec(Options):
     )
     layout: Literal["channels_first", "channels_last"] | None = Field(
         default=None, description="write channels_first or channels_last"
+    )
+    sheet: str | None = Field(default=None, min_length=1, description="write the name of a sheet")
+    query: str | None = Field(
+        default=None, min_length=1, description="write a query, such as SELECT * FROM houses ORDER BY id"
     )
 
     def given(self) -> list[str]:

@@ -21,10 +21,13 @@ LARGEST = 1e30  # of a pixel
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table as it was found. `missing`: share of its cells; `unused`: why it is no feature."""
+    """A column of a table as it was found. `missing`: share of its cells; `unused`: why it is no feature.
+
+    `kind`: that of `ReadColumn`.
+    """
 
     name: str
-    kind: Literal["number", "category", "date", "text"]
+    kind: str
     missing: float = 0.0
     unused: str = ""
 

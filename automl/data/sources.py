@@ -1,4 +1,4 @@
-"""Where a dataset comes from: a plug-in, a file, a folder of images, or a function of the user's."""
+"""Where a dataset comes from: a plug-in, a file, a folder of images, a database, or a user's function."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from automl import origins, plugins
 from automl.contracts import TaskSpec, UserError
 from automl.data import reading
 from automl.data.dataset import Dataset, check_dataset
-from automl.files import is_url, staged_any
+from automl.files import is_database, is_url, staged_any
 
 _BUNDLED = "automl.data.datasets."
 FUNCTION = "a dataset must be a function without arguments"
@@ -27,6 +27,8 @@ def read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
         raise UserError(
             "this needs a dataset, but the study has none; name one in task.dataset (automl list)"
         )
+    if is_database(reference):
+        return check_dataset(reading.read_query(reference, task), short_name(reference))
     if is_file(reference):
         return check_dataset(reading.read(find(reference, import_path), task), reference)
     make = origins.as_function(plugins.load("datasets", reference), reference, 0, FUNCTION)
@@ -42,7 +44,7 @@ def is_own_code(reference: str) -> bool:
 
 def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None:
     """A value that changes when the data may have changed; None when that is unknown."""
-    if not reference:
+    if not reference or is_database(reference):
         return None
     if is_file(reference):
         return [[str(file), *state(file)] for file in _inside(find(reference, import_path))]
@@ -53,7 +55,7 @@ def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None
 
 def files(reference: str | None, import_path: Sequence[str]) -> list[Path]:
     """The files that hold the data; none where they are not in files of the user's. Raises `UserError`."""
-    if not reference or not is_file(reference):
+    if not reference or not is_file(reference) or is_database(reference):
         return []
     return [path for path in _inside(find(reference, import_path)) if path.is_file()]
 

@@ -40,19 +40,20 @@ def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
 
 def task_of(parts: Parts) -> Task:
     """Training and validation data of `parts`."""
+    train = parts.split(parts.rows.train)
     return Task(
         name=parts.name,
         kind=parts.dataset.kind,
         shape=parts.shape,
         classes=parts.classes,
-        train=parts.split(parts.rows.train),
+        train=train,
         validation=parts.split(parts.rows.validation),
         digest=parts.digest,
         episodes=parts.episodes,
         labels=parts.labels,
         in_time=parts.dataset.order is not None,
         notes=parts.dataset.notes,
-        reading=reading_of(parts.dataset),
+        reading=reading_of(parts.dataset, train.x),
     )
 
 
@@ -64,8 +65,9 @@ def _refitted(parts: Parts) -> Task:
         )
     rows = np.concatenate([parts.rows.train, parts.rows.validation])
     rows = rows if parts.dataset.order is not None else np.sort(rows)
-    task = task_of(parts)
-    return replace(task, train=parts.split(rows), digest=digest([parts.digest, REFIT]))
+    task, train = task_of(parts), parts.split(rows)
+    reading = reading_of(parts.dataset, train.x)
+    return replace(task, train=train, reading=reading, digest=digest([parts.digest, REFIT]))
 
 
 def _guarded(split: Split) -> Split:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from automl.contracts import ReadSpec, UserError
-from automl.data.reading.grid import nearest_first, read_grid
-from automl.data.reading.tables import is_table, usual_separator
-from automl.data.reading.text import read_text
+from automl.data.reading.cells import ENDINGS, cells, is_table
+from automl.data.reading.database import query_cells
+from automl.data.reading.grid import nearest_first
 from automl.export.certificate import find_winner
 from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
+from automl.files import is_database, named_database, shown
 from automl.tables import saved
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
+
+ROWS: Final = 20_000  # in memory at a time
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,70 @@ def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Table
     return TablePredictor(best.id, fitted, described, winner.task.read)
 
 
-def read_rows(path: Path, read: ReadSpec) -> tuple[Any, list[str]]:
-    """The cells of a table file as texts, and notes of what was found out. Raises `UserError`."""
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions of some rows of a file, as CSV; the first ones have the header."""
+
+    text: str
+    rows: int
+    notes: list[str]
+
+
+def predicted_file(
+    model: TablePredictor,
+    source: str | Path,
+    keep: Sequence[str] = (),
+    query: str | None = None,
+    size: int = ROWS,
+) -> Iterator[Predicted]:
+    """Predictions for the rows of a table file, in its order, with its columns `keep` before them.
+
+    With a `query`, `source` is the address of a database. `size` rows are in memory at a
+    time. Raises `UserError` for rows that are not read as those of the study.
+    """
+    first = True
+    for table, notes in row_parts(source, model.read, query, size):
+        found, told = model.predict(table)
+        text = with_columns(table, keep, found).to_csv(index=False, header=first)
+        yield Predicted(text, len(table), [*notes, *told])
+        first = False
+
+
+def read_rows(source: str | Path, read: ReadSpec, query: str | None = None) -> tuple[Any, list[str]]:
+    """All cells of a table file or of a query, and notes of what was found out. Raises `UserError`."""
+    import pandas as pd  # pandas takes half a second to import
+
+    parts = list(row_parts(source, read, query))
+    notes = dict.fromkeys(note for _, told in parts for note in told)
+    return pd.concat([frame for frame, _ in parts]), list(notes)
+
+
+def row_parts(
+    source: str | Path, read: ReadSpec, query: str | None = None, size: int = ROWS
+) -> Iterator[tuple[Any, list[str]]]:
+    """The cells of a table file or of a query, `size` rows at a time, and notes of what was found out.
+
+    Raises `UserError`.
+    """
+    source = str(source)
+    if is_database(source) != (query is not None):
+        raise UserError(
+            "--query must come with the address of a database, such as sqlite:///houses.db, and such an "
+            f"address with it, but got {shown(source)} {'without' if query is None else 'and'} --query; "
+            "correct one of them"
+        )
+    if query is not None:
+        url = named_database(source, "the address of new rows", Path.cwd())
+        yield from ((grid.frame, list(grid.notes)) for grid in query_cells(url, query, size))
+        return
+    path = Path(source)
     if not is_table(path):
-        raise UserError(f"new rows must be a table such as rows.csv, but got {path}; save them as CSV")
-    text, _ = read_text(path, read.encoding)
-    grid = read_grid(text, read, usual_separator(path), path.name)
-    return grid.frame, list(grid.notes)
+        raise UserError(
+            f"new rows must be a table such as rows.csv, but got {path}; its name must end in one of "
+            f"{', '.join(ENDINGS)}"
+        )
+    for grid in cells(path, read, size):
+        yield grid.frame, list(grid.notes)
 
 
 def with_columns(table: Any, names: Sequence[str], found: Any) -> Any:

@@ -7,14 +7,17 @@ file, with a function `load_model(folder)` that returns a callable, or a whole m
 from __future__ import annotations
 
 import json
+import platform
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
 
 from automl import plugins
 from automl.checkpoints import write_atomically
 from automl.contracts import UserError
-from automl.export import table_folder
+from automl.export import table_folder, table_signature
 from automl.export.torch_folder import plain_files
 from automl.tables import saved
 
@@ -22,12 +25,6 @@ if TYPE_CHECKING:
     from automl.export.winner import Winner
 
 _LOADER: Final = "automl_served"
-_MLMODEL: Final = f"""\
-flavors:
-  python_function:
-    code: code
-    loader_module: {_LOADER}
-"""
 
 
 def serve(folder: Path, winner: Winner, trial: str) -> str:
@@ -42,8 +39,25 @@ def serve(folder: Path, winner: Winner, trial: str) -> str:
     (folder / "code").mkdir(exist_ok=True)
     write_atomically(folder / "code" / f"{_LOADER}.py", loader.encode())
     write_atomically(folder / "served.json", json.dumps({"kind": kind, "why": why}, indent=1).encode())
-    write_atomically(folder / "MLmodel", _MLMODEL.encode())
+    write_atomically(folder / "MLmodel", yaml.safe_dump(_mlmodel(folder), sort_keys=False).encode())
     return why
+
+
+def _mlmodel(folder: Path) -> dict[str, Any]:
+    """What MLflow reads first; of a fitted table with a signature, an example and its environment."""
+    flavor: dict[str, Any] = {
+        "code": "code",
+        "loader_module": _LOADER,
+        "python_version": platform.python_version(),
+    }
+    if not (folder / saved.FITTED).is_file():
+        return {"flavors": {"python_function": flavor}}
+    described = saved.read_described(folder)
+    example, environment = table_signature.example(described), table_signature.environment(saved.REQUIREMENTS)
+    write_atomically(folder / table_signature.EXAMPLE, example.encode())
+    write_atomically(folder / table_signature.ENVIRONMENT, environment.encode())
+    flavor["env"] = {"virtualenv": table_signature.ENVIRONMENT}
+    return {"flavors": {"python_function": flavor}, **table_signature.described_for_mlflow(described)}
 
 
 def _kind(folder: Path, winner: Winner, trial: str) -> tuple[str, str]:

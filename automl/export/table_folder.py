@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,11 @@ class TableModelOfFolder:
         self.fitted, self.described = load(folder)
 
     def __call__(self, rows: Any) -> Any:
-        """A DataFrame with a row for each of the DataFrame `rows`; see `predictions`."""
-        return predictions(self.fitted, self.described, rows)[0]
+        """A DataFrame with a row for each of the DataFrame `rows`; see `predictions`. Notes are warnings."""
+        found, notes = predictions(self.fitted, self.described, rows)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+        return found
 
 
 def predictions(fitted: Any, described: Described, table: Any) -> tuple[Any, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from automl.files.cache import Cache, node_cache
 from automl.files.checking import check, probe
+from automl.files.databases import is_database, named_database
 from automl.files.failing import LostFileError, StorageError
 from automl.files.folder import Folder
 from automl.files.kept import CHECKPOINTS, MODEL, Kept, campaign_url, drop, has_part, keep, part_of
@@ -30,8 +31,10 @@ __all__ = [
     "drop",
     "fetch_states",
     "has_part",
+    "is_database",
     "is_url",
     "keep",
+    "named_database",
     "named_url",
     "node_cache",
     "part_of",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FITTED: Final = "model.skops"
 DESCRIBED: Final = "table.json"
 FORMAT: Final = 1
+REQUIREMENTS: Final = "requirements.txt"
 NEEDED: Final = ("numpy", "pandas", "scikit-learn", "skops", "threadpoolctl")
 # types that skops asks about: they hold numbers, and no code; a partial function is what it is of
 TRUSTED: Final = frozenset(
@@ -66,7 +67,7 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
     family = model.config["model"]
     names = [*NEEDED, *(packages_distributions()[family][:1] if family in PACKAGES else ())]
     needed = "".join(f"{name}=={version(name)}\n" for name in names)
-    write_atomically(folder / "requirements.txt", needed.encode())
+    write_atomically(folder / REQUIREMENTS, needed.encode())
     text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)
     write_atomically(folder / DESCRIBED, text.encode())
 
@@ -74,22 +75,19 @@ def save(model: TableModel, described: Described, folder: Path) -> None:
 def load(folder: Path) -> tuple[Any, Described]:
     """The fitted scikit-learn pipeline in `folder`, and what it means.
 
-    Raises `UserError` when there is none, when it is damaged, when a library that it needs is not installed,
-    and for types that no pipeline has.
+    Raises `UserError` when there is none, when it is damaged, when another scikit-learn fitted it, when a
+    library that it needs is not installed, and for types that no pipeline has.
     """
     import skops.io  # takes a second to import
 
+    _check_version(folder)
+
+    described = read_described(folder)
     try:
-        found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
-        if found["format"] != FORMAT:
-            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {FORMAT}")
         data = (folder / FITTED).read_bytes()
-        described = _described(found)
         strange = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise UserError(
-            f"a fitted table model must have {FITTED} and {DESCRIBED}, but {folder}: {error}; train it again"
-        ) from error
+        raise _unreadable(folder, error) from error
     if strange:
         raise UserError(
             f"a fitted table model must hold types of pipelines alone, but {folder / FITTED} has "
@@ -99,12 +97,55 @@ def load(folder: Path) -> tuple[Any, Described]:
         return skops.io.loads(data, trusted=sorted(TRUSTED)), described
     except ImportError as error:
         raise UserError(
-            f"a fitted table model needs what {folder / 'requirements.txt'} lists, but {error}; install it"
+            f"a fitted table model needs what {folder / REQUIREMENTS} lists, but {error}; install it"
         ) from error
+
+
+def _check_version(folder: Path) -> None:
+    """Raise `UserError` unless the installed scikit-learn, but for its last number, fitted the model.
+
+    Its objects are of one version: https://scikit-learn.org/stable/model_persistence.html.
+    """
+    try:
+        lines = (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return  # an earlier version wrote none
+    made, here = dict(line.split("==", 1) for line in lines if "==" in line), version("scikit-learn")
+    fitted = made.get("scikit-learn", here)
+    if fitted.split(".")[:2] != here.split(".")[:2]:
+        raise UserError(
+            f"a fitted table model must be used by the scikit-learn that fitted it, but {folder} was fitted "
+            f"by {fitted} and {here} is installed; install scikit-learn=={fitted} (all versions are in "
+            f"{REQUIREMENTS} there), or train it again"
+        )
+
+
+def read_described(folder: Path) -> Described:
+    """What a fitted model means. Raises `UserError` as `load` does."""
+    try:
+        found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
+        if found["format"] != FORMAT:
+            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {FORMAT}")
+        return _described(found)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> UserError:
+    return UserError(
+        f"a fitted table model must have {FITTED} and {DESCRIBED}, but {folder}: {error}; train it again"
+    )
 
 
 def _described(found: dict[str, Any]) -> Described:
     reading = found["reading"]
-    columns = tuple(ReadColumn(**{**one, "groups": tuple(one["groups"])}) for one in reading["columns"])
+    columns = tuple(_column(one) for one in reading["columns"])
     missing = None if reading["missing"] is None else tuple(reading["missing"])
     return Described(TableReading(columns, reading["target"], missing), tuple(found["labels"]))
+
+
+def _column(found: dict[str, Any]) -> ReadColumn:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in found.items()
+    }
+    return ReadColumn(**values)

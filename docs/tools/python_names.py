@@ -39,7 +39,10 @@ def _section(name: str) -> Iterator[str]:
 
 def _members(owner: type) -> Iterator[str]:
     for name, member in vars(owner).items():
-        if name.startswith("_") or not inspect.getdoc(member):
+        own = isinstance(member, property | classmethod) or inspect.isfunction(
+            member
+        )  # no descriptor of a library
+        if name.startswith("_") or not own or not inspect.getdoc(member):
             continue
         if isinstance(member, property):
             yield f"| `{name}` | {_text(member, row=True)} |"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from automl.campaign.outlook import NOTHING
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.checking.searches import LOSS, trial_row
@@ -50,7 +52,7 @@ class ListSearch:
         self.final_evaluator = PluginSpec("network")
         self.pressure, self.calls = pressure, list[str]()
         self.cost, self.open_cost, self.devices_held, self.attempts = 0.0, 0.0, 0.0, 0
-        self.stopped = ""
+        self.stopped, self.outlook, self.needs_value = "", NOTHING, False
         self.remaining: float | None = None
         self.pruned_by: str | None = "pruned"
         self.runs = False
@@ -82,7 +84,7 @@ class ListSearch:
         self.runs = bool(self._jobs)
         if names is self._finals:
             return self.settings.final_job(attempt, derived=False)
-        return self.settings.trial_job(attempt, self.remaining)
+        return replace(self.settings.trial_job(attempt, self.remaining), needs_value=self.needs_value)
 
     def report(self, trial: str, token: str, report: Report) -> str | None:
         self.calls.append(f"report {trial}")

@@ -8,7 +8,7 @@ import pytest
 
 from automl.campaign import run_campaign
 from automl.config import load_study
-from automl.contracts import TrialState
+from automl.contracts import TrialState, UserError
 from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 from automl.report import collect
@@ -21,6 +21,10 @@ SPACE = Space({"x": Float(0.0, 1.0)})
 
 def quick(config, context):
     time.sleep(0.02)
+    return config["x"]
+
+def even(config, context):
+    time.sleep(0.3)
     return config["x"]
 
 def slow_final(config, context):
@@ -53,6 +57,23 @@ def study(workspace: Path) -> Path:
 
 def run(study: Path, store: Store, *overrides: str) -> str:
     return run_campaign(load_study(study, overrides), store=store, progress=QuietProgress())
+
+
+def test_a_reserve_leaves_time_for_the_retraining(study: Path, store: Store, ledger: Ledger) -> None:
+    limits = ["limits.wall_seconds=2.5", "limits.reserve=true", "budget.trials=100000", "seeds=1"]
+    campaign = run(study, store, *limits, "evaluator.function.call=limited_code:even", "final.seeds=1")
+    trials = ledger.trials(campaign=campaign)
+    (final,) = [trial for trial in trials if trial.kind == "final"]
+    assert final.state is TrialState.COMPLETE
+    assert 0.8 <= final.started_at - min(trial.started_at for trial in trials) <= 2.2
+    (search,) = ledger.searches(campaign)
+    assert search.reason is not None and search.reason.startswith("limits: the rest of its 2.5 wall seconds")
+
+
+def test_a_reserve_needs_a_time(study: Path) -> None:
+    with pytest.raises(UserError, match=r"limits.reserve: a reserve must be part of limits.wall_seconds"):
+        load_study(study, ["limits.reserve=true"])
+    assert "reserve" not in load_study(study, ["limits.wall_seconds=3"]).to_json()["limits"]
 
 
 def test_without_limits_nothing_is_said(study: Path, store: Store, ledger: Ledger) -> None:

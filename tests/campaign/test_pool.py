@@ -9,7 +9,9 @@ from search_examples import ListSearch
 
 from automl.campaign.clock import CampaignClock
 from automl.campaign.limits import CampaignLimits
+from automl.campaign.outlook import Outlook
 from automl.campaign.pool import Pool
+from automl.campaign.search import Incumbent
 from automl.campaign.slots import Slots
 from automl.config import Limits
 from automl.contracts import Outcome, Report, RunError, TrialState
@@ -63,6 +65,82 @@ def test_what_is_left_of_a_limit_and_of_a_budget(own: float | None, given: float
     search.remaining, search.devices_held = own, 2.0  # as its jobs hold
     job = pool(search, device_seconds=8).next_job()
     assert job is not None and job.remaining == given, "a rest of 0 is nothing, not any amount"
+
+
+class StillClock(CampaignClock):
+    """A clock that a test sets."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
+def reserving(*searches: ListSearch) -> tuple[Pool, StillClock]:
+    clock = StillClock()
+    limits = CampaignLimits(Limits(wall_seconds=100, reserve=True), clock, searches)
+    return Pool(searches, FreeLease(), QuietProgress(), limits, Slots(1)), clock  # type: ignore[arg-type]
+
+
+def with_value(arm: str, value: float, outlook: Outlook, **keys: Any) -> ListSearch:
+    search = ListSearch(arm, value, finals=1, **keys)
+    search.best, search.outlook = Incumbent(value, f"s-1/{arm}/0/0", {}), outlook
+    return search
+
+
+def test_searches_end_in_time_for_what_follows_them() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=5.0, start=3.0), jobs=3)
+    other = with_value("other", 0.3, Outlook(fit=20.0, missing=1, score=2.0, start=2.0), jobs=3)
+    jobs, clock = reserving(one, other)
+    job = jobs.next_job()
+    assert job is not None and job.remaining == 2 * (100 - 10 - 5 - 1.5 * 3 - 20 - 2), "on two devices"
+    clock.seconds = 57.5
+    assert jobs.time_left(job.trial, "token", 0.0) == 1.0 and not one.stopped
+    clock.seconds = 60.5
+    assert jobs.time_left(job.trial, "token", 0.0) < 0 and f"cut {job.trial}" in one.calls
+    jobs.finish(job.trial, "token", Outcome(TrialState.PRUNED, 0.1))
+    names = [job and job.trial for job in (jobs.next_job() for _ in range(3))]
+    assert names == ["s-1/one/0/final-0", "s-1/other/0/final-0", None], "the best winner comes first"
+    assert "is for the retrainings" in one.stopped and jobs.limits.met is None, "no limit is reached yet"
+
+
+def test_no_trial_starts_that_would_be_killed() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1), jobs=2)
+    one.counts.add(TrialState.COMPLETE, 12.0)  # six seconds on two devices
+    jobs, clock = reserving(one)
+    clock.seconds = 83.0
+    assert jobs.next_job() is not None and not one.stopped
+    clock.seconds = 84.5
+    job = jobs.next_job()
+    assert job is not None and job.trial == "s-1/one/0/final-0" and one.stopped
+
+
+def test_a_first_value_leaves_time_for_its_own_retraining() -> None:
+    search = ListSearch("one", 0.2)
+    search.needs_value = True
+    job = reserving(search)[0].next_job()
+    assert job is not None and job.remaining == pytest.approx(2 * 100 / 3)
+    search = ListSearch("one", 0.2)
+    search.needs_value = True
+    job = pool(search, wall_seconds=100).next_job()
+    assert job is not None and job.remaining is not None and job.remaining > 199, "without a reserve, all"
+
+
+def test_a_dear_second_winner_keeps_no_search_from_going_on() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1))
+    other = with_value("other", 0.3, Outlook(fit=60.0, missing=1))
+    assert reserving(one, other)[0].limits.for_trials().seconds == 90.0
+
+
+def test_what_is_left_goes_to_the_best_winner() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=9.0), jobs=0)
+    other = with_value("other", 0.3, Outlook(fit=10.0, missing=1, score=1.0), jobs=0)
+    jobs, clock = reserving(other, one)
+    clock.seconds = 95.0
+    job = jobs.next_job()
+    assert job is not None and job.trial == "s-1/one/0/final-0" and job.deadline == 5.0
+    assert not jobs.limits.fits(9.0) and jobs.limits.fits(4.0)
+    assert jobs.next_job() is None and other.stopped, "no time is left for the other one"
 
 
 def test_a_campaign_that_was_taken_over_starts_nothing() -> None:

@@ -102,7 +102,7 @@ def write(path: Path, text: str) -> Path:
 REFUSED = {
     "missing file": (lambda d: d / "no.csv", {}, "must exist, but there is none at"),
     "unknown name": (lambda _: "digitz", {}, "did you mean 'digits'"),
-    "unknown kind": (lambda d: write(d / "a.xlsx", "x"), {}, "must end in .csv"),
+    "unknown kind": (lambda d: write(d / "a.xls", "x"), {}, "must end in .csv"),
     "target of images": (lambda _: "digits", {"target": "y"}, "remove task.target"),
     "missing targets": (lambda d: write(d / "a.csv", "a,y\n" + "1,0\n" * 9 + "2,\n"), {}, "1 of 10 rows"),
     "one class": (

@@ -14,7 +14,7 @@ from automl.campaign import run_campaign
 from automl.cli.commands import app
 from automl.config import load_study
 from automl.contracts import ReadSpec, UserError
-from automl.export.predicting import predictor, read_rows
+from automl.export.predicting import predicted_file, predictor, row_parts
 from automl.ledger import Store
 from automl.progress import QuietProgress
 from automl.storage import open_ledger
@@ -105,6 +105,33 @@ def test_a_model_of_an_earlier_version_is_told(store: Store, tmp_path: Path) -> 
 
 
 def test_rows_must_be_a_table(tmp_path: Path) -> None:
-    (tmp_path / "rows.json").write_text("{}")
+    (tmp_path / "rows.docx").write_text("{}")
     with pytest.raises(UserError, match=r"new rows must be a table such as rows\.csv, but got"):
-        read_rows(tmp_path / "rows.json", ReadSpec())
+        next(row_parts(str(tmp_path / "rows.docx"), ReadSpec()))
+
+
+def test_parts_of_a_file_are_predicted_as_the_whole(store: Store, tmp_path: Path) -> None:
+    campaign = run(store, tmp_path)
+    written(tmp_path / "new.csv", rows(range(ROWS, 100)))
+    with open_ledger(store) as ledger:
+        model = predictor(ledger, campaign)
+    (whole,) = predicted_file(model, str(tmp_path / "new.csv"), ["id"])
+    parts = list(predicted_file(model, str(tmp_path / "new.csv"), ["id"], size=7))
+    assert [part.rows for part in parts] == [6, *[7] * 4, 6] and whole.rows == 40
+    assert "".join(part.text for part in parts) == whole.text
+
+
+def test_nothing_is_written_where_a_later_row_is_refused(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(store, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTOML_STORE", str(store.folder))
+    monkeypatch.setattr("automl.export.predicting.predicted_file.__defaults__", ((), None, 5))
+    new = rows(range(ROWS, 80))
+    new[17]["size"] = "large"
+    written(tmp_path / "new.csv", new)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=r"'size' must hold numbers, .* row 18 has 'large'"):
+        CliRunner().invoke(app, ["predict", "towns", "new.csv", "-o", "p.csv"], catch_exceptions=False)
+    assert sorted(tmp_path.iterdir()) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from test_learner_folder import SPEC, TASK, trained
 
 from automl.contracts import PluginSpec, ReadColumn, TableReading
@@ -116,6 +118,8 @@ def test_a_table_needs_its_libraries_alone(tmp_path: Path) -> None:
     rows = pd.DataFrame({"town": ["Kiel", "Ulm", 7.0], "size": ["1", "", "3"], "more": 1})
     expected = made.predict(pd.DataFrame({"size": [1.0, np.nan, 3.0], "town": ["Kiel", "Ulm", "7"]}))
     found = load(str(tmp_path)).predict(rows)
+    with pytest.warns(UserWarning, match="columns that the model does not know are left out: 'more'"):
+        pd.testing.assert_frame_equal(plain(tmp_path).load_model()(rows), found)
     assert np.array_equal(found[["probability_no", "probability_yes"]], expected)
     assert list(found["prediction"]) == [("no", "yes")[label] for label in expected.argmax(1)]
     code = (
@@ -130,6 +134,39 @@ def test_a_table_needs_its_libraries_alone(tmp_path: Path) -> None:
     assert list(again["prediction"]) == list(found["prediction"])
     needed = (tmp_path / "requirements.txt").read_text().splitlines()
     assert [line.partition("==")[0] for line in needed] == list(saved.NEEDED)
+
+
+def test_a_table_has_a_signature_an_example_and_its_environment(tmp_path: Path) -> None:
+    """MLflow shows them, checks that columns are there, and predicts the example."""
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 9, "town": ["Ulm", "Bonn"] * 18})
+    frame["when_year"] = 2020.0
+    frame = frame.assign(**{f"when_{part}": 1.0 for part in ("month", "day", "weekday", "elapsed")})
+    made = TableModel({"model": "extra_trees", "forest_trees": 5}, 2, 0).fit(frame, np.array([0, 1] * 18))
+    reading = TableReading(
+        (
+            ReadColumn("size", "number", ",", units=("€",)),
+            ReadColumn("town", "category", known=("Bonn", "Ulm")),
+            ReadColumn("when", "date", format="%d.%m.%Y"),
+        )
+    )
+    saved.save(made, saved.Described(reading, ("no", "yes")), tmp_path)
+    serve(tmp_path, winner("pipeline"), "")
+    model = load(str(tmp_path))
+    assert model.metadata.signature.inputs.input_names() == ["size", "town", "when"]
+    outputs = ["prediction", "probability_no", "probability_yes"]
+    assert model.metadata.signature.outputs.input_names() == outputs
+    assert model.metadata.flavors["python_function"]["python_version"] == platform.python_version()
+    example = model.input_example
+    assert list(model.predict(example).columns) == outputs and example["when"].iloc[0] == "31.01.2024"
+    rows = pd.DataFrame({"size": [2, 3], "town": ["Ulm", None], "when": pd.to_datetime(["2024-01-31", None])})
+    assert len(model.predict(rows)) == 2 and len(model.predict(rows.astype({"size": float}))) == 2
+    assert len(model.predict(rows.assign(size=["1,5 €", ""]))) == 2
+    with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs .*'town'"):
+        model.predict(rows.drop(columns="town"))
+    needed = yaml.safe_load((tmp_path / "python_env.yaml").read_text())
+    assert (
+        needed["dependencies"][1] == "-r requirements.txt" and needed["python"] == platform.python_version()
+    )
 
 
 def test_a_table_of_an_earlier_version_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,22 @@ def test_a_later_format_is_refused(tmp_path: Path) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))
     with pytest.raises(UserError, match=r"is of format 2, and this version reads 1; train it again"):
         saved.load(tmp_path)
+
+
+def test_another_version_of_scikit_learn_is_refused(tmp_path: Path) -> None:
+    """Before its types are looked at: those of 1.7 are none of 1.9, and its imputers fail on a row."""
+    saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
+    file = tmp_path / saved.REQUIREMENTS
+    here = version("scikit-learn")
+    file.write_text(file.read_text().replace(f"scikit-learn=={here}", "scikit-learn==1.2.2"))
+    with pytest.raises(
+        UserError, match=rf"was fitted by 1\.2\.2 and {here} is installed; install scikit-learn"
+    ):
+        saved.load(tmp_path)
+    file.write_text(f"scikit-learn=={here}.post1\n")
+    saved.load(tmp_path)
+    file.unlink()
+    saved.load(tmp_path)
 
 
 @pytest.mark.parametrize(

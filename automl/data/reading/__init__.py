@@ -1,4 +1,4 @@
-"""Datasets from files: tables (.csv, .tsv, also .gz), arrays (.npz) and folders of images.
+"""Datasets from files: tables (text, Parquet, Feather, JSON lines, Excel), arrays (.npz), folders of images.
 
 What a reader finds out, leaves out or converts is among the notes of its dataset.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from automl.contracts import TaskSpec, UserError
 from automl.data.dataset import Dataset
-from automl.data.reading import arrays, images, tables
+from automl.data.reading import arrays, cells, database, images, tables
 from automl.data.reading.pictures import endings
 
 
@@ -21,13 +21,19 @@ def read(path: Path, task: TaskSpec) -> Dataset:
     if path.suffix.lower() == ".npz":
         check_keys(path.name, task, arrays.KEYS, "a file of arrays")
         return arrays.read_arrays(path, task.read)
-    if tables.is_table(path):
-        check_keys(path.name, task, tables.KEYS, "a table")
-        return tables.read_table(path, task)
+    if cells.is_table(path):
+        check_keys(path.name, task, cells.keys(path), "a table", table=True)
+        return tables.table_of(cells.all_cells(path, task.read), path.name, task)
     raise UserError(
-        f"a dataset file must end in {', '.join(tables.SEPARATORS)} or .npz, or be a folder of images, but "
+        f"a dataset file must end in {', '.join(cells.ENDINGS)} or .npz, or be a folder of images, but "
         f"got {path.name!r}; {_advice(path.suffix.lower())}"
     )
+
+
+def read_query(url: str, task: TaskSpec) -> Dataset:
+    """The dataset that a query gives on the database at `url`. Raises `UserError`."""
+    check_keys(url, task, database.KEYS, "a database", table=True)
+    return tables.table_of(cells.query(url, database.ordered(task.read.query)), database.NAME, task)
 
 
 def _advice(ending: str) -> str:
@@ -41,10 +47,10 @@ def _advice(ending: str) -> str:
     return "convert it"
 
 
-def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str) -> None:
+def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str, *, table: bool = False) -> None:
     """Raise `UserError` for keys of `task` that such data do not have. `known`: keys of `task.read`."""
     wrong = [f"task.read.{key}" for key in task.read.given() if key not in known]
-    if known is not tables.KEYS:
+    if not table:
         wrong += ["task.target"] if task.target is not None else []
         wrong += [f"task.columns.{key}" for key, value in task.columns if value]
         wrong += ["task.split.group"] if task.split.group is not None else []

@@ -10,9 +10,12 @@ import numpy as np
 
 from automl.contracts import ColumnsSpec, ReadColumn, ReadSpec, UserError
 from automl.data.dataset import Column
-from automl.data.reading.dates import Dates, as_dates, given_dates, has_hours, parts
+from automl.data.reading.alike import some
+from automl.data.reading.composed import check_apart, find_composed, made_of, told
+from automl.data.reading.dates import ISO, Dates, as_dates, given_dates, has_hours, parts
 from automl.data.reading.grid import Grid, nearest_first
-from automl.data.reading.numbers import Marks, as_numbers, find_marks, other_texts
+from automl.data.reading.numbers import Marks, Numbers, as_numbers, find_marks, other_texts, without
+from automl.data.reading.typed import as_texts
 
 ENOUGH = 20  # rows below which a pattern in a column may be chance
 MOSTLY = 0.8  # a column with this share of numbers was probably meant as numbers
@@ -35,21 +38,30 @@ ID_NAMES = {
 
 @dataclass(frozen=True)
 class Read:
-    """One column: what it is, its values (n,) as numbers, times or texts, its note, the marks in numbers."""
+    """One column: what it is, its values (n,) as numbers, times or texts, its note, how numbers are written.
+
+    `marks`, `signs`, `units`: of numbers, see `ReadColumn`; `made`: of texts that are made of parts.
+    """
 
     column: Column
     values: Any
     dates: Dates | None = None
     note: str = ""
     marks: Marks = field(default_factory=Marks)
+    signs: tuple[str, ...] = (".", ",")
+    units: tuple[str, ...] | None = None
+    made: ReadColumn | None = None
 
     @property
     def as_read(self) -> ReadColumn:
         """How it is read again."""
         name, kind = self.column.name, self.column.kind
+        if self.made is not None:
+            return self.made
         if self.dates is not None:
             return ReadColumn(name, kind, format=self.dates.format, hours=has_hours(self.dates))
-        return ReadColumn(name, kind, self.marks.decimal, self.marks.groups)
+        signs = tuple(sign for sign in ".," if sign in (*self.signs, *self.marks.stated))
+        return ReadColumn(name, kind, self.marks.decimal, self.marks.groups, signs=signs, units=self.units)
 
 
 def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[str, Read], str]:
@@ -65,16 +77,18 @@ def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[st
         ("date", given),
     ):
         check_names(f"task.columns.{key}", names, list(grid.frame.columns))
-    texts = {name: values for name, values in grid.frame.items() if name not in given}
+    texts = {name: one for name, one in grid.frame.items() if name not in given and not _is_typed(one)}
     sample = [list(values.drop_duplicates().head(1000)) for values in texts.values()]
     marks = find_marks(sample, read.decimal, read.thousands, grid.separator)
     found = {}
     for name, values in grid.frame.items():
-        if name in given:
+        if name in spec.categorical or (name in grid.categories and name not in given):
+            found[name] = _texts(name, as_texts(values), read.missing)
+        elif _is_typed(values):
+            found[name] = _typed(name, values, read.missing)
+        elif name in given:
             dates = given_dates(name, values, given[name])
-            found[name] = _date(name, dates, told=False)
-        elif name in spec.categorical:
-            found[name] = _texts(name, values, read.missing)
+            found[name] = _date(name, dates, tell=False)
         else:
             found[name] = _found_out(name, values, marks, read.missing)
     return found, marks.note
@@ -101,30 +115,15 @@ def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | Non
         written = replace(marks, decimal=".", groups=("",))
         numbers = as_numbers(texts, written, missing)
     if numbers is not None:
-        notes = []
-        if numbers.missing:
-            notes.append(f"{_some(numbers.missing)} of the column of numbers {name!r} stand for no value")
-        if numbers.units:
-            notes.append(
-                f"{name!r} is read as numbers, without units, brackets and blanks: {_some(numbers.units)}"
-            )
-        elif numbers.grouped:
-            notes.append(
-                f"{name!r} is read as numbers, without marks between thousands: {_some(numbers.grouped)}"
-            )
-        values = numbers.values
-        whole = numbers.whole and np.isfinite(values).all() and np.abs(values).max(initial=0) < 2**53
-        column = Column(name, "number", _share(np.isnan(values)))
-        values = values.astype(np.int64) if whole else values
-        return Read(column, values, note="; ".join(notes), marks=written)
+        return _numbers(name, numbers, written)
     dates = as_dates(texts, missing)
     if dates is not None:
-        return _date(name, dates, told=True)
+        return _date(name, dates, tell=True)
     share, wrong = other_texts(texts, marks, missing)
     read = _texts(name, texts, missing)
     if wrong and share >= MOSTLY:
         note = (
-            f"{name!r} is read as categories, since {_some(wrong)} are no numbers (but {share:.0%} of its "
+            f"{name!r} is read as categories, since {some(wrong)} are no numbers (but {share:.0%} of its "
             f"cells are); task.read.missing: [{wrong[0]!r}] makes such cells missing"
         )
         return replace(read, note=note)
@@ -133,18 +132,53 @@ def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | Non
         return replace(
             read, note=f"{name!r} is read as categories, since it has codes such as {texts[codes].iloc[0]!r}"
         )
-    return read
+    made = find_composed(name, texts.where(~texts.isin(missing or ()), ""))
+    if made is None:
+        return read
+    return replace(read, column=Column(name, made.kind, read.column.missing), note=told(made), made=made)
 
 
-def _date(name: str, dates: Dates, *, told: bool) -> Read:
+def _numbers(name: str, numbers: Numbers, marks: Marks) -> Read:
+    notes = []
+    if numbers.missing:
+        notes.append(f"{some(numbers.missing)} of the column of numbers {name!r} stand for no value")
+    if numbers.units:
+        notes.append(
+            f"{name!r} is read as numbers, without units, brackets and blanks: {some(numbers.units)}"
+        )
+    elif numbers.grouped:
+        notes.append(f"{name!r} is read as numbers, without marks between thousands: {some(numbers.grouped)}")
+    values = numbers.values
+    whole = numbers.whole and np.isfinite(values).all() and np.abs(values).max(initial=0) < 2**53
+    column = Column(name, "number", _share(np.isnan(values)))
+    values = values.astype(np.int64) if whole else values
+    note = "; ".join(notes)
+    return Read(column, values, None, note, marks, numbers.signs, numbers.beside)
+
+
+def _is_typed(values: Any) -> bool:
+    return values.dtype.kind in "iufM"
+
+
+def _typed(name: str, values: Any, missing: Sequence[str] | None) -> Read:
+    """A column of a file that says what it is."""
+    if values.dtype.kind == "M":
+        return _date(name, Dates(values, ISO), tell=True)
+    numbers = np.asarray(values)
+    kept = without(numbers, missing)
+    signs = () if numbers.dtype.kind in "iu" else (".",)
+    return Read(Column(name, "number", _share(np.isnan(kept))), kept, signs=signs)
+
+
+def _date(name: str, dates: Dates, *, tell: bool) -> Read:
     note = ""
-    if told:
+    if tell:
         note = (
             f"{name!r} is read as dates ({dates.format}): year, month, day, weekday and days since 1970 "
             "are its "
             "features"
         )
-    if told and dates.other:
+    if tell and dates.other:
         note += f"; {dates.other} fits as well, and task.columns.date: {{{name}: {dates.other!r}}} takes it"
     return Read(Column(name, "date", _share(dates.values.isna())), dates.values, dates, note)
 
@@ -174,11 +208,16 @@ def features(
         if why:
             continue
         notes += [one.note] if one.note else []
-        if one.dates is None:
-            data[name] = one.values
-        else:
-            data |= parts(name, one.dates, hours=has_hours(one.dates))
+        made = _made(name, one)
+        check_apart(name, made, data)
+        data |= made
     return pd.DataFrame(data), columns, notes
+
+
+def _made(name: str, one: Read) -> dict[str, Any]:
+    if one.made is not None:
+        return made_of(one.made, one.values)
+    return {name: one.values} if one.dates is None else parts(name, one.dates, hours=has_hours(one.dates))
 
 
 def _unused(name: str, one: Read, dropped: bool, unnamed: bool) -> str:
@@ -208,8 +247,3 @@ def _unused(name: str, one: Read, dropped: bool, unnamed: bool) -> str:
 
 def _share(missing: Any) -> float:
     return float(np.mean(np.asarray(missing, dtype=bool))) if len(missing) else 0.0
-
-
-def _some(texts: Sequence[str]) -> str:
-    shown = ", ".join(repr(text[:40]) for text in list(texts)[:3])
-    return f"{shown} …" if len(texts) > 3 else shown

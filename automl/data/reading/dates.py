@@ -15,6 +15,8 @@ from automl.data.reading.numbers import MISSING
 ISO = "ISO 8601"
 _TIMES = ("", " %H:%M", " %H:%M:%S")
 _DAYS = (
+    "%Y-%m",
+    "%m/%Y",
     "%Y/%m/%d",
     "%Y.%m.%d",
     "%d.%m.%Y",
@@ -32,7 +34,10 @@ _DAYS = (
     "%B %d, %Y",
 )
 _LIKE_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}){0,2}([.,]\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?$")
-_LIKE_DATE = re.compile(r"\d{1,4}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/. ,]+\d{1,4}|[A-Za-z]{3,9} \d{1,2}, \d{4}")
+_LIKE_DATE = re.compile(
+    r"\d{1,4}[-/. ](\d{1,2}|[A-Za-z]{3,9})[-/. ,]+\d{1,4}|[A-Za-z]{3,9} \d{1,2}, \d{4}"
+    r"|(?:19|20)\d\d-\d\d$|\d\d/(?:19|20)\d\d$"
+)
 DAY = np.timedelta64(1, "D")
 
 
@@ -88,6 +93,18 @@ def given_dates(name: str, texts: Any, form: str | None) -> Dates:
     return Dates(times.reindex(texts.index), str(form))
 
 
+def other_order(texts: Any, form: str) -> str | None:
+    """The format with day and month exchanged, where that is in use and all of the Series `texts` have it."""
+    day, blank, time = form.partition(" ")
+    exchanged = day.replace("%d", "%0").replace("%m", "%d").replace("%0", "%m")
+    if exchanged == day or exchanged not in _DAYS:
+        return None
+    different = texts[texts != ""].drop_duplicates()
+    different = different[~different.str.lower().isin(MISSING)]
+    other = exchanged + blank + time
+    return other if len(different) and _parsed(different, other) is not None else None
+
+
 def has_hours(dates: Dates) -> bool:
     """Whether any of them has a time of day."""
     times = dates.values.dt
@@ -97,11 +114,17 @@ def has_hours(dates: Dates) -> bool:
 def parts(name: str, dates: Dates, *, hours: bool) -> dict[str, np.ndarray]:
     """Numbers by name, (n,) each: year, month, day, weekday, with `hours` the hour, and days since 1970."""
     times = dates.values.dt
-    numbers = {"year": times.year, "month": times.month, "day": times.day, "weekday": times.day_of_week}
-    if hours:
-        numbers["hour"] = times.hour + times.minute / 60
-    numbers["elapsed"] = elapsed(dates)
-    return {f"{name}_{part}": np.asarray(values, np.float64) for part, values in numbers.items()}
+    numbers = [times.year, times.month, times.day, times.day_of_week]
+    numbers += [times.hour + times.minute / 60] if hours else []
+    numbers.append(elapsed(dates))
+    names = part_names(name, hours=hours)
+    return {part: np.asarray(values, np.float64) for part, values in zip(names, numbers, strict=True)}
+
+
+def part_names(name: str, *, hours: bool) -> tuple[str, ...]:
+    """The names of those numbers."""
+    hour = ("hour",) if hours else ()
+    return tuple(f"{name}_{part}" for part in ("year", "month", "day", "weekday", *hour, "elapsed"))
 
 
 def elapsed(dates: Dates) -> np.ndarray:

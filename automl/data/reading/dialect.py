@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from automl.contracts import ReadSpec, UserError
@@ -26,8 +26,11 @@ class Layout:
     quote: str
     found: bool  # whether the separator was found out
 
-    def fields(self, lines: Sequence[str]) -> Iterator[list[str]]:
-        """The fields of each row that is not blank."""
+    def fields(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The fields of each row that is not blank. Blanks before a quote count for nothing.
+
+        An iterator of lines is read as it is asked for, and loses blanks before other fields as well.
+        """
         if self.separator == WHITESPACE:
             yield from (line.split() for line in lines if line.strip())
             return
@@ -37,7 +40,10 @@ class Layout:
             quotechar=self.quote or None,
             quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
             skipinitialspace=bool(self.quote)
-            and any(f"{self.separator} {self.quote}" in line for line in lines),
+            and (
+                not isinstance(lines, Sequence)
+                or any(f"{self.separator} {self.quote}" in line for line in lines)
+            ),
         )
         yield from (row for row in reader if row and (len(row) > 1 or row[0].strip()))
 

@@ -6,39 +6,86 @@ import csv
 import difflib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from automl.contracts import ReadSpec, UserError
 from automl.data.reading.dialect import NAMES, Layout, check_separator, find_layout
 
 _NUMBER = re.compile(r"\s*[-+]?[$€£]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?\s*$", re.IGNORECASE)
+_HEAD = 1000  # lines that say how a table is laid out
 
 
 @dataclass(frozen=True)
 class Grid:
-    """`frame`: a DataFrame of texts without blanks around them; "" is an empty cell."""
+    """`frame`: a DataFrame of texts without blanks around them; "" is an empty cell.
+
+    Of files with types it has numbers and times, too. `separator`: "" of such files; `categories`: columns
+    that they say are such.
+    """
 
     frame: Any
     separator: str
     unnamed: tuple[str, ...]
     notes: tuple[str, ...]
+    categories: tuple[str, ...] = ()
 
 
 def read_grid(text: str, read: ReadSpec, usual: str, name: str) -> Grid:
     """The cells of the table `text`. `usual`: the separator that the file's name promises."""
-    import pandas as pd  # pandas takes half a second to import
-
     check_separator(read)
     lines = text.split("\n")
     layout = find_layout(lines, read, usual)
-    rows, notes = _rows(lines, layout, name)
+    rows, notes = _even(list(_fields(layout, lines[layout.start :], name)), layout, name)
+    return _grid(rows, layout, _has_header(rows) if read.header is None else read.header, name, notes)
+
+
+def read_grids(lines: Iterator[str], read: ReadSpec, usual: str, name: str, size: int) -> Iterator[Grid]:
+    """The cells of a table by its `lines`, `size` rows at a time: the first ones say how it is laid out.
+
+    The indices of their frames count on.
+    """
+    check_separator(read)
+    head = list(islice(lines, _HEAD))
+    layout = find_layout(head, read, usual)
+    fields = _fields(layout, chain(head[layout.start :], lines), name)
+    rows, header, names, first = list(islice(fields, size)), read.header, list[list[str]](), 0
+    while rows:
+        even, notes = _even([*names, *rows], layout, name, first)
+        header = _has_header(even) if header is None else header
+        grid = _grid(even, layout, header, name, notes, first)
+        yield grid
+        names = names or (rows[:1] if header else [])
+        first += len(grid.frame)
+        rows = list(islice(fields, size))
+
+
+def _fields(layout: Layout, lines: Iterable[str], name: str) -> Iterator[list[str]]:
+    found = False
+    try:
+        for row in layout.fields(lines):
+            found = True
+            yield row
+    except csv.Error as error:
+        raise UserError(
+            f"a table must be well quoted, but {name}: {error}; correct it or set task.read.quote"
+        ) from error
+    if not found:
+        raise UserError(f"a table must have rows, but {name} has none; check the file")
+
+
+def _grid(
+    rows: list[list[str]], layout: Layout, header: bool, name: str, notes: list[str], first: int = 0
+) -> Grid:
+    """The cells of `rows`, of which the first is above the rest if it is a `header`."""
+    import pandas as pd  # pandas takes half a second to import
+
     if layout.found:
         notes.append(f"fields are separated by {NAMES.get(layout.separator, repr(layout.separator))}")
     if layout.start:
         notes.append(f"the first {layout.start} lines are above the table and left out")
-    header = _has_header(rows) if read.header is None else read.header
     names = [field.strip() for field in rows[0]] if header else [f"x{n}" for n in range(1, len(rows[0]) + 1)]
     if not header:
         notes.append(
@@ -50,7 +97,7 @@ def read_grid(text: str, read: ReadSpec, usual: str, name: str) -> Grid:
     if repeated:
         body = [row for row in body if row != rows[0]]
         notes.append(f"{len(repeated)} rows repeat the header and are left out")
-    names, unnamed = _named(names, name)
+    names, unnamed = named(names, name)
     if not body:
         raise UserError(f"a table must have rows below its header, but {name} has none; check the file")
     columns = {}
@@ -61,19 +108,14 @@ def read_grid(text: str, read: ReadSpec, usual: str, name: str) -> Grid:
             notes.append(
                 f"blanks around the cells of {column!r} are left out: with them, like cells would differ"
             )
-    return Grid(pd.DataFrame(columns, dtype="object"), layout.separator, unnamed, tuple(notes))
+    frame = pd.DataFrame(columns, dtype="object", index=pd.RangeIndex(first, first + len(body)))
+    return Grid(frame, layout.separator, unnamed, tuple(notes))
 
 
-def _rows(lines: Sequence[str], layout: Layout, name: str) -> tuple[list[list[str]], list[str]]:
+def _even(
+    rows: list[list[str]], layout: Layout, name: str, first: int = 0
+) -> tuple[list[list[str]], list[str]]:
     """All rows, of one width; an empty last field of every row but the header is left out."""
-    try:
-        rows = list(layout.fields(lines[layout.start :]))
-    except csv.Error as error:
-        raise UserError(
-            f"a table must be well quoted, but {name}: {error}; correct it or set task.read.quote"
-        ) from error
-    if not rows:
-        raise UserError(f"a table must have rows, but {name} has none; check the file")
     width, notes = len(rows[0]), []
     longer = [row for row in rows[1:] if len(row) == width + 1]
     if longer and len(longer) == len(rows) - 1 and not any(row[-1].strip() for row in longer):
@@ -82,22 +124,22 @@ def _rows(lines: Sequence[str], layout: Layout, name: str) -> tuple[list[list[st
     elif width > 1 and all(len(row) == width and not row[-1].strip() for row in rows):
         rows = [row[:-1] for row in rows]
         notes.append("every row ends in a separator; the empty last field is left out")
-    _check_widths(rows, layout, name)
+    _check_widths(rows, layout, name, first)
     return rows, notes
 
 
-def _check_widths(rows: list[list[str]], layout: Layout, name: str) -> None:
+def _check_widths(rows: list[list[str]], layout: Layout, name: str, first: int) -> None:
     width = len(rows[0])
     wrong = [number for number, row in enumerate(rows) if len(row) != width]
     if not wrong:
         return
-    first = rows[wrong[0]]
+    odd = rows[wrong[0]]
     mark = NAMES.get(layout.separator, repr(layout.separator))
-    unclosed = any("\n" in field for field in first)
+    unclosed = any("\n" in field for field in odd)
     advice = "close its quotes" if unclosed else "correct those rows, or set task.read.separator"
     raise UserError(
         f"every row must have as many fields as the first one ({width}, separated by {mark}), but row "
-        f"{wrong[0] + 1} of {name} has {len(first)}"
+        f"{first + wrong[0] + 1} of {name} has {len(odd)}"
         + (f", and {len(wrong) - 1} more differ" if len(wrong) > 1 else "")
         + f"; {advice}"
     )
@@ -117,7 +159,7 @@ def _has_header(rows: list[list[str]]) -> bool:
     return not numeric or not all(_NUMBER.match(rows[0][place]) for place in numeric)
 
 
-def _named(names: list[str], name: str) -> tuple[list[str], tuple[str, ...]]:
+def named(names: list[str], name: str) -> tuple[list[str], tuple[str, ...]]:
     """Names for columns without one, and which these are. Raises `UserError` for a name given twice."""
     twice = sorted(column for column, count in Counter(names).items() if count > 1 and column)
     if twice:

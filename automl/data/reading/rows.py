@@ -3,38 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from automl.contracts import ReadColumn, TableReading, UserError
-from automl.data.reading.dates import Dates, given_dates, parts
+from automl.data.reading.alike import (
+    category_notes,
+    check_marks,
+    check_units,
+    order_notes,
+    row_at,
+    row_of,
+    some,
+)
+from automl.data.reading.composed import KINDS, made_names, made_of, other_parts
+from automl.data.reading.dates import Dates, given_dates, part_names, parts
 from automl.data.reading.grid import nearest_first
-from automl.data.reading.numbers import Marks, as_numbers, other_texts, stands_for_none
+from automl.data.reading.numbers import Marks, as_numbers, other_texts, stands_for_none, without
+from automl.data.reading.typed import are_times, as_texts, frame_of, is_number, without_zone
 
 if TYPE_CHECKING:
     from automl.data.dataset import Dataset
 
+MOST: Final = 1000  # categories of a column that are remembered
 
-def reading_of(dataset: Dataset) -> TableReading | None:
-    """How the rows of a table are read; None of other data. Columns of a DataFrame are as they are."""
-    if dataset.kind != "table" or dataset.reading is not None:
-        return dataset.reading
+
+def reading_of(dataset: Dataset, train: Any) -> TableReading | None:
+    """How the rows of a table are read; None of other data. `train`: the DataFrame of its training rows.
+
+    Columns of a table that comes from no file are as they are.
+    """
+    if dataset.kind != "table":
+        return None
     import pandas as pd  # pandas takes half a second to import
 
-    numeric = pd.api.types.is_numeric_dtype
-    kinds = {str(name): "number" if numeric(column) else "category" for name, column in dataset.x.items()}
-    return TableReading(tuple(ReadColumn(name, kind) for name, kind in kinds.items()), dataset.target)
+    reading = dataset.reading
+    if reading is None:
+        numeric = pd.api.types.is_numeric_dtype
+        kinds = {str(name): "number" if numeric(one) else "category" for name, one in dataset.x.items()}
+        reading = TableReading(tuple(ReadColumn(name, kind) for name, kind in kinds.items()), dataset.target)
+    texts = {str(name): one for name, one in train.items() if not pd.api.types.is_numeric_dtype(one)}
+    columns = [
+        replace(one, known=_known(texts[one.name])) if one.kind == "category" and one.name in texts else one
+        for one in reading.columns
+    ]
+    return replace(reading, columns=tuple(columns))
+
+
+def _known(column: Any) -> tuple[str, ...] | None:
+    """The different texts of a column; None of very many."""
+    texts = column[column.notna()].astype(str).unique()
+    return tuple(sorted(texts)) if len(texts) <= MOST else None
 
 
 def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
-    """The features (n, …) of the rows of the DataFrame `table`, and notes of what was left out.
+    """The features (n, …) of the rows of `table`, and notes of what was left out.
 
-    Its cells may be texts, as in a file, or numbers, times and texts. Columns may come in any order. Raises
-    `UserError` for a column that is missing, and for a cell that is not of its column's kind.
+    It is a DataFrame of pandas or polars, whose cells may be texts, as in a file, or numbers, times and
+    texts. Columns may come in any order. Raises `UserError` for a column that is missing, and for a cell that
+    is not of its column's kind.
     """
     import pandas as pd  # pandas takes half a second to import
 
+    try:
+        table = frame_of(table)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"rows must be a DataFrame of pandas or polars, but got {type(table).__name__}; convert them"
+        ) from error
     names = [str(name) for name in table.columns]
     wanted = [column.name for column in reading.columns]
     absent = [name for name in wanted if name not in names]
@@ -47,65 +85,104 @@ def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
     if twice:
         raise UserError(f"every column must be there once, but {_listed(twice)} is there more often")
     data: dict[str, Any] = {}
+    told: list[str] = []
     for column in reading.columns:
-        data |= _read(column, table[_label(table, column.name)], reading.missing)
+        values, notes = _read(column, table[_label(table, column.name)], reading.missing)
+        data |= values
+        told += notes
     frame = pd.DataFrame(data, index=table.index)
     others = [name for name in names if name not in wanted and name != reading.target]
     notes = [f"columns that the model does not know are left out: {_listed(others)}"] if others else []
-    return frame, notes
+    return frame, [*notes, *told]
+
+
+def feature_names(column: ReadColumn) -> tuple[str, ...]:
+    """The names of the features that are made of a column."""
+    if column.kind == "date":
+        return part_names(column.name, hours=column.hours)
+    return made_names(column) if column.kind in KINDS else (column.name,)
 
 
 def _label(table: Any, name: str) -> Any:
     return next(label for label in table.columns if str(label) == name)
 
 
-def _read(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> dict[str, Any]:
+def _read(
+    column: ReadColumn, cells: Any, missing: tuple[str, ...] | None
+) -> tuple[dict[str, Any], list[str]]:
     if column.kind == "number":
-        return {column.name: _numbers(column, cells, missing)}
+        values, notes = _numbers(column, cells, missing)
+        return {column.name: values}, notes
     if column.kind == "date":
-        return parts(column.name, _dates(column, cells, missing), hours=column.hours)
-    return {column.name: _categories(cells, missing)}
+        dates, notes = _dates(column, cells, missing)
+        return parts(column.name, dates, hours=column.hours), notes
+    if column.kind in KINDS:
+        texts = as_texts(cells)
+        texts = texts.where(~texts.isin(missing or ()), "")
+        return _made(column, texts)
+    texts = _categories(column, cells, missing)
+    return {column.name: texts}, category_notes(column, texts)
 
 
-def _numbers(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> np.ndarray:
+def _made(column: ReadColumn, texts: Any) -> tuple[dict[str, Any], list[str]]:
+    other = other_parts(column, texts)
+    if other and column.kind == "time":
+        raise _wrong(column.name, "times of day such as 13:45", texts, other)
+    lacks = "has items that the model does not know" if column.kind == "list" else "has no addresses of pages"
+    notes = [f"{column.name!r} {lacks}; they count as none, such as {some(other)}"] if other else []
+    return made_of(column, texts), notes
+
+
+def _numbers(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> tuple[np.ndarray, list[str]]:
     import pandas as pd  # pandas takes half a second to import
 
+    notes: list[str] = []
     if pd.api.types.is_numeric_dtype(cells):
         values = cells.to_numpy(np.float64, na_value=np.nan)
     else:
-        values = _written(column, _texts(cells), missing)
-    if np.isinf(values).any():
+        typed = cells.map(is_number)
+        values = cells.where(typed, np.nan).to_numpy(np.float64, na_value=np.nan)
+        if not typed.all():
+            texts, notes = _written(column, as_texts(cells.where(~typed, "")), missing)
+            values = np.where(typed, values, texts)
+    values = without(np.asarray(values, np.float64), missing)
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
         raise UserError(
             f"numbers must be finite or missing, but {column.name!r} has an infinite one in row "
-            f"{int(np.flatnonzero(np.isinf(values))[0]) + 1}; leave that cell empty"
+            f"{row_at(cells.index, int(infinite[0]))}; leave that cell empty"
         )
-    return np.asarray(values, np.float64)
+    return values, notes
 
 
-def _written(column: ReadColumn, texts: Any, missing: tuple[str, ...] | None) -> np.ndarray:
+def _written(column: ReadColumn, texts: Any, missing: tuple[str, ...] | None) -> tuple[np.ndarray, list[str]]:
     """Numbers that are written as `texts`; `as_numbers` knows none where all are missing."""
     marks = Marks(column.decimal, column.groups)
-    if texts.map(lambda text: text == "" or stands_for_none(text, missing)).all():
-        return np.full(len(texts), np.nan)
     found = as_numbers(texts, marks, missing)
     if found is None:
-        raise _wrong(column.name, "numbers", texts, other_texts(texts, marks, missing)[1])
-    return found.values
+        wrong = other_texts(texts, marks, missing)[1]
+        if wrong or not all(text == "" or stands_for_none(text, missing) for text in texts.unique()):
+            raise _wrong(column.name, "numbers", texts, wrong)
+        return np.full(len(texts), np.nan), []
+    check_marks(column, texts, marks)
+    return found.values, check_units(column, texts, found)
 
 
-def _dates(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> Dates:
+def _dates(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> tuple[Dates, list[str]]:
     import pandas as pd  # pandas takes half a second to import
 
+    if not pd.api.types.is_datetime64_any_dtype(cells) and are_times(cells):
+        cells = pd.to_datetime(cells)
     if pd.api.types.is_datetime64_any_dtype(cells):
-        times = cells.dt.tz_convert("UTC").dt.tz_localize(None) if cells.dt.tz is not None else cells
-        return Dates(times, column.format)
-    texts = _texts(cells)
+        return Dates(without_zone(cells), column.format), []
+    texts = as_texts(cells)
     texts = texts.where(~texts.isin(missing or ()), "")
     try:
-        return given_dates(column.name, texts, column.format)
+        found = given_dates(column.name, texts, column.format)
     except UserError:
         wrong = [text for text in texts.unique() if text and not _is_date(text, column.format)]
         raise _wrong(column.name, f"dates like {column.format}", texts, wrong) from None
+    return found, order_notes(column, texts, found)
 
 
 def _is_date(text: str, form: str) -> bool:
@@ -118,26 +195,19 @@ def _is_date(text: str, form: str) -> bool:
     return True
 
 
-def _categories(cells: Any, missing: tuple[str, ...] | None) -> Any:
-    texts = _texts(cells)
+def _categories(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> Any:
+    import pandas as pd  # pandas takes half a second to import
+
+    texts = as_texts(cells)
+    if column.known is not None and len(cells) and not isinstance(cells.iloc[0], str):
+        truth = pd.api.types.is_bool_dtype(cells)
+        written = {known.casefold() if truth else known.removesuffix(".0"): known for known in column.known}
+        texts = texts.map(lambda text: written.get(text.casefold() if truth else text, text)).astype(object)
     return texts.where(~texts.isin(["", *(missing or ())]), None).astype(object)
 
 
-def _texts(cells: Any) -> Any:
-    """Cells as a file has them: a missing one is empty, a whole number has no point."""
-    import pandas as pd  # pandas takes half a second to import
-
-    def written(cell: Any) -> str:
-        if pd.isna(cell):
-            return ""
-        whole = isinstance(cell, float | np.floating) and float(cell).is_integer()
-        return str(int(cell)) if whole else str(cell).strip()
-
-    return cells.astype(object).map(written)
-
-
 def _wrong(name: str, kind: str, texts: Any, wrong: Sequence[str]) -> UserError:
-    row = int(np.flatnonzero((texts == wrong[0]).to_numpy())[0]) + 1 if wrong else 1
+    row = row_of(texts, wrong[0]) if wrong else row_at(texts.index, 0)
     shown = f"{wrong[0]!r:.60}" if wrong else "something else"
     return UserError(
         f"the column {name!r} must hold {kind}, as when the model was made, but row {row} has {shown}; "

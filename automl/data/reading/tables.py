@@ -1,4 +1,4 @@
-"""Tables from text files: the target, the features, and the rows' groups and order."""
+"""Tables from files: the target, the features, and the rows' groups and order."""
 
 from __future__ import annotations
 
@@ -10,40 +10,28 @@ import numpy as np
 
 from automl.contracts import ReadSpec, TableReading, TaskSpec, UserError
 from automl.data.dataset import Column, Dataset
+from automl.data.reading.cells import all_cells
 from automl.data.reading.columns import ENOUGH, Read, check_names, features, read_columns
 from automl.data.reading.dates import elapsed
-from automl.data.reading.grid import nearest_first, read_grid
-from automl.data.reading.text import FALLBACK, read_text
+from automl.data.reading.grid import Grid, nearest_first
 
-KEYS = ("separator", "decimal", "thousands", "encoding", "quote", "header", "missing")  # of `task.read`
-SEPARATORS = {".csv": ",", ".csv.gz": ",", ".tsv": "\t", ".tsv.gz": "\t", ".txt": ",", ".txt.gz": ","}
 TARGETS = ("target", "label", "class", "y")  # names that need no task.target
 
 
-def is_table(path: Path) -> bool:
-    """Whether the name of `path` is that of a table."""
-    return path.name.lower().endswith(tuple(SEPARATORS))
-
-
-def read_table(path: Path, task: TaskSpec) -> Dataset:
-    """A table with its target. What was found out is in the notes. Raises `UserError`.
+def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
+    """A table with its target, of cells of a `file`. What was found out is in its notes. Raises `UserError`.
 
     Empty cells are missing. Numbers are float64, or int64 where all are whole; dates become numbers;
     categories are texts.
     """
-    text, encoding = read_text(path, task.read.encoding)
-    grid = read_grid(text, task.read, usual_separator(path), path.name)
     names = list(grid.frame.columns)
     if len(names) < 2:
         raise UserError(
-            f"a table must have features and a target, but {path} has one column, {names[0][:80]!r}; check "
-            "its "
-            "separator (task.read.separator)"
+            f"a table must have features and a target, but {file} has one column, {names[0][:80]!r}; check "
+            "its separator (task.read.separator)"
         )
     notes = list(grid.notes)
-    if encoding in (FALLBACK, "latin-1") and task.read.encoding is None:
-        notes.append(f"the file is not UTF-8 and is read as {encoding}; task.read.encoding sets another one")
-    target, guess = find_target(task.target, names, path.name)
+    target, guess = find_target(task.target, names, file)
     notes += guess
     read, signs = read_columns(grid, task.read, task.columns)
     notes += [signs] if signs else []
@@ -52,7 +40,7 @@ def read_table(path: Path, task: TaskSpec) -> Dataset:
     kept = {name: one for name, one in read.items() if name not in (task.split.group, task.split.time)}
     frame, columns, left = features(kept, task.columns, grid.unnamed)
     if frame.shape[1] == 0:
-        raise UserError(f"a table must have features, but none of {path.name} is left: {'; '.join(left)}")
+        raise UserError(f"a table must have features, but none of {file} is left: {'; '.join(left)}")
     _check_leaks(frame, kept, columns, y, target, task.columns.keep)
     duplicates = int(frame.assign(**{"\0target": y}).duplicated().sum())
     if duplicates:
@@ -75,13 +63,7 @@ def read_table(path: Path, task: TaskSpec) -> Dataset:
 
 def table_columns(path: Path) -> list[str]:
     """The names of a table's columns. Raises `UserError`."""
-    text, _ = read_text(path, None)
-    return [str(name) for name in read_grid(text, ReadSpec(), usual_separator(path), path.name).frame.columns]
-
-
-def usual_separator(path: Path) -> str:
-    """The separator that the name of `path` promises."""
-    return next(mark for suffix, mark in SEPARATORS.items() if path.name.lower().endswith(suffix))
+    return [str(name) for name in all_cells(path, ReadSpec()).frame.columns]
 
 
 def find_target(wanted: str | None, names: list[str], file: str) -> tuple[str, list[str]]:
@@ -110,7 +92,7 @@ def _target(read: Read) -> tuple[np.ndarray, list[str]]:
             f"set task.columns.categorical: [{read.column.name}]"
         )
     values = np.asarray(read.values)
-    notes = [read.note] if read.note else []
+    notes = [read.note] if read.note and read.made is None else []
     if values.dtype.kind == "O":
         texts = {str(text) for text in values if text is not None}
         alike = sorted(

@@ -38,7 +38,7 @@ def texts(**cells: Any) -> pd.DataFrame:
 
 
 def reading(dataset: Dataset) -> TableReading:
-    found = reading_of(dataset)
+    found = reading_of(dataset, dataset.x)
     assert found is not None
     return found
 
@@ -110,4 +110,5 @@ def test_a_dataset_without_a_file_is_read_by_the_types_of_its_columns() -> None:
     made = Dataset(frame, np.array([0, 1]), "table")
     again, _ = features_of(reading(made), frame)
     assert list(again.columns) == ["a", "b", "3"] and list(again["3"]) == [1.0, 0.0]
-    assert reading_of(Dataset(np.zeros((2, 1, 4, 4)), np.array([0, 1]), "image")) is None
+    pictures = Dataset(np.zeros((2, 1, 4, 4)), np.array([0, 1]), "image")
+    assert reading_of(pictures, pictures.x) is None

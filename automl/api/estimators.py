@@ -1,0 +1,148 @@
+"""`automl.fit` as estimators of scikit-learn, which takes a second to import."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+
+from automl.api.fitted import fit
+from automl.api.rows import COLUMN, frame_of
+from automl.contracts import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.api.keys import StoreLike
+
+
+FEWEST: Final = 6  # rows, of which three parts and two folds are made
+
+
+class _Estimator(BaseEstimator):  # type: ignore[misc]
+    """What both have in common. Every column of X is a feature, whatever it looks like."""
+
+    def __init__(
+        self,
+        minutes: float = 5.0,
+        metric: str | None = None,
+        name: str | None = None,
+        overrides: Sequence[str] = (),
+        store: StoreLike | None = None,
+        progress: str = "quiet",
+    ) -> None:
+        self.minutes, self.metric, self.name = minutes, metric, name
+        self.overrides, self.store, self.progress = overrides, store, progress
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+    def _found(self, frame: pd.DataFrame, y: Any, metric: str | None) -> Self:
+        """Fit on checked rows with the target `y` (n,)."""
+        check_consistent_length(frame, y)
+        if len(frame) < FEWEST:
+            raise ValueError(f"at least {FEWEST} rows are needed, but got n_samples = {len(frame)}; add rows")
+        target = "target"
+        while target in map(str, frame.columns):
+            target += "_"
+        features = [str(name) for name in frame.columns]
+        frame = frame.set_axis(features, axis="columns").assign(**{target: y}).reset_index(drop=True)
+        digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:8]
+        keep = f"task.columns.keep={features}"
+        try:
+            self.fitted_ = fit(
+                frame,
+                target,
+                self.minutes,
+                metric=metric,
+                name=self.name or f"estimator-{digest}",
+                overrides=[keep, *self.overrides],
+                store=self.store,
+                progress=self.progress,
+            )
+        except UserError as error:  # what scikit-learn's tools expect
+            raise ValueError(str(error)) from error
+        return self
+
+    def _rows(self, X: Any) -> pd.DataFrame:
+        """Rows to predict, checked against those that it was fitted on."""
+        check_is_fitted(self)
+        frame = self._frame(X, reset=False)
+        return frame.set_axis([str(name) for name in frame.columns], axis="columns")
+
+    def _frame(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        import pandas as pd  # takes half a second to import
+
+        if isinstance(X, pd.DataFrame):  # its columns may be of any kind
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return frame_of(X)
+        found = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
+        names = [COLUMN.format(place) for place in range(found.shape[1])]
+        return pd.DataFrame(found, columns=names)
+
+
+class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+    """A classifier that searches a model within `minutes` on the clock.
+
+    The arguments are those of `automl.fit`. After `fit`: `classes_`, and `fitted_`, what `automl.fit`
+    returned. Raises `ValueError` for data of which no model can be made.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit on rows `X` (n, columns), a DataFrame or an array, and classes `y` (n,)."""
+        frame, y = self._frame(X, reset=True), column_or_1d(_present(y), warn=True)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"a classifier needs two classes, but y has one class, {str(self.classes_[0])!r}"
+            )
+        return self._found(frame, [f"c{code:05}" for code in codes], self.metric)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probabilities (n, classes) for rows `X`, in the order of `classes_`."""
+        check_is_fitted(self)
+        found: np.ndarray = self.fitted_.predict_proba(self._rows(X)).to_numpy()
+        return found
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The classes (n,) for rows `X`."""
+        chosen: np.ndarray = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[chosen])
+
+
+class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+    """A regressor that searches a model within `minutes` on the clock, by default by `r2`.
+
+    The arguments are those of `automl.fit`. After `fit`: `fitted_`, what `automl.fit` returned. Raises
+    `ValueError` for data of which no model can be made.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit on rows `X` (n, columns), a DataFrame or an array, and numbers `y` (n,)."""
+        frame = self._frame(X, reset=True)
+        numbers = np.asarray(column_or_1d(_present(y), warn=True), np.float64)
+        if not np.isfinite(numbers).all():
+            raise ValueError("y must hold finite numbers, but got NaN or infinity; remove those rows")
+        return self._found(frame, numbers, self.metric or "r2")
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The predictions (n,) for rows `X`."""
+        check_is_fitted(self)
+        found: np.ndarray = self.fitted_.predict(self._rows(X)).to_numpy()
+        return found
+
+
+def _present(y: Any) -> Any:
+    if y is None:
+        raise ValueError("this estimator requires y to be passed, but the target y is None")
+    return y

@@ -1,0 +1,158 @@
+"""A table to a fitted model in one call: `automl.fit`, and what it returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+
+from automl.api.campaign import Campaign
+from automl.api.finding import store_of
+from automl.api.keys import StoreLike, check_names
+from automl.api.rows import WRITTEN, columns_of, frame_of, kept
+from automl.api.shown import Report
+from automl.campaign import Wanted, run_campaign
+from automl.contracts import UserError
+from automl.export.predicting import TablePredictor, predictor, read_rows
+from automl.fitting import Outcome, Plan, Wishes, outcome_of, plan
+from automl.fitting.models import models
+from automl.ledger import Store
+from automl.progress import progress_for
+from automl.storage import open_ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME: Final = "table"  # of the study of a table that was given in memory
+
+
+class FitKeys(TypedDict, total=False):
+    """What `fit` may be told besides.
+
+    `metric`, `name`: by default guessed, which is told, and that of the file. `group`, `time`: columns of
+    the split, as in a study file. `overrides`: of keys of the study, such as `task.split.test=0.3`.
+    `store`, `fresh`, `progress`: as for `automl.run`.
+    """
+
+    metric: str | None
+    name: str | None
+    group: str | None
+    time: str | None
+    overrides: Sequence[str]
+    store: StoreLike | None
+    fresh: bool
+    progress: str
+
+
+def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpack[FitKeys]) -> Fitted:
+    """Find and fit a model for a table within `minutes` on the clock, as `automl fit` does.
+
+    `data`: the path of a file, a DataFrame of pandas or polars, an array, or a mapping of columns; `target`:
+    the column to predict, in a file by default guessed. The same call goes on after an interruption, returns
+    the model at once when all is there, and with more minutes goes on from there. Raises `UserError` for
+    mistakes, before anything is created, and `RunError` when the time was too short for a model.
+    """
+    check_names(keys, FitKeys)
+    began, store = time.monotonic(), store_of(keys.get("store"))
+    name, columns, how, given = keys.get("name"), None, None, None
+    if isinstance(data, str | Path):
+        path = Path(data)
+    else:
+        frame, name = frame_of(data), name or NAME
+        _check_target(frame, target)
+        path, columns, how = kept(frame, store, name), columns_of(frame, target), WRITTEN
+        given = next(column.dtype for label, column in frame.items() if str(label) == target)
+    split = (keys.get("group"), keys.get("time"))
+    overrides = tuple(keys.get("overrides", ()))
+    wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how, overrides)
+    planned = plan(path, wishes)
+    progress = progress_for(keys.get("progress", "auto"))
+    for line in planned.told:
+        progress.message(line)
+    wanted = Wanted(keys.get("fresh", False))
+    campaign = run_campaign(planned.study, store=store, wanted=wanted, progress=progress, began=began)
+    with open_ledger(store) as ledger:
+        outcome = outcome_of(ledger, campaign, minutes, planned.rows[2])
+        return Fitted(predictor(ledger, campaign, outcome.arm), outcome, planned, store, given)
+
+
+def _check_target(frame: pd.DataFrame, target: str | None) -> None:
+    names = [str(name) for name in frame.columns]
+    if target not in names:
+        raise UserError(
+            f"target must name a column of the table, but got {target!r}; its columns are {', '.join(names)}"
+        )
+
+
+class Fitted:
+    """A fitted model of a table. `campaign`: in which it was found; `classes`: None for numbers."""
+
+    def __init__(
+        self, model: TablePredictor, outcome: Outcome, planned: Plan, store: Store, given: Any = None
+    ) -> None:
+        self._model, self._outcome = model, outcome
+        self.campaign = Campaign(outcome.campaign, store)
+        self._values = dict(zip(planned.labels, _values(planned, given), strict=True))
+        self.classes = list(self._values.values()) or None
+
+    def __repr__(self) -> str:
+        return f"<Fitted {self._model.trial}>"
+
+    def __str__(self) -> str:
+        return "\n".join(self._outcome.lines)
+
+    def predict(self, data: Any) -> pd.Series:
+        """The predictions for rows, which may be all that `fit` takes; a row for each, with its index.
+
+        Columns may come in any order, the target and others may be there. Raises `UserError` for a column
+        that is missing, and for a cell that is no number or date where the table had those.
+        """
+        found = self._predicted(data)["prediction"]
+        return found.map(self._values) if self.classes is not None else found
+
+    def predict_proba(self, data: Any) -> pd.DataFrame:
+        """The probability of each class (columns, in the order of `classes`) for rows."""
+        if self.classes is None:
+            raise UserError("probabilities need classes, but the target holds numbers; use predict")
+        found = self._predicted(data).drop(columns="prediction")
+        return found.set_axis(self.classes, axis="columns")
+
+    def leaderboard(self) -> pd.DataFrame:
+        """All complete trials, the best first: their score on validation, and the test where it was opened.
+
+        `seconds`: of all its folds; `fitted`: whether it was retrained, as the winner of each arm is.
+        """
+        import pandas as pd  # takes half a second to import
+
+        with open_ledger(self.campaign.store) as ledger:
+            _, found = models(ledger, self.campaign.name)
+        rows = [
+            (one.family, one.validation, one.test, one.seconds, one.fitted, one.arm, one.trial)
+            for one in found
+        ]
+        names = ["model", "validation", "test", "seconds", "fitted", "arm", "trial"]
+        return pd.DataFrame(rows, columns=names).astype({"test": float})
+
+    def report(self) -> Report:
+        """The report of its campaign: verdicts, warnings, all arms; `print` it, or `.html()`."""
+        return self.campaign.report
+
+    def _predicted(self, data: Any) -> pd.DataFrame:
+        if isinstance(data, str | Path):
+            table, _ = read_rows(Path(data), self._model.read)
+        else:
+            table = frame_of(data)
+        found: pd.DataFrame = self._model.predict(table)[0]
+        return found
+
+
+def _values(planned: Plan, given: Any) -> list[Any]:
+    """The classes as the table had them: numbers and truths, where their names are texts."""
+    import pandas as pd  # takes half a second to import
+
+    if given is not None and pd.api.types.is_bool_dtype(given):
+        return [label == "True" for label in planned.labels]
+    if planned.numeric and (given is None or pd.api.types.is_numeric_dtype(given)):
+        return [int(label) for label in planned.labels]
+    return list(planned.labels)

@@ -1,0 +1,97 @@
+"""How wrong each row is, and groups of rows that are wrong more than the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import NormalDist
+from typing import Any, Final
+
+import numpy as np
+
+LEAST: Final = 20  # rows of a group, and outside of it
+MOST: Final = 10  # groups of a column
+ALPHA: Final = 0.05  # over all groups that are looked at
+BY_PROBABILITY: Final = ("log_loss", "roc_auc")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What each row loses, (n,); `name`: in words."""
+
+    name: str
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of which a column's value is alike. `loss`: their mean; `others`: that of all other rows.
+
+    `interval`: of the difference, so wide that all groups that were looked at hold at once.
+    """
+
+    column: str
+    value: str
+    rows: int
+    loss: float
+    others: float
+    interval: tuple[float, float]
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is worse than the other rows, beyond chance."""
+        return self.interval[0] > 0
+
+
+def row_losses(metric: str, y: np.ndarray, predicted: np.ndarray) -> Loss:
+    """The absolute error of numbers; of classes -log p of the true one, or whether another is predicted."""
+    if predicted.ndim == 1:
+        return Loss("absolute error", np.abs(y - predicted))
+    if metric in BY_PROBABILITY:
+        chance = np.clip(predicted[np.arange(len(y)), y], np.finfo(np.float64).eps, 1.0)
+        return Loss("-log p of the true class", -np.log(chance))
+    return Loss("share of wrong rows", (predicted.argmax(axis=1) != y).astype(np.float64))
+
+
+def groups(x: Any, losses: np.ndarray) -> list[Group]:
+    """All groups of the DataFrame `x` (n, features) with enough rows, those with the largest excess first.
+
+    A group is a category, a quarter of the numbers (or one number, where there are few), or what is missing.
+    Differences of means are judged by the spread of all rows, as if no group were special, at a level that
+    holds for all groups together (Bonferroni).
+    """
+    found = [
+        (name, value, inside)
+        for name in x.columns
+        for value, inside in _divided(x[name])
+        if LEAST <= inside.sum() <= len(x) - LEAST
+    ]
+    width = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(found), 1))
+    made = [_group(str(name), value, inside, losses, width) for name, value, inside in found]
+    return sorted(made, key=lambda one: (-one.interval[0], one.column, one.value))
+
+
+def _group(column: str, value: str, inside: np.ndarray, losses: np.ndarray, width: float) -> Group:
+    here, there = losses[inside], losses[~inside]
+    difference = float(here.mean() - there.mean())
+    spread = width * float(losses.std(ddof=1) * np.sqrt(1 / len(here) + 1 / len(there)))
+    interval = (difference - spread, difference + spread)
+    return Group(column, value, len(here), float(here.mean()), float(there.mean()), interval)
+
+
+def _divided(column: Any) -> Iterator[tuple[str, np.ndarray]]:
+    import pandas as pd  # pandas takes half a second to import
+
+    missing = column.isna().to_numpy()
+    if missing.any():
+        yield "missing", missing
+    if not pd.api.types.is_numeric_dtype(column) or column.nunique() <= MOST:
+        for value in column.value_counts().index[:MOST]:
+            yield f"{value:g}" if isinstance(value, float) else str(value), (column == value).to_numpy()
+        return
+    edges = np.unique(column.quantile([0, 0.25, 0.5, 0.75, 1]).to_numpy(np.float64))
+    values = column.to_numpy(np.float64)
+    for place, (low, high) in enumerate(pairwise(edges)):
+        below = values <= high
+        yield f"{low:g} … {high:g}", below & ((values >= low) if place == 0 else (values > low))

@@ -1,0 +1,83 @@
+"""The estimators of scikit-learn: its own checks, and tables as people have them."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import check_estimator
+
+import automl
+from automl.ledger import Store
+
+SPACE = "space={name: tabular, fix: {model: extra_trees, forest_trees: 50, forest_leaf: 1}}"
+QUICK = (SPACE, "executor=local", "budget.trials=1", "evaluator={pipeline: {folds: 2}}")
+# their data have a class of one or two rows, of which no split into training, validation and test is made
+RARE = {
+    "check_dont_overwrite_parameters",
+    "check_f_contiguous_array_estimator",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_fit2d_1feature",
+    "check_dict_unchanged",
+    "check_fit2d_predict1d",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "not_applying"), [(automl.AutoMLClassifier, RARE), (automl.AutoMLRegressor, set[str]())]
+)
+def test_the_checks_of_scikit_learn(kind: Any, not_applying: set[str], store: Store) -> None:
+    estimator = kind(minutes=60, overrides=QUICK, store=store.folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # checks that are skipped, and optuna's experimental arguments
+        found = check_estimator(estimator, on_fail=None, on_skip=None)
+    failed = {one["check_name"]: str(one["exception"]) for one in found if one["status"] == "failed"}
+    assert set(failed) == not_applying, failed
+    assert all("must get a row of each class" in text for text in failed.values())
+
+
+def table() -> tuple[pd.DataFrame, np.ndarray]:
+    size = np.random.default_rng(0).permutation(90)
+    frame = pd.DataFrame({"size": size, "town": np.where(size % 2, "Ulm", "Bonn"), "target": size % 5})
+    frame.loc[::9, "town"] = None
+    return frame, np.where(size > 45, "dear", "cheap")
+
+
+def test_a_table_of_mixed_columns(store: Store, tmp_path: Path) -> None:
+    frame, y = table()
+    model = clone(automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder))
+    assert model.fit(frame, y) is model
+    assert model.classes_.tolist() == ["cheap", "dear"] and model.n_features_in_ == 3
+    assert model.score(frame, y) > 0.9 and model.predict_proba(frame).shape == (90, 2)
+    assert model.fitted_.campaign.report.metric.name == "accuracy"
+    again = clone(model).fit(frame, y)
+    assert repr(again.fitted_) == repr(model.fitted_), "the same rows have their model already"
+
+
+def test_numbers(store: Store) -> None:
+    frame, _ = table()
+    model = automl.AutoMLRegressor(minutes=1, overrides=QUICK, store=store.folder, name="numbers")
+    found = model.fit(frame, frame["size"] * 2.0 + 1).predict(frame)
+    assert model.fitted_.campaign.name == "numbers-1" and np.corrcoef(found, frame["size"])[0, 1] > 0.9
+
+
+def test_what_cannot_be_fitted(store: Store) -> None:
+    frame, _ = table()
+    model = automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder)
+    with pytest.raises(ValueError, match="two classes, but y has one class, 'dear'"):
+        model.fit(frame, ["dear"] * 90)
+    with pytest.raises(ValueError, match="n_samples = 3"):
+        model.fit(frame.head(3), ["dear", "cheap", "dear"])
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        model.fit(frame, None)
+    with pytest.raises(ValueError, match="must hold finite numbers"):
+        automl.AutoMLRegressor(store=store.folder).fit(frame, np.full(90, np.nan))
+    with pytest.raises(ValueError, match="budegt"):
+        automl.AutoMLRegressor(store=store.folder, overrides=["budegt.trials=1"]).fit(frame, frame["size"])

@@ -1,0 +1,45 @@
+"""What a winner still costs: by its trial, then by its retraining, also after a restart."""
+
+from __future__ import annotations
+
+from test_live import Bench
+
+from automl.campaign.outlook import NOTHING
+from automl.contracts import Report
+from automl.ledger import Ledger
+
+
+def test_a_winner_costs_what_a_fold_of_it_did_until_it_was_retrained(ledger: Ledger) -> None:
+    bench = Bench(ledger, trials=1, finals=2, cross_validates=True)
+    assert bench.search.outlook == NOTHING
+    job = bench.take()
+    for step in range(1, 6):
+        bench.search.report(job.trial, job.token, Report(step, 0.5, 2.0 * step))
+    bench.end(job, 0.5, cost=10.0)
+    found = bench.search.outlook
+    assert (found.fit, found.missing, found.score) == (3.0, 2, 6.0), "half more than one of five folds"
+    assert found.seconds == 12.0 and bench.make().outlook == found, "from the ledger, too"
+    assert bench.search.propose() is None
+    final = bench.search.propose_final()
+    assert final is not None
+    bench.end(final, 0.4, cost=4.0)
+    found = bench.search.outlook
+    assert (found.fit, found.missing, found.score) == (4.0, 1, 8.0), "as the retraining did"
+    assert bench.make().outlook == found
+
+
+def test_a_trial_without_folds_costs_as_much_again(ledger: Ledger) -> None:
+    bench = Bench(ledger, trials=1, finals=1)
+    job = bench.take()
+    bench.search.report(job.trial, job.token, Report(8, 0.5, 4.0))
+    bench.end(job, 0.5, cost=5.0)
+    assert (bench.search.outlook.seconds, bench.search.outlook.score) == (5.0, 0.0)
+
+
+def test_the_start_of_a_worker_is_kept_too(ledger: Ledger, clock: list[float]) -> None:
+    bench = Bench(ledger, trials=1, finals=1)
+    job = bench.take()
+    clock[0] += 7.0
+    bench.search.report(job.trial, job.token, Report(1, 0.5, 3.0))
+    bench.end(job, 0.5, cost=3.0)
+    assert (bench.search.outlook.start, bench.search.outlook.score) == (4.0, 2.0)

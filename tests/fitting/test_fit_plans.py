@@ -1,0 +1,105 @@
+"""The study that a table makes: what is guessed and told, what is refused, how long it may take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fitted_tables import homes, written
+
+from automl.config import load_study
+from automl.contracts import UserError
+from automl.fitting import Plan, Wishes, plan
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return written(tmp_path / "My homes.csv", homes())
+
+
+def planned(table: Path, **wishes: Any) -> Plan:
+    return plan(table, Wishes(**{"target": "dear", **wishes}))
+
+
+def test_what_is_guessed_is_told(table: Path) -> None:
+    found = plan(table, Wishes())
+    told = "\n".join(found.told)
+    assert "target: dear, a guess (the last column" in told and "--target names another column" in told
+    assert "dear: 2 classes: " in told and "metric: accuracy, a guess (2 classes of like size)" in told
+    assert "features: size, sold, rooms, street" in told, "the id is left out"
+    assert any("'id'" in note for note in found.notes)
+    assert found.rows == (56, 8, 16) and found.labels == ("no", "yes") and not found.numeric
+    assert f"rows: {found.rows[0]} to search by cross-validation" in told
+    assert "a guess" not in "\n".join(planned(table, metric="roc_auc").told)
+
+
+def test_numbers_are_regression(table: Path) -> None:
+    found = planned(table, target="size")
+    assert found.study.task.metrics[0].name == "r2" and not found.labels
+    assert any(line.startswith("size: numbers from 2") for line in found.told)
+
+
+def test_the_file_makes_the_same_study(table: Path, tmp_path: Path) -> None:
+    found = planned(table, group="street", overrides=("task.split.test=0.3", "seeds=2"))
+    assert found.study.task.split.group == "street" and found.study.task.split.test == 0.3
+    (tmp_path / "written.yaml").write_text(found.text)
+    assert load_study(tmp_path / "written.yaml").digest() == found.study.digest()
+    assert "# metric: accuracy, a guess" in found.text and "# found: " in found.text
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [(0.5, 27.5), (1, 55.0), (5, 295.0)])
+def test_the_report_has_time_after_the_campaign(table: Path, minutes: float, seconds: float) -> None:
+    study = planned(table, minutes=minutes).study
+    assert study.limits.wall_seconds == seconds and study.limits.reserve
+    assert study.budget.device_seconds == pytest.approx(seconds / 2, abs=0.1), "for each of two arms"
+    assert set(study.arms) == {"random", "tpe"}
+
+
+def test_rare_classes_have_fewer_folds(tmp_path: Path) -> None:
+    rows = homes(60)
+    for number, row in enumerate(rows):
+        row["dear"] = "rare" if number < 4 else row["dear"]
+    found = planned(written(tmp_path / "rare.csv", rows))
+    assert found.study.evaluator.options["folds"] == 2
+    assert "folds: 2, since the rarest class or group of the training rows has no more" in found.told
+
+
+def test_a_metric_of_the_study_is_kept(table: Path) -> None:
+    found = planned(table, target="size", overrides=("task.metric=rmse",))
+    assert found.study.task.metrics[0].name == "rmse"
+    assert not any(line.startswith("metric:") for line in found.told)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"target": "deer"}, r"there is no 'deer'; its columns, the most similar first: dear"),
+        ({"metric": "acuracy"}, r"accuracy"),
+        ({"metric": "r2"}, r"r2 needs numbers|r2"),
+        ({"group": "town"}, r"task.split.group must name a column"),
+        ({"overrides": ("task.spilt=1",)}, r"spilt"),
+        ({"target": "sold"}, r"holds dates"),
+    ],
+)
+def test_mistakes(table: Path, wishes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        planned(table, **wishes)
+
+
+def test_what_is_no_table(tmp_path: Path, table: Path) -> None:
+    with pytest.raises(UserError, match=r"needs a table, but there is no file .*absent.csv"):
+        plan(tmp_path / "absent.csv", Wishes())
+    with pytest.raises(UserError, match=r"needs a table such as data.csv, but got .*; for images"):
+        plan(tmp_path, Wishes())
+    (tmp_path / "rows.dat").write_text("a,b")
+    with pytest.raises(UserError, match=r"a dataset file must end in \.csv"):
+        plan(tmp_path / "rows.dat", Wishes("b"))
+    one = written(tmp_path / "one.csv", [{**row, "dear": "yes"} for row in homes()])
+    with pytest.raises(UserError, match=r"at least two classes, but 'one.csv' has 1"):
+        planned(one)
+    with pytest.raises(UserError):
+        planned(written(tmp_path / "few.csv", homes(3)))
+    (tmp_path / "broken.csv").write_text('a,b\n1,2\n"3,4\n5\n')
+    with pytest.raises(UserError):
+        plan(tmp_path / "broken.csv", Wishes())

@@ -1,0 +1,74 @@
+"""The command fit: three lines from a table to predictions."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from automl.cli.commands import app
+from automl.contracts import UserError
+from automl.ledger import Store
+
+QUICK = ("space={name: tabular, fix: {model: extra_trees, forest_trees: 50}}", "executor=local")
+
+
+def typed(*words: str) -> Result:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+@pytest.fixture
+def table(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUTOML_STORE", str(store.folder))
+    monkeypatch.chdir(tmp_path)
+    sizes = [20 + 37 * number % 80 for number in range(80)]
+    lines = ["size,rooms,dear", *(f"{size},{size % 5},{int(size > 60)}" for size in sizes)]
+    Path("homes.csv").write_text("\n".join(lines))
+    return Path("homes.csv")
+
+
+def test_fit_then_predict_then_go_on(table: Path) -> None:
+    given = [word for key in (*QUICK, "budget={trials: 1}") for word in ("--set", key)]
+    done = typed("fit", "homes.csv", "--target", "dear", "--progress", "quiet", *given)
+    assert "metric: accuracy, a guess" in done.stderr
+    assert "homes-1\nmodel: homes-1/" in done.stdout
+    assert "next:  automl predict homes new.csv -o predictions.csv\n" in done.stdout
+    Path("new.csv").write_text("rooms,size\n2,21\n1,98\n")
+    typed("predict", "homes", "new.csv", "-o", "predictions.csv")
+    with Path("predictions.csv").open() as stream:
+        small, large = csv.DictReader(stream)
+    assert float(large["probability_1"]) > float(small["probability_1"]) and small["prediction"] == "0"
+    board = json.loads(typed("leaderboard", "homes", "--models", "--json").stdout)
+    assert board["metric"] == "accuracy" and [one["fitted"] for one in board["models"]] == [True, True]
+    values = [one["validation"] for one in board["models"]]
+    assert values == sorted(values, reverse=True)
+    shown = typed("leaderboard", "homes", "--models").stdout
+    assert "extra_trees ★" in shown and "homes-1: accuracy, %" in shown
+    with pytest.raises(UserError, match="--models writes no page"):
+        typed("leaderboard", "homes", "--models", "--html", "a.html")
+    again = typed("fit", "homes.csv", "--target", "dear", "--progress", "log", *given)
+    assert "homes-1 is complete" in again.stderr and "model: homes-1/" in again.stdout
+    given[-1] = "budget={trials: 2}"
+    assert (
+        "homes-1 grows" in typed("fit", "homes.csv", "--target", "dear", "--progress", "log", *given).stderr
+    )
+
+
+def test_the_study_is_shown_and_nothing_runs(table: Path, store: Store) -> None:
+    done = typed("fit", "homes.csv", "--target", "dear", "--write-study", "homes.yaml", "--minutes", "2")
+    assert "automl run homes.yaml" in done.stdout and not (store.folder / "work").exists()
+    text = Path("homes.yaml").read_text()
+    assert "# dear: 2 classes: 0 (41), 1 (39)" in text and "wall_seconds: 115.0" in text
+    typed("check", "homes.yaml")
+
+
+def test_a_mistake_says_what_to_do(table: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"there is no 'deer'; its columns, the most similar first: dear.*--set KEY=VALUE"
+    ):
+        typed("fit", "homes.csv", "--target", "deer")
