@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import threading
 from collections.abc import Container
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import numpy as np
 from automl.contracts import UserError
 from automl.tables.setting import Setting
 from automl.tables.values import Values
+from automl.tables.waiting import in_thread
 
 PACKAGES: Final = ("lightgbm", "xgboost", "catboost")  # each is the name of its family, too
 HELD: Final = 0.1  # of the rows to be fitted: boosting stops by its loss on them
@@ -68,14 +70,18 @@ def fit_lightgbm(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience:
     import lightgbm as library  # an extra, which takes a second to import
 
     categories = list(range(s.categories)) if s.categories else "auto"
-    if not patience:
-        model.fit(x, y, categorical_feature=categories)
-        return
-    fit, held = _parts(y, s)
-    stop = library.early_stopping(patience, verbose=False)
-    model.fit(
-        x[fit], y[fit], eval_X=x[held], eval_y=y[held], callbacks=[stop], categorical_feature=categories
-    )
+    fit, held = _parts(y, s) if patience else (np.arange(len(y)), None)
+    stop = [library.early_stopping(patience, verbose=False)] if patience else []
+    checked = {} if held is None else {"eval_X": x[held], "eval_y": y[held]}
+
+    def run(ended: threading.Event) -> None:
+        def go_on(_environment: object) -> None:
+            if ended.is_set():
+                raise InterruptedError("the fit was ended")
+
+        model.fit(x[fit], y[fit], callbacks=[*stop, go_on], categorical_feature=categories, **checked)
+
+    in_thread(run)
 
 
 def xgboost(c: Values, s: Setting) -> Any:
@@ -101,14 +107,23 @@ def xgboost(c: Values, s: Setting) -> Any:
 
 def fit_xgboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
     """See `fit_lightgbm`."""
+    from xgboost.callback import TrainingCallback  # an extra, which takes a second to import
+
     if s.categories:
         model.set_params(feature_types=["c"] * s.categories + ["q"] * (x.shape[1] - s.categories))
-    if not patience:
-        model.fit(x, y, verbose=False)
-        return
-    fit, held = _parts(y, s)
-    model.set_params(early_stopping_rounds=patience)
-    model.fit(x[fit], y[fit], eval_set=[(x[held], y[held])], verbose=False)
+    fit, held = _parts(y, s) if patience else (np.arange(len(y)), None)
+    checked = {} if held is None else {"eval_set": [(x[held], y[held])]}
+
+    def run(ended: threading.Event) -> None:
+        class GoOn(TrainingCallback):
+            def after_iteration(self, _model: object, _epoch: int, _log: object) -> bool:
+                return ended.is_set()
+
+        model.set_params(early_stopping_rounds=patience or None, callbacks=[GoOn()])
+        model.fit(x[fit], y[fit], verbose=False, **checked)
+        model.set_params(callbacks=None)
+
+    in_thread(run)
 
 
 def catboost(c: Values, s: Setting) -> Any:
@@ -131,17 +146,17 @@ def catboost(c: Values, s: Setting) -> Any:
 def fit_catboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
     """See `fit_lightgbm`; categories are texts."""
     categories = list(range(s.categories)) or None
-    if not patience:
-        model.fit(x, y, cat_features=categories)
-        return
-    fit, held = _parts(y, s)
-    model.fit(
-        x[fit],
-        y[fit],
-        cat_features=categories,
-        eval_set=(x[held], y[held]),
-        early_stopping_rounds=patience,
-    )
+    fit, held = _parts(y, s) if patience else (np.arange(len(y)), None)
+    checked = {} if held is None else {"eval_set": (x[held], y[held]), "early_stopping_rounds": patience}
+
+    def run(ended: threading.Event) -> None:
+        class GoOn:
+            def after_iteration(self, _info: object) -> bool:
+                return not ended.is_set()
+
+        model.fit(x[fit], y[fit], cat_features=categories, callbacks=[GoOn()], **checked)
+
+    in_thread(run)
 
 
 def _parts(y: np.ndarray, s: Setting) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 
+import catboost
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,6 +82,35 @@ def test_a_class_of_one_row_is_fitted_with_a_note(family: str) -> None:
     assert model.notes == [
         "boosting is not stopped early, since a class has too few rows: all rounds are fitted"
     ]
+
+
+class TimeIsUp(BaseException):
+    """As the end of a trial's time is raised by a signal's handler."""
+
+
+@pytest.mark.parametrize("family", BOOSTING)
+def test_the_end_of_a_trials_time_arrives_as_it_is(family: str) -> None:
+    """CatBoost would make a KeyboardInterrupt of it, which ends a campaign; XGBoost may lose it."""
+    fitted(family, NOISE, boosting_rounds=2)  # imports, in which nothing may be raised
+
+    def handler(_signal: int, _frame: object) -> None:
+        raise TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(TimeIsUp):
+            fitted(family, NOISE, boosting_rounds=100_000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert all(not thread.join(30) for thread in threading.enumerate() if thread.name == "fit")
+    assert "fit" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_error_of_catboost_is_raised_here() -> None:
+    with pytest.raises(catboost.CatBoostError, match=r"targets are equal"):
+        fitted("catboost", np.zeros(ROWS))
 
 
 def test_an_absent_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
