@@ -27,7 +27,8 @@ space: "bench_flat:SPACE"
 evaluator: {{function: {{call: "bench_flat:objective"}}}}
 budget: {{trials: {trials}}}
 seeds: [0]
-arms: {{random: {{strategy: random}}{arm}}}
+arms: {{one: {{strategy: {strategy}}}}}
+baseline: false
 executor: local
 final: {{seeds: 0}}
 record: {record}
@@ -64,8 +65,7 @@ def run(trials: int, strategy: str, record: str, folder: Path) -> None:
     from automl.progress import QuietProgress
 
     file = folder / "flat.yaml"
-    arm = "" if strategy == "random" else f", other: {{strategy: {strategy}}}"
-    file.write_text(STUDY.format(trials=trials, arm=arm, record=record))
+    file.write_text(STUDY.format(trials=trials, strategy=strategy, record=record))
     run_campaign(
         load_study(file), store=resolve_store({"AUTOML_STORE": str(folder)}), progress=QuietProgress()
     )
@@ -74,7 +74,7 @@ def run(trials: int, strategy: str, record: str, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=10_000)
-    parser.add_argument("--strategy", default="random", help="besides random search, trial by trial in turn")
+    parser.add_argument("--strategy", default="random", help="of the one search")
     parser.add_argument("--points", type=int, default=3)
     parser.add_argument("--record", choices=("trials", "searches"), default="trials")
     given = parser.parse_args()
