@@ -28,7 +28,7 @@ from automl.contracts import (
 from automl.space import Choice, Int, Space
 from automl.tables import boosters, saved
 from automl.tables.folds import folds
-from automl.tables.model import TableModel
+from automl.tables.model import TableModel, predicted
 from automl.tables.sizes import not_tried
 
 FORMAT = 1
@@ -125,9 +125,9 @@ class Pipeline(Evaluator):
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
         """Metrics on `data` of the pipeline described in the folder `model`.
 
-        It is fitted again on the training rows, by the same configuration and seed: equal to
-        what was fitted then, and no pickle has to be trusted. Raises `UserError` when the data
-        are not those it was fitted on.
+        One that was not kept, or cannot be read here, is fitted again on the training rows, by the same
+        configuration and seed: equal to what was fitted then. Raises `UserError` when the data are not
+        those it was fitted on.
         """
         try:
             described = json.loads((model / "config.json").read_text(encoding="utf-8"))
@@ -143,7 +143,11 @@ class Pipeline(Evaluator):
         names = [metric.name for metric in metrics]
         _require_table(task)
         _require_predictions(names)
-        return _score(_model(described["config"], task, names, described["seed"]), task.train, data, names)
+        predictions = _by_kept(model, data, task.classes)
+        if predictions is None:
+            again = _model(described["config"], task, names, described["seed"])
+            predictions = again.fit(task.train.x, task.train.y).predict(data.x)
+        return _values(names, data, predictions)
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task = context.task
@@ -170,7 +174,22 @@ def _model(config: Config, task: Task, names: list[str], seed: int, threads: int
 
 
 def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict[str, Any]:
-    return metrics.score(names, data.y, model.fit(fit.x, fit.y).predict(data.x))
+    return _values(names, data, model.fit(fit.x, fit.y).predict(data.x))
+
+
+def _by_kept(folder: Path, data: Split, classes: int) -> np.ndarray | None:
+    """Predictions of the fitted model in `folder`; None when none was kept, or it cannot be read here."""
+    if not (folder / saved.FITTED).is_file():
+        return None
+    try:
+        fitted, _ = saved.load(folder)
+    except UserError:
+        return None
+    return predicted(fitted, data.x, classes)
+
+
+def _values(names: list[str], data: Split, predictions: np.ndarray) -> dict[str, float]:
+    return metrics.score(names, data.y, predictions)
 
 
 def _require_table(task: Task) -> None:

@@ -20,6 +20,7 @@ from automl.contracts import (
     Metric,
     Result,
     Split,
+    TableReading,
     Task,
     TaskOutline,
     TrialStopped,
@@ -29,7 +30,7 @@ from automl.data import load_task
 from automl.evaluators.pipeline import Pipeline, PipelineOptions
 from automl.plugins import load
 from automl.space import Choice, Space
-from automl.tables import boosters, sizes
+from automl.tables import boosters, saved, sizes
 from automl.tables.families import FAMILIES
 from automl.tables.model import DEFAULTS, TableModel, tidy
 
@@ -245,6 +246,22 @@ def test_final_fits_all_training_rows_and_scores_the_same_later(tmp_path: Path) 
         pipeline.score(tmp_path / "model", moved, given.validation, [ACCURACY])
     with pytest.raises(UserError, match="must hold config"):
         pipeline.score(tmp_path, given, given.validation, [ACCURACY])
+
+
+def test_a_kept_model_is_scored_as_it_was_fitted_and_fitted_again_when_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = replace(task(3), reading=TableReading((), "target", None), labels=("a", "b", "c"))
+    config: Config = {"model": "random_forest", "forest_trees": 10}
+    values = evaluate(config, context(tmp_path, given, final=True, seed=7)).values
+    fits: list[int] = []
+    fit = TableModel.fit
+    monkeypatch.setattr(TableModel, "fit", lambda *args: (fits.append(1), fit(*args))[1])
+    kept = tmp_path / "model" / saved.FITTED
+    for number, damage in enumerate((lambda: None, lambda: kept.write_bytes(b"no archive"), kept.unlink)):
+        damage()
+        assert Pipeline(OPTIONS).score(tmp_path / "model", given, given.validation, [ACCURACY]) == values
+        assert len(fits) == number
 
 
 @pytest.mark.parametrize(
