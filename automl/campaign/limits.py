@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from automl.campaign.allowance import Left
@@ -100,6 +100,10 @@ class CampaignLimits:
         tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the test of a better winner"
         return min(left, Left(wall - self.clock.now() - tests, reason))
+
+    def in_turn(self, searches: Iterable[Search]) -> list[Search]:
+        """The order in which winners are trained and tested: with `reserve` the best ones first."""
+        return by_merit(searches) if self.limits.reserve else list(searches)
 
     def fits(self, seconds: float) -> bool:
         """Whether something that is expected to take so many wall seconds may start."""

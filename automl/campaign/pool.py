@@ -12,7 +12,7 @@ from automl.campaign.allowance import Left
 from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
-from automl.campaign.outlook import by_merit, usual_trial
+from automl.campaign.outlook import usual_trial
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
@@ -111,8 +111,9 @@ class Pool:
             for search in self.searches:
                 search.end(left.reason)
 
-    def _next_final(self, search: Search, best: Search) -> Job | None:
-        """The next job that follows `search`; nothing does where the `best` one leaves no time for it."""
+    def _next_final(self, search: Search) -> Job | None:
+        """The next job that follows `search`; nothing does where a better one leaves no time for it."""
+        best = self.limits.in_turn(self.searches)[0]
         if self.limits.limits.reserve and search.outlook.missing and search is not best:
             left = self.limits.for_retraining(search)
             if left.seconds < search.outlook.fit:
@@ -128,9 +129,8 @@ class Pool:
             job = search.propose()
             if job is not None:
                 return self._note(job, search)
-        best = by_merit(self.searches)[0]
-        for search in by_merit(searches):
-            job = self._next_final(search, best)
+        for search in self.limits.in_turn(searches):
+            job = self._next_final(search)
             if job is not None:
                 self._after.add(job.trial)
                 return self._note(job, search)

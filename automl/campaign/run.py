@@ -19,7 +19,6 @@ from automl.campaign.logged import LoggedJobs
 from automl.campaign.models import Models
 from automl.campaign.needs import luggage_of, needs_of
 from automl.campaign.openings import open_data, open_tables, unopened
-from automl.campaign.outlook import by_merit
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.quota import charged_to, check_quotas
@@ -184,7 +183,7 @@ def _open_tests(models: Models, row: CampaignRow, lease: Lease, limits: Campaign
         if row.summary.dataset and models.lose(waiting):
             return True
         open_tables(waiting, ledger)
-    places = {id(search): place for place, search in enumerate(by_merit(limits.searches))}
+    places = {id(search): place for place, search in enumerate(limits.in_turn(limits.searches))}
     for one in sorted(waiting, key=lambda one: places[id(one.search)]):
         if row.summary.dataset and not limits.out_of_time() and limits.fits(one.search.outlook.score):
             lease.check()

@@ -21,6 +21,18 @@ port=$((20000 + SLURM_JOB_ID % 10000)) # another job may have a head on the same
 RAY_AUTH_TOKEN=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN # srun hands both on to every node
 
+again() { # SLURM says that the time is up, or that the nodes are wanted
+    local newest
+    newest=$(jobs -p | tail -n 1) # the driver, once it is there
+    if [ -n "$newest" ]; then
+        kill -TERM "$newest" || true
+        wait "$newest" || true
+    fi
+    scontrol requeue "$SLURM_JOB_ID"
+    exit 0
+}
+trap again TERM # before there is a driver: the time may be up while nodes start
+
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 first=${nodes[0]}
 address=$(srun --overlap --nodes=1 --ntasks=1 --nodelist="$first" hostname -I | awk '{print $1}')
@@ -43,13 +55,6 @@ done
 
 automl run "$study" --progress log --set "executor.ray.address=$address:$port" "$@" &
 driver=$!
-again() { # SLURM says that the time is up, or that the nodes are wanted
-    kill -TERM "$driver"
-    wait "$driver" || true
-    scontrol requeue "$SLURM_JOB_ID"
-    exit 0
-}
-trap again TERM
 code=0
 wait "$driver" || code=$?
 exit "$code" # ends the job, and with it Ray on all nodes

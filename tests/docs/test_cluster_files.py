@@ -257,6 +257,14 @@ def test_slurm_goes_back_into_the_queue_when_its_time_is_up(tmp_path: Path) -> N
         assert job.lines("scontrol")[-2:] == ["driver ended", "scontrol requeue 4711"]
 
 
+def test_slurm_goes_back_into_the_queue_while_its_nodes_start(tmp_path: Path) -> None:
+    with Slurm(tmp_path, WAITS="1") as job:
+        job.lines("srun")
+        job.process.send_signal(signal.SIGTERM)
+        assert job.process.wait(PATIENCE) == 0
+        assert job.lines("scontrol requeue")[-1] == "scontrol requeue 4711"
+
+
 def test_slurm_wants_a_store(tmp_path: Path) -> None:
     with Slurm(tmp_path, AUTOML_STORE="") as job:
         assert job.process.wait(PATIENCE) == 1
