@@ -35,7 +35,6 @@ class MemoryStudy:
     def __init__(
         self, space: Space, metrics: list[Metric], seed: int, sampler: BaseSampler, pruner: BasePruner
     ) -> None:
-        _quieten()
         self._space = space
         self._distributions = {name: distribution(item) for name, item in space.parameters.items()}
         self._kinds: dict[tuple[str, ...], dict[str, BaseDistribution]] = {}
@@ -191,7 +190,7 @@ def _running(number: int) -> FrozenTrial:
 
 
 @cache
-def _quieten() -> None:
+def quieten() -> None:
     """Keep Optuna's notes on new studies and experimental classes out of the user's terminal."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)

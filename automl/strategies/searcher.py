@@ -31,7 +31,7 @@ from automl.contracts import (
 from automl.space import Space
 from automl.strategies.base import FALLBACK, REMEMBERED, STATES, TOLD
 from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
-from automl.strategies.memory import MemoryStudy
+from automl.strategies.memory import MemoryStudy, quieten
 
 if TYPE_CHECKING:
     from automl.ledger.rows import ReportRow, TrialRow
@@ -65,6 +65,7 @@ class Searcher:
     def __init__(
         self, space: Space, strategy: Strategy, pruner: Pruner, metrics: list[Metric], seed: int
     ) -> None:
+        quieten()
         strategy.check_search(space, metrics)
         self._space = space
         self._metrics = metrics

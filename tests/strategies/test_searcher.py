@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from dataclasses import replace
 
 import optuna
@@ -14,6 +15,7 @@ from automl.contracts import Metric, PluginSpec, SearchMemory, TrialState, UserE
 from automl.ledger.rows import ReportRow
 from automl.space import Choice, Constraint, Float, Int, Space
 from automl.strategies.base import FALLBACK, distribution
+from automl.strategies.memory import quieten
 from automl.strategies.searcher import Searcher
 
 NONE = PluginSpec("none")
@@ -21,6 +23,16 @@ NONE = PluginSpec("none")
 
 def search(space: Space, strategy: str = "random", pruner: PluginSpec = NONE, seed: int = 0) -> Searcher:
     return Searcher.build(space, spec(strategy), pruner, [LOSS], seed)
+
+
+def test_the_first_search_of_a_process_tells_nothing_of_optuna_s_experiments() -> None:
+    quieten.cache_clear()
+    space = Space({"kind": Choice(("a", "b")), "x": Float(0, 1, when={"kind": "a"})})
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        search(space, "tpe").ask(0)
+    quieten.cache_clear()  # what it has set is gone with the block
+    assert [str(one.message) for one in told] == []
 
 
 def test_the_first_row_is_asked_again_while_it_runs() -> None:
