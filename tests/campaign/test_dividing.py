@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from search_examples import ListSearch
 
+from automl.campaign import dividing
 from automl.campaign.clock import CampaignClock
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.pool import NOBODY, Pool
 from automl.campaign.slots import Slots
 from automl.config import Limits
-from automl.contracts import Held, Room
+from automl.contracts import Held, Outcome, Room, TrialState
 from automl.progress import QuietProgress
 
 GPU, TENTH = Held(1.0, 1.0), Held(1.0, 0.1)
@@ -38,7 +40,7 @@ def test_each_size_gets_devices_by_its_searches() -> None:
     jobs = pool(search("supernet", GPU), search("proxy", TENTH))
     assert jobs.divide(rooms, None, TURN) == {GPU: 2, TENTH: 20}
     jobs = pool(search("supernet", GPU), search("a", TENTH), search("b", TENTH), search("c", TENTH))
-    assert jobs.divide(rooms, None, TURN) == {GPU: 1, TENTH: 28} or jobs.divide(rooms, None, TURN)[GPU] == 1
+    assert jobs.divide(rooms, None, TURN) == {GPU: 1, TENTH: 26}, "10 on the other GPU, 16 by the CPUs"
 
 
 def test_what_one_size_cannot_use_is_the_others() -> None:
@@ -51,18 +53,33 @@ def test_what_one_size_cannot_use_is_the_others() -> None:
     assert done.divide(rooms, None, TURN) == {TENTH: 16}, "as many as there are CPUs"
 
 
-def test_a_place_for_one_goes_round_by_what_each_has_had() -> None:
+def test_a_place_for_one_goes_round_by_what_each_has_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(dividing, "time", clock)
     rooms = [Room(16.0, 1.0)]
     large, small = search("supernet", GPU), search("proxy", TENTH)
     jobs = pool(large, small)
-    first = jobs.divide(rooms, None, TURN)
-    assert sorted(first.values()) in ([0, 10], [0, 1])
-    large.pressure = 100.0  # device-seconds: more than a turn ahead
-    assert jobs.divide(rooms, None, TURN) == {GPU: 0, TENTH: 10}
-    small.pressure = 105.0
-    assert jobs.divide(rooms, None, TURN) == {GPU: 0, TENTH: 10}, "not before it is worth it"
-    small.pressure = 200.0
+    assert jobs.divide(rooms, None, TURN) == {GPU: 0, TENTH: 10}, "equal: the small ones begin"
+    small.pressure = 100.0  # device-seconds
+    assert jobs.divide(rooms, None, TURN) == {GPU: 0, TENTH: 10}, "workers have just begun"
+    clock.now = TURN
     assert jobs.divide(rooms, None, TURN) == {GPU: 1, TENTH: 0}
+    large.pressure = 200.0
+    clock.now = 1.5 * TURN
+    assert jobs.divide(rooms, None, TURN) == {GPU: 1, TENTH: 0}
+    clock.now = 2 * TURN
+    assert jobs.divide(rooms, None, TURN) == {GPU: 0, TENTH: 10}
+
+
+def test_nothing_stays_unused_for_a_turn() -> None:
+    large, small = search("supernet", GPU, jobs=1, fixed={}), search("proxy", TENTH)
+    jobs = pool(large, small)
+    assert jobs.divide([Room(16.0, 2.0)], None, TURN) == {GPU: 1, TENTH: 10}
+    given = jobs.next_job(GPU)
+    assert given is not None
+    jobs.finish(given.trial, given.token, Outcome(TrialState.COMPLETE, 1.0, values=[0.5]))
+    assert jobs.divide([Room(16.0, 2.0)], None, TURN) == {TENTH: 16}, "it has ended"
+    assert jobs.divide([Room(16.0, 1.0)], None, TURN) == {TENTH: 10}, "a node has gone"
 
 
 def test_no_more_than_are_asked_for_run_at_a_time() -> None:
