@@ -84,10 +84,9 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
         if isinstance(X, pd.DataFrame):  # its columns may be of any kind
             validate_data(self, X, reset=reset, skip_check_array=True)
-            return frame_of(X)
+            return frame_of(_named(X) if list(X.columns) == list(range(X.shape[1])) else X)
         found = validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan")
-        names = [COLUMN.format(place) for place in range(found.shape[1])]
-        return pd.DataFrame(found, columns=names)
+        return _named(pd.DataFrame(found))
 
 
 class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
@@ -140,6 +139,11 @@ class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         check_is_fitted(self)
         found: np.ndarray = self.fitted_.predict(self._rows(X)).to_numpy()
         return found
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns that have numbers alone get names, the same for a DataFrame as for its array."""
+    return frame.set_axis([COLUMN.format(place) for place in range(frame.shape[1])], axis="columns")
 
 
 def _present(y: Any) -> Any:

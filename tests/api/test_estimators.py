@@ -61,6 +61,13 @@ def test_a_table_of_mixed_columns(store: Store, tmp_path: Path) -> None:
     assert repr(again.fitted_) == repr(model.fitted_), "the same rows have their model already"
 
 
+def test_a_frame_whose_columns_have_numbers_is_the_same_table_as_its_array() -> None:
+    rows, model = np.arange(12.0).reshape(6, 2), automl.AutoMLRegressor()
+    frames = [model._frame(data, reset=True) for data in (rows, pd.DataFrame(rows))]
+    assert list(frames[0].columns) == ["x0", "x1"] and frames[0].equals(frames[1])
+    assert list(model._frame(pd.DataFrame(rows, columns=["a", "b"]), reset=True).columns) == ["a", "b"]
+
+
 def test_numbers(store: Store) -> None:
     frame, _ = table()
     model = automl.AutoMLRegressor(minutes=1, overrides=QUICK, store=store.folder, name="numbers")
