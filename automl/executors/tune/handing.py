@@ -73,7 +73,9 @@ class Handing:
         """Hand jobs to idle lanes, then to this one as far as it takes some, and send what there is."""
         nothing: set[Held] = set()  # is there for them
         for other in list(self._idle.values()):
-            if self.finished or other.held in nothing:
+            if self.finished or len(nothing) == len(self.slots.sizes):
+                break
+            if other.held in nothing:
                 continue
             self._tend(other)
             other.send()
