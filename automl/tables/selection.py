@@ -19,7 +19,7 @@ from automl.tables import quick
 
 MEMBERS: Final = 8  # distinct ones at most: all are fitted, and each predicts
 PATIENCE: Final = 5  # steps without a gain after which the selection ends
-ROWS: Final = 20_000  # by which members are chosen; more say little more
+ROWS: Final = 10_000  # by which members are chosen; more say little more
 
 
 @dataclass(frozen=True)
