@@ -87,7 +87,8 @@ class CampaignLimits:
         outlooks = [search.outlook for search in by_merit(self.searches)]
         kept = STARTS * max((one.start for one in outlooks), default=0.0)
         for place, one in enumerate(outlooks):
-            kept += one.seconds if place == 0 or kept + one.seconds <= wall / 2 else 0.0
+            seconds = one.within(wall)
+            kept += seconds if place == 0 or kept + seconds <= wall / 2 else 0.0
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the retrainings and the test"
         return min(left, Left(wall - self.clock.now() - kept, reason))
 
@@ -100,6 +101,15 @@ class CampaignLimits:
         tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the test of a better winner"
         return min(left, Left(wall - self.clock.now() - tests, reason))
+
+    def for_combining(self, search: Search) -> float:
+        """Wall seconds in which a retraining that combines trials must be done, test and all.
+
+        The rest is for other searches.
+        """
+        left, wall = self.left().seconds, self.limits.wall_seconds or math.inf
+        others = (one.outlook.within(wall) for one in self.searches if one is not search)
+        return left - search.outlook.score - (sum(others) if self.limits.reserve else 0.0)
 
     def in_turn(self, searches: Iterable[Search]) -> list[Search]:
         """The order in which winners are trained and tested: with `reserve` the best ones first."""

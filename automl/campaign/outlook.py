@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 OF_A_FOLD: Final = 1.5  # a retraining fits the rows that a fold holds out too; cost may grow faster
 READING: Final = 0.5  # of a worker's start: the data are read once more for the test
+COMBINED: Final = 7  # trials whose configurations a retraining is expected to fit beside the winner's
+OF_THE_WALL: Final = 0.1  # of a campaign's wall seconds that are kept for these, of each search, at most
 STARTS: Final = 1.5  # times the longest start of a worker so far: machines are busy at times
 
 
@@ -19,7 +21,8 @@ class Outlook(NamedTuple):
     """Wall seconds that the winner of one search is expected to need still.
 
     `again`: evaluations that select it; `fit`: one retraining; `missing`: how many are; `score`: the test.
-    `start`: of a worker, since the one at hand is ended with a trial that goes on too long.
+    `start`: of a worker, since the one at hand is ended with a trial that goes on too long. `members`: fits
+    of other trials in the missing retrainings, which do with less time than that.
     """
 
     again: float = 0.0
@@ -27,11 +30,16 @@ class Outlook(NamedTuple):
     missing: int = 0
     score: float = 0.0
     start: float = 0.0
+    members: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """All of it but the start."""
+        """All of it but the start and the members."""
         return self.again + self.fit * self.missing + self.score
+
+    def within(self, wall: float) -> float:
+        """All of it but the start, of a campaign that has so many wall seconds."""
+        return self.seconds + min(self.members, OF_THE_WALL * wall)
 
 
 NOTHING: Final = Outlook()

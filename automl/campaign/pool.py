@@ -217,8 +217,10 @@ class Pool:
         left = self._left(job.trial).seconds
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
         part = FIRST_PART if self.limits.limits.reserve and job.needs_value else 1.0
-        remaining = None if job.trial in self._after else min(part * left * job.devices, own)
-        remaining = remaining if remaining is None or math.isfinite(remaining) else None
+        after = self.limits.for_combining(search) if job.candidates else math.inf
+        most = after if job.trial in self._after else part * left
+        rest = min(most * job.devices, own)
+        remaining = rest if math.isfinite(rest) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 
     def _show(self, force: bool = False) -> None:

@@ -22,6 +22,7 @@ from automl.data.sources import read
 SHOWN: Final = "study"  # in messages, in the place of a file
 UNKNOWN: Final = "log_loss"  # a metric that keys are checked with before the data have decided
 FOLDS: Final = 5
+ENSEMBLE: Final = 25  # steps of the selection
 SHARE: Final = 0.4  # of its search's budget that a trial may use before it has a value: it is fitted again
 LONGEST_END: Final = 5.0  # seconds that the report may need after the campaign's own time
 
@@ -94,7 +95,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     if not given:
         keys["task"]["metric"], why = templates.guessed_metric(parts)
         told.append(f"metric: {keys['task']['metric']}, a guess ({why}); --metric names another one")
-    keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told)}}
+    keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
     study = _study(keys, wishes)
     sizes = (len(parts.rows.train), len(parts.rows.validation), len(parts.rows.test))
     told.append(
@@ -131,7 +132,7 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "name": wishes.name or templates.slug(path.name),
         "task": task,
         "space": templates.SPACE,
-        "evaluator": {"pipeline": {"folds": FOLDS}},
+        "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
         "trial": {"share": SHARE},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
 from automl.ledger.winners import retrainings, winner_opening
+from automl.report.combined import Combined, combined
 from automl.report.plain import finite
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Gaps:
 class SearchReport:
     """A search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
 
+    `combined`: what its retrainings combine with the best trial; their values are `fresh` and `test`.
+
     `device_seconds` is what the search itself spent: all its trials, without the retrainings.
     """
 
@@ -79,6 +82,7 @@ class SearchReport:
     finals_failed: int
     test_openings: int
     gaps: Gaps
+    combined: Combined | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
         """Whether its value of this level is the last one. `finals`: its retrainings."""
@@ -121,6 +125,7 @@ def search_report(
         finals_failed=sum(row.state is TrialState.FAILED for row in finals),
         test_openings=len(openings),
         gaps=_gaps(best, fresh, test),
+        combined=combined(finals),
     )
 
 
