@@ -31,7 +31,8 @@ class FitKeys(TypedDict, total=False):
     """What `fit` may be told besides.
 
     `metric`, `name`: by default guessed, which is told, and that of the file. `group`, `time`: columns of
-    the split, as in a study file. `overrides`: of keys of the study, such as `task.split.test=0.3`.
+    the split, as in a study file. `cpus`: of this machine, by default all. `overrides`: of keys of the study,
+    such as `task.split.test=0.3`.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -39,6 +40,7 @@ class FitKeys(TypedDict, total=False):
     name: str | None
     group: str | None
     time: str | None
+    cpus: int | None
     overrides: Sequence[str]
     store: StoreLike | None
     fresh: bool
@@ -64,8 +66,8 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
         path, columns, how = kept(frame, store, name), columns_of(frame, target), WRITTEN
         given = next(column.dtype for label, column in frame.items() if str(label) == target)
     split = (keys.get("group"), keys.get("time"))
-    overrides = tuple(keys.get("overrides", ()))
-    wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how, overrides)
+    more = tuple(keys.get("overrides", ())), keys.get("cpus")
+    wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how, *more)
     planned = plan(path, wishes)
     progress = progress_for(keys.get("progress", "auto"))
     for line in planned.told:

@@ -6,6 +6,7 @@ keeps its values.
 
 from __future__ import annotations
 
+import importlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -118,6 +119,8 @@ def open_data(one: Unopened, ledger: Ledger) -> None:
     evaluator = plugins.build("evaluators", search.final_evaluator)
     if search.best is None or not models or evaluator.simulated:
         return
+    for library in evaluator.libraries:
+        importlib.import_module(library)
     known = _known(one.before, search.settings.metrics[0].name)
     with ExitStack() as stack:  # fetched before anything is opened
         unknown = [model for model in models if model.id not in known]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from automl.contracts import Direction
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 OF_A_FOLD: Final = 1.5  # a retraining fits the rows that a fold holds out too; cost may grow faster
 READING: Final = 0.5  # of a worker's start: the data are read once more for the test
+SCORED: Final = 0.3  # of a retraining: its model, which was kept, predicts the test rows
 STARTS: Final = 1.5  # times the longest start of a worker so far: machines are busy at times
 
 
@@ -35,6 +36,15 @@ class Outlook(NamedTuple):
 
 
 NOTHING: Final = Outlook()
+
+
+def ending(outlooks: Sequence[Outlook], at_once: int, reading: float) -> float:
+    """Wall seconds that winners need, when so many retrainings run side by side, then one test after another.
+
+    `reading`: seconds that the data take to be read for a test.
+    """
+    fits = [one.seconds - one.score for one in outlooks]
+    return max(max(fits), sum(fits) / at_once) + sum(one.score + reading for one in outlooks)
 
 
 def by_merit(searches: Iterable[Search]) -> list[Search]:

@@ -21,6 +21,7 @@ from automl.progress import CampaignStatus, Progress, SearchStatus
 from automl.progress.estimate import Estimate
 
 SOON = 1e-3  # seconds
+WORTH_A_TRY = 0.3  # of a usual trial's time, where one that is ended costs nothing but itself
 FIRST_PART = 1 / 3  # of what is left that a first value may take, where a reserve is for what follows it
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
@@ -102,12 +103,13 @@ class Pool:
     def _leave_time(self) -> None:
         """End the searches when what is left is for their winners, where the limits say so.
 
-        Or when less is left than a trial takes: a worker that is killed with one has to start again.
+        Or when less is left than a trial takes: a worker that is killed has to start again, if none waits.
         """
         if not self.limits.limits.reserve:
             return
         left = self.limits.for_trials()
-        if left.seconds <= usual_trial(self.searches):
+        least = usual_trial(self.searches) * (WORTH_A_TRY if self.limits.pace.restart() == 0.0 else 1.0)
+        if left.seconds <= least:
             for search in self.searches:
                 search.end(left.reason)
 

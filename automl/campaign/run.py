@@ -14,7 +14,7 @@ from automl.campaign.continuing import Chosen, Wanted, choose_campaign
 from automl.campaign.control import Control
 from automl.campaign.kills import tell_of_kills
 from automl.campaign.lease import Lease, held
-from automl.campaign.limits import CampaignLimits
+from automl.campaign.limits import CampaignLimits, Pace
 from automl.campaign.logged import LoggedJobs
 from automl.campaign.models import Models
 from automl.campaign.needs import luggage_of, needs_of
@@ -70,8 +70,10 @@ def run_campaign(
         executor.check()
         resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
+        reads = time.monotonic()
         task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
-        resolved = replace(resolved, rows=len(task.train) if task else None)
+        reading = time.monotonic() - reads
+        resolved = replace(resolved, rows=len(task.train) if task else None, reading=reading)
         check_data(resolved, task)
         check_targets(study)
         executor.examine(needs_of(resolved, task, store), progress.message)
@@ -89,7 +91,7 @@ def run_campaign(
                 return row.id
             if chosen.study != study:
                 grown = with_executor(resolve(chosen.study), executor)
-                resolved = replace(grown, storage=resolved.storage, rows=resolved.rows)
+                resolved = replace(grown, storage=resolved.storage, rows=resolved.rows, reading=reading)
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:
@@ -135,7 +137,8 @@ def _drive(
             more, models = True, Models(ledger, progress, resolved.storage is not None)
             while more:
                 searches = plan_searches(resolved, row, ledger, folder, clock)
-                limits = CampaignLimits(study.limits, clock, searches)
+                pace = Pace(executor.trials_at_once, resolved.reading, lambda: executor.restart)
+                limits = CampaignLimits(study.limits, clock, searches, pace)
                 control = Control(ledger, row.id, limits, progress, executor.wake)
                 signs = Signs(folder, lease.token, partial(alive, searches))
                 sharing = Sharing(ledger, driven, executor, limits, progress)

@@ -8,7 +8,7 @@ from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, Outlook
+from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, SCORED, Outlook
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
@@ -91,7 +91,7 @@ class SearchState:
         missing = self._after.missing(Next(FINAL, best))
         fit = self._after.fits.get(best.key, fit * settings.devices) / settings.devices
         start = self._open.starting
-        score = start * READING + (fit * settings.finals if settings.cross_validates else 0.0)  # fitted again
+        score = start * READING + (SCORED * fit * settings.finals if settings.cross_validates else 0.0)
         return Outlook(again * trial, fit, missing, score, start)
 
     def _seconds_of(self, best: Incumbent) -> tuple[float, float]:

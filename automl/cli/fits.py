@@ -44,6 +44,9 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     when: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="The last rows by it are the test.")
     ] = None,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPUs to use. Default: all that there are.")
+    ] = None,
     overrides: Set = None,
     write_study: Annotated[
         Path | None, typer.Option("--write-study", metavar="FILE", help="Write the study; run nothing.")
@@ -62,7 +65,7 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     from automl.fitting import Wishes
 
     given = tuple(overrides or ())
-    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given)
+    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given, cpus=cpus)
     planned = _planned(source, wishes)
     for line in planned.told:
         note(line)

@@ -61,7 +61,7 @@ class Pipeline(Evaluator):
             "sklearn.neighbors",
             "sklearn.neural_network",
             "sklearn.svm",
-            "skops.io",
+            "automl.tables.skops_alone",
         ),
         *boosters.installed(),
     )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -105,8 +103,6 @@ class TrialContext:
     @cached_property
     def checkpoint(self) -> Checkpoints:
         """The checkpoints of this trial, shared by its attempts."""
-        if "torch" not in sys.modules:
-            self._free(partial(importlib.import_module, "torch"))
         if self.job.storage is None:
             return OfRank0(CheckpointFolder(self.workdir / CHECKPOINTS))
         self._stored = StoredCheckpoints(self.workdir / CHECKPOINTS, below(self.job.storage, CHECKPOINTS))
@@ -118,12 +114,6 @@ class TrialContext:
             return 0
         self._stored.settle()
         return len(self._stored.failed)
-
-    def _free(self, do: Callable[[], object]) -> None:
-        """Do something that the trial does not pay for."""
-        began = time.perf_counter()
-        do()
-        self._started += time.perf_counter() - began
 
     def report(self, step: int, value: float, **metrics: float) -> None:
         """Report the primary metric after `step`. Raises `TrialStopped` when the trial must end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> Table
                 f"{winner.training.name!r}, which leaves none in {folder}; export it (automl export), or run "
                 "the study again where an earlier version ran it"
             )
+        importlib.import_module("automl.tables.skops_alone")  # sooner there than what `load` imports
         fitted, described = saved.load(folder)
     return TablePredictor(best.id, fitted, described, winner.task.read)
 
