@@ -32,7 +32,8 @@ class FitKeys(TypedDict, total=False):
 
     `metric`, `name`: by default guessed, which is told, and that of the file. `group`, `time`: columns of
     the split, as in a study file. `cpus`: of this machine, by default all. `overrides`: of keys of the study,
-    such as `task.split.test=0.3`.
+    such as `task.split.test=0.3`. `refit`: by default the model that predicts is fitted on all rows after the
+    test.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -41,6 +42,7 @@ class FitKeys(TypedDict, total=False):
     group: str | None
     time: str | None
     cpus: int | None
+    refit: bool
     overrides: Sequence[str]
     store: StoreLike | None
     fresh: bool
@@ -66,7 +68,7 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
         path, columns, how = kept(frame, store, name), columns_of(frame, target), WRITTEN
         given = next(column.dtype for label, column in frame.items() if str(label) == target)
     split = (keys.get("group"), keys.get("time"))
-    more = tuple(keys.get("overrides", ())), keys.get("cpus")
+    more = tuple(keys.get("overrides", ())), keys.get("cpus"), keys.get("refit", True)
     wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how, *more)
     planned = plan(path, wishes)
     progress = progress_for(keys.get("progress", "auto"))

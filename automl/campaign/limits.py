@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from automl.campaign.allowance import Left
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import STARTS, Outlook, by_merit, ending
+from automl.campaign.outlook import REFITS, STARTS, Outlook, by_merit, ending
 from automl.campaign.search import Search
 from automl.config import Limits
 from automl.stopping import LIMITS
@@ -116,6 +116,7 @@ class CampaignLimits:
         if wall is None or not self.limits.reserve or best[0] is search:
             return left
         tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
+        tests += REFITS * best[0].outlook.refit
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the test of a better winner"
         return min(left, Left(wall - self.clock.now() - tests, reason))
 

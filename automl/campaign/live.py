@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from automl.campaign.attempts import cost_of_killed
+from automl.campaign.refitting import described
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
 from automl.campaign.stoppable import StoppableState
@@ -17,7 +18,7 @@ from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialSt
 from automl.files import below
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.selection import AFTER, AGAIN, FINAL, TRANSFER, placed
+from automl.selection import AFTER, AGAIN, FINAL, REFIT, TRANSFER, placed
 from automl.stopping import PRUNED, Standing, stop_reason
 
 
@@ -120,6 +121,8 @@ class LiveSearch(StoppableState):
         self.attempts += 1
         if row.kind in (FINAL, TRANSFER):
             job = self.settings.final_job(attempt, derived=self._derived, dataset=row.dataset)
+        elif row.kind == REFIT:
+            job = self.settings.refit_job(attempt, *described(self.ledger, row, self.settings.metrics[0]))
         elif row.kind == AGAIN:
             job = self.settings.again_job(attempt, derived=self._derived)
         else:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 OF_A_FOLD: Final = 1.5  # a retraining fits the rows that a fold holds out too; cost may grow faster
 READING: Final = 0.5  # of a worker's start: the data are read once more for the test
 SCORED: Final = 0.3  # of a retraining: its model, which was kept, predicts the test rows
+REFITS: Final = 1.3  # times what a retraining has cost, by rows: cost may grow faster
 STARTS: Final = 1.5  # times the longest start of a worker so far: machines are busy at times
 
 
@@ -20,7 +21,8 @@ class Outlook(NamedTuple):
     """Wall seconds that the winner of one search is expected to need still.
 
     `again`: evaluations that select it; `fit`: one retraining; `missing`: how many are; `score`: the test.
-    `start`: of a worker, since the one at hand is ended with a trial that goes on too long.
+    `start`: of a worker, since the one at hand is ended with a trial that goes on too long. `refit`: the fit
+    of its model on all rows, should it be the one that predicts.
     """
 
     again: float = 0.0
@@ -28,10 +30,11 @@ class Outlook(NamedTuple):
     missing: int = 0
     score: float = 0.0
     start: float = 0.0
+    refit: float = 0.0
 
     @property
     def seconds(self) -> float:
-        """All of it but the start."""
+        """All of it but the start and the refit."""
         return self.again + self.fit * self.missing + self.score
 
 
@@ -39,12 +42,14 @@ NOTHING: Final = Outlook()
 
 
 def ending(outlooks: Sequence[Outlook], at_once: int, reading: float) -> float:
-    """Wall seconds that winners need, when so many retrainings run side by side, then one test after another.
+    """Wall seconds that winners need, the best one first.
 
+    So many retrainings run side by side, then one test after another; the best is fitted on all rows at last.
     `reading`: seconds that the data take to be read for a test.
     """
     fits = [one.seconds - one.score for one in outlooks]
-    return max(max(fits), sum(fits) / at_once) + sum(one.score + reading for one in outlooks)
+    tests = sum(one.score + reading for one in outlooks)
+    return max(max(fits), sum(fits) / at_once) + tests + REFITS * outlooks[0].refit
 
 
 def by_merit(searches: Iterable[Search]) -> list[Search]:

@@ -22,6 +22,7 @@ from automl.campaign.openings import open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.quota import charged_to, check_quotas
+from automl.campaign.refitting import begin_refit
 from automl.campaign.search import Search, alive
 from automl.campaign.sharing import Driven, Sharing
 from automl.campaign.storing import chosen_storage
@@ -139,17 +140,14 @@ def _drive(
                 searches = plan_searches(resolved, row, ledger, folder, clock)
                 pace = Pace(executor.trials_at_once, resolved.reading, lambda: executor.restart)
                 limits = CampaignLimits(study.limits, clock, searches, pace)
-                control = Control(ledger, row.id, limits, progress, executor.wake)
-                signs = Signs(folder, lease.token, partial(alive, searches))
-                sharing = Sharing(ledger, driven, executor, limits, progress)
-                with progress, signs.noted(), control.followed(), sharing.followed():
-                    pool = Pool(searches, lease, progress, limits, sharing.slots, control)
-                    executor.run(LoggedJobs(pool, recorder))
-                limits.met = limits.stopped or limits.met
+                run = partial(_run_jobs, lease, limits, driven, (executor, recorder, progress), folder)
+                run(ledger)
                 if more := _open_tests(models, row, lease, limits):
                     continue
                 going_on = row.state != "finished" and not limits.met
                 more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
+                if not more and begin_refit(study, ledger, limits, row.id, progress):
+                    run(ledger)
             if row.state != "finished":
                 ledger.finish_campaign(row.id, lease.token, limits.met)
             announcer.ended(row.id)
@@ -157,6 +155,25 @@ def _drive(
             refresh_statistics(store)
         finally:
             recorder.close()
+
+
+def _run_jobs(
+    lease: Lease,
+    limits: CampaignLimits,
+    driven: Driven,
+    by: tuple[Executor, Recorder, Progress],
+    folder: Path,
+    ledger: Ledger,
+) -> None:
+    """Run what the searches have to run now."""
+    executor, recorder, progress = by
+    control = Control(ledger, driven.campaign, limits, progress, executor.wake)
+    signs = Signs(folder, lease.token, partial(alive, limits.searches))
+    sharing = Sharing(ledger, driven, executor, limits, progress)
+    with progress, signs.noted(), control.followed(), sharing.followed():
+        pool = Pool(limits.searches, lease, progress, limits, sharing.slots, control)
+        executor.run(LoggedJobs(pool, recorder))
+    limits.met = limits.stopped or limits.met
 
 
 def _record_the_rest(

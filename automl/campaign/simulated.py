@@ -122,6 +122,11 @@ class ReplaySearch:
         """It has ended."""
         return self.ended
 
+    lacks_refit = False  # it has no models
+
+    def refit(self) -> None:
+        """Nothing: see `lacks_refit`."""
+
     @property
     def ready(self) -> bool:
         """Whether it has not run yet."""

@@ -14,7 +14,7 @@ from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import PluginSpec, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
-from automl.selection import AGAIN, FINAL, selected
+from automl.selection import AGAIN, FINAL, REFIT, selected
 from automl.stopping import Counts, may_go_on
 from automl.strategies.searcher import Searcher
 
@@ -43,6 +43,7 @@ class SearchState:
         self._known: dict[str, tuple[float, float]] = {}  # of the best trial
         self._stopped = ""  # by which limit of the campaign
         self._asked = ""  # by whom it was ended
+        self._refits = False  # its winner predicts, and has been tested
         self.attempts = 0
 
     @property
@@ -92,7 +93,7 @@ class SearchState:
         fit = self._after.fits.get(best.key, fit * settings.devices) / settings.devices
         start = self._open.starting
         score = start * READING + (SCORED * fit * settings.finals if settings.cross_validates else 0.0)
-        return Outlook(again * trial, fit, missing, score, start)
+        return Outlook(again * trial, fit, missing, score, start, fit * settings.refit)
 
     def _seconds_of(self, best: Incumbent) -> tuple[float, float]:
         """Wall seconds of a trial, and those that one retraining is expected to take."""
@@ -133,7 +134,18 @@ class SearchState:
                     return again
             if self._open.has(AGAIN) or self._retries.has(AGAIN):
                 return None  # the winner is not known yet
-        return self._after.of_winner(self.best)
+        following = self._after.of_winner(self.best)
+        refits = following is None and self._refits and self.lacks_refit
+        return Next(REFIT, self.best) if refits else following
+
+    @property
+    def lacks_refit(self) -> bool:
+        """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
+        return self.best is not None and self._after.missing(Next(REFIT, self.best)) > 0
+
+    def refit(self) -> None:
+        """Fit the winner's model once more, on all rows: the test set has been opened."""
+        self._refits = True
 
     def _select(self) -> None:
         """Name the winner of a search that has ended, once its best ones have all been evaluated again."""

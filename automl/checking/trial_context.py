@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import Checkpoints, Evaluator, Metric, Task, TrialStopped, UserError
+from automl.contracts import Checkpoints, Evaluator, Json, Metric, Task, TrialStopped, UserError
 from automl.space import Space
 
 
@@ -23,6 +23,7 @@ class FakeTrial:
     seed: int = 0
     final: bool = False
     needs_value: bool = False
+    refits: Json | None = None
     stop_at: int | None = None
     device: str = "cpu"
     remaining: float = math.inf

@@ -47,6 +47,9 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     cpus: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="CPUs to use. Default: all that there are.")
     ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit/--no-refit", help="Fit what predicts on all rows after the test.")
+    ] = True,
     overrides: Set = None,
     write_study: Annotated[
         Path | None, typer.Option("--write-study", metavar="FILE", help="Write the study; run nothing.")
@@ -65,7 +68,7 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     from automl.fitting import Wishes
 
     given = tuple(overrides or ())
-    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given, cpus=cpus)
+    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given, cpus=cpus, refit=refit)
     planned = _planned(source, wishes)
     for line in planned.told:
         note(line)

@@ -202,6 +202,11 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "seeds; the one with the best mean of those wins. 1: the best one of the search wins.",
             3,
         ),
+        "refit": Key(
+            "`true` fits the model that predicts once more after the test, on all rows: training, validation "
+            "and test. Scores stay those of the model that was fitted on training rows.",
+            True,
+        ),
     },
     Schedule: {
         "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from automl.contracts.basics import Config, Metric
+from automl.contracts.basics import Config, Json, Metric
 from automl.contracts.data import Task
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ class Context(Protocol):
 
     `needs_value`: the search has no value yet. An evaluator that can should return what it has reached when
     the budget is used up, rather than report once more and be stopped without a value.
+    `refits`: what `<workdir>/model/config.json` says of a model that a final evaluation has left, which is to
+    be fitted again, the same in all but its rows: those of training are now all that there are, validation
+    and test included, so nothing of it can be measured; None for any other evaluation.
     """
 
     seed: int
@@ -57,6 +60,7 @@ class Context(Protocol):
     final: bool
     metrics: list[Metric]
     needs_value: bool
+    refits: Json | None
 
     @property
     def checkpoint(self) -> Checkpoints:

@@ -83,6 +83,8 @@ class Job:
     which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to which its worker
     brings what it leaves; None where `workdir` is what the campaign reads too. `alone`: it holds a part of a
     GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
+    `refits`: the description of a model that is fitted again on all rows (see `Context.refits`); it has no
+    value.
     """
 
     trial: str
@@ -110,6 +112,7 @@ class Job:
     run: RunAddress | None = None
     storage: str | None = None
     alone: bool = False
+    refits: Json | None = None
 
     @property
     def held(self) -> Held:

@@ -17,6 +17,7 @@ from automl.contracts import (
     Context,
     Evaluator,
     EvaluatorOptions,
+    Json,
     Metric,
     Mistakes,
     Result,
@@ -53,6 +54,7 @@ class Pipeline(Evaluator):
     cross_validates: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
     uses_mlflow: ClassVar[bool] = False
+    refits: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner", "table"] | None] = "table"
     libraries: ClassVar[tuple[str, ...]] = (
         *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
@@ -77,6 +79,8 @@ class Pipeline(Evaluator):
         task, names = context.task, [metric.name for metric in context.metrics]
         _require_table(task)
         _require_predictions(names)
+        if context.refits is not None:
+            return self._refit(context.refits, context, names)
         if context.final:
             return self._fit_final(config, context, names)
         if stopped := not_tried(config, task, context.space):
@@ -149,19 +153,30 @@ class Pipeline(Evaluator):
             predictions = again.fit(task.train.x, task.train.y).predict(data.x)
         return _values(names, data, predictions)
 
+    def _refit(self, described: Json, context: Context, names: list[str]) -> Result:
+        """Fit what a final evaluation has described on all rows. It has no value: no row is unseen."""
+        task, seed = context.task, described["seed"]
+        model = _model(described["config"], task, names, seed, _threads(context))
+        model.fit(task.train.x, task.train.y)
+        _keep(model, task, described["config"], seed, context.workdir / "model")
+        return Result({}, {"rows": len(task.train)}, note="; ".join(model.notes))
+
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task = context.task
         model = _model(config, task, names, context.seed, _threads(context))
         model.fit(task.train.x, task.train.y)
         values = metrics.score(names, task.validation.y, model.predict(task.validation.x))
-        folder = context.workdir / "model"
-        folder.mkdir(parents=True, exist_ok=True)
-        if task.reading is not None:
-            saved.save(model, saved.Described(task.reading, task.labels), folder)
-        described = {"format": FORMAT, "config": config, "seed": context.seed, "task": task.digest}
-        write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
+        _keep(model, task, config, context.seed, context.workdir / "model")
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
         return Result(metrics.finite(values, names), note="; ".join(model.notes))
+
+
+def _keep(model: TableModel, task: Task, config: Config, seed: int, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if task.reading is not None:
+        saved.save(model, saved.Described(task.reading, task.labels), folder)
+    described = {"format": FORMAT, "config": config, "seed": seed, "task": task.digest}
+    write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
 
 
 def _threads(context: Context) -> int:

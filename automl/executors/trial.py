@@ -68,6 +68,7 @@ class TrialContext:
         self.seed = self.job.seed
         self.final = self.job.final
         self.needs_value = self.job.needs_value
+        self.refits = self.job.refits
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
         self._started = time.perf_counter()
@@ -182,7 +183,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
         result = evaluator.evaluate(dict(job.config), context)
         if isinstance(result, Result) and result.stopped:
             return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
-        values = values_of(result, context.metrics)
+        values = None if job.refits is not None else values_of(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result, reason=result.note)
     except BaseException as error:
         return ended(job, context, error)

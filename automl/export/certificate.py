@@ -16,7 +16,7 @@ from automl.data import load_task
 from automl.export.known import last_gate, retrained
 from automl.export.refit import refitted
 from automl.export.signing import sign
-from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
+from automl.export.winner import Certificate, Comparison, Cost, Refitted, Values, Winner, write_winner
 from automl.masking import mask
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
@@ -161,6 +161,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         data=_data(row),
         warnings=list(report.warnings) or None,
         transfer=_elsewhere(report, choice) or None,
+        refitted=search.refit and Refitted(trial=search.refit.trial, rows=search.refit.rows),
     )
 
 

@@ -28,6 +28,7 @@ _LATER = (
     "retrainings",
     "refit",
     "transfer",
+    "refitted",
 )  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
@@ -75,6 +76,13 @@ class Retrainings(Part):
     model: bool | None
 
 
+class Refitted(Part):
+    """What predicts: the winner's model fitted on all `rows`, those of the test included, by `trial`."""
+
+    trial: str
+    rows: int
+
+
 class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
@@ -83,6 +91,8 @@ class Certificate(Part):
     champion last said of it. `retrainings`: None in files of earlier versions, and without any.
     `refit`: it is to be trained on validation data too, so that no value of it is known. `transfer`: by other
     dataset, the test values of the same configuration trained on that; None without any.
+    `refitted`: the model that predicts, whose values are not known; all that are here belong to the model
+    that was fitted on the training rows.
     """
 
     campaign: str
@@ -108,6 +118,7 @@ class Certificate(Part):
     retrainings: Retrainings | None = None
     refit: bool | None = None
     transfer: dict[str, list[float]] | None = None
+    refitted: Refitted | None = None
 
     @property
     def search(self) -> str:
@@ -174,7 +185,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "warnings", "retrainings", "refit", "transfer"):
+    for part in ("gate", "warnings", "retrainings", "refit", "transfer", "refitted"):
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (

@@ -57,6 +57,9 @@ def to_json(report: CampaignReport, found: list[Model]) -> Json:
     return {
         "campaign": report.campaign,
         "metric": report.metric.name,
+        "predicts": report.chosen.search.refit.trial
+        if report.chosen is not None and report.chosen.search.refit is not None
+        else None,
         "models": [asdict(one) for one in found],
     }
 
@@ -78,4 +81,9 @@ def table(report: CampaignReport, found: list[Model]) -> Any:
         shown.add_row(str(place), name, one.arm, *cells)
     more = f", {len(found) - SHOWN} more models" if len(found) > SHOWN else ""
     shown.caption = f"★ retrained{more}; validation: mean over the folds; seconds: of all folds"
+    if report.chosen is not None and (refit := report.chosen.search.refit) is not None:
+        shown.caption += (
+            f"; {refit.trial}, the exported winner fitted on all {refit.rows} rows, predicts: no "
+            "score is its own"
+        )
     return shown

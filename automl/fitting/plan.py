@@ -34,7 +34,7 @@ class Wishes:
 
     `group`, `time`: columns of the split. `cpus`: of this machine; None: all that it has. `columns`, `read`:
     what columns are and how the file is read, as in a study file. `overrides`: of keys of the study, such as
-    `task.split.test=0.3`.
+    `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test.
     """
 
     target: str | None = None
@@ -47,6 +47,7 @@ class Wishes:
     read: Mapping[str, Any] | None = None
     overrides: tuple[str, ...] = ()
     cpus: int | None = None
+    refit: bool = True
 
     @property
     def seconds(self) -> float:
@@ -146,7 +147,7 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "seeds": 1,
         "arms": {"tpe": {"strategy": "tpe", "pruner": "median"}, "random": {"strategy": "random"}},
         "executor": {"local": {"isolate": True}},
-        "final": {"seeds": 1},
+        "final": {"seeds": 1, **({"refit": True} if wishes.refit else {})},
     }
 
 
