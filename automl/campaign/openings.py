@@ -7,9 +7,10 @@ keeps its values.
 from __future__ import annotations
 
 import importlib
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,20 @@ class Unopened:
         )
 
 
+def import_ahead(searches: Sequence[Search]) -> None:
+    """Import meanwhile, in a thread, what scoring will need; an import that fails is told by the scoring."""
+    names = {one.final_evaluator.name: one.final_evaluator for one in searches if one.settings.finals}
+    libraries = [each for spec in names.values() for each in plugins.build("evaluators", spec).libraries]
+
+    def load() -> None:
+        with suppress(ImportError):
+            for library in dict.fromkeys(libraries):
+                importlib.import_module(library)
+
+    if libraries:
+        threading.Thread(target=load, name="imports", daemon=True).start()
+
+
 def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[Unopened]:
     """The searches with a winner that is not scored, or not with all its retrainings; on other data, too."""
     openings: defaultdict[tuple[str, str | None], list[OpeningRow]] = defaultdict(list)
@@ -119,8 +134,6 @@ def open_data(one: Unopened, ledger: Ledger) -> None:
     evaluator = plugins.build("evaluators", search.final_evaluator)
     if search.best is None or not models or evaluator.simulated:
         return
-    for library in evaluator.libraries:
-        importlib.import_module(library)
     known = _known(one.before, search.settings.metrics[0].name)
     with ExitStack() as stack:  # fetched before anything is opened
         unknown = [model for model in models if model.id not in known]

@@ -41,7 +41,7 @@ def begin_refit(study: Study, ledger: Ledger, limits: CampaignLimits, campaign: 
             "the one that was fitted on the training rows predicts"
         )
         return False
-    search.refit()
+    search.refits = True
     return True
 
 

@@ -18,7 +18,7 @@ from automl.campaign.limits import CampaignLimits, Pace
 from automl.campaign.logged import LoggedJobs
 from automl.campaign.models import Models
 from automl.campaign.needs import luggage_of, needs_of
-from automl.campaign.openings import open_data, open_tables, unopened
+from automl.campaign.openings import import_ahead, open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.quota import charged_to, check_quotas
@@ -29,8 +29,8 @@ from automl.campaign.storing import chosen_storage
 from automl.campaign.transferring import check_kept, notes_of, read_transfers
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve, with_executor
-from automl.contracts import Executor
-from automl.data import load_task
+from automl.contracts import Executor, Task
+from automl.data import load_task, sources
 from automl.ledger import CampaignRow, Ledger, Store, as_interrupts, user_name
 from automl.notifying import Announcer, Targets, check_targets
 from automl.private import private
@@ -71,9 +71,7 @@ def run_campaign(
         executor.check()
         resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
-        reads = time.monotonic()
-        task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
-        reading = time.monotonic() - reads
+        task, reading = _read(study, executor)
         resolved = replace(resolved, rows=len(task.train) if task else None, reading=reading)
         check_data(resolved, task)
         check_targets(study)
@@ -102,6 +100,15 @@ def run_campaign(
             return row.id
     finally:
         executor.close()
+
+
+def _read(study: Study, executor: Executor) -> tuple[Task | None, float]:
+    """The data of a study, None for one without, and how many seconds they took."""
+    if executor.in_process:
+        sources.forget()
+    began = time.monotonic()
+    task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
+    return task, time.monotonic() - began
 
 
 def _nothing_to_do(chosen: Chosen) -> str:
@@ -140,6 +147,8 @@ def _drive(
                 searches = plan_searches(resolved, row, ledger, folder, clock)
                 pace = Pace(executor.trials_at_once, resolved.reading, lambda: executor.restart)
                 limits = CampaignLimits(study.limits, clock, searches, pace)
+                if not executor.in_process:
+                    import_ahead(searches)
                 run = partial(_run_jobs, lease, limits, driven, (executor, recorder, progress), folder)
                 run(ledger)
                 if more := _open_tests(models, row, lease, limits):

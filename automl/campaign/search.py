@@ -54,6 +54,11 @@ class Search(Protocol):
     settings: SearchSettings
     counts: Counts
     best: Incumbent | None
+    refits: bool  # set once its winner's model is to be fitted on all rows: it was tested, and predicts
+
+    @property
+    def lacks_refit(self) -> bool:
+        """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
 
     @property
     def cost(self) -> float:
@@ -118,13 +123,6 @@ class Search(Protocol):
 
     def end(self, reason: str) -> None:
         """Start no further trial: a user has asked for that. Its winner is retrained."""
-
-    @property
-    def lacks_refit(self) -> bool:
-        """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
-
-    def refit(self) -> None:
-        """Fit the winner's model once more, on all rows: the test set has been opened."""
 
     def drop(self, trial: str, reason: str) -> None:
         """Do not try a trial again that waits for it: a user has asked for that."""

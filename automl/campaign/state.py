@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
 from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, SCORED, Outlook
+from automl.campaign.refitting import described
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
@@ -43,7 +46,7 @@ class SearchState:
         self._known: dict[str, tuple[float, float]] = {}  # of the best trial
         self._stopped = ""  # by which limit of the campaign
         self._asked = ""  # by whom it was ended
-        self._refits = False  # its winner predicts, and has been tested
+        self.refits = False
         self.attempts = 0
 
     @property
@@ -135,7 +138,7 @@ class SearchState:
             if self._open.has(AGAIN) or self._retries.has(AGAIN):
                 return None  # the winner is not known yet
         following = self._after.of_winner(self.best)
-        refits = following is None and self._refits and self.lacks_refit
+        refits = following is None and self.refits and self.lacks_refit
         return Next(REFIT, self.best) if refits else following
 
     @property
@@ -143,9 +146,9 @@ class SearchState:
         """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
         return self.best is not None and self._after.missing(Next(REFIT, self.best)) > 0
 
-    def refit(self) -> None:
-        """Fit the winner's model once more, on all rows: the test set has been opened."""
-        self._refits = True
+    def _described(self, row: TrialRow) -> tuple[Mapping[str, Any], int]:
+        """What a refit is to fit on all rows, and the opening of its test."""
+        return described(self.ledger, row, self.settings.metrics[0])
 
     def _select(self) -> None:
         """Name the winner of a search that has ended, once its best ones have all been evaluated again."""

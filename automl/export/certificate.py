@@ -20,6 +20,7 @@ from automl.export.winner import Certificate, Comparison, Cost, Refitted, Values
 from automl.masking import mask
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
+from automl.report.searches import Refit
 from automl.report.verdicts import BASELINE
 
 if TYPE_CHECKING:
@@ -161,8 +162,12 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         data=_data(row),
         warnings=list(report.warnings) or None,
         transfer=_elsewhere(report, choice) or None,
-        refitted=search.refit and Refitted(trial=search.refit.trial, rows=search.refit.rows),
+        refitted=_refitted(search.refit),
     )
+
+
+def _refitted(refit: Refit | None) -> Refitted | None:
+    return None if refit is None else Refitted(trial=refit.trial, rows=refit.rows)
 
 
 def _elsewhere(report: CampaignReport, choice: Chosen) -> dict[str, list[float]]:

@@ -38,9 +38,8 @@ def _campaign(row: rows.CampaignRow) -> str:
 
 
 def _search(row: rows.SearchRow) -> str:
-    return _told(row.id, f"{row.campaign}/{row.arm}/{row.seed}") or _finished(
-        row.state == "finished", row.finished_at
-    )
+    ended = row.state == "finished"
+    return _told(row.id, f"{row.campaign}/{row.arm}/{row.seed}") or _finished(ended, row.finished_at)
 
 
 def _trial(row: rows.TrialRow) -> str:

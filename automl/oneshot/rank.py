@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import Checkpoints, Config, Context, Direction, Evaluator, Task, derive_seed
+from automl.contracts import Checkpoints, Config, Context, Direction, Evaluator, Json, Task, derive_seed
 from automl.oneshot.result import RankedNetwork
 from automl.ranks.checkpoints import OfRank0
 from automl.ranks.group import agreed
@@ -26,6 +26,7 @@ class SideContext:
 
     final = False
     needs_value = False
+    refits: Json | None = None
 
     def __init__(self, context: Context, name: str) -> None:
         self.context = context
