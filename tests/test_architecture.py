@@ -156,6 +156,7 @@ HELD = {
         "ranks",
         "supernets",
         "searchspaces",
+        "tables",  # cross_validation.py: a checkpoint holds tensors
         "checkpoints",
         "executors",
         "export",

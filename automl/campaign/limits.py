@@ -103,7 +103,7 @@ class CampaignLimits:
         kept = 0.0
         served: list[Outlook] = []
         for one in (each for each in outlooks if each.seconds):
-            needed = start + ending([*served, one], self.pace.at_once, self.pace.reading)
+            needed = start + ending([*served, one], self.pace.at_once, self.pace.reading, wall)
             if not served or needed <= wall / 2:
                 served, kept = [*served, one], needed
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the retrainings and the test"
@@ -116,9 +116,27 @@ class CampaignLimits:
         if wall is None or not self.limits.reserve or best[0] is search:
             return left
         tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
-        tests += REFITS * best[0].outlook.refit
+        tests += best[0].outlook.refitted(wall)
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the test of a better winner"
         return min(left, Left(wall - self.clock.now() - tests, reason))
+
+    def for_combining(self, search: Search) -> float:
+        """Wall seconds in which a retraining that combines trials must be done, test and all.
+
+        The rest is for other searches, and for the fit of all that on all rows.
+        """
+        left, wall, best = (
+            self.left().seconds,
+            self.limits.wall_seconds or math.inf,
+            by_merit(self.searches)[0],
+        )
+        if not self.limits.reserve:
+            return left - search.outlook.score
+        ones = [one.outlook for one in self.searches if one is not search]
+        others = sum(one.score if self.pace.at_once > 1 else one.within(wall) for one in ones)
+        if best is search:
+            return (left - search.outlook.score - others) / (1.0 + REFITS * search.outlook.refit)
+        return left - search.outlook.score - others - best.outlook.refitted(wall)
 
     def in_turn(self, searches: Iterable[Search]) -> list[Search]:
         """The order in which winners are trained and tested: with `reserve` the best ones first."""

@@ -12,7 +12,7 @@ from automl.campaign.allowance import Left
 from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
-from automl.campaign.outlook import usual_trial
+from automl.campaign.outlook import least_left
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
@@ -21,7 +21,6 @@ from automl.progress import CampaignStatus, Progress, SearchStatus
 from automl.progress.estimate import Estimate
 
 SOON = 1e-3  # seconds
-WORTH_A_TRY = 0.3  # of a usual trial's time, where one that is ended costs nothing but itself
 FIRST_PART = 1 / 3  # of what is left that a first value may take, where a reserve is for what follows it
 SHOW_EVERY = 0.25  # seconds between two updates of the live progress
 
@@ -108,8 +107,7 @@ class Pool:
         if not self.limits.limits.reserve:
             return
         left = self.limits.for_trials()
-        least = usual_trial(self.searches) * (WORTH_A_TRY if self.limits.pace.restart() == 0.0 else 1.0)
-        if left.seconds <= least:
+        if left.seconds <= least_left(self.searches, self.limits.pace.restart()):
             for search in self.searches:
                 search.end(left.reason)
 
@@ -219,8 +217,10 @@ class Pool:
         left = self._left(job.trial).seconds
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
         part = FIRST_PART if self.limits.limits.reserve and job.needs_value else 1.0
-        remaining = None if job.trial in self._after else min(part * left * job.devices, own)
-        remaining = remaining if remaining is None or math.isfinite(remaining) else None
+        after = self.limits.for_combining(search) if job.candidates else math.inf
+        most = after if job.trial in self._after else part * left
+        rest = min(most * job.devices, own)
+        remaining = rest if math.isfinite(rest) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 
     def _show(self, force: bool = False) -> None:

@@ -6,6 +6,7 @@ Its scores stay those of the model that was fitted on the training rows, which i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def begin_refit(study: Study, ledger: Ledger, limits: CampaignLimits, campaign: 
     search = _predicting(limits, ledger, campaign) if study.final.refit else None
     if search is None or limits.stopped or not search.lacks_refit:
         return False
-    seconds = search.outlook.refit
+    seconds = search.outlook.refitted(limits.limits.wall_seconds or math.inf)
     if limits.out_of_time() or not limits.fits(seconds):
         tell.message(
             f"no time was left to fit the model of {search.row.id} on all rows (some {seconds:.1f} s): "

@@ -10,7 +10,8 @@ from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, SCORED, Outlook
+from automl.campaign.keeping import Keeping
+from automl.campaign.outlook import COMBINED, NOTHING, OF_A_FOLD, READING, SCORED, Outlook
 from automl.campaign.refitting import described
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
@@ -40,7 +41,7 @@ class SearchState:
         self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
         self._retries = Retries(self.settings.retry, shares_gpu=self.settings.shares_gpu)
         self._after = Afterwards(self.settings, self.row.seed)
-        self._leaders: list[Incumbent] = []  # the best of distinct configurations, which may win
+        self._keeping = Keeping(self.settings)
         self._started = 0
         self._exhausted = False
         self._known: dict[str, tuple[float, float]] = {}  # of the best trial
@@ -90,13 +91,17 @@ class SearchState:
         best, settings = self.best, self.settings
         if best is None or not settings.finals:
             return NOTHING
-        trial, fit = self._seconds_of(best)
-        again = sum(self._after.missing(Next(AGAIN, one)) for one in self._leaders if settings.top > 1)
+        trial, alone = self._seconds_of(best)
+        again = sum(
+            self._after.missing(Next(AGAIN, one)) for one in self._keeping.leaders if settings.top > 1
+        )
         missing = self._after.missing(Next(FINAL, best))
-        fit = self._after.fits.get(best.key, fit * settings.devices) / settings.devices
+        fit = self._after.fits.get(best.key, alone * settings.devices) / settings.devices
         start = self._open.starting
         score = start * READING + (SCORED * fit * settings.finals if settings.cross_validates else 0.0)
-        return Outlook(again * trial, fit, missing, score, start, fit * settings.refit)
+        others = sum(one.cost for one in self._keeping.combined[1 : 1 + COMBINED])
+        members = others * alone / best.cost * missing if best.cost else 0.0
+        return Outlook(again * trial, fit, missing, score, start, members, settings.refit)
 
     def _seconds_of(self, best: Incumbent) -> tuple[float, float]:
         """Wall seconds of a trial, and those that one retraining is expected to take."""
@@ -131,8 +136,8 @@ class SearchState:
         """The next evaluation that follows the search; None when none does now."""
         if self.best is None or self._stopped:
             return None
-        if len(self._leaders) > 1:
-            for again in (Next(AGAIN, one) for one in self._leaders):
+        if len(self._keeping.leaders) > 1:
+            for again in (Next(AGAIN, one) for one in self._keeping.leaders):
                 if self._after.missing(again):
                     return again
             if self._open.has(AGAIN) or self._retries.has(AGAIN):
@@ -154,9 +159,14 @@ class SearchState:
         """Name the winner of a search that has ended, once its best ones have all been evaluated again."""
         following = self._next_after()
         unfinished = self._open.has(AGAIN) or self._retries.has(AGAIN) or self._after.cut or self._stopped
-        if not self.ended or unfinished or len(self._leaders) < 2 or (following and following.kind == AGAIN):
+        if (
+            not self.ended
+            or unfinished
+            or len(self._keeping.leaders) < 2
+            or (following and following.kind == AGAIN)
+        ):
             return
-        self.best = selected(self._leaders, self._after.values, self.settings.metrics[0].direction)
+        self.best = selected(self._keeping.leaders, self._after.values, self.settings.metrics[0].direction)
         self.ledger.name_winner(self.row.id, self.best.trial)
 
     def needs_reports(self, row: TrialRow) -> bool:

@@ -138,6 +138,16 @@ class Evaluator(ABC):
         """Device-seconds that a trial costs at least, where it knows them; the default does not."""
         return None
 
+    def combined(self) -> int:
+        """How many of the best trials of a search a final evaluation may combine; the default: none.
+
+        So many, each of another configuration, keep the folder `KEPT` of their working folder; that of
+        others is removed. The final evaluation of a search's winner gets them as `context.candidates`; one
+        on another dataset, or outside of a campaign, gets none. One that has combined some returns the metric
+        `COMBINED`, how many, and `COMBINED_VALUE`, and says which in its note.
+        """
+        return 0
+
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
         """What keeps these options from serving `space` and `task`, before any data are read.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Protocol
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
+    KEPT,
     RESERVED_METRICS,
+    Candidate,
     Checkpoints,
     Direction,
     Ending,
@@ -34,7 +37,7 @@ from automl.executors.answers import described, is_pruned, plain_config, values_
 from automl.executors.device_memory import explained
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
-from automl.files import CHECKPOINTS, StoredCheckpoints, below
+from automl.files import CHECKPOINTS, StoredCheckpoints, below, part_of
 from automl.masking import mask_text
 from automl.metrics import number
 from automl.ranks.checkpoints import OfRank0
@@ -69,6 +72,7 @@ class TrialContext:
         self.final = self.job.final
         self.needs_value = self.job.needs_value
         self.refits = self.job.refits
+        self.candidates: Sequence[Candidate] = self.job.candidates
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
         self._started = time.perf_counter()
@@ -161,6 +165,10 @@ class TrialContext:
         self._charged = min(device_seconds, left)
         if device_seconds > left:
             raise TrialStopped("budget: the trial needs more than the device-seconds that are left")
+
+    def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
+        """The folder `KEPT` that a candidate has left, inside a `with` block."""
+        return part_of(candidate, KEPT)
 
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""

@@ -162,6 +162,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         data=_data(row),
         warnings=list(report.warnings) or None,
         transfer=_elsewhere(report, choice) or None,
+        ensemble=None if search.combined is None else search.combined.told,
         refitted=_refitted(search.refit),
     )
 

@@ -28,6 +28,7 @@ _LATER = (
     "retrainings",
     "refit",
     "transfer",
+    "ensemble",
     "refitted",
 )  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
@@ -90,7 +91,8 @@ class Certificate(Part):
     has grown; None in files of earlier versions. `warnings`: the report's. `gate`: what the gate before the
     champion last said of it. `retrainings`: None in files of earlier versions, and without any.
     `refit`: it is to be trained on validation data too, so that no value of it is known. `transfer`: by other
-    dataset, the test values of the same configuration trained on that; None without any.
+    dataset, the test values of the same configuration trained on that; None without any. `ensemble`: of which
+    trials the retrained model is made, whose values `fresh` and `test` are; None where the winner is alone.
     `refitted`: the model that predicts, whose values are not known; all that are here belong to the model
     that was fitted on the training rows.
     """
@@ -118,6 +120,7 @@ class Certificate(Part):
     retrainings: Retrainings | None = None
     refit: bool | None = None
     transfer: dict[str, list[float]] | None = None
+    ensemble: str | None = None
     refitted: Refitted | None = None
 
     @property
@@ -185,7 +188,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "warnings", "retrainings", "refit", "transfer", "refitted"):
+    for part in ("gate", "warnings", "retrainings", "refit", "transfer", "ensemble", "refitted"):
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (

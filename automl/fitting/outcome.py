@@ -65,8 +65,10 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
     yield f"model: {found.best.trial} of the arm {found.arm}: {config}"
     if not is_winner:
         yield "  a better one was found, but no time was left to fit it: more --minutes go on from there"
+    if found.search.combined is not None:
+        yield f"  {found.search.combined.told}"
     label = units.label(metric.name)
-    yield f"validation: {label} {units.value(found.best.value)}, the mean over the folds"
+    yield f"validation: {label} {units.value(found.value)}, the mean over the folds"
     if found.search.test:
         value = fmean(found.search.test)
         yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen" + _interval(

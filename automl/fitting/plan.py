@@ -24,6 +24,7 @@ from automl.report.wording import plural
 SHOWN: Final = "study"  # in messages, in the place of a file
 UNKNOWN: Final = "log_loss"  # a metric that keys are checked with before the data have decided
 FOLDS: Final = 5
+ENSEMBLE: Final = 25  # steps of the selection
 SHARE: Final = 0.4  # of its search's budget that a trial may use before it has a value: it is fitted again
 LONGEST_END: Final = 2.5  # seconds that the report may need after the campaign's own time
 
@@ -99,7 +100,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     if not given:
         keys["task"]["metric"], why = templates.guessed_metric(parts)
         told.append(f"metric: {keys['task']['metric']}, a guess ({why}); --metric names another one")
-    keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told)}}
+    keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -140,7 +141,7 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "name": wishes.name or templates.slug(path.name),
         "task": task,
         "space": templates.SPACE,
-        "evaluator": {"pipeline": {"folds": FOLDS}},
+        "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
         "trial": {"share": SHARE},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
 from automl.ledger.winners import refit_of, retrainings, winner_opening
+from automl.report.combined import Combined, combined
 from automl.report.plain import finite
 from automl.selection import FINAL, REFIT
 
@@ -75,6 +76,8 @@ class Refit:
 class SearchReport:
     """A search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
 
+    `combined`: what its retrainings combine with the best trial; their values are `fresh` and `test`.
+
     `device_seconds` is what the search itself spent: all its trials, without what follows. `refit`: None when
     there is none; what it has cost is part of `final_device_seconds`.
     """
@@ -92,6 +95,7 @@ class SearchReport:
     finals_failed: int
     test_openings: int
     gaps: Gaps
+    combined: Combined | None = None
     refit: Refit | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
@@ -135,6 +139,7 @@ def search_report(
         finals_failed=sum(row.state is TrialState.FAILED for row in finals),
         test_openings=len(openings),
         gaps=_gaps(best, fresh, test),
+        combined=combined(finals),
         refit=None if selected is None else _refit(selected.derived or selected.config, rows),
     )
 

@@ -39,6 +39,25 @@ def test_a_trial_without_folds_costs_as_much_again(ledger: Ledger) -> None:
     assert (bench.search.outlook.seconds, bench.search.outlook.score) == (5.0, 0.0)
 
 
+def test_members_of_an_ensemble_cost_what_their_folds_did(ledger: Ledger) -> None:
+    bench = Bench(ledger, trials=3, finals=1, cross_validates=True, combined=9)
+    for value, cost in ((0.5, 10.0), (0.6, 20.0), (0.7, 30.0)):
+        job = bench.take()
+        bench.search.report(job.trial, job.token, Report(5, value, cost))
+        bench.end(job, value, cost=cost)
+    found = bench.search.outlook
+    assert (found.fit, found.score) == (3.0, 3.0)
+    assert found.members == (20 + 30) / 5 * 1.5 and found.seconds == 6.0
+    assert (found.within(1000.0), found.within(50.0)) == (21.0, 11.0)
+    assert bench.search.propose() is None
+    final = bench.search.propose_final()
+    assert final is not None
+    bench.end(final, 0.4, cost=14.0)
+    found = bench.search.outlook
+    assert (found.fit, found.members) == (14.0, 0.0)
+    assert found.score == 3.0, "what is fitted again, if at all, is not known; the ensemble is kept"
+
+
 def test_the_start_of_a_worker_is_kept_too(ledger: Ledger, clock: list[float]) -> None:
     bench = Bench(ledger, trials=1, finals=1)
     job = bench.take()
@@ -50,6 +69,6 @@ def test_the_start_of_a_worker_is_kept_too(ledger: Ledger, clock: list[float]) -
 
 def test_retrainings_run_side_by_side_and_tests_one_after_another() -> None:
     two = [Outlook(fit=4.0, missing=1, score=1.0), Outlook(fit=2.0, missing=1, score=1.0)]
-    assert ending(two, at_once=1, reading=0.5) == 6.0 + 3.0
-    assert ending(two, at_once=2, reading=0.5) == 4.0 + 3.0, "the longer one"
-    assert ending(two[:1], at_once=8, reading=0.5) == 5.5
+    assert ending(two, at_once=1, reading=0.5, wall=100.0) == 6.0 + 3.0
+    assert ending(two, at_once=2, reading=0.5, wall=100.0) == 4.0 + 3.0, "the longer one"
+    assert ending(two[:1], at_once=8, reading=0.5, wall=100.0) == 5.5

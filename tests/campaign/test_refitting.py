@@ -135,7 +135,7 @@ def test_without_time_it_is_told_and_more_time_makes_it(
 ) -> None:
     limits = "limits={wall_seconds: 500, reserve: true}"
     with monkeypatch.context() as patched:
-        patched.setattr("automl.campaign.state.SearchState.outlook", Outlook(refit=1000.0))
+        patched.setattr("automl.campaign.state.SearchState.outlook", Outlook(fit=1000.0, refit=1.4))
         told = run(study, store, limits)
     assert any("no time was left to fit the model of towns-1/random/0 on all rows" in line for line in told)
     assert not refits(ledger) and predictor(ledger, "towns-1").rows is None
