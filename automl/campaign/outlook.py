@@ -44,11 +44,15 @@ class Outlook(NamedTuple):
 
     def within(self, wall: float) -> float:
         """All of it but the start, of a campaign that has so many wall seconds."""
-        return self.seconds + min(self.members, OF_THE_WALL * wall)
+        return self.seconds + self._members(wall)
 
     def refitted(self, wall: float) -> float:
         """Its fit on all rows, in the same way."""
-        return REFITS * self.refit * (self.fit + min(self.members, OF_THE_WALL * wall))
+        return REFITS * self.refit * (self.fit + self._members(wall))
+
+    def _members(self, wall: float) -> float:
+        """What is kept for members: with their fit on all rows a part of the campaign's time."""
+        return min(self.members, OF_THE_WALL * wall / (1.0 + REFITS * self.refit))
 
 
 NOTHING: Final = Outlook()

@@ -46,7 +46,7 @@ def test_members_of_an_ensemble_cost_what_their_folds_did(ledger: Ledger) -> Non
         bench.search.report(job.trial, job.token, Report(5, value, cost))
         bench.end(job, value, cost=cost)
     found = bench.search.outlook
-    assert (found.fit, found.score) == (3.0, 3.0)
+    assert (found.fit, found.score) == (3.0, pytest.approx(0.9))
     assert found.members == (20 + 30) / 5 * 1.5 and found.seconds == 6.0
     assert (found.within(1000.0), found.within(50.0)) == (21.0, 11.0)
     assert bench.search.propose() is None
@@ -71,4 +71,10 @@ def test_retrainings_run_side_by_side_and_tests_one_after_another() -> None:
     two = [Outlook(fit=4.0, missing=1, score=1.0), Outlook(fit=2.0, missing=1, score=1.0)]
     assert ending(two, at_once=1, reading=0.5, wall=100.0) == 6.0 + 3.0
     assert ending(two, at_once=2, reading=0.5, wall=100.0) == 4.0 + 3.0, "the longer one"
+    again = two[0]._replace(refit=2.0)
+    assert again.refitted(100.0) == pytest.approx(1.3 * 2.0 * 4.0)
+    assert ending([again, two[1]], at_once=2, reading=0.5, wall=100.0) == pytest.approx(7.0 + 10.4), "at last"
+    with_members = again._replace(members=50.0)
+    more = with_members.within(100.0) + with_members.refitted(100.0) - again.seconds - again.refitted(100.0)
+    assert more == pytest.approx(10.0), "members take a tenth of the time at most, fitted on all rows too"
     assert ending(two[:1], at_once=8, reading=0.5, wall=100.0) == 5.5
