@@ -76,10 +76,23 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
         )
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
+    yield _predicts(report, found)
     for verdict in report.comparison.verdicts:
         yield f"verdict: {verdict.sentence}"
     for warning in report.warnings:
         yield f"warning: {warning}"
+
+
+def _predicts(report: CampaignReport, found: Chosen) -> str:
+    """Which model predicts: that of the score, or one that was fitted on all rows."""
+    refit = found.search.refit
+    if refit is not None:
+        return (
+            f"predicts: the same, fitted again on all {refit.rows} rows ({refit.trial}); the scores above "
+            "are of the one that was fitted on the training rows alone"
+        )
+    why = ", since no time was left to fit it on all rows" if report.settings.refit else ""
+    return f"predicts: the model that was scored, fitted on the training rows{why}"
 
 
 def _interval(metric: str, share: float, rows: int) -> str:
