@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,14 @@ class ReadColumn:
     units: tuple[str, ...] | None = None
     known: tuple[str, ...] | None = None
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> ReadColumn:
+        """What `dataclasses.asdict` made of one, after JSON has made lists of its tuples."""
+        values: dict[str, Any] = {
+            key: tuple(one) if isinstance(one, list) else one for key, one in found.items()
+        }
+        return cls(**values)
+
 
 @dataclass(frozen=True)
 class TableReading:
@@ -96,6 +105,13 @@ class TableReading:
     columns: tuple[ReadColumn, ...]
     target: str = ""
     missing: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> TableReading:
+        """What `dataclasses.asdict` made of one, after JSON has made lists of its tuples."""
+        columns = tuple(ReadColumn.from_json(column) for column in found["columns"])
+        missing = None if found["missing"] is None else tuple(found["missing"])
+        return cls(columns, found["target"], missing)
 
 
 @dataclass(frozen=True)
