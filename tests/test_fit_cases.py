@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,3 +177,30 @@ def test_images_are_sent_to_a_study(folder: Path, name: str) -> None:
     (folder / name).mkdir() if name == "photos" else (folder / name).write_bytes(b"PK")
     with pytest.raises(UserError, match=rf"automl fit needs a table .*{name}.*automl init {name}"):
         typed("fit", name)
+
+
+def test_dates_texts_gaps_an_id_and_a_group_in_one_table() -> None:
+    """A word of the text decides; nothing else does."""
+    rng = np.random.default_rng(1)
+    words = [f"word{number}" for number in range(80)]
+    lines = ["id,shop,sold,said,size,y"]
+    for row in range(240):
+        month, good = 1 + row % 12, bool(rng.integers(0, 2))
+        said = " ".join([*rng.choice(words, 4), "splendid" if good else "dreadful", *rng.choice(words, 2)])
+        size = "" if row % 9 == 0 else f"{rng.normal():.3f}"
+        cells = (f"s{row % 24}", f"2024-{month:02}-{1 + row % 28:02}", said if row % 50 else "", size)
+        lines.append(",".join([f"o-{row}", *cells, "yes" if good else "no"]))
+    Path("data.csv").write_text("\n".join(lines) + "\n")
+    Path("new.csv").write_text(
+        "said,sold,size,id\nword1 word2 splendid word3,2024-03-01,,n1\nword9 dreadful word5,2024-03-01,1,n2\n"
+        ",,,n3\n"
+    )
+    done = fit("--target", "y", "--group", "shop")
+    assert "features: sold, said, size\n" in done.stderr
+    with pytest.MonkeyPatch.context() as few:
+        few.setattr("automl.export.predicting.ROWS", 2)
+        assert predicted()[:2] == ["yes", "no"] and len(predicted()) == 3
+    assert "extra_trees" in typed("leaderboard", "data", "--models").stdout
+    shown = typed("explain", "data", "--repeats", "3", "--json")
+    columns = json.loads(shown.stdout)["columns"]
+    assert columns[0]["column"] == "said" and columns[0]["matters"]

@@ -70,7 +70,7 @@ class ReadColumn:
     """A column of which features were made, and how its cells were read.
 
     `kind`: number, category, date, time (of day), url, list (`format`: what stands between items, `known`:
-    these), or text where one was kept. `decimal`, `groups`: the decimal sign of a column of numbers, and what
+    these), or text of words. `decimal`, `groups`: the decimal sign of a column of numbers, and what
     may stand between groups of three digits; `signs`: which of points and commas stood in them; `units`: what
     stood beside them, "" for nothing; None: unknown. `format`: of dates; `hours`: whether their time of day
     counts. `known`: the categories of the training rows; None: unknown.
@@ -137,6 +137,12 @@ class Task:
     in_time: bool = False
     notes: tuple[str, ...] = ()
     reading: TableReading | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of a table that hold texts of words, not categories."""
+        columns = () if self.reading is None else self.reading.columns
+        return tuple(column.name for column in columns if column.kind == "text")
 
     def label(self, number: int) -> str:
         """The name of a class; its number where it has none."""

@@ -170,7 +170,7 @@ def _threads(context: Context) -> int:
 
 def _model(config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
     calibrate = not PROBABILISTIC.isdisjoint(names)
-    return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads)
+    return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
 
 
 def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[st
     found = {}
     for name, values in grid.frame.items():
         if name in spec.categorical or (name in grid.categories and name not in given):
-            found[name] = _texts(name, as_texts(values), read.missing)
+            found[name] = _texts(name, as_texts(values), read.missing, stated=True)
         elif _is_typed(values):
             found[name] = _typed(name, values, read.missing)
         elif name in given:
@@ -181,11 +181,12 @@ def _date(name: str, dates: Dates, *, tell: bool) -> Read:
     return Read(Column(name, "date", _share(dates.values.isna())), dates.values, dates, note)
 
 
-def _texts(name: str, texts: Any, missing: Sequence[str] | None) -> Read:
+def _texts(name: str, texts: Any, missing: Sequence[str] | None, *, stated: bool = False) -> Read:
+    """Categories, which may be `stated`, or texts of words."""
     empty = texts.isin(["", *(missing or ())])
     filled = texts[~empty]
     kind: Literal["category", "text"] = "category"
-    if len(filled) >= ENOUGH and filled.nunique() > len(filled) / 2:
+    if not stated and len(filled) >= ENOUGH and filled.nunique() > len(filled) / 2:
         kind = "text" if (filled.head(1000).str.count(r"\s+") + 1).mean() >= WORDS else "category"
     return Read(Column(name, kind, _share(empty)), texts.where(~empty, None).astype(object))
 

@@ -46,6 +46,11 @@ def features(
         if why:
             continue
         notes += [one.note] if one.note else []
+        if one.column.kind == "text" and one.made is None:
+            notes.append(
+                f"{name!r} is read as text, and what its words say is a feature; task.columns.categorical: "
+                f"[{name}] takes it as categories, and drop leaves it out"
+            )
         made = _made(name, one)
         check_apart(name, made, data)
         data |= made
@@ -70,8 +75,6 @@ def _unused(name: str, one: Read, dropped: bool, unnamed: bool) -> str:
     different = pd.Series(values).nunique(dropna=False)
     if different == 1:
         return "it has one value alone"
-    if one.column.kind == "text":
-        return "it is free text, and words are no features yet"
     if len(values) < ENOUGH or different < len(values):
         return ""
     if one.column.kind == "number" and values.dtype.kind == "i":
