@@ -26,7 +26,7 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import boosters, saved
+from automl.tables import boosters, intervals, saved
 from automl.tables.folds import folds
 from automl.tables.model import TableModel, predicted
 from automl.tables.sizes import not_tried
@@ -123,7 +123,7 @@ class Pipeline(Evaluator):
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
-        """Metrics on `data` of the pipeline described in the folder `model`.
+        """Metrics on `data` of the pipeline described in the folder `model`, and the interval of the first.
 
         One that was not kept, or cannot be read here, is fitted again on the training rows, by the same
         configuration and seed: equal to what was fitted then. Raises `UserError` when the data are not
@@ -147,7 +147,8 @@ class Pipeline(Evaluator):
         if predictions is None:
             again = _model(described["config"], task, names, described["seed"])
             predictions = again.fit(task.train.x, task.train.y).predict(data.x)
-        return _values(names, data, predictions)
+        found = intervals.interval(names[0], data.y, predictions, data.groups)
+        return {**_values(names, data, predictions), **intervals.named(names[0], found)}
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task = context.task

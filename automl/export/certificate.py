@@ -161,6 +161,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         data=_data(row),
         warnings=list(report.warnings) or None,
         transfer=_elsewhere(report, choice) or None,
+        test_interval=None if search.test_interval is None else list(search.test_interval),
     )
 
 

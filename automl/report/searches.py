@@ -64,6 +64,8 @@ class SearchReport:
     """A search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
 
     `device_seconds` is what the search itself spent: all its trials, without the retrainings.
+    `test_interval`: of 95 %, of the one value on the test by the choice of its rows or episodes, where it was
+    measured.
     """
 
     seed: int
@@ -79,6 +81,7 @@ class SearchReport:
     finals_failed: int
     test_openings: int
     gaps: Gaps
+    test_interval: tuple[float, float] | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
         """Whether its value of this level is the last one. `finals`: its retrainings."""
@@ -95,9 +98,16 @@ class SearchReport:
 
 
 def search_report(
-    search: SearchRow, rows: Sequence[TrialRow], openings: Sequence[OpeningRow], direction: Direction
+    search: SearchRow,
+    rows: Sequence[TrialRow],
+    openings: Sequence[OpeningRow],
+    direction: Direction,
+    metric: str = "",
 ) -> SearchReport:
-    """The report of a search from the rows of its trials and of its openings of the test set."""
+    """The report of a search from the rows of its trials and of its openings of the test set.
+
+    `metric`: the name of that of its values; without it their interval is not looked for.
+    """
     trials = sorted((row for row in rows if row.kind == "trial"), key=tell_order)
     selected = _selected(search, trials, direction)
     best = None if selected is None else _best(selected)
@@ -121,7 +131,17 @@ def search_report(
         finals_failed=sum(row.state is TrialState.FAILED for row in finals),
         test_openings=len(openings),
         gaps=_gaps(best, fresh, test),
+        test_interval=_interval(metric, opening),
     )
+
+
+def _interval(metric: str, opening: OpeningRow | None) -> tuple[float, float] | None:
+    """That of the test value of the only model; a mean of several varies by their seeds, too."""
+    details = (opening.details if opening else None) or ()
+    if len(details) != 1:
+        return None
+    low, high = (details[0].get(f"{metric}_{end}") for end in ("low", "high"))
+    return None if low is None or high is None else (low, high)
 
 
 def tell_order(trial: TrialRow) -> tuple[float, int]:
