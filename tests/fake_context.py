@@ -31,6 +31,7 @@ class FakeContext:
     device: str = "cpu"
     final: bool = False
     needs_value: bool = False
+    refits: dict[str, Any] | None = None
     remaining: float = math.inf
     devices: float = 1.0
     protocol: Any = None

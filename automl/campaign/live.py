@@ -17,7 +17,7 @@ from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialSt
 from automl.files import below
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.selection import AFTER, AGAIN, FINAL, TRANSFER
+from automl.selection import AFTER, AGAIN, FINAL, REFIT, TRANSFER
 from automl.stopping import PRUNED, Standing, stop_reason
 
 
@@ -110,24 +110,24 @@ class LiveSearch(StoppableState):
         return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
     def _ask(self, number: int) -> Config | None:
-        if self.searcher is not None:
-            return self.searcher.ask(number)
-        return self.settings.fixed if number == 0 else None
+        fixed = self.settings.fixed if number == 0 else None
+        return fixed if self.searcher is None else self.searcher.ask(number)
 
     def _hand_out(self, row: TrialRow) -> Job:
         attempt = Attempt.of(row, alone=self._retries.is_alone(row.id))
-        remaining = self._allowance.remaining
         self.attempts += 1
         if row.kind in (FINAL, TRANSFER):
             job = self.settings.final_job(attempt, derived=self._derived, dataset=row.dataset)
             if row.kind == FINAL and (combined := self._keeping.candidates):
                 job = replace(job, candidates=combined, remaining=job.deadline * job.devices)
+        elif row.kind == REFIT:
+            job = self.settings.refit_job(attempt, *self._described(row))
         elif row.kind == AGAIN:
             job = self.settings.again_job(attempt, derived=self._derived)
         else:
             self._allowance.begin()
             named = None if self.searcher is None else self.searcher.evaluator(row.number)
-            job = self.settings.trial_job(attempt, remaining, named)
+            job = self.settings.trial_job(attempt, self._allowance.remaining, named)
             job = job if named is not None else replace(job, needs_value=self.best is None)
         left = self._allowance.time_left(self._open.add(row, job.deadline), 0.0)
         return replace(job, deadline=max(left, 0.0))

@@ -12,7 +12,7 @@ from automl.campaign.allowance import Left
 from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
-from automl.campaign.outlook import usual_trial
+from automl.campaign.outlook import least_left
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
@@ -102,12 +102,12 @@ class Pool:
     def _leave_time(self) -> None:
         """End the searches when what is left is for their winners, where the limits say so.
 
-        Or when less is left than a trial takes: a worker that is killed with one has to start again.
+        Or when less is left than a trial takes: a worker that is killed has to start again, if none waits.
         """
         if not self.limits.limits.reserve:
             return
         left = self.limits.for_trials()
-        if left.seconds <= usual_trial(self.searches):
+        if left.seconds <= least_left(self.searches, self.limits.pace.restart()):
             for search in self.searches:
                 search.end(left.reason)
 

@@ -72,6 +72,11 @@ class Search(Protocol):
     settings: SearchSettings
     counts: Counts
     best: Incumbent | None
+    refits: bool  # set once its winner's model is to be fitted on all rows: it was tested, and predicts
+
+    @property
+    def lacks_refit(self) -> bool:
+        """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
 
     @property
     def cost(self) -> float:

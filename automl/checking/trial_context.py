@@ -13,6 +13,7 @@ from automl.contracts import (
     Candidate,
     Checkpoints,
     Evaluator,
+    Json,
     Metric,
     RunError,
     Task,
@@ -34,6 +35,7 @@ class FakeTrial:
     seed: int = 0
     final: bool = False
     needs_value: bool = False
+    refits: Json | None = None
     stop_at: int | None = None
     device: str = "cpu"
     remaining: float = math.inf

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from automl.contracts.basics import Config, Metric
+from automl.contracts.basics import Config, Json, Metric
 from automl.contracts.data import Task
 from automl.contracts.leaving import Candidate
 
@@ -52,6 +52,9 @@ class Context(Protocol):
     `needs_value`: the search has no value yet. An evaluator that can should return what it has reached when
     the budget is used up, rather than report once more and be stopped without a value.
     `candidates`: trials that a final evaluation may combine (see `Evaluator.combined`), the best ones first.
+    `refits`: what `<workdir>/model/config.json` says of a model that a final evaluation has left, which is to
+    be fitted again, the same in all but its rows: those of training are now all that there are, validation
+    and test included, so nothing of it can be measured; None for any other evaluation.
     """
 
     seed: int
@@ -61,6 +64,7 @@ class Context(Protocol):
     metrics: list[Metric]
     needs_value: bool
     candidates: Sequence[Candidate]
+    refits: Json | None
 
     @property
     def checkpoint(self) -> Checkpoints:

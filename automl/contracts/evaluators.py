@@ -64,6 +64,8 @@ class Evaluator(ABC):
       trial starts, and is the active one in it.
     - `libraries` (none): modules that `evaluate` imports late because they are slow to import. A worker
       imports them before the clock of a trial runs, so that no arm pays for being first.
+    - `refits` (False): it can fit again, on other rows, what a final evaluation has left (see
+      `Context.refits`).
     - `leaves` (None): the kind of model that a final evaluation leaves in `<workdir>/model`: `network`
       (`config.json` and `weights.pt` of `automl.training.saved`), `learner` (the same of
       `automl.metatraining`), `table` (a fitted pipeline of `automl.tables.saved`), or None for a folder that
@@ -84,6 +86,7 @@ class Evaluator(ABC):
     options_fix_parameters: ClassVar[bool] = False
     uses_mlflow: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ()
+    refits: ClassVar[bool] = False
     leaves: ClassVar[Literal["network", "learner", "table"] | None] = None
 
     options: EvaluatorOptions

@@ -77,6 +77,8 @@ class Job:
     brings what it leaves; None where `workdir` is what the campaign reads too. `alone`: it holds a part of a
     GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
     `candidates`: of a final evaluation that combines trials (see `Evaluator.combined`), the best ones first.
+    `refits`: the description of a model that is fitted again on all rows (see `Context.refits`); it has no
+    value.
     """
 
     trial: str
@@ -105,6 +107,7 @@ class Job:
     storage: str | None = None
     alone: bool = False
     candidates: list[Candidate] = field(default_factory=list)
+    refits: Json | None = None
 
     @property
     def held(self) -> Held:

@@ -28,7 +28,7 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import boosters, saved
+from automl.tables import boosters, intervals, saved
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
@@ -64,6 +64,7 @@ class Pipeline(Evaluator):
     cross_validates: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
     uses_mlflow: ClassVar[bool] = False
+    refits: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner", "table"] | None] = "table"
     libraries: ClassVar[tuple[str, ...]] = (
         *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
@@ -72,7 +73,7 @@ class Pipeline(Evaluator):
             "sklearn.neighbors",
             "sklearn.neural_network",
             "sklearn.svm",
-            "skops.io",
+            "automl.tables.skops_alone",
         ),
         *boosters.installed(),
     )
@@ -88,6 +89,8 @@ class Pipeline(Evaluator):
         task, names = context.task, [metric.name for metric in context.metrics]
         _require_table(task)
         _require_predictions(names)
+        if context.refits is not None:
+            return self._refit(context.refits, context, names)
         if context.final:
             return self._fit_final(config, context, names)
         if stopped := not_tried(config, task, context.space):
@@ -124,7 +127,7 @@ class Pipeline(Evaluator):
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
-        """Metrics on `data` of the pipeline described in the folder `model`.
+        """Metrics on `data` of the pipeline described in the folder `model`, and the interval of the first.
 
         One that was not kept, or cannot be read here, is fitted again on the training rows, by the same
         configuration and seed: equal to what was fitted then. Raises `UserError` when the data are not
@@ -147,15 +150,24 @@ class Pipeline(Evaluator):
         predictions = _by_kept(model, data, task.classes)
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
-        return _values(names, data, predictions)
+        found = intervals.interval(names[0], data.y, predictions, data.groups)
+        return {**_values(names, data, predictions), **intervals.named(names[0], found)}
 
-    def _again(self, described: Json, task: Task, names: list[str]) -> TableModel | Ensemble:
+    def _again(
+        self, described: Json, task: Task, names: list[str], threads: int = 1
+    ) -> TableModel | Ensemble:
         """What a folder describes, fitted on the training rows."""
         alone = {"config": described["config"], "seed": described["seed"], "weight": 1.0}
         members, train = described.get("members") or [alone], task.train
-        made = [self._made(one["config"], task, names, one["seed"]) for one in members]
+        made = [self._made(one["config"], task, names, one["seed"], threads) for one in members]
         fitted = [model.fit(train.x, train.y) for model in made]
         return fitted[0] if len(fitted) == 1 else Ensemble(fitted, [one["weight"] for one in members])
+
+    def _refit(self, described: Json, context: Context, names: list[str]) -> Result:
+        """Fit what a final evaluation has described on all rows. It has no value: no row is unseen."""
+        model = self._again(described, context.task, names, _threads(context))
+        _keep(model, context.task, described, context.workdir / "model")
+        return Result({}, {"rows": len(context.task.train)})
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task, options = context.task, self.options
@@ -165,14 +177,10 @@ class Pipeline(Evaluator):
 
         fitted = Combining(context, make, options.folds, options.ensemble).fit(config)
         values = metrics.score(names, task.validation.y, fitted.model.predict(task.validation.x))
-        folder = context.workdir / "model"
-        folder.mkdir(parents=True, exist_ok=True)
-        if task.reading is not None:
-            saved.save(fitted.model, saved.Described(task.reading, task.labels), folder)
-        described: Json = {"format": FORMAT, "config": config, "seed": context.seed, "task": task.digest}
+        described: Json = {"config": config, "seed": context.seed}
         if fitted.members:
             described["members"] = [member.to_json() for member in fitted.members]
-        write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
+        _keep(fitted.model, task, described, context.workdir / "model")
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
         note = "; ".join(fitted.notes)
         return Result(metrics.finite(values, names), fitted.metrics, note=note)
@@ -180,7 +188,16 @@ class Pipeline(Evaluator):
     def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
         """A model to be fitted; in an ensemble all must have probabilities."""
         calibrate = bool(self.options.ensemble) or not PROBABILISTIC.isdisjoint(names)
-        return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads)
+        return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
+
+
+def _keep(model: TableModel | Ensemble, task: Task, described: Json, folder: Path) -> None:
+    """Write a fitted model, and what it takes to fit it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if task.reading is not None:
+        saved.save(model, saved.Described(task.reading, task.labels), folder)
+    text = json.dumps({**described, "format": FORMAT, "task": task.digest}, indent=1)
+    write_atomically(folder / "config.json", text.encode())
 
 
 def _threads(context: Context) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -73,6 +71,7 @@ class TrialContext:
         self.seed = self.job.seed
         self.final = self.job.final
         self.needs_value = self.job.needs_value
+        self.refits = self.job.refits
         self.candidates: Sequence[Candidate] = self.job.candidates
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
@@ -109,8 +108,6 @@ class TrialContext:
     @cached_property
     def checkpoint(self) -> Checkpoints:
         """The checkpoints of this trial, shared by its attempts."""
-        if "torch" not in sys.modules:
-            self._free(partial(importlib.import_module, "torch"))
         if self.job.storage is None:
             return OfRank0(CheckpointFolder(self.workdir / CHECKPOINTS))
         self._stored = StoredCheckpoints(self.workdir / CHECKPOINTS, below(self.job.storage, CHECKPOINTS))
@@ -122,12 +119,6 @@ class TrialContext:
             return 0
         self._stored.settle()
         return len(self._stored.failed)
-
-    def _free(self, do: Callable[[], object]) -> None:
-        """Do something that the trial does not pay for."""
-        began = time.perf_counter()
-        do()
-        self._started += time.perf_counter() - began
 
     def report(self, step: int, value: float, **metrics: float) -> None:
         """Report the primary metric after `step`. Raises `TrialStopped` when the trial must end."""
@@ -200,7 +191,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
         result = evaluator.evaluate(dict(job.config), context)
         if isinstance(result, Result) and result.stopped:
             return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
-        values = values_of(result, context.metrics)
+        values = None if job.refits is not None else values_of(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result, reason=result.note)
     except BaseException as error:
         return ended(job, context, error)

@@ -70,6 +70,9 @@ def to_json(report: CampaignReport, found: list[Model]) -> Json:
     return {
         "campaign": report.campaign,
         "metric": report.metric.name,
+        "predicts": report.chosen.search.refit.trial
+        if report.chosen is not None and report.chosen.search.refit is not None
+        else None,
         "models": [asdict(one) for one in found],
     }
 
@@ -93,6 +96,11 @@ def table(report: CampaignReport, found: list[Model]) -> Any:
     shown.caption = f"★ retrained{more}; validation: mean over the folds; seconds: of all folds"
     if any(one.members for one in found):
         shown.caption += ", of an ensemble those of its fits"
+    if report.chosen is not None and (refit := report.chosen.search.refit) is not None:
+        shown.caption += (
+            f"; {refit.trial}, the exported winner fitted on all {refit.rows} rows, predicts: no "
+            "score is its own"
+        )
     return shown
 
 

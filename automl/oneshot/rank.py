@@ -17,6 +17,7 @@ from automl.contracts import (
     Context,
     Direction,
     Evaluator,
+    Json,
     Task,
     derive_seed,
 )
@@ -36,6 +37,7 @@ class SideContext:
 
     final = False
     needs_value = False
+    refits: Json | None = None
     candidates: Sequence[Candidate] = ()
 
     def __init__(self, context: Context, name: str) -> None:

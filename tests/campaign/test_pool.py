@@ -8,7 +8,7 @@ import pytest
 from search_examples import ListSearch
 
 from automl.campaign.clock import CampaignClock
-from automl.campaign.limits import CampaignLimits
+from automl.campaign.limits import CampaignLimits, Pace
 from automl.campaign.outlook import Outlook
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent
@@ -102,6 +102,30 @@ def test_searches_end_in_time_for_what_follows_them() -> None:
     names = [job and job.trial for job in (jobs.next_job() for _ in range(3))]
     assert names == ["s-1/one/0/final-0", "s-1/other/0/final-0", None], "the best winner comes first"
     assert "is for the retrainings" in one.stopped and jobs.limits.met is None, "no limit is reached yet"
+
+
+def test_another_worker_that_waits_leaves_more_time() -> None:
+    outlook = Outlook(fit=10.0, missing=1, score=5.0, start=3.0)
+    for restart, expected in ((None, 80.5), (0.0, 85.0), (4.0, 79.0)):
+        one = with_value("one", 0.2, outlook, jobs=3)
+        jobs, clock = reserving(one)
+        jobs.limits.pace = Pace(restart=lambda restart=restart: restart)
+        assert jobs.limits.for_trials().seconds == expected, (
+            "the start of another worker, half more than known"
+        )
+        one.counts.add(TrialState.COMPLETE, 20.0)  # ten seconds on two devices
+        clock.seconds = expected - 5.0
+        job = jobs.next_job()
+        assert job is not None and job.trial.endswith("final-0" if restart != 0.0 else "/0")
+
+
+def test_what_follows_two_searches_runs_side_by_side() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=1.0))
+    other = with_value("other", 0.3, Outlook(fit=6.0, missing=1, score=1.0))
+    jobs, _ = reserving(one, other)
+    assert jobs.limits.for_trials().seconds == 100 - 10 - 6 - 2
+    jobs.limits.pace = Pace(at_once=2, reading=0.5)
+    assert jobs.limits.for_trials().seconds == 100 - 10 - 2 * 1.5
 
 
 def test_no_trial_starts_that_would_be_killed() -> None:
