@@ -156,7 +156,6 @@ HELD = {
         "ranks",
         "supernets",
         "searchspaces",
-        "tables",  # cross_validation.py: a checkpoint holds tensors
         "checkpoints",
         "executors",
         "export",

@@ -97,9 +97,9 @@ class SearchState:
         )
         missing = self._after.missing(Next(FINAL, best))
         fit = self._after.fits.get(best.key, alone * settings.devices) / settings.devices
-        start = self._open.starting
-        score = start * READING + (SCORED * fit * settings.finals if settings.cross_validates else 0.0)
-        others = sum(one.cost for one in self._keeping.combined[1 : 1 + COMBINED])
+        start, one = self._open.starting, alone if settings.combined else fit
+        score = start * READING + (SCORED * one * settings.finals if settings.cross_validates else 0.0)
+        others = sum(each.cost for each in self._keeping.combined[1 : 1 + COMBINED])
         members = others * alone / best.cost * missing if best.cost else 0.0
         return Outlook(again * trial, fit, missing, score, start, members, settings.refit)
 

@@ -16,6 +16,7 @@ from automl.signs import forget_signs
 
 AWAY: Final = 60.0  # seconds in which a storage that did not answer is not asked
 _away_until = 0.0  # monotonic
+_FILES: Final = ("files for an ensemble", "automl delete")
 _behind: Final = ThreadPoolExecutor(4, "checkpoints")
 
 
@@ -44,16 +45,16 @@ def remove_checkpoints(workdir: str | Path | None, storage: str | None) -> None:
 def remove_kept(trial: Leaves) -> None:
     """Only the best trials of a search keep what may be combined; see `Evaluator.combined`."""
     if trial.storage:
-        _behind.submit(_behind_trials, trial.storage, lambda: drop_files(trial, KEPT), "files")
+        _behind.submit(_behind_trials, trial.storage, lambda: drop_files(trial, KEPT), *_FILES)
     elif trial.workdir:
         shutil.rmtree(Path(trial.workdir) / KEPT, ignore_errors=True)
 
 
 def _drop_checkpoints(storage: str) -> None:
-    _behind_trials(storage, lambda: drop(storage, CHECKPOINTS), "checkpoints")
+    _behind_trials(storage, lambda: drop(storage, CHECKPOINTS), "checkpoints", "automl gc")
 
 
-def _behind_trials(storage: str, do: Callable[[], None], what: str) -> None:
+def _behind_trials(storage: str, do: Callable[[], None], what: str, how: str) -> None:
     global _away_until
     if time.monotonic() < _away_until:
         return
@@ -61,5 +62,5 @@ def _behind_trials(storage: str, do: Callable[[], None], what: str) -> None:
         do()
     except (RunError, UserError) as error:
         _away_until = time.monotonic() + AWAY
-        text = "%s that nobody needs any more stay in %s: %s; `automl gc` removes them"
-        logging.getLogger(__name__).warning(text, what, shown(storage), error)
+        text = "%s that nobody needs any more stay in %s: %s; `%s` removes them"
+        logging.getLogger(__name__).warning(text, what, shown(storage), error, how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zlib
 from collections.abc import Callable
@@ -36,20 +37,22 @@ class Folded:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, state: State | None) -> Folded:
+    def of(cls, state: State | None, classes: int) -> Folded:
         """The one whose `state` a checkpoint has; an empty one without."""
         if state is None:
             return cls()
-        return cls(state["scores"], [found.numpy() for found in state.get("predictions", ())])
+        shape = (-1, classes) if classes else (-1,)
+        texts = state.get("predictions", ())
+        found = [np.frombuffer(base64.b64decode(text), np.float32).reshape(shape) for text in texts]
+        return cls(state["scores"], found)
 
     @property
     def state(self) -> State:
-        """For a checkpoint."""
+        """For a checkpoint: texts and numbers, which need no torch, whose import takes seconds."""
         if not self.predictions:
             return {"scores": self.scores}
-        import torch  # a checkpoint has imported it
-
-        return {"scores": self.scores, "predictions": [torch.from_numpy(one) for one in self.predictions]}
+        texts = [base64.b64encode(found.tobytes()).decode() for found in self.predictions]
+        return {"scores": self.scores, "predictions": texts}
 
     @property
     def means(self) -> list[float]:
@@ -67,7 +70,7 @@ def cross_validate(
     all rows held out go to the folder `KEPT` once all folds are done.
     """
     task, found = context.task, context.checkpoint.load()
-    done = Folded.of(found[1] if found else None)
+    done = Folded.of(found[1] if found else None, task.classes)
     for fold, (fit, held) in enumerate(folds(task, count), start=1):
         if fold <= len(done.scores):
             continue

@@ -84,8 +84,13 @@ class Combining:
         began = time.perf_counter()
         winner = self._fitted(config, self.context.seed)
         seconds = (time.perf_counter() - began) * self.context.devices
-        found = self._combined(config, winner, seconds) if self.steps else None
-        return found or Fitted(winner, self.notes)
+        if not self.steps:
+            return Fitted(winner, self.notes)
+        try:
+            return self._combined(config, winner, seconds) or Fitted(winner, self.notes)
+        except Exception as error:  # such as too little memory: the winner is a model
+            text = f"the best configuration alone, no ensemble: {type(error).__name__}: {error}"
+            return Fitted(winner, [*self.notes, text])
 
     def _fitted(self, config: Config, seed: int) -> TableModel:
         train = self.context.task.train

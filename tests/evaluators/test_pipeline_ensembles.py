@@ -200,6 +200,19 @@ def test_a_member_that_cannot_be_fitted_again_is_left_out(
     assert "cannot be fitted again: not today" in result.note and result.metrics == {}
 
 
+def test_a_selection_that_fails_leaves_the_winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = Searched(tmp_path, read_task(0), R2, CONFIGS[:2])
+    alone = searched.final("alone", candidates=[])
+
+    def failing(self: selection.Pool) -> None:
+        raise MemoryError("no room for 50 trials")
+
+    monkeypatch.setattr(selection.Pool, "selected", failing)
+    result = searched.final()
+    assert result.note.endswith("no ensemble: MemoryError: no room for 50 trials")
+    assert (result.values, result.metrics) == (alone.values, {}) and (tmp_path / "final/model").is_dir()
+
+
 def test_a_trial_that_was_interrupted_keeps_the_predictions_of_all_folds(tmp_path: Path) -> None:
     searched = Searched(tmp_path, read_task(3), LOG_LOSS, CONFIGS[:1])
     with pytest.raises(TrialStopped):
