@@ -24,6 +24,7 @@ DEFAULT: Config = {
     "boosting_leaf": 20,
     "boosting_features": 1.0,
     "boosting_l2": 1e-6,
+    "text": "words",
 }
 
 
@@ -61,6 +62,7 @@ def parameters(models: tuple[str, ...]) -> dict[str, Parameter]:
         "mlp_depth": Int(1, 3, when=mlp),
         "mlp_alpha": Float(1e-6, 1e-1, log=True, when=mlp),
         "mlp_rate": Float(1e-4, 1e-1, log=True, when=mlp),
+        "text": Choice(("words", "characters")),
     }
 
 

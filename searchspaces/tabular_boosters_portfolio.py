@@ -11,6 +11,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "svm",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -21,6 +22,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": True,
             "encoding": "target",
@@ -31,6 +33,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "mlp",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -43,6 +46,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "lightgbm",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.05,
             "boosting_rounds": 500,
@@ -55,6 +59,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "svm",
             "rare": 1,
+            "text": "words",
             "imputation": "mean",
             "indicators": True,
             "encoding": "target",
@@ -65,6 +70,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "catboost",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.05,
             "boosting_rounds": 500,
@@ -77,6 +83,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "linear",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -86,6 +93,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 10,
+            "text": "words",
             "imputation": "mean",
             "indicators": True,
             "encoding": "target",
@@ -98,6 +106,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "lightgbm",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.05,
             "boosting_rounds": 500,
@@ -110,6 +119,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -120,6 +130,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "svm",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -130,6 +141,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": True,
             "encoding": "target",
@@ -140,6 +152,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "linear",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -149,6 +162,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "gradient_boosting",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.05,
             "boosting_rounds": 300,
@@ -161,6 +175,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "mlp",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -173,6 +188,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "gradient_boosting",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "one_hot",
             "boosting_rate": 0.05,
             "boosting_rounds": 300,

@@ -11,6 +11,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "svm",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -21,6 +22,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": True,
             "encoding": "target",
@@ -31,6 +33,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "mlp",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -43,6 +46,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "random_forest",
             "rare": 10,
+            "text": "words",
             "imputation": "most_frequent",
             "indicators": False,
             "encoding": "target",
@@ -53,6 +57,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "linear",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -62,6 +67,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 10,
+            "text": "words",
             "imputation": "mean",
             "indicators": True,
             "encoding": "target",
@@ -72,6 +78,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "svm",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -82,6 +89,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "gradient_boosting",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.05,
             "boosting_rounds": 300,
@@ -96,6 +104,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "gradient_boosting",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.05,
             "boosting_rounds": 300,
@@ -108,6 +117,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "svm",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -118,6 +128,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -128,6 +139,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "linear",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -137,6 +149,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "extra_trees",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": True,
             "encoding": "target",
@@ -147,6 +160,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "mlp",
             "rare": 1,
+            "text": "words",
             "imputation": "median",
             "indicators": False,
             "encoding": "one_hot",
@@ -159,6 +173,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "gradient_boosting",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "one_hot",
             "boosting_rate": 0.05,
             "boosting_rounds": 300,
@@ -171,6 +186,7 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
         {
             "model": "gradient_boosting",
             "rare": 1,
+            "text": "words",
             "boosting_encoding": "native",
             "boosting_rate": 0.2,
             "boosting_rounds": 100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class ReadColumn:
     """A column of which features were made, and how its cells were read.
 
     `kind`: number, category, date, time (of day), url, list (`format`: what stands between items, `known`:
-    these), or text where one was kept. `decimal`, `groups`: the decimal sign of a column of numbers, and what
+    these), or text of words. `decimal`, `groups`: the decimal sign of a column of numbers, and what
     may stand between groups of three digits; `signs`: which of points and commas stood in them; `units`: what
     stood beside them, "" for nothing; None: unknown. `format`: of dates; `hours`: whether their time of day
     counts. `known`: the categories of the training rows; None: unknown.
@@ -85,6 +86,14 @@ class ReadColumn:
     units: tuple[str, ...] | None = None
     known: tuple[str, ...] | None = None
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> ReadColumn:
+        """What `dataclasses.asdict` made of one, after JSON has made lists of its tuples."""
+        values: dict[str, Any] = {
+            key: tuple(one) if isinstance(one, list) else one for key, one in found.items()
+        }
+        return cls(**values)
+
 
 @dataclass(frozen=True)
 class TableReading:
@@ -96,6 +105,13 @@ class TableReading:
     columns: tuple[ReadColumn, ...]
     target: str = ""
     missing: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> TableReading:
+        """What `dataclasses.asdict` made of one, after JSON has made lists of its tuples."""
+        columns = tuple(ReadColumn.from_json(column) for column in found["columns"])
+        missing = None if found["missing"] is None else tuple(found["missing"])
+        return cls(columns, found["target"], missing)
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,12 @@ class Task:
     in_time: bool = False
     notes: tuple[str, ...] = ()
     reading: TableReading | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of a table that hold texts of words, not categories."""
+        columns = () if self.reading is None else self.reading.columns
+        return tuple(column.name for column in columns if column.kind == "text")
 
     def label(self, number: int) -> str:
         """The name of a class; its number where it has none."""

@@ -28,7 +28,7 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import boosters, saved
+from automl.tables import boosters, intervals, saved
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
@@ -127,7 +127,7 @@ class Pipeline(Evaluator):
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
-        """Metrics on `data` of the pipeline described in the folder `model`.
+        """Metrics on `data` of the pipeline described in the folder `model`, and the interval of the first.
 
         One that was not kept, or cannot be read here, is fitted again on the training rows, by the same
         configuration and seed: equal to what was fitted then. Raises `UserError` when the data are not
@@ -150,7 +150,8 @@ class Pipeline(Evaluator):
         predictions = _by_kept(model, data, task.classes)
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
-        return _values(names, data, predictions)
+        found = intervals.interval(names[0], data.y, predictions, data.groups)
+        return {**_values(names, data, predictions), **intervals.named(names[0], found)}
 
     def _again(
         self, described: Json, task: Task, names: list[str], threads: int = 1
@@ -187,7 +188,7 @@ class Pipeline(Evaluator):
     def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
         """A model to be fitted; in an ensemble all must have probabilities."""
         calibrate = bool(self.options.ensemble) or not PROBABILISTIC.isdisjoint(names)
-        return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads)
+        return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
 
 
 def _keep(model: TableModel | Ensemble, task: Task, described: Json, folder: Path) -> None:

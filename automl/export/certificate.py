@@ -164,6 +164,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         transfer=_elsewhere(report, choice) or None,
         ensemble=None if search.combined is None else search.combined.told,
         refitted=_refitted(search.refit),
+        test_interval=None if search.test_interval is None else list(search.test_interval),
     )
 
 

@@ -30,6 +30,7 @@ _LATER = (
     "transfer",
     "ensemble",
     "refitted",
+    "test_interval",
 )  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
@@ -94,7 +95,8 @@ class Certificate(Part):
     dataset, the test values of the same configuration trained on that; None without any. `ensemble`: of which
     trials the retrained model is made, whose values `fresh` and `test` are; None where the winner is alone.
     `refitted`: the model that predicts, whose values are not known; all that are here belong to the model
-    that was fitted on the training rows.
+    that was fitted on the training rows. `test_interval`: of 95 %, of the only test value by the choice of
+    the test rows; None where it was not measured.
     """
 
     campaign: str
@@ -122,6 +124,7 @@ class Certificate(Part):
     transfer: dict[str, list[float]] | None = None
     ensemble: str | None = None
     refitted: Refitted | None = None
+    test_interval: list[float] | None = None
 
     @property
     def search(self) -> str:
@@ -188,7 +191,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "warnings", "retrainings", "refit", "transfer", "ensemble", "refitted"):
+    for part in _LATER[1:]:
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (

@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Final
 
 from automl.contracts import RunError
 from automl.ledger import Ledger
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
-
-Z: Final = 1.959964  # of a normal distribution, for 95 %
+from automl.report.searches import SearchReport
+from automl.report.wording import Units
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,8 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
     yield f"validation: {label} {units.value(found.value)}, the mean over the folds"
     if found.search.test:
         value = fmean(found.search.test)
-        yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen" + _interval(
-            metric.name, value, test_rows
-        )
+        within = _interval(found.search, units)
+        yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen{within}"
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
     yield _predicts(report, found)
@@ -95,16 +93,12 @@ def _predicts(report: CampaignReport, found: Chosen) -> str:
     return f"predicts: the model that was scored, fitted on the training rows{why}"
 
 
-def _interval(metric: str, share: float, rows: int) -> str:
-    """Wilson's interval of a share of rows; other metrics would need each row's prediction."""
-    if metric != "accuracy" or rows == 0:
+def _interval(search: SearchReport, units: Units) -> str:
+    """What chance in the choice of the test rows may do, where it was measured."""
+    if search.test_interval is None:
         return ""
-    middle, spread = (
-        share + Z**2 / (2 * rows),
-        Z * math.sqrt(share * (1 - share) / rows + (Z / (2 * rows)) ** 2),
-    )
-    low, high = ((middle + sign * spread) / (1 + Z**2 / rows) for sign in (-1, 1))
-    return f" (95 % interval {100 * low:.1f} to {100 * high:.1f} %, by Wilson)"
+    low, high = map(units.value, search.test_interval)
+    return f" (95 % interval {low} to {high})"
 
 
 def _minutes(minutes: float) -> str:

@@ -103,9 +103,10 @@ def _arms(
 ) -> dict[str, ArmReport]:
     """Every arm of the study, also one that has no search yet."""
     by_arm: dict[str, list[SearchReport]] = defaultdict(list)
+    metric = study.metrics[0]
     for search in searches:
         opened = [opening for opening in openings if opening.search == search.id]
-        report = search_report(search, trials[search.id], opened, study.metrics[0].direction)
+        report = search_report(search, trials[search.id], opened, metric.direction, metric.name)
         by_arm[search.arm].append(report)
     names = arm_order(study, [search.arm for search in searches])
     return {name: arm_report(study, name, by_arm[name]) for name in names}

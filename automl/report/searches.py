@@ -79,7 +79,8 @@ class SearchReport:
     `combined`: what its retrainings combine with the best trial; their values are `fresh` and `test`.
 
     `device_seconds` is what the search itself spent: all its trials, without what follows. `refit`: None when
-    there is none; what it has cost is part of `final_device_seconds`.
+    there is none; what it has cost is part of `final_device_seconds`. `test_interval`: of 95 %, of the one
+    value on the test by the choice of its rows or episodes, where it was measured.
     """
 
     seed: int
@@ -97,6 +98,7 @@ class SearchReport:
     gaps: Gaps
     combined: Combined | None = None
     refit: Refit | None = None
+    test_interval: tuple[float, float] | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
         """Whether its value of this level is the last one. `finals`: its retrainings."""
@@ -113,9 +115,16 @@ class SearchReport:
 
 
 def search_report(
-    search: SearchRow, rows: Sequence[TrialRow], openings: Sequence[OpeningRow], direction: Direction
+    search: SearchRow,
+    rows: Sequence[TrialRow],
+    openings: Sequence[OpeningRow],
+    direction: Direction,
+    metric: str = "",
 ) -> SearchReport:
-    """The report of a search from the rows of its trials and of its openings of the test set."""
+    """The report of a search from the rows of its trials and of its openings of the test set.
+
+    `metric`: the name of that of its values; without it their interval is not looked for.
+    """
     trials = sorted((row for row in rows if row.kind == "trial"), key=tell_order)
     selected = _selected(search, trials, direction)
     best = None if selected is None else _best(selected)
@@ -141,12 +150,22 @@ def search_report(
         gaps=_gaps(best, fresh, test),
         combined=combined(finals),
         refit=None if selected is None else _refit(selected.derived or selected.config, rows),
+        test_interval=_interval(metric, opening),
     )
 
 
 def _refit(trained: Config, rows: Sequence[TrialRow]) -> Refit | None:
     found = refit_of(trained, rows)
     return None if found is None else Refit(found.id, round((found.metrics or {}).get("rows", 0)))
+
+
+def _interval(metric: str, opening: OpeningRow | None) -> tuple[float, float] | None:
+    """That of the test value of the only model; a mean of several varies by their seeds, too."""
+    details = (opening.details if opening else None) or ()
+    if len(details) != 1:
+        return None
+    low, high = (details[0].get(f"{metric}_{end}") for end in ("low", "high"))
+    return None if low is None or high is None else (low, high)
 
 
 def tell_order(trial: TrialRow) -> tuple[float, int]:

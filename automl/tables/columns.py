@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
+from automl.tables.texts import of_texts
 from automl.tables.values import Values, choice, unknown
 
 CATEGORIES: Final = 32  # that get a column of their own; further ones share one
@@ -23,28 +24,34 @@ class Prepared:
     categories: int = 0
 
 
-def prepared(table: Any, config: Values, classes: int, seed: int) -> Prepared:
+def prepared(table: Any, config: Values, classes: int, seed: int, texts: Collection[str] = ()) -> Prepared:
     """The columns of the tidy DataFrame `table` (n, features) as the model of `config` takes them.
 
-    Boosting with `boosting_encoding` keeps missing numbers, which its trees split by.
+    Boosting with `boosting_encoding` keeps missing numbers, which its trees split by. `texts`: the columns of
+    words, not of categories.
     """
     from sklearn.compose import ColumnTransformer  # scikit-learn takes a second to import
 
     numbers = list(table.select_dtypes("number").columns)
-    words = [name for name in table if name not in numbers]
+    others = list(table.columns.difference(numbers, sort=False))
+    words = [name for name in others if name not in texts]
+    told = [  # each by itself, as a Series
+        (f"text {number}", of_texts(config, len(table), seed), name)
+        for number, name in enumerate(name for name in others if name in texts)
+    ]
     how = config["boosting_encoding"]
     if how is None:
         of_words = _encoded(table, words, config, "encoding", classes, seed)
-        return Prepared(ColumnTransformer([("numbers", _imputer(config), numbers), *of_words]))
+        return Prepared(ColumnTransformer([("numbers", _imputer(config), numbers), *of_words, *told]))
     numbers = [
         name for name in numbers if table[name].notna().any()
     ]  # the others cannot be divided into bins
     if how == "native":
         as_they_are = "passthrough" if config["model"] == "catboost" else _codes(config)
-        parts = [("words", as_they_are, words), ("numbers", "passthrough", numbers)]
+        parts = [("words", as_they_are, words), ("numbers", "passthrough", numbers), *told]
         return Prepared(ColumnTransformer(parts), len(words))
     of_words = _encoded(table, words, config, "boosting_encoding", classes, seed)
-    return Prepared(ColumnTransformer([("numbers", "passthrough", numbers), *of_words]))
+    return Prepared(ColumnTransformer([("numbers", "passthrough", numbers), *of_words, *told]))
 
 
 def scaler(name: str, rows: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,19 @@ class TableModel:
     """A pipeline to be fitted once. `classes`: 0 for regression; `seed` goes into every random state.
 
     `calibrate` asks for probabilities of models that have none of their own. `threads`: how many it may use;
-    they do not change what is fitted. Raises `UserError` for a parameter or value that no pipeline has, and
-    for a family whose package is not installed.
+    they do not change what is fitted. `texts`: the columns of words, not of categories. Raises `UserError`
+    for a parameter or value that no pipeline has, and for a family whose package is not installed.
     """
 
     def __init__(
-        self, config: Config, classes: int, seed: int, *, calibrate: bool = False, threads: int = 1
+        self,
+        config: Config,
+        classes: int,
+        seed: int,
+        *,
+        calibrate: bool = False,
+        threads: int = 1,
+        texts: Collection[str] = (),
     ) -> None:
         self.config: Values = completed(config)
         self.family: Family = choice("model", self.config, FAMILIES)
@@ -38,6 +45,7 @@ class TableModel:
         self.seed = seed
         self.calibrate = calibrate
         self.threads = threads
+        self.texts = frozenset(texts)
         self.notes: list[str] = []  # what was done otherwise than the configuration says
         self._fitted: Any = None
 
@@ -46,7 +54,7 @@ class TableModel:
         from sklearn.pipeline import make_pipeline  # scikit-learn takes a second to import
 
         table = tidy(x)
-        columns = prepared(table, self.config, self.classes, self.seed)
+        columns = prepared(table, self.config, self.classes, self.seed, self.texts)
         setting = Setting(self.classes, self.seed, len(table), self.threads, columns.categories)
         patience = self._patience(y)
         model = self._model({**self.config, "boosting_patience": patience}, setting)
@@ -116,13 +124,13 @@ def tidy(x: Any) -> Any:
     """Numbers and truth values as float64, everything else as strings with `missing` for what is missing."""
     import pandas as pd  # pandas takes half a second to import
 
-    columns = {}
-    for name, column in x.items():
-        if pd.api.types.is_numeric_dtype(column):
-            columns[name] = column.astype("float64")
-        else:
-            columns[name] = column.astype(str).astype(object).where(column.notna(), "missing")
-    return pd.DataFrame(columns, index=x.index)
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in x.dtypes]  # all at once: tables may be wide
+    numbers = x.loc[:, numeric].astype("float64")
+    if all(numeric):
+        return numbers
+    words = x.loc[:, [not one for one in numeric]]
+    words = words.astype(str).astype(object).where(words.notna(), "missing")
+    return pd.concat([numbers, words], axis=1)[list(x.columns)]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
 
 from automl.checkpoints import write_atomically
-from automl.contracts import ReadColumn, TableReading, UserError
+from automl.contracts import TableReading, UserError
 from automl.tables.boosters import PACKAGES
 
 if TYPE_CHECKING:
@@ -142,14 +142,4 @@ def _unreadable(folder: Path, error: Exception) -> UserError:
 
 
 def _described(found: dict[str, Any]) -> Described:
-    reading = found["reading"]
-    columns = tuple(_column(one) for one in reading["columns"])
-    missing = None if reading["missing"] is None else tuple(reading["missing"])
-    return Described(TableReading(columns, reading["target"], missing), tuple(found["labels"]))
-
-
-def _column(found: dict[str, Any]) -> ReadColumn:
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in found.items()
-    }
-    return ReadColumn(**values)
+    return Described(TableReading.from_json(found["reading"]), tuple(found["labels"]))

@@ -39,6 +39,7 @@ DEFAULTS: Final[Config] = {
     "mlp_depth": 1,
     "mlp_alpha": 1e-4,
     "mlp_rate": 1e-3,
+    "text": "words",
 }
 
 

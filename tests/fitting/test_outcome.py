@@ -10,7 +10,7 @@ from fitted_tables import QUICK, homes, written
 from automl.campaign import run_campaign
 from automl.contracts import RunError
 from automl.fitting import Wishes, outcome_of, plan
-from automl.fitting.outcome import _interval, _minutes
+from automl.fitting.outcome import _minutes
 from automl.ledger import Store
 from automl.progress import QuietProgress
 from automl.storage import open_ledger
@@ -38,11 +38,6 @@ def test_a_time_without_a_model_says_what_would_be_enough(store: Store, tmp_path
         lines(store, table, "limits={wall_seconds: 0.001, reserve: true}", minutes=0.05)
     with pytest.raises(RunError, match=r"no time was left to fit one of them; .* --minutes 2 goes on"):
         lines(store, table, "final={seeds: 0}", "name=others")
-
-
-def test_wilson_on_a_known_case() -> None:
-    assert _interval("accuracy", 0.9, 100) == " (95 % interval 82.6 to 94.5 %, by Wilson)"
-    assert _interval("r2", 0.9, 100) == _interval("accuracy", 0.9, 0) == ""
 
 
 def test_minutes_to_ask_for() -> None:

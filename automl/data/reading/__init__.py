@@ -9,7 +9,7 @@ from pathlib import Path
 
 from automl.contracts import TaskSpec, UserError
 from automl.data.dataset import Dataset
-from automl.data.reading import arrays, cells, database, images, tables
+from automl.data.reading import arrays, cells, database, images, parsed, tables
 from automl.data.reading.pictures import endings
 
 
@@ -23,7 +23,9 @@ def read(path: Path, task: TaskSpec) -> Dataset:
         return arrays.read_arrays(path, task.read)
     if cells.is_table(path):
         check_keys(path.name, task, cells.keys(path), "a table", table=True)
-        return tables.table_of(cells.all_cells(path, task.read), path.name, task)
+        return parsed.read_once(
+            path, task, lambda: tables.table_of(cells.all_cells(path, task.read), path.name, task)
+        )
     raise UserError(
         f"a dataset file must end in {', '.join(cells.ENDINGS)} or .npz, or be a folder of images, but "
         f"got {path.name!r}; {_advice(path.suffix.lower())}"

@@ -9,7 +9,8 @@ import numpy as np
 
 from automl.contracts import ReadColumn, UserError
 from automl.data.reading.dates import Dates, other_order
-from automl.data.reading.numbers import Marks, Numbers, doubtful, unit_of
+from automl.data.reading.marks import Marks, doubtful, unit_of
+from automl.data.reading.numbers import Numbers
 
 FEW = 3  # examples in a note
 

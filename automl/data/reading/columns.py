@@ -1,4 +1,4 @@
-"""What the columns of a table are: numbers, categories, dates; and which of them are no features."""
+"""What the columns of a table are: numbers, categories, dates, texts."""
 
 from __future__ import annotations
 
@@ -11,29 +11,17 @@ import numpy as np
 from automl.contracts import ColumnsSpec, ReadColumn, ReadSpec, UserError
 from automl.data.dataset import Column
 from automl.data.reading.alike import some
-from automl.data.reading.composed import check_apart, find_composed, made_of, told
-from automl.data.reading.dates import ISO, Dates, as_dates, given_dates, has_hours, parts
+from automl.data.reading.composed import find_composed, told
+from automl.data.reading.dates import ISO, Dates, as_dates, given_dates, has_hours
 from automl.data.reading.grid import Grid, nearest_first
-from automl.data.reading.numbers import Marks, Numbers, as_numbers, find_marks, other_texts, without
+from automl.data.reading.marks import Marks, find_marks
+from automl.data.reading.numbers import Numbers, as_numbers, other_texts, without
 from automl.data.reading.typed import as_texts
 
 ENOUGH = 20  # rows below which a pattern in a column may be chance
 MOSTLY = 0.8  # a column with this share of numbers was probably meant as numbers
+SAMPLE = 1000  # different texts of a column by which the marks in numbers are found
 WORDS = 4  # a text of this many words on average is no category
-ID_NAMES = {
-    "id",
-    "index",
-    "idx",
-    "row",
-    "rownum",
-    "row_number",
-    "row_id",
-    "rowid",
-    "uuid",
-    "guid",
-    "key",
-    "nr",
-}
 
 
 @dataclass(frozen=True)
@@ -78,12 +66,12 @@ def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[st
     ):
         check_names(f"task.columns.{key}", names, list(grid.frame.columns))
     texts = {name: one for name, one in grid.frame.items() if name not in given and not _is_typed(one)}
-    sample = [list(values.drop_duplicates().head(1000)) for values in texts.values()]
+    sample = [_first_different(values) for values in texts.values()]
     marks = find_marks(sample, read.decimal, read.thousands, grid.separator)
     found = {}
     for name, values in grid.frame.items():
         if name in spec.categorical or (name in grid.categories and name not in given):
-            found[name] = _texts(name, as_texts(values), read.missing)
+            found[name] = _texts(name, as_texts(values), read.missing, stated=True)
         elif _is_typed(values):
             found[name] = _typed(name, values, read.missing)
         elif name in given:
@@ -92,6 +80,16 @@ def read_columns(grid: Grid, read: ReadSpec, spec: ColumnsSpec) -> tuple[dict[st
         else:
             found[name] = _found_out(name, values, marks, read.missing)
     return found, marks.note
+
+
+def _first_different(texts: Any) -> list[str]:
+    """The first different ones of the Series `texts`, not all of very many."""
+    found: dict[str, None] = {}
+    for text in texts:
+        found[text] = None
+        if len(found) == SAMPLE:
+            break
+    return list(found)
 
 
 def dates_of(spec: ColumnsSpec) -> dict[str, str | None]:
@@ -127,11 +125,11 @@ def _found_out(name: str, texts: Any, marks: Marks, missing: Sequence[str] | Non
             f"cells are); task.read.missing: [{wrong[0]!r}] makes such cells missing"
         )
         return replace(read, note=note)
-    codes = texts.str.match(r"[+-]?0\d+$")
-    if codes.any() and texts[texts != ""].str.match(r"[+-]?\d+$").all():
-        return replace(
-            read, note=f"{name!r} is read as categories, since it has codes such as {texts[codes].iloc[0]!r}"
-        )
+    different = texts.drop_duplicates()
+    codes = different.str.match(r"[+-]?0\d+$")
+    if codes.any() and different[different != ""].str.match(r"[+-]?\d+$").all():
+        code = different[codes].iloc[0]
+        return replace(read, note=f"{name!r} is read as categories, since it has codes such as {code!r}")
     made = find_composed(name, texts.where(~texts.isin(missing or ()), ""))
     if made is None:
         return read
@@ -183,66 +181,14 @@ def _date(name: str, dates: Dates, *, tell: bool) -> Read:
     return Read(Column(name, "date", _share(dates.values.isna())), dates.values, dates, note)
 
 
-def _texts(name: str, texts: Any, missing: Sequence[str] | None) -> Read:
+def _texts(name: str, texts: Any, missing: Sequence[str] | None, *, stated: bool = False) -> Read:
+    """Categories, which may be `stated`, or texts of words."""
     empty = texts.isin(["", *(missing or ())])
     filled = texts[~empty]
     kind: Literal["category", "text"] = "category"
-    if len(filled) >= ENOUGH and filled.nunique() > len(filled) / 2:
+    if not stated and len(filled) >= ENOUGH and filled.nunique() > len(filled) / 2:
         kind = "text" if (filled.head(1000).str.count(r"\s+") + 1).mean() >= WORDS else "category"
     return Read(Column(name, kind, _share(empty)), texts.where(~empty, None).astype(object))
-
-
-def features(
-    read: dict[str, Read], spec: ColumnsSpec, unnamed: Sequence[str]
-) -> tuple[Any, list[Column], list[str]]:
-    """The features as a DataFrame, all columns with what is not used, and notes of what was left out."""
-    import pandas as pd  # pandas takes half a second to import
-
-    data: dict[str, Any] = {}
-    columns, notes = [], []
-    for name, one in read.items():
-        why = "" if name in spec.keep else _unused(name, one, name in spec.drop, name in unnamed)
-        columns.append(replace(one.column, unused=why))
-        if why and name not in spec.drop:
-            notes.append(f"{name!r} is left out: {why}; task.columns.keep: [{name}] keeps it")
-        if why:
-            continue
-        notes += [one.note] if one.note else []
-        made = _made(name, one)
-        check_apart(name, made, data)
-        data |= made
-    return pd.DataFrame(data), columns, notes
-
-
-def _made(name: str, one: Read) -> dict[str, Any]:
-    if one.made is not None:
-        return made_of(one.made, one.values)
-    return {name: one.values} if one.dates is None else parts(name, one.dates, hours=has_hours(one.dates))
-
-
-def _unused(name: str, one: Read, dropped: bool, unnamed: bool) -> str:
-    """Why a column is no feature; "" when it is one."""
-    if dropped:
-        return "task.columns.drop names it"
-    if one.column.missing == 1:
-        return "it is empty"
-    values = one.values
-    import pandas as pd  # pandas takes half a second to import
-
-    different = pd.Series(values).nunique(dropna=False)
-    if different == 1:
-        return "it has one value alone"
-    if one.column.kind == "text":
-        return "it is free text, and words are no features yet"
-    if len(values) < ENOUGH or different < len(values):
-        return ""
-    if one.column.kind == "number" and values.dtype.kind == "i":
-        steps = np.diff(values)
-        if np.abs(steps).max() == 1 and np.abs(steps.sum()) == len(steps):
-            return "it counts the rows"
-        if unnamed or name.strip().lower() in ID_NAMES or name.lower().endswith(("_id", "uuid")):
-            return "it names the rows"
-    return "it names the rows (every cell differs)" if one.column.kind == "category" else ""
 
 
 def _share(missing: Any) -> float:

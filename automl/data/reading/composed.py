@@ -26,9 +26,10 @@ def find_composed(name: str, texts: Any) -> ReadColumn | None:
     filled = texts[texts != ""]
     if len(filled) < LEAST:
         return None
-    if filled.map(lambda text: _TIME.match(text) is not None).all():
+    different = filled.drop_duplicates()
+    if all(map(_TIME.match, different)):
         return ReadColumn(name, "time")
-    if filled.map(lambda text: _URL.match(text) is not None).all():
+    if all(map(_URL.match, different)):
         column = ReadColumn(name, "url")
         different = [len(set(feature.tolist())) for feature in made_of(column, filled).values()]
         return column if max(different) > 1 else None
@@ -97,10 +98,8 @@ def told(column: ReadColumn) -> str:
 
 def _as_list(name: str, filled: Any, mark: str) -> ReadColumn | None:
     """A list has several items in half of its cells, few different ones, and these in several companies."""
-    if (
-        sum(mark in text for text in filled) < len(filled) / 2
-    ):  # most columns: their cells are not taken apart
-        return None
+    if filled.isin([text for text in filled.unique() if mark in text]).mean() < 0.5:
+        return None  # most columns: their cells are not taken apart
     rows = [_items(text, mark) for text in filled]
     counts = Counter(item for row in rows for item in row)
     several = sum(len(row) > 1 for row in rows) >= len(rows) / 2

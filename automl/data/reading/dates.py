@@ -52,17 +52,19 @@ class Dates:
 
 def as_dates(texts: Any, missing: Sequence[str] | None) -> Dates | None:
     """The Series `texts` (n,) as times in UTC; None unless all, but for missing ones, are dates."""
-    filled = texts[~texts.isin(["", *(missing or ())])]
+    different = texts.drop_duplicates()
+    different = different[~different.isin(["", *(missing or ())])]
     if missing is None:
-        filled = filled[~filled.str.lower().isin(MISSING)]
-    different = filled.drop_duplicates()
+        different = different[~different.str.lower().isin(MISSING)]
     if different.empty:
         return None
-    if different.head(50).map(lambda text: _LIKE_ISO.match(text) is not None).all():
+    iso = different.head(50).map(lambda text: _LIKE_ISO.match(text) is not None).all()
+    if not iso and not different.head(50).map(lambda text: _LIKE_DATE.match(text) is not None).all():
+        return None
+    filled = texts[texts.isin(different)]
+    if iso:
         times = _parsed(filled, ISO)
         return None if times is None else Dates(times.reindex(texts.index), ISO)
-    if not different.head(50).map(lambda text: _LIKE_DATE.match(text) is not None).all():
-        return None
     fitting = [
         form
         for form in (day + time for day in _DAYS for time in _TIMES)

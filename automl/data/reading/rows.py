@@ -21,7 +21,8 @@ from automl.data.reading.alike import (
 from automl.data.reading.composed import KINDS, made_names, made_of, other_parts
 from automl.data.reading.dates import Dates, given_dates, part_names, parts
 from automl.data.reading.grid import nearest_first
-from automl.data.reading.numbers import Marks, as_numbers, other_texts, stands_for_none, without
+from automl.data.reading.marks import Marks
+from automl.data.reading.numbers import as_numbers, other_texts, stands_for_none, without
 from automl.data.reading.typed import are_times, as_texts, frame_of, is_number, without_zone
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import numpy as np
 from automl.contracts import ReadSpec, TableReading, TaskSpec, UserError
 from automl.data.dataset import Column, Dataset
 from automl.data.reading.cells import all_cells
-from automl.data.reading.columns import ENOUGH, Read, check_names, features, read_columns
+from automl.data.reading.columns import ENOUGH, Read, check_names, read_columns
 from automl.data.reading.dates import elapsed
+from automl.data.reading.features import features
 from automl.data.reading.grid import Grid, nearest_first
 
 TARGETS = ("target", "label", "class", "y")  # names that need no task.target
@@ -159,8 +160,8 @@ def _check_leaks(
         values = np.asarray(read[column.name].values)
         other = pd.factorize(values)[0]
         same = values.dtype.kind in "if" and y.dtype.kind in "if" and np.array_equal(values, y)
-        pairs = len(np.unique(codes * (other.max() + 2) + other)) if 2 <= count <= len(y) / 2 else -1
-        if same or (other.min() >= 0 and pairs == count == other.max() + 1):
+        alike = other.min() >= 0 and other.max() + 1 == count and 2 <= count <= len(y) / 2
+        if same or (alike and len(np.unique(codes * count + other)) == count):
             leaks.append(column.name)
     if leaks:
         raise UserError(

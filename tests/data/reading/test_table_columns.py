@@ -1,4 +1,4 @@
-"""Columns that are no features: counters, names, constants, texts, and the target under another name."""
+"""Texts; and columns that are no features: counters, names, constants, and the target under another name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from automl.contracts import UserError
         ("customer", [f"c{n * 7 % 41}" for n in range(1, ROWS + 1)], "names the rows"),
         ("same", ["a"] * ROWS, "one value alone"),
         ("nothing", [""] * ROWS, "is empty"),
-        ("said", [f"it was the best of times {n}" for n in range(ROWS)], "free text"),
     ],
 )
 def test_columns_that_are_no_features(tmp_path: Path, name: str, cells: Any, why: str) -> None:
@@ -30,6 +29,19 @@ def test_columns_that_are_no_features(tmp_path: Path, name: str, cells: Any, why
     assert list(found.x.columns) == ["x1"] and told(found, f"'{shown}' is left out", why, f"keep: [{shown}]")
     if why != "is empty":
         assert shown in table(tmp_path, csv({name: cells, "x1": X1, "y": Y}), columns={"keep": [shown]}).x
+
+
+def test_texts_of_several_words_are_features_and_told(tmp_path: Path) -> None:
+    said = ["", *(f"it was the best of times {n}" for n in range(1, ROWS))]
+    found = table(tmp_path, csv(plain(said=said)))
+    (column,) = [one for one in found.columns if one.name == "said"]
+    assert column.kind == "text" and not column.unused and found.x["said"][0] is None
+    assert told(found, "'said' is read as text", "task.columns.categorical: [said]")
+    assert found.reading is not None and found.reading.columns[-1].kind == "text"
+    stated = table(tmp_path, csv(plain(said=said)), columns={"categorical": ["said"], "keep": ["said"]})
+    assert [one.kind for one in stated.columns if one.name == "said"] == ["category"]
+    few = table(tmp_path, csv(plain(said=[f"it was the best of {n % 5}" for n in range(ROWS)])))
+    assert [one.kind for one in few.columns if one.name == "said"] == ["category"]
 
 
 def test_numbers_that_differ_are_features(tmp_path: Path) -> None:
