@@ -99,7 +99,7 @@ class CampaignLimits:
             return left
         outlooks = [search.outlook for search in by_merit(self.searches)]
         restart, started = self.pace.restart(), max((one.start for one in outlooks), default=0.0)
-        start = STARTS * (started if restart is None else restart)
+        start = STARTS * started if restart is None else restart
         kept = 0.0
         served: list[Outlook] = []
         for one in (each for each in outlooks if each.seconds):

@@ -46,6 +46,11 @@ class Isolated:
         """Whether there is a process."""
         return self._process is not None
 
+    @property
+    def age(self) -> float:
+        """Seconds since it began to prepare."""
+        return time.monotonic() - self._prepares
+
     def prepare(self, needs: Needs, gpus: float = 0.0) -> None:
         """Start the process, and let it load code and data before it has a job."""
         self._gpus, self._prepares = gpus, time.monotonic()
@@ -88,7 +93,7 @@ class Isolated:
         return True
 
     def _note_ready(self) -> None:
-        self.ready, self.took = True, time.monotonic() - self._prepares
+        self.ready, self.took = True, self.age
 
     def close(self) -> None:
         """Kill the process, with all that it has started."""

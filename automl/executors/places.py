@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from automl.contracts import Job, JobSource, Needs
 from automl.executors.isolated import POLL, Isolated, wait_for
+
+BUSY: Final = 1.2  # times what processes have needed to load: machines are busy at times
+LATE: Final = 0.2  # of that: for one that has loaded for as long and is not ready
 
 
 class Places:
@@ -32,7 +37,10 @@ class Places:
         all_of_them = (*self._workers, self._spare)
         if any(worker.ready and worker.job is None for worker in all_of_them):
             return 0.0
-        return max((worker.took for worker in all_of_them if worker.took is not None), default=None)
+        took = max((worker.took for worker in all_of_them if worker.took is not None), default=None)
+        if took is None or not self._spare.lives:
+            return took and BUSY * took
+        return max(LATE * took, BUSY * took - self._spare.age)
 
     def prepare(self, needs: Needs, gpus: float) -> None:
         """Start the processes, and let each load code and data."""

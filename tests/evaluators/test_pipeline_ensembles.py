@@ -126,6 +126,29 @@ def test_an_ensemble_is_the_weighted_mean_of_its_members_to_the_last_digit(
     assert ("lightgbm==" in (model / saved.REQUIREMENTS).read_text()) == ("lightgbm" in families)
 
 
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.usefixtures("anything_better")
+def test_a_refit_is_the_same_configurations_seeds_and_weights_on_other_rows(
+    tmp_path: Path, together: bool
+) -> None:
+    searched = Searched(tmp_path, read_task(2), AUC, CONFIGS[:3])
+    searched.final(**({} if together else {"candidates": []}))
+    described = searched.described()
+    assert ("members" in described) == together
+    whole = replace(searched.given, train=searched.given.validation, digest="f" * 64)
+    given = searched.context("refit", given_task=whole, refits=described, final=True, seed=99)
+    result = PIPELINE.evaluate({"model": "knn"}, given)
+    assert (result.values, result.metrics, given.reports) == ({}, {"rows": len(whole.train)}, [])
+    assert searched.described("refit") == {**described, "task": whole.digest}
+    alone = [{"config": described["config"], "seed": described["seed"], "weight": 1.0}]
+    x, total = searched.given.train.x, 0.0
+    for one in described.get("members", alone):
+        model = TableModel(one["config"], 2, one["seed"], calibrate=True)
+        total = total + one["weight"] * model.fit(whole.train.x, whole.train.y).predict(x)
+    fitted, _ = saved.load(tmp_path / "refit/model")
+    assert np.allclose(predicted(fitted, x, 2), total, rtol=1e-12, atol=1e-14)
+
+
 def test_a_real_selection_is_told_and_the_same_again(tmp_path: Path) -> None:
     given = read_task(0)
     for part in (given.train, given.validation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from queue_source import HERE, QueueSource, job
 
 from automl.contracts import Needs, TrialState, UserError
 from automl.executors.local import Local
+from automl.executors.places import Places
 
 NEEDS = Needs(import_path=[HERE], evaluators=[], spaces=[])
 
@@ -55,6 +57,24 @@ def test_a_spare_process_takes_the_place_of_one_that_is_killed(tmp_path: Path) -
         assert source.outcomes["swallows"].state is TrialState.COMPLETE
     finally:
         executor.close()
+
+
+def test_a_process_that_loads_is_expected_when_others_were_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = Places(1, spare=True)
+    assert places.restart is None, "nothing is known"
+    worker, spare = places._workers[0], places._spare
+    worker.took, worker.ready, worker.job = 10.0, True, job("good", tmp_path)
+    monkeypatch.setattr(type(spare), "lives", False)
+    assert places.restart == 12.0, "it would have to be started"
+    monkeypatch.setattr(type(spare), "lives", True)
+    spare._prepares = time.monotonic() - 5.0
+    assert places.restart == pytest.approx(7.0, abs=0.5)
+    spare._prepares -= 100.0
+    assert places.restart == 2.0, "it is late"
+    spare.ready = True
+    assert places.restart == 0.0
 
 
 def test_what_this_machine_has_no_room_for_is_refused() -> None:

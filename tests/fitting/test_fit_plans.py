@@ -57,6 +57,12 @@ def test_the_report_has_time_after_the_campaign(table: Path, minutes: float, sec
     assert set(study.arms) == {"random", "tpe"}
 
 
+def test_what_predicts_is_fitted_on_all_rows_unless_it_is_asked_otherwise(table: Path) -> None:
+    assert planned(table).study.final.refit
+    found = planned(table, refit=False)
+    assert not found.study.final.refit and "refit" not in found.text
+
+
 def test_cpus_are_what_is_asked_for(table: Path) -> None:
     found = planned(table, cpus=1)
     options = found.study.executor.options

@@ -27,6 +27,7 @@ def lines(store: Store, table: Path, *overrides: str, minutes: float = 1.0) -> s
 
 def test_a_model_its_test_and_its_verdict(store: Store, tmp_path: Path) -> None:
     found = lines(store, written(tmp_path / "homes.csv", homes()))
+    assert "predicts: the same, fitted again on all 80 rows (homes-1/" in found
     assert "model: homes-1/" in found and "model=extra_trees" in found
     assert "test: accuracy, % " in found and " on 16 rows that no search has seen (95 % interval " in found
     assert "verdict: cannot tell yet whether tpe is better than random" in found
