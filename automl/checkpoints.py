@@ -1,8 +1,8 @@
 """Checkpoints of one trial: written atomically, verified before they are loaded, never unpickled.
 
 Each `step-<n>.pt` has a manifest `step-<n>.json`: owner, step and sha256. A file whose manifest is
-missing or does not match (torn, flipped, of another step or trial) is skipped. Functions import torch
-when they need it: that takes two seconds, and most trials save no checkpoint.
+missing or does not match (torn, flipped, of another step or trial) is skipped. A state without tensors is
+JSON: only tensors need torch, whose import takes two seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import logging
 import os
 import pickle
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -46,13 +47,9 @@ class CheckpointFolder:
 
         Raises `UserError` for any other type in it, since it could not be loaded safely.
         """
-        import torch  # torch takes seconds to import
-
         check_plain(state, "state")
         self.folder.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        torch.save({"owner": self.owner, "step": step, "state": dict(state)}, buffer)
-        data = buffer.getvalue()
+        data = _written({"owner": self.owner, "step": step, "state": dict(state)})
         manifest = {"owner": self.owner, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
         write_atomically(self._path(step, "pt"), data)
         write_atomically(self._path(step, "json"), json.dumps(manifest).encode())
@@ -68,14 +65,12 @@ class CheckpointFolder:
         return None
 
     def _read(self, step: int) -> State:
-        import torch  # torch takes seconds to import
-
         manifest = json.loads(self._path(step, "json").read_text(encoding="utf-8"))
         data = self._path(step, "pt").read_bytes()
         expected = {"owner": self.owner, "step": step, "sha256": hashlib.sha256(data).hexdigest()}
         if manifest != expected:
             raise ValueError("it does not match its manifest")
-        saved = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        saved = _parsed(data)
         if (saved["owner"], saved["step"]) != (self.owner, step):
             raise ValueError("it belongs to another trial or step")
         state: State = saved["state"]
@@ -100,8 +95,6 @@ class CheckpointFolder:
 
 def check_plain(value: object, where: str) -> None:
     """Raise `UserError` unless `value` holds only tensors, numbers, strings, None, dicts, lists, tuples."""
-    import torch  # torch takes seconds to import
-
     if isinstance(value, Mapping):
         for key, item in value.items():
             check_plain(key, f"a key of {where}")
@@ -109,11 +102,44 @@ def check_plain(value: object, where: str) -> None:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             check_plain(item, f"{where}[{index}]")
-    elif type(value) not in _PLAIN and not isinstance(value, torch.Tensor):
+    elif type(value) not in _PLAIN and not _is_tensor(value):
         raise UserError(
             f"a checkpoint must hold tensors, numbers and strings in dicts and lists, but {where} is "
             f"a {type(value).__name__}; convert it (arrays: torch.from_numpy; objects: state_dict())"
         )
+
+
+def _is_tensor(value: object) -> bool:
+    return "torch" in sys.modules and isinstance(value, sys.modules["torch"].Tensor)
+
+
+def _is_json(value: object) -> bool:
+    """Whether JSON gives it back as it is; not tuples, bytes, or keys that are no strings."""
+    if type(value) is dict:
+        return all(type(key) is str and _is_json(item) for key, item in value.items())
+    if type(value) is list:
+        return all(map(_is_json, value))
+    return type(value) in (str, int, float, bool, type(None))
+
+
+def _written(saved: State) -> bytes:
+    if _is_json(saved):
+        return json.dumps(saved).encode()
+    import torch  # torch takes seconds to import
+
+    buffer = io.BytesIO()
+    torch.save(saved, buffer)
+    return buffer.getvalue()
+
+
+def _parsed(data: bytes) -> State:
+    if data.startswith(b"{"):
+        plain: State = json.loads(data)
+        return plain
+    import torch  # torch takes seconds to import
+
+    saved: State = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return saved
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -15,8 +15,9 @@ from automl.contracts import Direction
 AGAIN: Final = "again"  # the kind of a trial that evaluates one of the best configurations again
 FINAL: Final = "final"  # and of one that retrains the winner
 TRANSFER: Final = "transfer"  # and of one that trains the winner on another dataset
+REFIT: Final = "refit"  # and of one that fits what predicts once more, on all rows
 NOT_AGAIN: Final = "not tried again: "  # begins the reason of a retry that a limit did not let start
-AFTER: Final = (AGAIN, FINAL, TRANSFER)  # what follows a search, in this order
+AFTER: Final = (AGAIN, FINAL, TRANSFER, REFIT)  # what follows a search, in this order
 
 
 class Valued(Protocol):

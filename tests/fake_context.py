@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import Config, Direction, Metric, Split, Task, TrialStopped
+from automl.contracts import KEPT, Candidate, Config, Direction, Metric, RunError, Split, Task, TrialStopped
 from automl.space import Choice, Space
 
 ACCURACY = Metric("accuracy", Direction.MAXIMIZE)
@@ -29,6 +31,7 @@ class FakeContext:
     device: str = "cpu"
     final: bool = False
     needs_value: bool = False
+    refits: dict[str, Any] | None = None
     remaining: float = math.inf
     devices: float = 1.0
     protocol: Any = None
@@ -37,6 +40,7 @@ class FakeContext:
     logs: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
     charged: list[float] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.checkpoint = CheckpointFolder(self.workdir / "checkpoints")
@@ -56,6 +60,13 @@ class FakeContext:
 
     def charge(self, device_seconds: float) -> None:
         self.charged.append(device_seconds)
+
+    @contextmanager
+    def kept_by(self, candidate: Candidate) -> Iterator[Path]:
+        folder = Path(candidate.workdir or "") / KEPT
+        if not folder.is_dir():
+            raise RunError(f"{folder} is not there")
+        yield folder
 
     def artifact(self, name: str) -> Path:
         folder = self.workdir / "artifacts"

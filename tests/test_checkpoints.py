@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from patience import PATIENCE
 
 from automl.checkpoints import CheckpointFolder, State, remove_unfinished
 from automl.contracts import UserError
@@ -65,6 +66,20 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert torch.equal(loaded["rng"][0], state["rng"][0])
     assert loaded["nested"] == state["nested"] and loaded["big"] == 2**70 and loaded["nan"] != loaded["nan"]
     assert torch.equal(loaded["half"], state["half"])
+
+
+def test_a_state_without_tensors_needs_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from automl.checkpoints import CheckpointFolder as Folder\n"
+        "folder = Folder(Path(sys.argv[1]) / 'a' / 'checkpoints')\n"
+        "state = {'scores': [[0.5, float('inf')]], 'name': 'é', 'none': None, 'deep': {'n': 3}}\n"
+        "folder.save(1, state); assert folder.load() == (1, state); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=PATIENCE)
+    others = CheckpointFolder(tmp_path / "b" / "checkpoints")
+    for step, state in enumerate([{"pair": (1, 2)}, {"bytes": b"a"}, {"keys": {1: "a"}}], start=1):
+        others.save(step, state)
+        assert newest(others) == (step, state), "what JSON would change is kept as it is"
 
 
 def test_the_newest_two_are_kept(saved: CheckpointFolder) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from automl.api.campaign import Campaign
 from automl.api.finding import store_of
 from automl.api.keys import StoreLike, check_names
-from automl.api.rows import WRITTEN, columns_of, frame_of, kept
+from automl.api.rows import WRITTEN, columns_of, frame_of
+from automl.api.rows import kept as kept_as_file
 from automl.api.shown import Report
 from automl.campaign import Wanted, run_campaign
 from automl.contracts import UserError
+from automl.data.sources import kept
 from automl.export.predicting import TablePredictor, predictor, read_rows
 from automl.fitting import Outcome, Plan, Wishes, outcome_of, plan
 from automl.fitting.models import models
@@ -31,7 +34,9 @@ class FitKeys(TypedDict, total=False):
     """What `fit` may be told besides.
 
     `metric`, `name`: by default guessed, which is told, and that of the file. `group`, `time`: columns of
-    the split, as in a study file. `overrides`: of keys of the study, such as `task.split.test=0.3`.
+    the split, as in a study file. `cpus`: of this machine, by default all. `overrides`: of keys of the study,
+    such as `task.split.test=0.3`. `refit`: by default the model that predicts is fitted on all rows after the
+    test.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -39,6 +44,8 @@ class FitKeys(TypedDict, total=False):
     name: str | None
     group: str | None
     time: str | None
+    cpus: int | None
+    refit: bool
     overrides: Sequence[str]
     store: StoreLike | None
     fresh: bool
@@ -61,17 +68,19 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     else:
         frame, name = frame_of(data), name or NAME
         _check_target(frame, target)
-        path, columns, how = kept(frame, store, name), columns_of(frame, target), WRITTEN
+        path, columns, how = kept_as_file(frame, store, name), columns_of(frame, target), WRITTEN
         given = next(column.dtype for label, column in frame.items() if str(label) == target)
     split = (keys.get("group"), keys.get("time"))
-    overrides = tuple(keys.get("overrides", ()))
-    wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how, overrides)
-    planned = plan(path, wishes)
-    progress = progress_for(keys.get("progress", "auto"))
-    for line in planned.told:
-        progress.message(line)
-    wanted = Wanted(keys.get("fresh", False))
-    campaign = run_campaign(planned.study, store=store, wanted=wanted, progress=progress, began=began)
+    wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how)
+    overrides, refit = tuple(keys.get("overrides", ())), keys.get("refit", True)
+    wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit)
+    with kept():
+        planned = plan(path, wishes)
+        progress = progress_for(keys.get("progress", "auto"))
+        for line in planned.told:
+            progress.message(line)
+        wanted = Wanted(keys.get("fresh", False))
+        campaign = run_campaign(planned.study, store=store, wanted=wanted, progress=progress, began=began)
     with open_ledger(store) as ledger:
         outcome = outcome_of(ledger, campaign, minutes, planned.rows[2])
         return Fitted(predictor(ledger, campaign, outcome.arm), outcome, planned, store, given)

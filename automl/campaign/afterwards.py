@@ -16,7 +16,7 @@ from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import Outcome, Tabular, TrialState, derive_seed, digest
 from automl.ledger import STOPPED, TrialRow
-from automl.selection import AFTER, AGAIN, FINAL, NOT_AGAIN, TRANSFER, shares
+from automl.selection import AFTER, AGAIN, FINAL, NOT_AGAIN, REFIT, TRANSFER, shares
 from automl.stopping import LIMITS
 
 
@@ -52,7 +52,7 @@ class Afterwards:
         self._of: defaultdict[tuple[str, str | None, str], list[int]] = defaultdict(list)
 
     def restore(self, rows: Iterable[TrialRow]) -> None:
-        """Count what the ledger has. Evaluations again that were cut, and lost models, are made anew."""
+        """Count what the ledger has. What was cut, retrainings apart, and lost models are made anew."""
         for row in rows:
             if row.kind not in AFTER:
                 continue
@@ -60,7 +60,7 @@ class Afterwards:
             self.cost += row.device_seconds
             if row.lost is not None:
                 continue
-            if not (row.kind == AGAIN and _was_cut(row.state, row.reason)):
+            if not (row.kind in (AGAIN, REFIT) and _was_cut(row.state, row.reason)):
                 self._of[row.kind, row.dataset, digest(row.config)].append(row.seed)
             self.retrained += row.kind == FINAL and row.state is not TrialState.RUNNING
             self._keep(row, row.state, row.values, row.device_seconds)
@@ -104,6 +104,8 @@ class Afterwards:
             self.fits[digest(row.config)] = cost
 
     def _wanted(self, kind: str, one: Incumbent) -> int:
+        if kind == REFIT:
+            return 1 if self.settings.refit else 0
         if self._table is None:
             return self.settings.finals
         again, final = shares(len(self._table.fresh(one.trained)), self.settings.finals)

@@ -149,7 +149,12 @@ def _arms(before: Study, asked: Study, more: list[str], kept: list[str]) -> dict
 def _final(before: Final, asked: Final, more: list[str], kept: list[str]) -> Final:
     _told("final.seeds", before.seeds, asked.seeds, more, kept)
     _told("final.top", before.top, asked.top, more, kept)
-    return Final(seeds=max(before.seeds, asked.seeds), top=max(before.top, asked.top))
+    if asked.refit and not before.refit:
+        more.append("final.refit: the model that predicts is fitted again on all rows")
+    if before.refit and not asked.refit:
+        kept.append("final.refit: true stays, not false")
+    seeds, top = max(before.seeds, asked.seeds), max(before.top, asked.top)
+    return Final(seeds=seeds, top=top, refit=before.refit or asked.refit)
 
 
 def _transfer(

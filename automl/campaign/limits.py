@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from automl.campaign.allowance import Left
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import STARTS, by_merit
+from automl.campaign.outlook import REFITS, STARTS, Outlook, by_merit, ending
 from automl.campaign.search import Search
 from automl.config import Limits
 from automl.stopping import LIMITS
@@ -22,6 +22,18 @@ class Ceiling:
     reason: str
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast what follows the searches goes: `at_once` retrainings side by side.
+
+    `reading`: wall seconds in which the data were read; `restart`: see `Executor`.
+    """
+
+    at_once: int = 1
+    reading: float = 0.0
+    restart: Callable[[], float | None] = lambda: None
+
+
 @dataclass
 class CampaignLimits:
     """What all `searches` may use together. `met`: the limit that ended the campaign early, once one has.
@@ -33,6 +45,7 @@ class CampaignLimits:
     limits: Limits
     clock: CampaignClock
     searches: Sequence[Search]
+    pace: Pace = field(default_factory=Pace)
     met: str | None = None
     stopped: str = ""
     ceiling: Ceiling | None = None
@@ -85,9 +98,14 @@ class CampaignLimits:
         if wall is None or not self.limits.reserve:
             return left
         outlooks = [search.outlook for search in by_merit(self.searches)]
-        kept = STARTS * max((one.start for one in outlooks), default=0.0)
-        for place, one in enumerate(outlooks):
-            kept += one.seconds if place == 0 or kept + one.seconds <= wall / 2 else 0.0
+        restart, started = self.pace.restart(), max((one.start for one in outlooks), default=0.0)
+        start = STARTS * (started if restart is None else restart)
+        kept = 0.0
+        served: list[Outlook] = []
+        for one in (each for each in outlooks if each.seconds):
+            needed = start + ending([*served, one], self.pace.at_once, self.pace.reading, wall)
+            if not served or needed <= wall / 2:
+                served, kept = [*served, one], needed
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the retrainings and the test"
         return min(left, Left(wall - self.clock.now() - kept, reason))
 
@@ -98,8 +116,27 @@ class CampaignLimits:
         if wall is None or not self.limits.reserve or best[0] is search:
             return left
         tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
+        tests += best[0].outlook.refitted(wall)
         reason = f"{LIMITS}: the rest of its {wall:g} wall seconds is for the test of a better winner"
         return min(left, Left(wall - self.clock.now() - tests, reason))
+
+    def for_combining(self, search: Search) -> float:
+        """Wall seconds in which a retraining that combines trials must be done, test and all.
+
+        The rest is for other searches, and for the fit of all that on all rows.
+        """
+        left, wall, best = (
+            self.left().seconds,
+            self.limits.wall_seconds or math.inf,
+            by_merit(self.searches)[0],
+        )
+        if not self.limits.reserve:
+            return left - search.outlook.score
+        ones = [one.outlook for one in self.searches if one is not search]
+        others = sum(one.score if self.pace.at_once > 1 else one.within(wall) for one in ones)
+        if best is search:
+            return (left - search.outlook.score - others) / (1.0 + REFITS * search.outlook.refit)
+        return left - search.outlook.score - others - best.outlook.refitted(wall)
 
     def in_turn(self, searches: Iterable[Search]) -> list[Search]:
         """The order in which winners are trained and tested: with `reserve` the best ones first."""

@@ -12,12 +12,12 @@ from automl.campaign.attempts import cost_of_killed
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt
 from automl.campaign.stoppable import StoppableState
-from automl.campaign.workdirs import clear, forget, remove_checkpoints
+from automl.campaign.workdirs import clear, forget
 from automl.contracts import Config, Ending, Job, Json, Outcome, Report, TrialState, derive_seed
 from automl.files import below
 from automl.ledger import AttemptRow, NewTrial, ReportRow, TrialRow
 from automl.progress import SearchStatus
-from automl.selection import AFTER, AGAIN, FINAL, TRANSFER, placed
+from automl.selection import AFTER, AGAIN, FINAL, REFIT, TRANSFER
 from automl.stopping import PRUNED, Standing, stop_reason
 
 
@@ -110,22 +110,24 @@ class LiveSearch(StoppableState):
         return self._hand_out(self.ledger.start_trial(self.row.id, new))
 
     def _ask(self, number: int) -> Config | None:
-        if self.searcher is not None:
-            return self.searcher.ask(number)
-        return self.settings.fixed if number == 0 else None
+        fixed = self.settings.fixed if number == 0 else None
+        return fixed if self.searcher is None else self.searcher.ask(number)
 
     def _hand_out(self, row: TrialRow) -> Job:
         attempt = Attempt.of(row, alone=self._retries.is_alone(row.id))
-        remaining = self._allowance.remaining
         self.attempts += 1
         if row.kind in (FINAL, TRANSFER):
             job = self.settings.final_job(attempt, derived=self._derived, dataset=row.dataset)
+            if row.kind == FINAL and (combined := self._keeping.candidates):
+                job = replace(job, candidates=combined, remaining=job.deadline * job.devices)
+        elif row.kind == REFIT:
+            job = self.settings.refit_job(attempt, *self._described(row))
         elif row.kind == AGAIN:
             job = self.settings.again_job(attempt, derived=self._derived)
         else:
             self._allowance.begin()
             named = None if self.searcher is None else self.searcher.evaluator(row.number)
-            job = self.settings.trial_job(attempt, remaining, named)
+            job = self.settings.trial_job(attempt, self._allowance.remaining, named)
             job = job if named is not None else replace(job, needs_value=self.best is None)
         left = self._allowance.time_left(self._open.add(row, job.deadline), 0.0)
         return replace(job, deadline=max(left, 0.0))
@@ -200,7 +202,7 @@ class LiveSearch(StoppableState):
         if row.kind in AFTER:
             self.ledger.finish_trial(trial, token, outcome, told=None, attributes={})
             self._after.end(row, outcome)
-            remove_checkpoints(row.workdir, row.storage)
+            self._keeping.ended(row, outcome)
             self._select()
             return
         attributes: Json = {}
@@ -215,12 +217,10 @@ class LiveSearch(StoppableState):
             device_seconds=row.device_seconds + outcome.device_seconds,
             reason=outcome.reason,
             host=outcome.host,
+            files=outcome.files,
         )
-        before = {(leader.workdir, leader.storage) for leader in self._leaders}
-        self._count(ended, charged=row.device_seconds)
-        kept = {(leader.workdir, leader.storage) for leader in self._leaders}
-        for workdir, storage in {*before, (row.workdir and Path(row.workdir), row.storage)} - kept:
-            remove_checkpoints(workdir, storage)
+        with self._keeping.tidied(ended):
+            self._count(ended, charged=row.device_seconds)
         self._conclude_if_done()
 
     def _count(self, row: TrialRow, *, charged: float) -> None:
@@ -229,11 +229,9 @@ class LiveSearch(StoppableState):
         self.counts.add(row.state, row.device_seconds, row.reason or "", charged=charged, host=host)
         if row.state is TrialState.COMPLETE and row.values:
             workdir = Path(row.workdir) if row.workdir else None
-            place, cost = (workdir, row.storage), row.device_seconds
-            trial = Incumbent(row.values[0], row.id, row.config, row.derived, *place, cost)
-            direction = self.settings.metrics[0].direction
-            self._leaders = placed(self._leaders, trial, self.settings.top, direction)
-            self.best = self._leaders[0]
+            left = workdir, row.storage, row.device_seconds, row.files
+            self._keeping.add(Incumbent(row.values[0], row.id, row.config, row.derived, *left))
+            self.best = self._keeping.leaders[0]
             self._allowance.has_value = True
 
     # --- ending ---------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ keeps its values.
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,6 +73,20 @@ class Unopened:
             if done is not None
             else len(self.before.values or []) >= len(self.behind)
         )
+
+
+def import_ahead(searches: Sequence[Search]) -> None:
+    """Import meanwhile, in a thread, what scoring will need; an import that fails is told by the scoring."""
+    names = {one.final_evaluator.name: one.final_evaluator for one in searches if one.settings.finals}
+    libraries = [each for spec in names.values() for each in plugins.build("evaluators", spec).libraries]
+
+    def load() -> None:
+        with suppress(ImportError):
+            for library in dict.fromkeys(libraries):
+                importlib.import_module(library)
+
+    if libraries:
+        threading.Thread(target=load, name="imports", daemon=True).start()
 
 
 def unopened(searches: Sequence[Search], ledger: Ledger, campaign: str) -> list[Unopened]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from automl import plugins
 from automl.campaign.clock import CampaignClock
 from automl.campaign.live import LiveSearch
+from automl.campaign.refitting import refit_ratio
 from automl.campaign.search import Search
 from automl.campaign.settings import SearchSettings
 from automl.campaign.simulated import ReplaySearch
@@ -145,6 +146,8 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
         simulated=arm.evaluator.simulated,
         returns_early=arm.evaluator.returns_early,
         cross_validates=arm.evaluator.cross_validates,
+        combined=0 if arm.evaluator.one_shot else arm.evaluator.combined(),
+        refit=refit_ratio(study) if study.final.refit else 0.0,
     )
 
 

@@ -12,7 +12,7 @@ from automl.campaign.allowance import Left
 from automl.campaign.dividing import Division, open_jobs
 from automl.campaign.lease import Lease
 from automl.campaign.limits import CampaignLimits
-from automl.campaign.outlook import usual_trial
+from automl.campaign.outlook import least_left
 from automl.campaign.search import Search
 from automl.campaign.slots import Slots
 from automl.contracts import Direction, Ending, Held, Job, Outcome, Report, Room
@@ -102,12 +102,12 @@ class Pool:
     def _leave_time(self) -> None:
         """End the searches when what is left is for their winners, where the limits say so.
 
-        Or when less is left than a trial takes: a worker that is killed with one has to start again.
+        Or when less is left than a trial takes: a worker that is killed has to start again, if none waits.
         """
         if not self.limits.limits.reserve:
             return
         left = self.limits.for_trials()
-        if left.seconds <= usual_trial(self.searches):
+        if left.seconds <= least_left(self.searches, self.limits.pace.restart()):
             for search in self.searches:
                 search.end(left.reason)
 
@@ -217,8 +217,10 @@ class Pool:
         left = self._left(job.trial).seconds
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
         part = FIRST_PART if self.limits.limits.reserve and job.needs_value else 1.0
-        remaining = None if job.trial in self._after else min(part * left * job.devices, own)
-        remaining = remaining if remaining is None or math.isfinite(remaining) else None
+        after = self.limits.for_combining(search) if job.candidates else math.inf
+        most = after if job.trial in self._after else part * left
+        rest = min(most * job.devices, own)
+        remaining = rest if math.isfinite(rest) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 
     def _show(self, force: bool = False) -> None:

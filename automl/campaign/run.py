@@ -14,22 +14,23 @@ from automl.campaign.continuing import Chosen, Wanted, choose_campaign
 from automl.campaign.control import Control
 from automl.campaign.kills import tell_of_kills
 from automl.campaign.lease import Lease, held
-from automl.campaign.limits import CampaignLimits
+from automl.campaign.limits import CampaignLimits, Pace
 from automl.campaign.logged import LoggedJobs
 from automl.campaign.models import Models
 from automl.campaign.needs import luggage_of, needs_of
-from automl.campaign.openings import open_data, open_tables, unopened
+from automl.campaign.openings import import_ahead, open_data, open_tables, unopened
 from automl.campaign.planning import check_data, plan_searches
 from automl.campaign.pool import Pool
 from automl.campaign.quota import charged_to, check_quotas
+from automl.campaign.refitting import begin_refit
 from automl.campaign.search import Search, alive
 from automl.campaign.sharing import Driven, Sharing
 from automl.campaign.storing import chosen_storage
 from automl.campaign.transferring import check_kept, notes_of, read_transfers
 from automl.campaign.until_decided import add_seeds
 from automl.config import ResolvedStudy, Study, resolve, with_executor
-from automl.contracts import Executor
-from automl.data import load_task
+from automl.contracts import Executor, Task
+from automl.data import load_task, sources
 from automl.ledger import CampaignRow, Ledger, Store, as_interrupts, user_name
 from automl.notifying import Announcer, Targets, check_targets
 from automl.private import private
@@ -70,8 +71,8 @@ def run_campaign(
         executor.check()
         resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
-        task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
-        resolved = replace(resolved, rows=len(task.train) if task else None)
+        task, reading = _read(study, executor)
+        resolved = replace(resolved, rows=len(task.train) if task else None, reading=reading)
         check_data(resolved, task)
         check_targets(study)
         executor.examine(needs_of(resolved, task, store), progress.message)
@@ -89,7 +90,7 @@ def run_campaign(
                 return row.id
             if chosen.study != study:
                 grown = with_executor(resolve(chosen.study), executor)
-                resolved = replace(grown, storage=resolved.storage, rows=resolved.rows)
+                resolved = replace(grown, storage=resolved.storage, rows=resolved.rows, reading=reading)
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:
@@ -99,6 +100,15 @@ def run_campaign(
             return row.id
     finally:
         executor.close()
+
+
+def _read(study: Study, executor: Executor) -> tuple[Task | None, float]:
+    """The data of a study, None for one without, and how many seconds they took."""
+    if executor.in_process:
+        sources.forget()
+    began = time.monotonic()
+    task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
+    return task, time.monotonic() - began
 
 
 def _nothing_to_do(chosen: Chosen) -> str:
@@ -135,18 +145,18 @@ def _drive(
             more, models = True, Models(ledger, progress, resolved.storage is not None)
             while more:
                 searches = plan_searches(resolved, row, ledger, folder, clock)
-                limits = CampaignLimits(study.limits, clock, searches)
-                control = Control(ledger, row.id, limits, progress, executor.wake)
-                signs = Signs(folder, lease.token, partial(alive, searches))
-                sharing = Sharing(ledger, driven, executor, limits, progress)
-                with progress, signs.noted(), control.followed(), sharing.followed():
-                    pool = Pool(searches, lease, progress, limits, sharing.slots, control)
-                    executor.run(LoggedJobs(pool, recorder))
-                limits.met = limits.stopped or limits.met
+                pace = Pace(executor.trials_at_once, resolved.reading, lambda: executor.restart)
+                limits = CampaignLimits(study.limits, clock, searches, pace)
+                if not executor.in_process:
+                    import_ahead(searches)
+                run = partial(_run_jobs, lease, limits, driven, (executor, recorder, progress), folder)
+                run(ledger)
                 if more := _open_tests(models, row, lease, limits):
                     continue
                 going_on = row.state != "finished" and not limits.met
                 more = going_on and add_seeds(ledger, row.id, executor.trials_at_once, progress)
+                if not more and begin_refit(study, ledger, limits, row.id, progress):
+                    run(ledger)
             if row.state != "finished":
                 ledger.finish_campaign(row.id, lease.token, limits.met)
             announcer.ended(row.id)
@@ -154,6 +164,25 @@ def _drive(
             refresh_statistics(store)
         finally:
             recorder.close()
+
+
+def _run_jobs(
+    lease: Lease,
+    limits: CampaignLimits,
+    driven: Driven,
+    by: tuple[Executor, Recorder, Progress],
+    folder: Path,
+    ledger: Ledger,
+) -> None:
+    """Run what the searches have to run now."""
+    executor, recorder, progress = by
+    control = Control(ledger, driven.campaign, limits, progress, executor.wake)
+    signs = Signs(folder, lease.token, partial(alive, limits.searches))
+    sharing = Sharing(ledger, driven, executor, limits, progress)
+    with progress, signs.noted(), control.followed(), sharing.followed():
+        pool = Pool(limits.searches, lease, progress, limits, sharing.slots, control)
+        executor.run(LoggedJobs(pool, recorder))
+    limits.met = limits.stopped or limits.met
 
 
 def _record_the_rest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,18 @@ from typing import Protocol
 
 from automl.campaign.outlook import Outlook
 from automl.campaign.settings import SearchSettings
-from automl.contracts import Config, Direction, Ending, Job, Outcome, PluginSpec, Report, digest
+from automl.contracts import (
+    Candidate,
+    Config,
+    Direction,
+    Ending,
+    Job,
+    Outcome,
+    PluginSpec,
+    Report,
+    StoredFile,
+    digest,
+)
 from automl.ledger import SearchRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -21,7 +32,7 @@ class Incumbent:
     """The best complete trial so far: its primary value, and what it evaluated.
 
     `derived`: the configuration that a one-shot search found. `workdir`: None when nothing was kept;
-    `storage`: URL of where that was brought to. `cost`: device-seconds.
+    `storage`: URL of where that was brought to, `files`: what was. `cost`: device-seconds.
     """
 
     value: float
@@ -31,6 +42,13 @@ class Incumbent:
     workdir: Path | None = None
     storage: str | None = None
     cost: float = 0.0
+    files: Mapping[str, StoredFile] | None = None
+
+    @property
+    def candidate(self) -> Candidate:
+        """The same for a retraining that may combine it with others."""
+        workdir = None if self.workdir is None else str(self.workdir)
+        return Candidate(self.trial, self.trained, self.value, self.cost, workdir, self.storage, self.files)
 
     @property
     def trained(self) -> Config:
@@ -54,6 +72,11 @@ class Search(Protocol):
     settings: SearchSettings
     counts: Counts
     best: Incumbent | None
+    refits: bool  # set once its winner's model is to be fitted on all rows: it was tested, and predicts
+
+    @property
+    def lacks_refit(self) -> bool:
+        """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
 
     @property
     def cost(self) -> float:

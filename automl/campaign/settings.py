@@ -9,6 +9,8 @@ from typing import Any
 
 from automl.config import Retry
 from automl.contracts import Config, Held, Job, Metric, PluginSpec, Replay
+from automl.data.tasks import OPENING
+from automl.data.tasks import REFIT as ALL_ROWS
 from automl.ledger import TrialRow
 
 
@@ -42,11 +44,13 @@ class SearchSettings:
 
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
-    `simulated`, `returns_early`, `cross_validates`, `least` (the cost of its cheapest trial): what the arm's
-    evaluator says of itself. `top`: of so many best configurations the winner is selected. `share`: the part
-    of the budget that a trial without a value may use. `reopens`: though it has ended, it goes on when it is
-    given more than it has used. `transfer`: the tasks of other datasets, in plain data, by name. `storage`:
-    the URL below which trials leave their files; None: in `workdir`.
+    `simulated`, `returns_early`, `cross_validates`, `least` (the cost of its cheapest trial), `combined` (how
+    many of its best trials a retraining may combine): what the arm's evaluator says of itself. `top`: of so
+    many best configurations the winner is selected. `share`: the part of the budget that a trial without a
+    value may use. `reopens`: though it has ended, it goes on when it is given more than it has used.
+    `transfer`: the tasks of other datasets, in plain data, by name. `storage`: the URL below which trials
+    leave their files; None: in `workdir`. `refit`: how many times as many rows as for training the model
+    that predicts is fitted on at last; 0: it is not.
     """
 
     metrics: list[Metric]
@@ -73,10 +77,12 @@ class SearchSettings:
     simulated: bool = False
     returns_early: bool = False
     cross_validates: bool = False
+    combined: int = 0
     reopens: bool = False
     top: int = 1
     transfer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     storage: str | None = None
+    refit: float = 0.0
 
     @property
     def held(self) -> Held:
@@ -111,6 +117,11 @@ class SearchSettings:
         evaluator = self.final_evaluator(derived=derived)
         job, task = self._job(attempt, None), self.task_of(dataset)
         return replace(job, task=task, evaluator=evaluator, deadline=deadline, final=True)
+
+    def refit_job(self, attempt: Attempt, refits: Mapping[str, Any], opening: int) -> Job:
+        """The job that fits `refits`, what a retraining has described, on all rows, after the test."""
+        task = {**self.task, ALL_ROWS: {OPENING: opening}}
+        return replace(self.final_job(attempt, derived=False), task=task, refits=dict(refits))
 
     def again_job(self, attempt: Attempt, *, derived: bool) -> Job:
         """The job of one more evaluation of one of the best configurations, with a fresh seed.

@@ -44,7 +44,7 @@ class ReplaySearch:
     best: Incumbent | None = None
     ended: bool = False
 
-    outlook = NOTHING  # its test values are looked up
+    outlook, lacks_refit, refits = NOTHING, False, False  # test values are looked up: it has no models
 
     def __post_init__(self) -> None:
         self._token = ""  # of the attempt that runs
@@ -238,11 +238,10 @@ class ReplaySearch:
         """The worker died: the search runs again from its beginning, or ends."""
         if token != self._token:
             return
-        self._token = ""
-        if self._attempt >= WORKER_ATTEMPTS:
+        self._token, self.ended = "", self._attempt >= WORKER_ATTEMPTS
+        if self.ended:
             winner = self.best.trial if self.best else None
             self.ledger.finish_search(self.row.id, f"failures: {reason}", winner)
-            self.ended = True
 
     def status(self) -> SearchStatus:
         """Its line in the live progress."""

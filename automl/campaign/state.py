@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
 from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
-from automl.campaign.outlook import NOTHING, OF_A_FOLD, READING, Outlook
+from automl.campaign.keeping import Keeping
+from automl.campaign.outlook import COMBINED, NOTHING, OF_A_FOLD, READING, SCORED, Outlook
+from automl.campaign.refitting import described
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
 from automl.contracts import PluginSpec, TrialState
 from automl.ledger import Ledger, SearchRow, TrialRow
-from automl.selection import AGAIN, FINAL, selected
+from automl.selection import AGAIN, FINAL, REFIT, selected
 from automl.stopping import Counts, may_go_on
 from automl.strategies.searcher import Searcher
 
@@ -37,12 +41,13 @@ class SearchState:
         self._allowance = Allowance(self.settings, self.counts, self._open, self.clock)
         self._retries = Retries(self.settings.retry, shares_gpu=self.settings.shares_gpu)
         self._after = Afterwards(self.settings, self.row.seed)
-        self._leaders: list[Incumbent] = []  # the best of distinct configurations, which may win
+        self._keeping = Keeping(self.settings)
         self._started = 0
         self._exhausted = False
         self._known: dict[str, tuple[float, float]] = {}  # of the best trial
         self._stopped = ""  # by which limit of the campaign
         self._asked = ""  # by whom it was ended
+        self.refits = False
         self.attempts = 0
 
     @property
@@ -86,13 +91,17 @@ class SearchState:
         best, settings = self.best, self.settings
         if best is None or not settings.finals:
             return NOTHING
-        trial, fit = self._seconds_of(best)
-        again = sum(self._after.missing(Next(AGAIN, one)) for one in self._leaders if settings.top > 1)
+        trial, alone = self._seconds_of(best)
+        again = sum(
+            self._after.missing(Next(AGAIN, one)) for one in self._keeping.leaders if settings.top > 1
+        )
         missing = self._after.missing(Next(FINAL, best))
-        fit = self._after.fits.get(best.key, fit * settings.devices) / settings.devices
+        fit = self._after.fits.get(best.key, alone * settings.devices) / settings.devices
         start = self._open.starting
-        score = start * READING + (fit * settings.finals if settings.cross_validates else 0.0)  # fitted again
-        return Outlook(again * trial, fit, missing, score, start)
+        score = start * READING + (SCORED * fit * settings.finals if settings.cross_validates else 0.0)
+        others = sum(one.cost for one in self._keeping.combined[1 : 1 + COMBINED])
+        members = others * alone / best.cost * missing if best.cost else 0.0
+        return Outlook(again * trial, fit, missing, score, start, members, settings.refit)
 
     def _seconds_of(self, best: Incumbent) -> tuple[float, float]:
         """Wall seconds of a trial, and those that one retraining is expected to take."""
@@ -127,21 +136,37 @@ class SearchState:
         """The next evaluation that follows the search; None when none does now."""
         if self.best is None or self._stopped:
             return None
-        if len(self._leaders) > 1:
-            for again in (Next(AGAIN, one) for one in self._leaders):
+        if len(self._keeping.leaders) > 1:
+            for again in (Next(AGAIN, one) for one in self._keeping.leaders):
                 if self._after.missing(again):
                     return again
             if self._open.has(AGAIN) or self._retries.has(AGAIN):
                 return None  # the winner is not known yet
-        return self._after.of_winner(self.best)
+        following = self._after.of_winner(self.best)
+        refits = following is None and self.refits and self.lacks_refit
+        return Next(REFIT, self.best) if refits else following
+
+    @property
+    def lacks_refit(self) -> bool:
+        """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
+        return self.best is not None and self._after.missing(Next(REFIT, self.best)) > 0
+
+    def _described(self, row: TrialRow) -> tuple[Mapping[str, Any], int]:
+        """What a refit is to fit on all rows, and the opening of its test."""
+        return described(self.ledger, row, self.settings.metrics[0])
 
     def _select(self) -> None:
         """Name the winner of a search that has ended, once its best ones have all been evaluated again."""
         following = self._next_after()
         unfinished = self._open.has(AGAIN) or self._retries.has(AGAIN) or self._after.cut or self._stopped
-        if not self.ended or unfinished or len(self._leaders) < 2 or (following and following.kind == AGAIN):
+        if (
+            not self.ended
+            or unfinished
+            or len(self._keeping.leaders) < 2
+            or (following and following.kind == AGAIN)
+        ):
             return
-        self.best = selected(self._leaders, self._after.values, self.settings.metrics[0].direction)
+        self.best = selected(self._keeping.leaders, self._after.values, self.settings.metrics[0].direction)
         self.ledger.name_winner(self.row.id, self.best.trial)
 
     def needs_reports(self, row: TrialRow) -> bool:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import Checkpoints, Evaluator, Metric, Task, TrialStopped, UserError
+from automl.contracts import (
+    Candidate,
+    Checkpoints,
+    Evaluator,
+    Json,
+    Metric,
+    RunError,
+    Task,
+    TrialStopped,
+    UserError,
+)
 from automl.space import Space
 
 
@@ -23,10 +35,12 @@ class FakeTrial:
     seed: int = 0
     final: bool = False
     needs_value: bool = False
+    refits: Json | None = None
     stop_at: int | None = None
     device: str = "cpu"
     remaining: float = math.inf
     devices: float = 1.0
+    candidates: Sequence[Candidate] = ()
     reports: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -52,6 +66,10 @@ class FakeTrial:
 
     def charge(self, device_seconds: float) -> None:
         """Charge nothing."""
+
+    def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
+        """There are no candidates."""
+        raise RunError(f"{candidate.trial} has left nothing")
 
     def artifact(self, name: str) -> Path:
         """A path in the trial's folder."""

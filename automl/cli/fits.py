@@ -44,6 +44,12 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     when: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="The last rows by it are the test.")
     ] = None,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPUs to use. Default: all that there are.")
+    ] = None,
+    refit: Annotated[
+        bool, typer.Option("--refit/--no-refit", help="Fit what predicts on all rows after the test.")
+    ] = True,
     overrides: Set = None,
     write_study: Annotated[
         Path | None, typer.Option("--write-study", metavar="FILE", help="Write the study; run nothing.")
@@ -59,28 +65,32 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     Example: automl fit houses.csv --target price --minutes 2
     """
     began = time.monotonic()
+    from automl.data.sources import kept
     from automl.fitting import Wishes
 
     given = tuple(overrides or ())
-    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given)
-    planned = _planned(source, wishes)
-    for line in planned.told:
-        note(line)
-    if write_study is not None:
-        write_text("--write-study", write_study, planned.text)
-        say(f"wrote {write_study}\nnext:  automl check {write_study}\n       automl run {write_study}")
-        return
+    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given, cpus=cpus, refit=refit)
+    with kept():
+        planned = _planned(source, wishes)
+        for line in planned.told:
+            note(line)
+        if write_study is not None:
+            write_text("--write-study", write_study, planned.text)
+            say(f"wrote {write_study}\nnext:  automl check {write_study}\n       automl run {write_study}")
+            return
+        _say(_found(planned, minutes, fresh, progress, began))
+
+
+def _found(planned: Plan, minutes: float, fresh: bool, progress: str, began: float) -> Outcome:
     from automl.campaign import Wanted, run_campaign
     from automl.fitting import outcome_of
     from automl.ledger import resolve_store
     from automl.progress import progress_for
 
-    store = resolve_store()
-    shown = progress_for(progress)
+    store, shown = resolve_store(), progress_for(progress)
     campaign = run_campaign(planned.study, store=store, wanted=Wanted(fresh), progress=shown, began=began)
     with open_ledger(store) as (_, ledger):
-        outcome = outcome_of(ledger, campaign, minutes, planned.rows[2])
-    _say(outcome)
+        return outcome_of(ledger, campaign, minutes, planned.rows[2])
 
 
 def _planned(source: Path, wishes: Wishes) -> Plan:

@@ -69,4 +69,5 @@ def predict(
     for line in told.values():
         note(f"note: {line}")
     if output is not None:
-        say(f"wrote {output}: {count} rows by {model.trial}")
+        fitted = "" if model.rows is None else f", fitted on all {model.rows} rows"
+        say(f"wrote {output}: {count} rows by {model.trial}{fitted}")

@@ -125,12 +125,24 @@ def check_seeds(seeds: list[int]) -> Iterator[Mistake]:
         yield Mistake(("seeds",), f"seeds must differ, but got {twice} more than once; write each once")
 
 
+def _check_refit(final: Final, plugin: type[Evaluator]) -> Iterator[Mistake]:
+    """It fits again what a retraining has left."""
+    if not final.seeds:
+        text = "needs a retraining, whose model is tested, but got true with seeds=0"
+        yield Mistake(("final", "refit"), f"{text}; write final: {{seeds: 1, refit: true}}, for instance")
+    if not plugin.refits:
+        text = "needs an evaluator that fits a table, such as pipeline, but got true with another one"
+        yield Mistake(("final", "refit"), f"{text}; leave it out")
+
+
 def check_final(final: Final, task: TaskSpec, evaluator: PluginSpec | None) -> Iterator[Mistake]:
     """Retraining needs data, unless the evaluator can run again, or look up a fresh value, without any."""
     if final.top > 1 and not final.seeds:
         text = f"must be 1 without retrainings, but got {final.top} with seeds=0"
         yield Mistake(("final", "top"), f"{text}; write final: {{seeds: 3, top: {final.top}}}, for instance")
     plugin = evaluator and evaluator_class(evaluator)
+    if final.refit and plugin:
+        yield from _check_refit(final, plugin)
     if not plugin or plugin.reruns_without_data or plugin.simulated:
         return
     if final.seeds and task.dataset is None:

@@ -123,9 +123,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
     },
     Limits: {
-        "wall_seconds": Key(
-            "Seconds on the clock while the campaign is run, the start of its workers included.", 3600
-        ),
+        "wall_seconds": Key("Seconds on the clock while the campaign runs, starts of its workers too.", 3600),
         "device_seconds": Key(
             "Wall seconds × devices held, summed over all trials, retrainings and retries.", 7200
         ),
@@ -202,6 +200,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "seeds; the one with the best mean of those wins. 1: the best one of the search wins.",
             3,
         ),
+        "refit": Key("`true` fits what predicts once more after the test, on all rows; scores stay.", True),
     },
     Schedule: {
         "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),

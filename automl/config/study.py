@@ -115,17 +115,22 @@ class Final(Part):
     """What follows a search: fresh-seed retrainings of its winner, then one opening of the test set.
 
     `top`: its best so many configurations are evaluated again first, and the best of them is the winner.
+    `refit`: after the test, the model that predicts is fitted once more on all rows, test rows included.
     """
 
     seeds: int = Field(default=3, ge=0, le=1000, description="write how many retrainings, 0 for none")
     top: int = Field(default=1, ge=1, le=100, description="write how many, such as 3")
 
+    refit: bool = Field(default=False, description="write true or false")
+
     @model_serializer(mode="wrap")
     def _without_default(self, handler: SerializerFunctionWrapHandler) -> Json:
-        """As before there was `top`, where it changes nothing."""
+        """As before there were `top` and `refit`, where they change nothing."""
         data: Json = handler(self)
         if self.top == 1:
             data.pop("top", None)
+        if not self.refit:
+            data.pop("refit", None)
         return data
 
 

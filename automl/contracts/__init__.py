@@ -44,14 +44,18 @@ from automl.contracts.evaluators import (
 from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs
 from automl.contracts.holding import Held, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
+from automl.contracts.leaving import COMBINED, COMBINED_VALUE, KEPT, Candidate, StoredFile, stored_files
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
-from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress, StoredFile
+from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
 from automl.contracts.strategies import Pruner, Remembers, Strategy
 from automl.contracts.supernets import MethodTraits
 
 __all__ = [
     "ADAPTATION_STEPS",
+    "COMBINED",
+    "COMBINED_VALUE",
+    "KEPT",
     "LARGEST_VALUE",
     "LATE",
     "PROXY",
@@ -61,6 +65,7 @@ __all__ = [
     "BaselineArm",
     "Builder",
     "CampaignMemory",
+    "Candidate",
     "Checkpoint",
     "Checkpoints",
     "ColumnsSpec",
@@ -122,4 +127,5 @@ __all__ = [
     "derive_seed",
     "digest",
     "storable",
+    "stored_files",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from automl.contracts.basics import Config, Metric
+from automl.contracts.basics import Config, Json, Metric
 from automl.contracts.data import Task
+from automl.contracts.leaving import Candidate
 
 if TYPE_CHECKING:
     from automl.contracts.evaluators import Evaluator
@@ -49,6 +51,10 @@ class Context(Protocol):
 
     `needs_value`: the search has no value yet. An evaluator that can should return what it has reached when
     the budget is used up, rather than report once more and be stopped without a value.
+    `candidates`: trials that a final evaluation may combine (see `Evaluator.combined`), the best ones first.
+    `refits`: what `<workdir>/model/config.json` says of a model that a final evaluation has left, which is to
+    be fitted again, the same in all but its rows: those of training are now all that there are, validation
+    and test included, so nothing of it can be measured; None for any other evaluation.
     """
 
     seed: int
@@ -57,6 +63,8 @@ class Context(Protocol):
     final: bool
     metrics: list[Metric]
     needs_value: bool
+    candidates: Sequence[Candidate]
+    refits: Json | None
 
     @property
     def checkpoint(self) -> Checkpoints:
@@ -95,6 +103,12 @@ class Context(Protocol):
         """Tell metrics of `step` that are no value of the trial: it is not pruned by them.
 
         Raises `TrialStopped` when the trial has spent its budget.
+        """
+
+    def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
+        """The folder `KEPT` that a candidate has left, inside a `with` block.
+
+        Raises `RunError` on entry when it is not there, or its storage stays away.
         """
 
     def artifact(self, name: str) -> Path:

@@ -64,6 +64,8 @@ class Evaluator(ABC):
       trial starts, and is the active one in it.
     - `libraries` (none): modules that `evaluate` imports late because they are slow to import. A worker
       imports them before the clock of a trial runs, so that no arm pays for being first.
+    - `refits` (False): it can fit again, on other rows, what a final evaluation has left (see
+      `Context.refits`).
     - `leaves` (None): the kind of model that a final evaluation leaves in `<workdir>/model`: `network`
       (`config.json` and `weights.pt` of `automl.training.saved`), `learner` (the same of
       `automl.metatraining`), `table` (a fitted pipeline of `automl.tables.saved`), or None for a folder that
@@ -84,6 +86,7 @@ class Evaluator(ABC):
     options_fix_parameters: ClassVar[bool] = False
     uses_mlflow: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ()
+    refits: ClassVar[bool] = False
     leaves: ClassVar[Literal["network", "learner", "table"] | None] = None
 
     options: EvaluatorOptions
@@ -134,6 +137,16 @@ class Evaluator(ABC):
     def least_cost(self) -> float | None:
         """Device-seconds that a trial costs at least, where it knows them; the default does not."""
         return None
+
+    def combined(self) -> int:
+        """How many of the best trials of a search a final evaluation may combine; the default: none.
+
+        So many, each of another configuration, keep the folder `KEPT` of their working folder; that of
+        others is removed. The final evaluation of a search's winner gets them as `context.candidates`; one
+        on another dataset, or outside of a campaign, gets none. One that has combined some returns the metric
+        `COMBINED`, how many, and `COMBINED_VALUE`, and says which in its note.
+        """
+        return 0
 
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
         """What keeps these options from serving `space` and `task`, before any data are read.

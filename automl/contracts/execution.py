@@ -141,6 +141,9 @@ class Executor(ABC):
     - `slots_held` (None): how many slots its workers hold now, for an executor whose workers take several
       jobs at a time, or outlive them: it then keeps them within `JobSource.share` itself. None: each open
       job holds one, and `next_job` keeps to the share.
+    - `restart` (None): wall seconds until a trial could begin in place of one that is ended now, 0 where a
+      worker with all code and data waits; it changes while trials run. None: not known; the campaign goes by
+      what starts have taken.
     - `turn` (30): seconds for which a slot is worth opening, before it goes to another campaign.
 
     `place` and `rooms` are exact after `check`. `trials_at_once`, `rooms` and `slots_held` are looked at
@@ -186,6 +189,11 @@ class Executor(ABC):
         Raises `UserError` where all trials must hold the same, or none can hold that.
         """
         raise UserError("its trials all hold the same; leave cpus and gpus of arms out, or use executor: ray")
+
+    @property
+    def restart(self) -> float | None:
+        """Wall seconds until a trial could begin in place of one that is ended; see the class."""
+        return None
 
     def serve(self, sizes: Sequence[Held]) -> None:
         """Note what trials will hold. Called before `check`."""

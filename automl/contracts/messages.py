@@ -9,6 +9,7 @@ from typing import Any
 from automl.contracts.basics import Config, Json, PluginSpec, TrialState, storable
 from automl.contracts.endings import Ending
 from automl.contracts.holding import Held
+from automl.contracts.leaving import Candidate, StoredFile, stored_files
 from automl.contracts.memory import SearchMemory
 
 LATE = "deadline"  # begins the reason of an outcome whose attempt had no time left
@@ -53,14 +54,6 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class StoredFile:
-    """What a file in a storage must be: its sha-256 in hexadecimal, and its bytes."""
-
-    sha256: str
-    size: int
-
-
-@dataclass(frozen=True)
 class RunAddress:
     """The MLflow run of a trial, for code of the trial that logs there itself. It may hold a password."""
 
@@ -83,6 +76,9 @@ class Job:
     which `trial` names. `run`: where its code may log. `storage`: the URL of the folder to which its worker
     brings what it leaves; None where `workdir` is what the campaign reads too. `alone`: it holds a part of a
     GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
+    `candidates`: of a final evaluation that combines trials (see `Evaluator.combined`), the best ones first.
+    `refits`: the description of a model that is fitted again on all rows (see `Context.refits`); it has no
+    value.
     """
 
     trial: str
@@ -110,6 +106,8 @@ class Job:
     run: RunAddress | None = None
     storage: str | None = None
     alone: bool = False
+    candidates: list[Candidate] = field(default_factory=list)
+    refits: Json | None = None
 
     @property
     def held(self) -> Held:
@@ -132,7 +130,7 @@ class Job:
         """
         own, known = vars(self), {} if other is None else vars(other)
         return {
-            name: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+            name: _plain(value)
             for name, value in own.items()
             if name not in known or known[name] is not value
         }
@@ -145,7 +143,14 @@ class Job:
         fields["protocol"] = PluginSpec(**fields["protocol"])
         fields["replay"] = fields.get("replay") and Replay.from_json(fields["replay"])
         fields["run"] = fields.get("run") and RunAddress(**fields["run"])
+        fields["candidates"] = [Candidate.from_json(one) for one in fields.get("candidates", ())]
         return cls(**fields)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 @dataclass(frozen=True)
@@ -210,8 +215,7 @@ class Outcome:
     def from_json(cls, data: Mapping[str, Any]) -> Outcome:
         """The outcome that `to_json` wrote."""
         trials = [Replayed.from_json(trial) for trial in data.get("trials", ())]
-        files = data.get("files")
-        files = None if files is None else {name: StoredFile(**found) for name, found in files.items()}
+        files = stored_files(data.get("files"))
         return cls(**{**data, "state": TrialState(data["state"]), "trials": trials, "files": files})
 
 

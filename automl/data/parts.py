@@ -171,6 +171,16 @@ def _bytes(x: Any) -> bytes:
     return names + hashes
 
 
+def joined(one: Split, other: Split) -> Split:
+    """The rows of both, those of `other` last; without groups."""
+    y = np.concatenate([one.y, other.y])
+    if isinstance(one.x, np.ndarray):
+        return Split(np.concatenate([one.x, other.x]), y)
+    import pandas as pd  # pandas takes half a second to import
+
+    return Split(pd.concat([one.x, other.x], ignore_index=True), y)
+
+
 def require_test(parts: Parts) -> None:
     """Raise `UserError` when no part was held out for the test."""
     if parts.dataset.test is None and len(parts.rows.test) == 0:

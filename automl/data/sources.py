@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,53 @@ from automl.data import reading
 from automl.data.dataset import Dataset, check_dataset
 from automl.files import is_database, is_url, staged_any
 
+_NOT_READ_BY = ("metrics", "episodes")  # keys of a task that say what becomes of the data
 _BUNDLED = "automl.data.datasets."
 FUNCTION = "a dataset must be a function without arguments"
 
 
+class _Kept:
+    """What was read last, and of what; `wanted`: whether anything is kept."""
+
+    wanted = False
+    key: str | None = None
+    dataset: Dataset | None = None
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep what is read in memory inside the block, rows of the test included, while its files do not change.
+
+    For a process that plans, runs and tests a study whose trials run in other processes; see `forget`.
+    """
+    _Kept.wanted = True
+    try:
+        yield
+    finally:
+        forget()
+
+
+def forget() -> None:
+    """Keep nothing (any more): trials are about to run in this process."""
+    _Kept.wanted, _Kept.key, _Kept.dataset = False, None, None
+
+
 def read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
-    """The dataset of `task`.
+    """The dataset of `task`; see `kept`.
 
     Raises `UserError` when there is none of that name, its data break a rule, or `task` does not fit them.
     """
+    at = stamp(task.dataset, import_path) if _Kept.wanted else None
+    if at is None:
+        return _read(task, import_path)
+    spec = {name: value for name, value in task.model_dump(mode="json").items() if name not in _NOT_READ_BY}
+    key = json.dumps([spec, at], sort_keys=True)
+    if _Kept.dataset is None or _Kept.key != key:
+        _Kept.dataset, _Kept.key = _read(task, import_path), key
+    return _Kept.dataset
+
+
+def _read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
     reference = task.dataset
     if not reference:
         raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +18,7 @@ from automl.contracts import (
     Context,
     Evaluator,
     EvaluatorOptions,
+    Json,
     Metric,
     Mistakes,
     Result,
@@ -27,18 +29,27 @@ from automl.contracts import (
 )
 from automl.space import Choice, Int, Space
 from automl.tables import boosters, intervals, saved
+from automl.tables.cross_validation import cross_validate, may_keep
+from automl.tables.ensembles import Ensemble
+from automl.tables.final import Combining
 from automl.tables.folds import folds
 from automl.tables.model import TableModel, predicted
 from automl.tables.sizes import not_tried
 
 FORMAT = 1
+COMBINED = 50  # trials that keep predictions for an ensemble
 PROBABILISTIC = {"log_loss", "roc_auc"}
 
 
 class PipelineOptions(EvaluatorOptions):
-    """`folds`: parts of the training rows, each of which is held out once."""
+    """`folds`: parts of the training rows, each of which is held out once.
+
+    `ensemble`: most steps of the greedy selection of trials that predict together with the winner of a
+    search, 25 say; 0: the winner predicts alone.
+    """
 
     folds: int = Field(5, ge=2, le=50)
+    ensemble: int = Field(0, ge=0, le=200)
 
 
 class Pipeline(Evaluator):
@@ -53,6 +64,7 @@ class Pipeline(Evaluator):
     cross_validates: ClassVar[bool] = True
     returns_early: ClassVar[bool] = True
     uses_mlflow: ClassVar[bool] = False
+    refits: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner", "table"] | None] = "table"
     libraries: ClassVar[tuple[str, ...]] = (
         *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
@@ -61,7 +73,7 @@ class Pipeline(Evaluator):
             "sklearn.neighbors",
             "sklearn.neural_network",
             "sklearn.svm",
-            "skops.io",
+            "automl.tables.skops_alone",
         ),
         *boosters.installed(),
     )
@@ -77,37 +89,29 @@ class Pipeline(Evaluator):
         task, names = context.task, [metric.name for metric in context.metrics]
         _require_table(task)
         _require_predictions(names)
+        if context.refits is not None:
+            return self._refit(context.refits, context, names)
         if context.final:
             return self._fit_final(config, context, names)
         if stopped := not_tried(config, task, context.space):
             return Result({}, stopped=stopped)
-        notes: list[str] = []
-        found = context.checkpoint.load()
-        scores: list[list[float]] = found[1]["scores"] if found else []
-        for fold, (fit, held) in enumerate(folds(task, self.options.folds), start=1):
-            if fold <= len(scores):
-                continue
-            data = Split(task.train.x.iloc[held], task.train.y[held])
-            part = Split(task.train.x.iloc[fit], task.train.y[fit])
-            model = _model(config, task, names, context.seed, _threads(context))
-            values = _score(model, part, data, names)
-            notes += [note for note in model.notes if note not in notes]
-            scores.append([values[name] for name in names])
-            means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
-            if context.needs_value and context.remaining <= 0:
-                break  # a report would end the trial without a value
-            context.report(fold, means[names[0]], **{name: means[name] for name in names[1:]})
-            context.checkpoint.save(fold, {"scores": scores})
-        means = dict(zip(names, np.mean(scores, axis=0).tolist(), strict=True))
-        if len(scores) < 2:
-            spread = {}
-        else:
-            deviations = np.std(scores, axis=0, ddof=1).tolist()
+        wanted, unkept = self.options.folds, may_keep(task) if self.options.ensemble else ""
+        keep = bool(self.options.ensemble) and not unkept
+        made = partial(self._made, config, task, names, context.seed, _threads(context))
+        done = cross_validate(context, names, wanted, made, keep=keep)
+        spread = {}
+        if len(done.scores) > 1:
+            deviations = np.std(done.scores, axis=0, ddof=1).tolist()
             spread = {f"{name}_fold_std": value for name, value in zip(names, deviations, strict=True)}
-        wanted = self.options.folds
-        if len(scores) < wanted:
-            notes.append(f"the budget left time for {len(scores)} of {wanted} folds")
+        notes = [*done.notes, *([unkept] if unkept else [])]
+        if len(done.scores) < wanted:
+            notes.append(f"the budget left time for {len(done.scores)} of {wanted} folds")
+        means = dict(zip(names, done.means, strict=True))
         return Result(metrics.finite(means, names), spread, note="; ".join(notes))
+
+    def combined(self) -> int:
+        """How many of the best trials keep their predictions of all training rows."""
+        return COMBINED if self.options.ensemble else 0
 
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
         """Families of the space whose packages are not installed."""
@@ -145,37 +149,59 @@ class Pipeline(Evaluator):
         _require_predictions(names)
         predictions = _by_kept(model, data, task.classes)
         if predictions is None:
-            again = _model(described["config"], task, names, described["seed"])
-            predictions = again.fit(task.train.x, task.train.y).predict(data.x)
+            predictions = self._again(described, task, names).predict(data.x)
         found = intervals.interval(names[0], data.y, predictions, data.groups)
         return {**_values(names, data, predictions), **intervals.named(names[0], found)}
 
+    def _again(
+        self, described: Json, task: Task, names: list[str], threads: int = 1
+    ) -> TableModel | Ensemble:
+        """What a folder describes, fitted on the training rows."""
+        alone = {"config": described["config"], "seed": described["seed"], "weight": 1.0}
+        members, train = described.get("members") or [alone], task.train
+        made = [self._made(one["config"], task, names, one["seed"], threads) for one in members]
+        fitted = [model.fit(train.x, train.y) for model in made]
+        return fitted[0] if len(fitted) == 1 else Ensemble(fitted, [one["weight"] for one in members])
+
+    def _refit(self, described: Json, context: Context, names: list[str]) -> Result:
+        """Fit what a final evaluation has described on all rows. It has no value: no row is unseen."""
+        model = self._again(described, context.task, names, _threads(context))
+        _keep(model, context.task, described, context.workdir / "model")
+        return Result({}, {"rows": len(context.task.train)})
+
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
-        task = context.task
-        model = _model(config, task, names, context.seed, _threads(context))
-        model.fit(task.train.x, task.train.y)
-        values = metrics.score(names, task.validation.y, model.predict(task.validation.x))
-        folder = context.workdir / "model"
-        folder.mkdir(parents=True, exist_ok=True)
-        if task.reading is not None:
-            saved.save(model, saved.Described(task.reading, task.labels), folder)
-        described = {"format": FORMAT, "config": config, "seed": context.seed, "task": task.digest}
-        write_atomically(folder / "config.json", json.dumps(described, indent=1).encode())
+        task, options = context.task, self.options
+
+        def make(config: Config, seed: int) -> TableModel:
+            return self._made(config, task, names, seed, _threads(context))
+
+        fitted = Combining(context, make, options.folds, options.ensemble).fit(config)
+        values = metrics.score(names, task.validation.y, fitted.model.predict(task.validation.x))
+        described: Json = {"config": config, "seed": context.seed}
+        if fitted.members:
+            described["members"] = [member.to_json() for member in fitted.members]
+        _keep(fitted.model, task, described, context.workdir / "model")
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
-        return Result(metrics.finite(values, names), note="; ".join(model.notes))
+        note = "; ".join(fitted.notes)
+        return Result(metrics.finite(values, names), fitted.metrics, note=note)
+
+    def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
+        """A model to be fitted; in an ensemble all must have probabilities."""
+        calibrate = bool(self.options.ensemble) or not PROBABILISTIC.isdisjoint(names)
+        return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
+
+
+def _keep(model: TableModel | Ensemble, task: Task, described: Json, folder: Path) -> None:
+    """Write a fitted model, and what it takes to fit it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if task.reading is not None:
+        saved.save(model, saved.Described(task.reading, task.labels), folder)
+    text = json.dumps({**described, "format": FORMAT, "task": task.digest}, indent=1)
+    write_atomically(folder / "config.json", text.encode())
 
 
 def _threads(context: Context) -> int:
     return max(1, int(context.devices))
-
-
-def _model(config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
-    calibrate = not PROBABILISTIC.isdisjoint(names)
-    return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
-
-
-def _score(model: TableModel, fit: Split, data: Split, names: list[str]) -> dict[str, Any]:
-    return _values(names, data, model.fit(fit.x, fit.y).predict(data.x))
 
 
 def _by_kept(folder: Path, data: Split, classes: int) -> np.ndarray | None:

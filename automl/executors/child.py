@@ -10,8 +10,8 @@ import sys
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from automl.contracts import Job, Report
-from automl.executors.worker import run_job
+from automl.contracts import Job, Needs, Report
+from automl.executors.worker import load, run_job
 
 PARENT_DEATH = 1  # prctl(2): PR_SET_PDEATHSIG
 
@@ -65,6 +65,10 @@ def main() -> None:
     pipe = standard_pipe()
     worker = os.getpid()
     while (message := pipe.receive()) is not None:
+        if "prepare" in message:
+            load(Needs.from_json(message["prepare"]))
+            pipe.send(ready=True)
+            continue
         job = Job.from_json(message["job"])
         outcome = run_job(job, pipe, lambda clock: pipe.send(started=True))
         if os.getpid() != worker:

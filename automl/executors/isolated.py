@@ -1,4 +1,4 @@
-"""Jobs one after the other in a process of their own, which is killed when one has no time left."""
+"""Jobs in a process of their own, which is killed when one has no time left."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from automl.contracts import Ending, Job, JobSource, Outcome, Report
+from automl.contracts import Ending, Job, JobSource, Needs, Outcome, Report
 from automl.executors.process import visible_gpus
 from automl.executors.worker import LOADING
 from automl.moments import around
@@ -22,31 +23,77 @@ SOON = 1e-3  # seconds
 
 
 class Isolated:
-    """One worker process at a time: started when a job needs it, used again while it lives."""
+    """One worker process, started when a job needs it, used again while it lives; one job at a time.
+
+    `job`: that is open. `patience`: seconds until it must be looked at again. `ready`: it has loaded code and
+    data. `took`: seconds that it needed to `prepare`, once it has.
+    """
 
     def __init__(self) -> None:
+        self.job: Job | None = None
+        self.patience = POLL
+        self.ready = False
+        self.took: float | None = None
+        self._prepares = 0.0  # monotonic seconds since when
+        self._asked = 0.0  # monotonic seconds
+        self._began: float | None = None
         self._gpus = 0.0  # that the process sees: those that its trials hold
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
 
-    def run(self, job: Job, source: JobSource) -> None:
-        """Run `job` to its end, its loss included, and tell `source`."""
+    @property
+    def lives(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    def prepare(self, needs: Needs, gpus: float = 0.0) -> None:
+        """Start the process, and let it load code and data before it has a job."""
+        self._gpus, self._prepares = gpus, time.monotonic()
+        self._send({"prepare": needs.to_json()})
+
+    def begin(self, job: Job) -> None:
+        """Hand a job to the process."""
         if job.gpus != self._gpus:
             self.close()
             self._gpus = job.gpus
+        if not self._send({"job": job.to_json()}):
+            self.close()  # it died between two jobs
+            self._send({"job": job.to_json()})
+        self.job, self._asked, self._began = job, time.monotonic(), None
+
+    def attend(self, source: JobSource) -> None:
+        """Take what the process has said, without waiting, and tell `source`. A job without time is ended."""
+        if (job := self.job) is None:
+            return
         try:
-            ended = self._converse(job, source)
+            ended = self._heard(job, source)
         except BaseException:
             self.close()
             raise
+        if ended is None:
+            return
+        self.job = None
         if isinstance(ended, Outcome):
             source.finish(job.trial, job.token, ended)
         else:
             source.lost(job.trial, job.token, *ended)
 
+    def listen(self) -> bool:
+        """Take what a process without a job has said: that it is ready. Whether it lives."""
+        while (message := self._next()) is not None:
+            if not message:
+                self.close()
+                return False
+            self._note_ready()
+        return True
+
+    def _note_ready(self) -> None:
+        self.ready, self.took = True, time.monotonic() - self._prepares
+
     def close(self) -> None:
-        """Kill the worker, with all processes that it has started."""
+        """Kill the process, with all that it has started."""
         process, self._process, self._unread = self._process, None, b""
+        self.job, self.ready = None, False
         if process is None:
             return
         with suppress(ProcessLookupError):  # it has died by itself
@@ -57,34 +104,30 @@ class Isolated:
                 with suppress(BrokenPipeError):
                     pipe.close()
 
-    def _converse(self, job: Job, source: JobSource) -> Outcome | tuple[str, Ending]:
-        """The outcome of `job`, or how its worker died."""
-        if not self._send({"job": job.to_json()}):
-            self.close()  # it died between two jobs
-            self._send({"job": job.to_json()})
-        asked, began = time.monotonic(), None
-        while True:
-            now = time.monotonic()
-            elapsed = 0.0 if began is None else (now - began) * job.devices
-            left = source.time_left(job.trial, job.token, elapsed)
-            if left <= SOON or (began is None and now - asked > LOADING):
-                self.close()
-                return job.late(elapsed)
-            message = self._receive(min(left, POLL))
-            if message is None:
-                continue
+    def _heard(self, job: Job, source: JobSource) -> Outcome | tuple[str, Ending] | None:
+        """The outcome of the job, or how its process died; None while it goes on."""
+        now = time.monotonic()
+        elapsed = 0.0 if self._began is None else (now - self._began) * job.devices
+        self.patience = source.time_left(job.trial, job.token, elapsed)
+        if self.patience <= SOON or (self._began is None and now - self._asked > LOADING):
+            self.close()
+            return job.late(elapsed)
+        while (message := self._next()) is not None:
             if "started" in message:
-                began = time.monotonic()
+                self._began, self.ready = time.monotonic(), True
             elif "report" in message:
                 reason = source.report(job.trial, job.token, Report(**message["report"]))
                 self._send({"reason": reason})
             elif "outcome" in message:
                 return Outcome.from_json(message["outcome"])
+            elif "ready" in message:
+                self._note_ready()
             else:
                 return self._death()
+        return None
 
     def _send(self, message: dict[str, Any]) -> bool:
-        """Whether the worker, started if there is none, could take a message."""
+        """Whether the process, started if there is none, could take a message."""
         if self._process is None:
             with around("process", "isolated"):
                 self._process = subprocess.Popen(
@@ -102,15 +145,17 @@ class Isolated:
             return False
         return True
 
-    def _receive(self, seconds: float) -> dict[str, Any] | None:
-        """The next message within so many seconds, or None; an empty one when the worker has died."""
+    def fileno(self) -> int:
+        """Of what the process writes: it can be waited for."""
         assert self._process is not None and self._process.stdout is not None
-        end = time.monotonic() + seconds
+        return self._process.stdout.fileno()
+
+    def _next(self) -> dict[str, Any] | None:
+        """The next message that is there, or None; an empty one when the process has died."""
         while b"\n" not in self._unread:
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
+            if not select.select([self], [], [], 0.0)[0]:
                 return None
-            read = os.read(self._process.stdout.fileno(), 1 << 16)
+            read = os.read(self.fileno(), 1 << 16)
             if not read:
                 return {}
             self._unread += read
@@ -119,9 +164,16 @@ class Isolated:
         return message
 
     def _death(self) -> tuple[str, Ending]:
-        """How the worker died. SIGTERM is what a machine that is taken away sends."""
+        """How the process died. SIGTERM is what a machine that is taken away sends."""
         assert self._process is not None
         code = self._process.wait()
         self.close()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return f"its worker died {how}", Ending.PREEMPTED if code == -signal.SIGTERM else Ending.LOST
+
+
+def wait_for(workers: Iterable[Isolated], seconds: float) -> None:
+    """Wait until one of the busy `workers` says something or must be looked at, `seconds` at most."""
+    busy = [worker for worker in workers if worker.job is not None]
+    patience = min([seconds, *(worker.patience for worker in busy)])
+    select.select(busy, [], [], max(0.0, patience))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from automl.contracts import Ending, Job, Outcome, RunError, TrialState
+from automl.contracts import KEPT, Ending, Job, Outcome, RunError, TrialState
 from automl.executors.trial import TrialContext
 from automl.files import keep, working_folder
 from automl.masking import mask_text
@@ -37,6 +37,7 @@ def brought(job: Job, context: TrialContext, outcome: Outcome) -> Outcome:
         notes.append(f"{stayed} checkpoints did not reach the storage")
     try:
         listed = [f"artifacts/{name}" for name in outcome.artifacts]
+        listed += [KEPT] if outcome.state is TrialState.COMPLETE and not job.final else []
         files = keep(job.storage, context.workdir, _files(context.workdir, listed))
     except (RunError, OSError) as error:
         files, outcome = {}, replace(outcome, artifacts=[])

@@ -1,19 +1,20 @@
-"""Trials one after the other on this machine, in this process or in one of their own."""
+"""Trials on this machine: one after the other in this process, or some at once in processes of their own."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from automl import contracts
-from automl.contracts import THIS_HOST, Executor, Held, JobSource, Room, UserError
+from automl.contracts import THIS_HOST, Executor, Held, JobSource, Needs, Room, UserError
 from automl.executors.holding import held_instead
 from automl.executors.inline import Inline
-from automl.executors.isolated import Isolated
+from automl.executors.isolated import POLL
+from automl.executors.places import Places
 from automl.executors.ranks import check_ranks
 
 WAIT = 0.05  # seconds, when no job can start yet
@@ -22,6 +23,8 @@ WAIT = 0.05  # seconds, when no job can start yet
 class Local(Executor):
     """Runs each job in the calling thread; with `isolate`, or a memory limit, in a process of its own.
 
+    Several at once are always in processes of their own.
+
     In the thread, a deadline interrupts Python code only: a C call goes on to its end. A process is killed.
     A memory limit in the thread would hold for the campaign too.
     """
@@ -29,15 +32,18 @@ class Local(Executor):
     class Options(contracts.Options):
         """`cpus`: threads a trial may use; `gpus`: GPUs it holds (0 trains on the CPU).
 
-        `isolate`: a process for the trials, which is killed at the deadline of one, even inside a C call.
-        `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one for each
-        GPU. Trials of several are isolated.
+        `trials_at_once`: how many run side by side. `isolate`: a process for the trials, which is killed at
+        the deadline of one, even inside a C call. `spare`: one more such process, which has loaded code and
+        data, waits to replace one that was killed. `ranks`: processes that train one trial together, dividing
+        its CPUs; by default one, or one for each GPU. Trials of several, and several at once, are isolated.
         """
 
         cpus: int = Field(default=1, ge=1)
         gpus: int = Field(default=0, ge=0)
+        trials_at_once: int = Field(default=1, ge=1)
         ranks: int | None = Field(default=None, ge=1)
         isolate: bool = False
+        spare: bool = False
 
         @model_validator(mode="after")
         def _divides(self) -> Self:
@@ -45,7 +51,7 @@ class Local(Executor):
             return self
 
     options: Options
-    place_options = frozenset({"isolate"})
+    place_options = frozenset({"isolate", "spare"})
     place = THIS_HOST
     turn = 10.0  # nothing is opened for a slot
 
@@ -53,12 +59,12 @@ class Local(Executor):
         super().__init__(options)
         self.cpus = float(options.cpus)
         self.gpus = float(options.gpus)
-        self.trials_at_once = 1
+        self.trials_at_once = options.trials_at_once
         self.rooms = (
             Room(os.cpu_count() or 1, max(1, options.gpus)),
         )  # trials here use the first GPUs alone
         self.ranks = options.ranks or max(1, options.gpus)
-        self._worker, self._inline = Isolated(), Inline()
+        self._places, self._inline = Places(options.trials_at_once, spare=options.spare), Inline()
         self._separate()
 
     def serve(self, sizes: Sequence[Held]) -> None:
@@ -67,8 +73,14 @@ class Local(Executor):
         self._separate()
 
     def _separate(self) -> None:
-        self.isolate = self.options.isolate or self.slot.ranks > 1
+        several = self.slot.ranks > 1 or self.trials_at_once > 1
+        self.isolate = self.options.isolate or self.options.spare or several
         self.in_process = not self.isolate
+
+    @property
+    def restart(self) -> float | None:
+        """Wall seconds until a trial could begin in place of one that is ended."""
+        return self._places.restart
 
     def held_by(self, cpus: float | None, gpus: float | None) -> Held:
         """What a trial holds whose arm asks for so much."""
@@ -82,11 +94,17 @@ class Local(Executor):
 
     def check(self) -> None:
         """Raise `UserError` when this machine lacks the resources."""
-        cores, slot = os.cpu_count() or 1, self.slot
-        if slot.cpus > cores:
+        cores, slot, at_once = os.cpu_count() or 1, self.slot, self.trials_at_once
+        if slot.cpus * at_once > cores:
+            each = f"{slot.cpus:g}" if at_once == 1 else f"{at_once} trials at once with {slot.cpus:g} each"
             raise UserError(
-                f"executor.local.cpus must be at most this machine's {cores}, but got {slot.cpus:g}; "
+                f"executor.local.cpus must be at most this machine's {cores}, but got {each}; "
                 f"ask for {cores} or fewer, in arms too"
+            )
+        if slot.gpus and at_once > 1:
+            raise UserError(
+                f"executor.local.trials_at_once must be 1 for trials that hold GPUs, but got {at_once}; use "
+                "executor: ray, which gives each its own"
             )
         if slot.gpus:
             import torch  # torch takes seconds to import
@@ -98,24 +116,44 @@ class Local(Executor):
                     f"{slot.gpus:g}; set it to {usable}, in arms too"
                 )
 
+    def examine(self, needs: Needs, tell: Callable[[str], None]) -> None:
+        """Let the processes of trials load code and data meanwhile."""
+        if self.isolate:
+            self._places.prepare(needs, self.slot.gpus)
+
     def run(self, source: JobSource) -> None:
         """Run jobs from `source` until it is finished."""
-        while not source.finished:
+        try:
+            while not source.finished:
+                idle = self._hand_out(source)
+                if self._places.busy:
+                    self._places.attend(source, WAIT if idle else POLL)
+                elif idle:
+                    time.sleep(WAIT)
+        except BaseException:
+            self._places.close()
+            raise
+
+    def _hand_out(self, source: JobSource) -> bool:
+        """Give jobs to what is free. Whether there were fewer than could run."""
+        while self._places.free() is not None:
             job = source.next_job()
             if job is None:
-                time.sleep(WAIT)
-            elif self.isolate or job.memory is not None:
-                self._worker.run(job, source)
+                return True
+            if self.isolate or job.memory is not None:
+                self._places.begin(job)
             else:
                 source.finish(job.trial, job.token, self._inline.run(job, source))
+                return False
+        return False
 
     def wake(self) -> None:
         """Let the trial of this process look at the time that is left; one of its own is asked anyway."""
         self._inline.wake()
 
     def close(self) -> None:
-        """End the process of the trials, if there is one."""
-        self._worker.close()
+        """End the processes of trials."""
+        self._places.close()
 
 
 PLUGIN = Local

@@ -37,8 +37,8 @@ class ProcessEnded(BaseException):
 def kept() -> Iterator[None]:
     """Run a trial inside: working folder, streams, signal handlers, filters and the process itself are kept.
 
-    A copy of the process that the trial has forked ends here. Raises `KeyboardInterrupt` when the user
-    interrupted the trial, whatever the trial made of it.
+    So is whether torch records gradients. A copy of the process that the trial has forked ends here. Raises
+    `KeyboardInterrupt` when the user interrupted the trial, whatever the trial made of it.
     """
     global _process
     _process = os.getpid()
@@ -47,6 +47,7 @@ def kept() -> Iterator[None]:
         stack.enter_context(_streams())
         stack.enter_context(_interpreter())
         stack.enter_context(_signals())
+        stack.enter_context(_gradients())
         stack.enter_context(private())  # and whatever the trial makes of its umask
         try:
             yield
@@ -106,6 +107,19 @@ def _interpreter() -> Iterator[None]:
         if list(warnings.filters) != kept:
             warnings.filters[:] = kept  # type: ignore[index]  # a list, which typeshed shows as read-only
         sys.setrecursionlimit(depth)
+
+
+@contextmanager
+def _gradients() -> Iterator[None]:
+    """Whether torch records what gradients need, in this thread: a trial may switch that off for good."""
+    torch = sys.modules.get("torch")
+    before = True if torch is None else torch.is_grad_enabled()  # as in every new thread
+    try:
+        yield
+    finally:
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.is_grad_enabled() != before:
+            torch.set_grad_enabled(before)
 
 
 def _flush() -> None:

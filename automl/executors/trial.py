@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
+    KEPT,
     RESERVED_METRICS,
+    Candidate,
     Checkpoints,
     Direction,
     Ending,
@@ -36,7 +37,7 @@ from automl.executors.answers import described, is_pruned, plain_config, values_
 from automl.executors.device_memory import explained
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
-from automl.files import CHECKPOINTS, StoredCheckpoints, below
+from automl.files import CHECKPOINTS, StoredCheckpoints, below, part_of
 from automl.masking import mask_text
 from automl.metrics import number
 from automl.ranks.checkpoints import OfRank0
@@ -70,6 +71,8 @@ class TrialContext:
         self.seed = self.job.seed
         self.final = self.job.final
         self.needs_value = self.job.needs_value
+        self.refits = self.job.refits
+        self.candidates: Sequence[Candidate] = self.job.candidates
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
         self._started = time.perf_counter()
@@ -105,8 +108,6 @@ class TrialContext:
     @cached_property
     def checkpoint(self) -> Checkpoints:
         """The checkpoints of this trial, shared by its attempts."""
-        if "torch" not in sys.modules:
-            self._free(partial(importlib.import_module, "torch"))
         if self.job.storage is None:
             return OfRank0(CheckpointFolder(self.workdir / CHECKPOINTS))
         self._stored = StoredCheckpoints(self.workdir / CHECKPOINTS, below(self.job.storage, CHECKPOINTS))
@@ -118,12 +119,6 @@ class TrialContext:
             return 0
         self._stored.settle()
         return len(self._stored.failed)
-
-    def _free(self, do: Callable[[], object]) -> None:
-        """Do something that the trial does not pay for."""
-        began = time.perf_counter()
-        do()
-        self._started += time.perf_counter() - began
 
     def report(self, step: int, value: float, **metrics: float) -> None:
         """Report the primary metric after `step`. Raises `TrialStopped` when the trial must end."""
@@ -171,6 +166,10 @@ class TrialContext:
         if device_seconds > left:
             raise TrialStopped("budget: the trial needs more than the device-seconds that are left")
 
+    def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
+        """The folder `KEPT` that a candidate has left, inside a `with` block."""
+        return part_of(candidate, KEPT)
+
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""
         if Path(name).name != name or name in {"", ".", ".."} or storable(name) != name:
@@ -192,7 +191,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
         result = evaluator.evaluate(dict(job.config), context)
         if isinstance(result, Result) and result.stopped:
             return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
-        values = values_of(result, context.metrics)
+        values = None if job.refits is not None else values_of(result, context.metrics)
         return _outcome(job, context, TrialState.COMPLETE, values=values, result=result, reason=result.note)
     except BaseException as error:
         return ended(job, context, error)

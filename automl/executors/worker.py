@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from automl import plugins
 from automl.checkpoints import remove_unfinished
-from automl.contracts import Evaluator, Job, Outcome, Tabular, UserError
+from automl.contracts import Evaluator, Job, Needs, Outcome, Tabular, UserError
 from automl.data import load_task
 from automl.executors import device_memory, mlflow_run, process, surroundings
 from automl.executors.leaving import brought, placed
@@ -48,6 +48,19 @@ def run_job(
             return _outcome(own_part(job, own), evaluator, own, channel, started)
         except BaseException as error:
             return ended(job, None, error)
+
+
+def load(needs: Needs) -> None:
+    """Import and read what a study's trials need. What fails here fails again in the trial, which tells."""
+    process.add_import_path(needs.import_path)
+    with suppress(Exception):
+        for spec in needs.evaluators:
+            for library in plugins.build("evaluators", spec).libraries:
+                importlib.import_module(library)
+        for space in needs.spaces:
+            load_space(space)
+        if needs.task is not None:
+            load_task(needs.task, needs.import_path)
 
 
 def _outcome(

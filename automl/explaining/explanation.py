@@ -72,7 +72,7 @@ def explain(
 
     Raises `UserError` when it is no fitted table, or when the data are no longer those of the campaign.
     """
-    model = predictor(ledger, campaign, arm)
+    model = predictor(ledger, campaign, arm, refit=False)  # validation rows are none that it has seen
     winner = find_winner(ledger, campaign, arm)
     task = load_task(winner.task.model_dump(mode="json"), winner.import_path)
     if winner.certificate.data not in (None, task.digest):

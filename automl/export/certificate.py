@@ -16,10 +16,11 @@ from automl.data import load_task
 from automl.export.known import last_gate, retrained
 from automl.export.refit import refitted
 from automl.export.signing import sign
-from automl.export.winner import Certificate, Comparison, Cost, Values, Winner, write_winner
+from automl.export.winner import Certificate, Comparison, Cost, Refitted, Values, Winner, write_winner
 from automl.masking import mask
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
+from automl.report.searches import Refit
 from automl.report.verdicts import BASELINE
 
 if TYPE_CHECKING:
@@ -161,8 +162,14 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         data=_data(row),
         warnings=list(report.warnings) or None,
         transfer=_elsewhere(report, choice) or None,
+        ensemble=None if search.combined is None else search.combined.told,
+        refitted=_refitted(search.refit),
         test_interval=None if search.test_interval is None else list(search.test_interval),
     )
+
+
+def _refitted(refit: Refit | None) -> Refitted | None:
+    return None if refit is None else Refitted(trial=refit.trial, rows=refit.rows)
 
 
 def _elsewhere(report: CampaignReport, choice: Chosen) -> dict[str, list[float]]:

@@ -11,7 +11,7 @@ from automl.contracts import Direction, TrialState, UserError
 from automl.export.gate_record import GateRecord
 from automl.export.winner import Retrainings, Winner
 from automl.files import MODEL, LostFileError, has_part, part_of
-from automl.ledger.winners import retrainings
+from automl.ledger.winners import refit_of, retrainings
 from automl.report.searches import final_values
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ def best_retraining(ledger: Ledger, winner: Winner) -> TrialRow | None:
     ]
     sign = 1 if Direction(certificate.direction) is Direction.MAXIMIZE else -1
     return max(finals, key=lambda trial: sign * trial.values[0] if trial.values else 0.0, default=None)
+
+
+def refit(ledger: Ledger, winner: Winner) -> TrialRow | None:
+    """The fit of a winner on all rows, by which it predicts; None where it was not, or its model is lost."""
+    found = refit_of(winner.trained, ledger.trials(search=winner.certificate.search))
+    return found if found is not None and has_part(found, MODEL) else None
 
 
 def needed_retraining(ledger: Ledger, winner: Winner, rule: str, otherwise: str = "") -> TrialRow:

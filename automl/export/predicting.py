@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from automl.contracts import ReadSpec, UserError
 from automl.data.reading.cells import ENDINGS, cells, is_table
 from automl.data.reading.database import query_cells
 from automl.data.reading.grid import nearest_first
+from automl.export import known
 from automl.export.certificate import find_winner
 from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
@@ -25,34 +27,44 @@ ROWS: Final = 20_000  # in memory at a time
 
 @dataclass(frozen=True)
 class TablePredictor:
-    """The fitted winner of a table study. `trial`: the retraining that left it; `read`: the study's."""
+    """The fitted winner of a table study. `trial`: the one that left it; `read`: the study's.
+
+    `rows`: all that there are, where it was fitted on those; None: on the training rows.
+    """
 
     trial: str
     fitted: Any
     described: saved.Described
     read: ReadSpec
+    rows: int | None = None
 
     def predict(self, table: Any) -> tuple[Any, list[str]]:
         """Predictions for the rows of the DataFrame `table`, and notes; see `predictions`."""
         return predictions(self.fitted, self.described, table)
 
 
-def predictor(ledger: Ledger, campaign_id: str, arm: str | None = None) -> TablePredictor:
+def predictor(
+    ledger: Ledger, campaign_id: str, arm: str | None = None, *, refit: bool = True
+) -> TablePredictor:
     """The winner of a campaign, or of one arm: of its retrainings the best on validation data.
 
-    Raises `UserError` when it is no fitted table.
+    `refit`: where it was fitted again on all rows, that. Without it, no validation row was seen. Raises
+    `UserError` when it is no fitted table.
     """
     winner = find_winner(ledger, campaign_id, arm)
     best = needed_retraining(ledger, winner, "a winner must have been fitted to predict")
-    with model_of(best) as folder:
+    again = known.refit(ledger, winner) if refit else None
+    with model_of(again or best) as folder:
         if not (folder / saved.FITTED).is_file():
             raise UserError(
                 f"`automl predict` needs a fitted table, but the winner of {campaign_id} was trained by "
                 f"{winner.training.name!r}, which leaves none in {folder}; export it (automl export), or run "
                 "the study again where an earlier version ran it"
             )
+        importlib.import_module("automl.tables.skops_alone")  # sooner there than what `load` imports
         fitted, described = saved.load(folder)
-    return TablePredictor(best.id, fitted, described, winner.task.read)
+    rows = None if again is None else round((again.metrics or {}).get("rows", 0))
+    return TablePredictor((again or best).id, fitted, described, winner.task.read, rows)
 
 
 @dataclass(frozen=True)

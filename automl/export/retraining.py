@@ -157,7 +157,9 @@ def _train(
     version = register(store, winner, job, (outcome, channel.reports))
     names = [metric.name for metric in winner.task.metrics]
     values = dict(zip(names, outcome.values or [], strict=True))
-    as_exported = job.evaluator == winner.training and not job.gpus and not winner.certificate.refit
+    certificate = winner.certificate
+    as_exported = job.evaluator == winner.training and not job.gpus and not certificate.refit
+    as_exported = as_exported and certificate.ensemble is None
     exported = seed.exported if as_exported else None
     return Trained(winner.name, version, values, outcome.device_seconds, folder, seed.value, exported)
 

@@ -20,6 +20,11 @@ def check_trainable(winner: Winner, path: Path, message: Callable[[str], None]) 
     _check_trains(winner, path)
     _check_leaves(winner, path, message)
     _check_data(winner)
+    if (ensemble := winner.certificate.ensemble) is not None:
+        message(
+            f"the model of {winner.certificate.campaign} is {ensemble}: this trains its best configuration "
+            "alone, which has other values; automl predict uses the ensemble"
+        )
 
 
 def _check_leaves(winner: Winner, path: Path, message: Callable[[str], None]) -> None:

@@ -28,6 +28,8 @@ _LATER = (
     "retrainings",
     "refit",
     "transfer",
+    "ensemble",
+    "refitted",
     "test_interval",
 )  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
@@ -76,6 +78,13 @@ class Retrainings(Part):
     model: bool | None
 
 
+class Refitted(Part):
+    """What predicts: the winner's model fitted on all `rows`, those of the test included, by `trial`."""
+
+    trial: str
+    rows: int
+
+
 class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
@@ -83,8 +92,11 @@ class Certificate(Part):
     has grown; None in files of earlier versions. `warnings`: the report's. `gate`: what the gate before the
     champion last said of it. `retrainings`: None in files of earlier versions, and without any.
     `refit`: it is to be trained on validation data too, so that no value of it is known. `transfer`: by other
-    dataset, the test values of the same configuration trained on that; None without any. `test_interval`:
-    of 95 %, of the only test value by the choice of the test rows; None where it was not measured.
+    dataset, the test values of the same configuration trained on that; None without any. `ensemble`: of which
+    trials the retrained model is made, whose values `fresh` and `test` are; None where the winner is alone.
+    `refitted`: the model that predicts, whose values are not known; all that are here belong to the model
+    that was fitted on the training rows. `test_interval`: of 95 %, of the only test value by the choice of
+    the test rows; None where it was not measured.
     """
 
     campaign: str
@@ -110,6 +122,8 @@ class Certificate(Part):
     retrainings: Retrainings | None = None
     refit: bool | None = None
     transfer: dict[str, list[float]] | None = None
+    ensemble: str | None = None
+    refitted: Refitted | None = None
     test_interval: list[float] | None = None
 
     @property
@@ -177,7 +191,7 @@ def write_winner(winner: Winner, path: Path) -> None:
     for part in ("genotype", "signature"):
         if data[part] is None:
             del data[part]
-    for part in ("gate", "warnings", "retrainings", "refit", "transfer", "test_interval"):
+    for part in _LATER[1:]:
         if data["certificate"][part] is None:
             del data["certificate"][part]
     use = (

@@ -7,7 +7,18 @@ from automl.files.checking import check, probe
 from automl.files.databases import is_database, named_database
 from automl.files.failing import LostFileError, StorageError
 from automl.files.folder import Folder
-from automl.files.kept import CHECKPOINTS, MODEL, Kept, campaign_url, drop, has_part, keep, part_of
+from automl.files.kept import (
+    CHECKPOINTS,
+    MODEL,
+    Kept,
+    Leaves,
+    campaign_url,
+    drop,
+    drop_files,
+    has_part,
+    keep,
+    part_of,
+)
 from automl.files.node import cache_size
 from automl.files.staging import data_roots, staged, staged_any
 from automl.files.states import StoredCheckpoints, fetch_states
@@ -20,6 +31,7 @@ __all__ = [
     "Cache",
     "Folder",
     "Kept",
+    "Leaves",
     "LostFileError",
     "StorageError",
     "StoredCheckpoints",
@@ -29,6 +41,7 @@ __all__ = [
     "check",
     "data_roots",
     "drop",
+    "drop_files",
     "fetch_states",
     "has_part",
     "is_database",

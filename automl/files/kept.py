@@ -152,6 +152,13 @@ def drop(url: str, part: str | None = None) -> None:
     Folder(url if part is None else below(url, part)).clear()
 
 
+def drop_files(trial: Leaves, part: str) -> None:
+    """Remove the files in the folder `part` that a trial has brought to its storage; others stay."""
+    if (kept := Kept.of(trial.storage, trial.files)) is not None:
+        for name in kept.names(part):
+            Folder(kept.url).remove(f"{OBJECTS}/{kept.files[name].sha256}")
+
+
 def campaign_url(storage: str, campaign: str, created_at: float) -> str:
     """The folder of a campaign in a storage: another ledger's campaign of that name has another one."""
     return below(storage, f"{campaign}-{digest([campaign, created_at])[:8]}")

@@ -64,18 +64,33 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
     yield f"model: {found.best.trial} of the arm {found.arm}: {config}"
     if not is_winner:
         yield "  a better one was found, but no time was left to fit it: more --minutes go on from there"
+    if found.search.combined is not None:
+        yield f"  {found.search.combined.told}"
     label = units.label(metric.name)
-    yield f"validation: {label} {units.value(found.best.value)}, the mean over the folds"
+    yield f"validation: {label} {units.value(found.value)}, the mean over the folds"
     if found.search.test:
         value = fmean(found.search.test)
         within = _interval(found.search, units)
         yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen{within}"
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
+    yield _predicts(report, found)
     for verdict in report.comparison.verdicts:
         yield f"verdict: {verdict.sentence}"
     for warning in report.warnings:
         yield f"warning: {warning}"
+
+
+def _predicts(report: CampaignReport, found: Chosen) -> str:
+    """Which model predicts: that of the score, or one that was fitted on all rows."""
+    refit = found.search.refit
+    if refit is not None:
+        return (
+            f"predicts: the same, fitted again on all {refit.rows} rows ({refit.trial}); the scores above "
+            "are of the one that was fitted on the training rows alone"
+        )
+    why = ", since no time was left to fit it on all rows" if report.settings.refit else ""
+    return f"predicts: the model that was scored, fitted on the training rows{why}"
 
 
 def _interval(search: SearchReport, units: Units) -> str:

@@ -18,20 +18,24 @@ from automl.config.yamltext import yaml_text
 from automl.contracts import Json, UserError
 from automl.data.parts import Parts, split_dataset
 from automl.data.sources import read
+from automl.fitting.machine_use import MachineUse, machine_use
+from automl.report.wording import plural
 
 SHOWN: Final = "study"  # in messages, in the place of a file
 UNKNOWN: Final = "log_loss"  # a metric that keys are checked with before the data have decided
 FOLDS: Final = 5
+ENSEMBLE: Final = 25  # steps of the selection
 SHARE: Final = 0.4  # of its search's budget that a trial may use before it has a value: it is fitted again
-LONGEST_END: Final = 5.0  # seconds that the report may need after the campaign's own time
+LONGEST_END: Final = 2.5  # seconds that the report may need after the campaign's own time
 
 
 @dataclass(frozen=True)
 class Wishes:
     """What is asked for. `minutes`: on the clock, all included. None: it is guessed, and told.
 
-    `group`, `time`: columns of the split. `columns`, `read`: what columns are and how the file is read, as in
-    a study file. `overrides`: of keys of the study, such as `task.split.test=0.3`.
+    `group`, `time`: columns of the split. `cpus`: of this machine; None: all that it has. `columns`, `read`:
+    what columns are and how the file is read, as in a study file. `overrides`: of keys of the study, such as
+    `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test.
     """
 
     target: str | None = None
@@ -43,12 +47,14 @@ class Wishes:
     columns: Mapping[str, Any] | None = None
     read: Mapping[str, Any] | None = None
     overrides: tuple[str, ...] = ()
+    cpus: int | None = None
+    refit: bool = True
 
     @property
     def seconds(self) -> float:
         """Wall seconds of the campaign itself."""
         asked = 60 * self.minutes
-        return asked - min(LONGEST_END, asked / 12)
+        return asked - min(LONGEST_END, asked / 24)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,11 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     if not given:
         keys["task"]["metric"], why = templates.guessed_metric(parts)
         told.append(f"metric: {keys['task']['metric']}, a guess ({why}); --metric names another one")
-    keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told)}}
+    keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
+    use = machine_use(parts.dataset.x, wishes.cpus)
+    keys["executor"] = use.executor
+    keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
+    told.append(_about_use(use))
     study = _study(keys, wishes)
     sizes = (len(parts.rows.train), len(parts.rows.validation), len(parts.rows.test))
     told.append(
@@ -131,14 +141,14 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "name": wishes.name or templates.slug(path.name),
         "task": task,
         "space": templates.SPACE,
-        "evaluator": {"pipeline": {"folds": FOLDS}},
+        "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
         "trial": {"share": SHARE},
         "seeds": 1,
         "arms": {"tpe": {"strategy": "tpe", "pruner": "median"}, "random": {"strategy": "random"}},
         "executor": {"local": {"isolate": True}},
-        "final": {"seeds": 1},
+        "final": {"seeds": 1, **({"refit": True} if wishes.refit else {})},
     }
 
 
@@ -158,6 +168,13 @@ def _study(keys: Json, wishes: Wishes, metric: str | None = None) -> Study:
     if metric is not None:
         document.data["task"]["metric"] = metric
     return study_of(document, Path(keys["task"]["dataset"]).parent)
+
+
+def _about_use(use: MachineUse) -> str:
+    each = plural(use.cpus, "thread")
+    many = "one trial at a time" if use.at_once == 1 else f"{use.at_once} trials side by side"
+    why = f"; {use.told}" if use.told else ""
+    return f"machine: {many}, {each} each{why}; --cpus N takes fewer"
 
 
 def _about(parts: Parts, target: str) -> list[str]:

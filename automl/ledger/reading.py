@@ -38,9 +38,8 @@ def _campaign(row: rows.CampaignRow) -> str:
 
 
 def _search(row: rows.SearchRow) -> str:
-    return _told(row.id, f"{row.campaign}/{row.arm}/{row.seed}") or _finished(
-        row.state == "finished", row.finished_at
-    )
+    ended = row.state == "finished"
+    return _told(row.id, f"{row.campaign}/{row.arm}/{row.seed}") or _finished(ended, row.finished_at)
 
 
 def _trial(row: rows.TrialRow) -> str:
@@ -48,7 +47,8 @@ def _trial(row: rows.TrialRow) -> str:
 
 
 def _ended(row: rows.TrialSummary) -> str:
-    if row.state == TrialState.COMPLETE and row.finished_at is not None and row.values is None:
+    complete = row.state == TrialState.COMPLETE and row.finished_at is not None
+    if complete and row.values is None and row.kind != "refit":  # that has seen all rows
         return "must have values, since it is complete, but has none"
     return _finished(row.state != TrialState.RUNNING, row.finished_at)
 

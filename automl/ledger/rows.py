@@ -11,7 +11,7 @@ from automl.ledger.study_summary import StudySummary
 
 STOPPED: Final = "stopped by"  # the reason of what a request has ended begins so
 # of the search, of the selection of its winner, of the winner, of the winner on another dataset
-KINDS: Final = ("trial", "again", "final", "transfer")
+KINDS: Final = ("trial", "again", "final", "transfer", "refit")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from automl.contracts import Config, digest
+from automl.contracts import Config, TrialState, digest
 from automl.ledger.rows import OpeningRow, TrialRow
 
 
@@ -17,6 +17,12 @@ def retrainings(trained: Config, trials: Iterable[TrialRow]) -> list[TrialRow]:
     Those whose model is lost are left out here and below: others have been, or will be, trained for them.
     """
     return of_kind("final", trained, trials)
+
+
+def refit_of(trained: Config, trials: Iterable[TrialRow]) -> TrialRow | None:
+    """The last complete fit of a winner's configuration on all rows among a search's trials, by number."""
+    found = [one for one in of_kind("refit", trained, trials) if one.state is TrialState.COMPLETE]
+    return found[-1] if found else None
 
 
 def of_kind(kind: str, config: Config, trials: Iterable[TrialRow]) -> list[TrialRow]:

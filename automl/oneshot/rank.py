@@ -6,10 +6,21 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import Checkpoints, Config, Context, Direction, Evaluator, Task, derive_seed
+from automl.contracts import (
+    Candidate,
+    Checkpoints,
+    Config,
+    Context,
+    Direction,
+    Evaluator,
+    Json,
+    Task,
+    derive_seed,
+)
 from automl.oneshot.result import RankedNetwork
 from automl.ranks.checkpoints import OfRank0
 from automl.ranks.group import agreed
@@ -26,6 +37,8 @@ class SideContext:
 
     final = False
     needs_value = False
+    refits: Json | None = None
+    candidates: Sequence[Candidate] = ()
 
     def __init__(self, context: Context, name: str) -> None:
         self.context = context
@@ -67,6 +80,10 @@ class SideContext:
 
     def charge(self, device_seconds: float) -> None:
         """Charge nothing: the trial pays in wall time."""
+
+    def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
+        """There are no candidates."""
+        return self.context.kept_by(candidate)
 
     def artifact(self, name: str) -> Path:
         """A path that is not kept."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from automl.contracts import UserError, digest
 from automl.export.certificate import find_winner
-from automl.export.known import best_retraining, model_of
+from automl.export.known import best_retraining, model_of, refit
 from automl.files import MODEL, has_part
 from automl.promoting.decision import Measured
 from automl.report import collect
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Candidate:
     """A winner with its model. `trained`: the retraining that is best on validation data, if there is one.
 
-    `has_model`: it has left one; false for a winner of which there is a configuration alone.
+    `fitted`: what left the model: the same, or the fit on all rows, where there is one. `has_model`: it has
+    left one; false for a winner of which there is a configuration alone.
     """
 
     row: CampaignRow
@@ -37,22 +38,23 @@ class Candidate:
     chosen: Chosen
     winner: Winner
     trained: TrialRow | None
+    fitted: TrialRow | None
     has_model: bool
 
     @contextmanager
     def folder(self) -> Iterator[Path | None]:
         """The folder of its model inside the block, if it has one; see `model_of`."""
-        if self.trained is None or not self.has_model:
+        if self.fitted is None or not self.has_model:
             yield None
             return
-        with model_of(self.trained) as folder:
+        with model_of(self.fitted) as folder:
             yield folder
 
     @property
     def model(self) -> str:
         """What names the model: a study, and a text that only the same training has."""
-        trained = None if self.trained is None else self.trained.id
-        key = digest([self.winner.certificate.trial, self.winner.trained, trained])
+        fitted = None if self.fitted is None else self.fitted.id
+        key = digest([self.winner.certificate.trial, self.winner.trained, fitted])
         return f"{self.row.study}-{key[:12]}"
 
     @property
@@ -101,7 +103,8 @@ def candidate(ledger: Ledger, campaign: str, arm: str | None = None) -> Candidat
     if row is None or chosen is None:
         raise UserError(f"{campaign} must have a winner to be promoted, but has none any more")
     trained = best_retraining(ledger, winner)
-    has_model = trained is not None and has_part(trained, MODEL)
+    fitted = refit(ledger, winner) or trained
+    has_model = fitted is not None and has_part(fitted, MODEL)
     tested = bool(chosen.search.test) and not winner.tabular
     if trained is not None and trained.workdir and not has_model and tested:
         raise UserError(
@@ -109,4 +112,4 @@ def candidate(ledger: Ledger, campaign: str, arm: str | None = None) -> Candidat
             "not; promote it where it was trained, or let its campaign retrain it: "
             f"automl run {row.study} --fresh"
         )
-    return Candidate(row, report, chosen, winner, trained, has_model)
+    return Candidate(row, report, chosen, winner, trained, fitted, has_model)

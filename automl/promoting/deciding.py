@@ -199,7 +199,7 @@ def _written(store: Store, ledger: Ledger, found: Candidate, present: Models, de
         certificate = found.winner.certificate.model_copy(update={"gate": gate})
         winner = sign(found.winner.model_copy(update={"certificate": certificate}), store)
         folder = folder_of(store, decision.study, found.model)
-        trial = "" if found.trained is None else found.trained.id
+        trial = "" if found.fitted is None else found.fitted.id
         with found.folder() as model:
             package(winner, model, folder, trial=trial)
     content = Content(

@@ -81,7 +81,7 @@ def trial_artifacts(trial: TrialRow) -> Iterator[Artifact]:
             if (path := root / name).resolve().is_relative_to(root.resolve()):
                 yield Artifact(name, path=path)
         model = Path(trial.workdir) / MODEL
-        if trial.kind == "final" and model.is_dir():
+        if trial.kind in ("final", "refit") and model.is_dir():
             yield Artifact(MODEL, path=model)
 
 
@@ -90,7 +90,7 @@ def _stored_artifacts(trial: TrialRow) -> Iterator[Artifact]:
     if kept is not None:
         for name in trial.artifacts or []:
             yield Artifact(name, fetch=partial(kept.fetch_part, f"artifacts/{name}"))
-        if trial.kind == "final" and kept.names(MODEL):
+        if trial.kind in ("final", "refit") and kept.names(MODEL):
             yield Artifact(MODEL, fetch=partial(kept.fetch_part, MODEL))
 
 

@@ -23,6 +23,7 @@ from automl.report.ranking import places
 from automl.report.reevaluated import Reevaluated
 from automl.report.remembered import RememberedReport
 from automl.report.rung_ranking import PrunedArm
+from automl.report.searches import SearchReport
 from automl.report.settings import StudySettings
 from automl.report.transferred import Transferred
 from automl.report.wording import Units
@@ -142,7 +143,7 @@ class CampaignReport:
             "created_at": self.created_at,
             "finished_at": self.finished_at,
             "provenance": plain(self.provenance),
-            "arms": {name: plain(arm.searches) for name, arm in self.arms.items()},
+            "arms": {name: [_search(one) for one in arm.searches] for name, arm in self.arms.items()},
             "compared": comparison.compared,
             "verdicts": plain(comparison.verdicts),
             "summary": plain(comparison.summary),
@@ -164,3 +165,10 @@ class CampaignReport:
             **({"last": plain(self.last)} if self.last else {}),
             **({"transfers": plain(self.transfers)} if self.transfers else {}),
         }
+
+
+def _search(one: SearchReport) -> JsonValue:
+    """A search without the key `refit` where it has none, as before there was one."""
+    found = plain(one)
+    assert isinstance(found, dict)
+    return {key: value for key, value in found.items() if key != "refit" or value is not None}

@@ -28,8 +28,11 @@ class Chosen:
 
     @property
     def value(self) -> float:
-        """What it was chosen by."""
-        return fmean(self.search.fresh) if self.rule.startswith(BY_FRESH) else self.best.value
+        """What it was chosen by: by folds, that of an ensemble where its trial is not alone."""
+        if self.rule.startswith(BY_FRESH):
+            return fmean(self.search.fresh)
+        combined = self.search.combined if self.rule.startswith(BY_FOLDS) else None
+        return self.best.value if combined is None or combined.value is None else combined.value
 
     def is_of(self, arm: str, seed: int | None = None) -> bool:
         """Whether it is of that arm, and of that seed."""

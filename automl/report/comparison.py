@@ -21,7 +21,7 @@ from automl.report.interim import ended_seeds, seed_order
 from automl.report.judging import Rules, compare, compare_pairs
 from automl.report.markup import Column, table
 from automl.report.optimism import Optimism, optimism
-from automl.report.searches import Level, SearchReport
+from automl.report.searches import Level, Refit, SearchReport
 from automl.report.settings import StudySettings
 from automl.report.statistics import Spread
 from automl.report.verdicts import BASELINE, ArmVerdict, arm_verdict
@@ -138,7 +138,17 @@ def why_chosen(chosen: Chosen, metric: Metric, units: Units) -> str:
     trial = chosen.best.trial.rpartition("/")[2]
     value = f"{units.label(metric.name)} {units.value(chosen.value)}"
     place = f"{chosen.arm}, seed {chosen.search.seed}, trial {trial}"
-    return f"{STAR} exported winner: {place}: {value}, {chosen.rule}"
+    return f"{STAR} exported winner: {place}: {value}, {chosen.rule}{refitted(chosen.search.refit)}"
+
+
+def refitted(refit: Refit | None) -> str:
+    """That what predicts was fitted on all rows, and which scores belong to what; "" where it was not."""
+    if refit is None:
+        return ""
+    return (
+        f"; fitted again on all {refit.rows} rows, {refit.trial} predicts: it has no score of its own, all "
+        "scores are those of the model that was fitted on the training rows"
+    )
 
 
 def terminal_table(

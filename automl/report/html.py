@@ -8,6 +8,7 @@ from html import escape
 
 from automl.report import (
     collapse,
+    combined,
     comparison,
     data,
     failures,
@@ -69,6 +70,7 @@ def _main(report: CampaignReport, plots: Plots) -> str:
         comparison.section(ranked, report.comparison, metric, units, chosen),
         ranking.section(report.comparison, chosen),
         optimism.section(report.comparison.optimism, units, chosen),
+        combined.section(ranked),
         reevaluated.section(report.reevaluated, report.settings, units, chosen),
         transferred_shown.section(report.transfers, report.settings, report.comparison, units, chosen),
         few_shot.section(report.ranked_few_shot, metric.name, units, chosen),

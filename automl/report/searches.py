@@ -9,8 +9,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
-from automl.ledger.winners import retrainings, winner_opening
+from automl.ledger.winners import refit_of, retrainings, winner_opening
+from automl.report.combined import Combined, combined
 from automl.report.plain import finite
+from automl.selection import FINAL, REFIT
 
 if TYPE_CHECKING:
     from automl.ledger.rows import OpeningRow, SearchRow, TrialRow
@@ -60,12 +62,25 @@ class Gaps:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """The fit of the winner's model on all `rows`, validation and test included, by which it predicts.
+
+    It has no value: no row is unseen. `trial`: its id.
+    """
+
+    trial: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class SearchReport:
     """A search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
 
-    `device_seconds` is what the search itself spent: all its trials, without the retrainings.
-    `test_interval`: of 95 %, of the one value on the test by the choice of its rows or episodes, where it was
-    measured.
+    `combined`: what its retrainings combine with the best trial; their values are `fresh` and `test`.
+
+    `device_seconds` is what the search itself spent: all its trials, without what follows. `refit`: None when
+    there is none; what it has cost is part of `final_device_seconds`. `test_interval`: of 95 %, of the one
+    value on the test by the choice of its rows or episodes, where it was measured.
     """
 
     seed: int
@@ -81,6 +96,8 @@ class SearchReport:
     finals_failed: int
     test_openings: int
     gaps: Gaps
+    combined: Combined | None = None
+    refit: Refit | None = None
     test_interval: tuple[float, float] | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
@@ -127,12 +144,19 @@ def search_report(
         test=test,
         state=search.state,
         reason=search.reason,
-        final_device_seconds=math.fsum(row.device_seconds for row in rows if row.kind == "final"),
+        final_device_seconds=math.fsum(row.device_seconds for row in rows if row.kind in (FINAL, REFIT)),
         finals_failed=sum(row.state is TrialState.FAILED for row in finals),
         test_openings=len(openings),
         gaps=_gaps(best, fresh, test),
+        combined=combined(finals),
+        refit=None if selected is None else _refit(selected.derived or selected.config, rows),
         test_interval=_interval(metric, opening),
     )
+
+
+def _refit(trained: Config, rows: Sequence[TrialRow]) -> Refit | None:
+    found = refit_of(trained, rows)
+    return None if found is None else Refit(found.id, round((found.metrics or {}).get("rows", 0)))
 
 
 def _interval(metric: str, opening: OpeningRow | None) -> tuple[float, float] | None:

@@ -90,6 +90,7 @@ class StudySettings:
     until_decided: bool
     retired: tuple[str, ...]
     top: int = 1
+    refit: bool = False
     transfer: tuple[str, ...] = ()
 
     @classmethod
@@ -128,6 +129,7 @@ class StudySettings:
             until_decided=bool(looks.get("until_decided")),
             retired=tuple(spec.get("retired") or ()),
             top=(spec.get("final") or {}).get("top", 1),
+            refit=(spec.get("final") or {}).get("refit", False),
             transfer=tuple(other["name"] for other in spec.get("transfer") or ()),
         )
 

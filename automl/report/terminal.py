@@ -10,6 +10,7 @@ from rich.text import Text
 
 from automl.report import (
     collapse,
+    combined,
     comparison,
     failures,
     few_shot,
@@ -42,6 +43,7 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += verdicts.terminal(report.comparison.verdicts, report.openings)
     parts += _bullets(ranking.TITLE, ranking.lines(report.comparison), about=ranking.ABOUT)
     parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
+    parts += _bullets(combined.TITLE, combined.lines(report.ranked), about=combined.ABOUT)
     again = reevaluated.lines(report.reevaluated, report.settings, units)
     parts += _bullets(reevaluated.TITLE, again, about=reevaluated.ABOUT)
     others = (report.transfers, report.settings, report.comparison, units, chosen)

@@ -73,6 +73,11 @@ class TableModel:
         """The scikit-learn pipeline, once it is fitted."""
         return self._fitted
 
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Its family, by name."""
+        return (str(self.config["model"]),)
+
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities (n, classes), or values (n,) for regression."""
         return predicted(self._fitted, x, self.classes, self.threads)

@@ -1,4 +1,7 @@
-"""A fitted pipeline in a folder: no pickle, and types of scikit-learn, NumPy and boosting libraries alone."""
+"""A fitted pipeline, or an ensemble of some, in a folder: no pickle, and types of known libraries alone.
+
+Those of scikit-learn, NumPy and boosting.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from automl.contracts import TableReading, UserError
 from automl.tables.boosters import PACKAGES
 
 if TYPE_CHECKING:
+    from automl.tables.ensembles import Ensemble
     from automl.tables.model import TableModel
 
 FITTED: Final = "model.skops"
@@ -60,13 +64,13 @@ class Described:
     labels: tuple[str, ...]
 
 
-def save(model: TableModel, described: Described, folder: Path) -> None:
+def save(model: TableModel | Ensemble, described: Described, folder: Path) -> None:
     """Write a fitted model; a killed process leaves an earlier one or this one."""
     import skops.io  # type: ignore[import-untyped]  # takes a second to import
 
     write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
-    family = model.config["model"]
-    names = [*NEEDED, *(packages_distributions()[family][:1] if family in PACKAGES else ())]
+    found = packages_distributions()
+    names = [*NEEDED, *(found[family][0] for family in model.families if family in PACKAGES)]
     needed = "".join(f"{name}=={version(name)}\n" for name in names)
     write_atomically(folder / REQUIREMENTS, needed.encode())
     text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)

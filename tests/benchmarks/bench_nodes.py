@@ -5,7 +5,8 @@
 A head without CPUs and two nodes of one CPU each, on this machine: trials that sleep, by the executor `ray`.
 Parallelism: seconds of all trials by those from the first begin to the last end. Ramp-up: from the start of a
 run on a cluster of our own with so many slots to the begin of the first trial, and until all slots had one;
-trials are long enough for that. Nothing is recorded.
+trials are long enough for that. Nothing is recorded. Beside it the same of actors that are nothing but Tune's
+`Trainable`: what Ray and Tune need by themselves.
 """
 
 from __future__ import annotations
@@ -113,6 +114,30 @@ def ramp(slots: int, rounds: int) -> None:
     )
 
 
+def bare_ramp(slots: int, rounds: int) -> None:
+    """Actors that import Tune, and do nothing."""
+    import ray
+    from ray import tune
+
+    class Bare(tune.Trainable):
+        def began(self) -> float:
+            return time.time()
+
+    first, full = [], []
+    for _ in range(rounds):
+        before = time.time()
+        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+        actors = [ray.remote(num_cpus=2 / slots)(Bare).remote() for _ in range(slots)]
+        starts = [start - before for start in ray.get([actor.began.remote() for actor in actors])]
+        ray.shutdown()
+        first.append(min(starts))
+        full.append(max(starts))
+    median = statistics.median
+    sys.stdout.write(
+        f"{slots} bare trainables: first after {median(first):.1f} s, all after {median(full):.1f} s\n"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
@@ -123,6 +148,7 @@ def main() -> None:
     two_nodes(options.rounds, options.trials, options.seconds)
     for slots in options.ramp:
         ramp(slots, options.rounds)
+        bare_ramp(slots, options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """This program against others on tables: the same rows, the same seconds. Run as a script:
 
-    AUTOML_DATA=… python tests/benchmarks/bench_tables.py [--sets titanic,adult] [--seconds 60]
-        [--space tabular] [--own NAME=PYTHON …] [--flaml PYTHON] [--autogluon PYTHON]
+    AUTOML_DATA=… python tests/benchmarks/bench_tables.py [--sets titanic,adult] [--seconds 60] [--seeds 2]
+        [--own "NAME=PYTHON [OPTION …]" …] [--flaml PYTHON] [--autogluon PYTHON]
 
-Each table is divided once into rows to learn from and a fifth to be predicted. Every program gets both as
-files, in a process of its own, one after the other, in an order that moves on with each table. `own`:
-`automl run` with the arms `random` and `tpe`, of which the exported winner predicts; then the winner of each
-arm. `booster`: gradient boosting of scikit-learn with its defaults. FLAML and AutoGluon, each in an
+Each table is divided, once for each seed, into rows to learn from and a fifth to be predicted. Every program
+gets both as files, in a process of its own, one after the other, in an order that moves on with each table.
+`own`: `automl fit` with further options, such as `--set evaluator.pipeline.ensemble=0`, then `automl
+predict`. `booster`: gradient boosting of scikit-learn with its defaults. FLAML and AutoGluon, each in an
 environment of its own, given by its Python; what is not given is said. Seconds are those of the clock, from
-the start of the process to its end, of `own` those of `run`. Prints Markdown: scores (ROC AUC of two classes,
+the start of the process to its end, of `own` those of `fit`. Prints Markdown: scores (ROC AUC of two classes,
 log-loss of more, RMSE), mean ranks, in which failures are last, overruns and failures.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -31,20 +32,13 @@ from table_sets import DROPPED, TableSet, table_sets
 from automl import metrics
 from automl.contracts import Direction
 
-SETS = "titanic,german_credit,phoneme,adult,auto_mpg,house_prices_ames,california_housing_raw,vehicle"
+SETS = (
+    "titanic,vehicle,phoneme,orange_juice_missing,wine-quality-white,sonar,segmentation,splice,"
+    "adult,house_prices_ames,california_housing_raw,auto_mpg"
+)
 TESTED, PATIENCE, SLACK = 0.2, 4.0, (1.05, 5.0)  # an overrun: more than 1.05 times the seconds and 5
+PROGRAMS = ("booster", "flaml", "autogluon")
 PEERS = Path(__file__).with_name("table_peers.py")
-STUDY = """
-name: bench
-task: {{dataset: train.csv, target: target, metric: {metric}, split: {{validation: 0.1, test: 0.1}}}}
-space: {space}
-evaluator: {{pipeline: {{folds: 5}}}}
-budget: {{device_seconds: {budget}}}
-seeds: 1
-arms: {{random: {{strategy: random}}, tpe: {{strategy: tpe, pruner: median}}}}
-executor: {{local: {{cpus: {cpus}}}}}
-final: {{seeds: 1}}
-"""
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ class Run:
     failure: str = ""
 
 
-def divide(one: TableSet, folder: Path) -> Divided:
+def divide(one: TableSet, folder: Path, seed: int) -> Divided:
     """Write the parts of a table into `folder`, by class where it has classes."""
     from sklearn.model_selection import train_test_split
 
@@ -91,7 +85,7 @@ def divide(one: TableSet, folder: Path) -> Divided:
     if one.classifies:
         table["target"] = "class " + table["target"].astype(str)
     by = table["target"] if one.classifies else None
-    train, test = train_test_split(table, test_size=TESTED, random_state=0, stratify=by)
+    train, test = train_test_split(table, test_size=TESTED, random_state=seed, stratify=by)
     folder.mkdir(parents=True)
     train.to_csv(folder / "train.csv", index=False)
     test.drop(columns="target").to_csv(folder / "test.csv", index=False)
@@ -108,24 +102,19 @@ def peer(program: str, python: str, table: Divided, seconds: float) -> Run:
     return _scored(table, out, spent, failure)
 
 
-def own(name: str, python: str, table: Divided, given: argparse.Namespace) -> dict[str, Run]:
-    """Our program: the exported winner and that of `random`, which had half of the seconds each."""
+def own(name: str, words: str, table: Divided, seconds: float) -> Run:
+    """Our program: Python and further options of `automl fit`."""
+    python, *more = shlex.split(words)
     folder = table.folder / name
     folder.mkdir()
-    (folder / "train.csv").write_bytes((table.folder / "train.csv").read_bytes())
-    budget = given.seconds * given.part / 2 * given.cpus
-    study = STUDY.format(metric=table.metric, space=given.space, budget=budget, cpus=given.cpus)
-    (folder / "bench.yaml").write_text(study, encoding="utf-8")
-    automl = [python, "-m", "automl.cli"]
-    spent, failure = _call([*automl, "run", "bench.yaml"], folder, given.seconds)
-    found = {}
-    arms = {f"{name}, arm {arm}": ["--arm", arm] for arm in ("random", "tpe")}
-    for which, arm in {name: [], **arms}.items():
-        out = folder / f"{len(found)}.csv"
-        command = [*automl, "predict", "bench", str(table.folder / "test.csv"), "-o", str(out), *arm]
-        failed = failure or _call(command, folder, given.seconds)[1]
-        found[which] = _scored(table, out, spent, failed)
-    return found
+    (folder / "bench.csv").write_bytes((table.folder / "train.csv").read_bytes())
+    automl, out = [python, "-m", "automl.cli"], folder / "predictions.csv"
+    wanted = ["--target", "target", "--metric", table.metric, "--minutes", f"{seconds / 60:.6g}"]
+    spent, failure = _call([*automl, "fit", "bench.csv", *wanted, *more], folder, seconds)
+    if not failure:
+        command = [*automl, "predict", "bench", str(table.folder / "test.csv"), "-o", str(out)]
+        failure = _call(command, folder, seconds)[1]
+    return _scored(table, out, spent, failure)
 
 
 def _call(command: list[str], folder: Path, seconds: float) -> tuple[float, str]:
@@ -181,9 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", default=SETS)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--space", default="tabular")
-    parser.add_argument("--cpus", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--part", type=float, default=0.8, help="of the seconds that the arms get")
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--own", action="append")
     parser.add_argument("--flaml")
     parser.add_argument("--autogluon")
@@ -192,14 +179,13 @@ def main() -> None:
     known = {one.name: one for one in table_sets()}
     taking, everything = programs(given), defaultdict(list)
     with tempfile.TemporaryDirectory() as root:
-        for number, name in enumerate(wanted):
-            table = divide(known[name], Path(root) / name)
+        rounds = [(seed, name) for seed in range(given.seeds) for name in wanted]
+        for number, (seed, name) in enumerate(rounds):
+            table = divide(known[name], Path(root) / f"{name}-{seed}", seed)
             runs: dict[str, Run] = {}
             for program, python in [*taking[number % len(taking) :], *taking[: number % len(taking)]]:
-                if program in ("booster", "flaml", "autogluon"):
-                    runs[program] = peer(program, python, table, given.seconds)
-                else:
-                    runs |= own(program, python, table, given)
+                with_words = own if program not in PROGRAMS else peer
+                runs[program] = with_words(program, python, table, given.seconds)
             _print(table, runs, given.seconds, everything, first=not number)
     print("\n| program | mean rank | overruns | failures |\n|---|---:|---:|---:|")  # noqa: T201
     for program, rows in everything.items():

@@ -9,7 +9,7 @@ from automl.campaign.outlook import NOTHING
 from automl.campaign.search import Incumbent, status_of
 from automl.campaign.settings import Attempt, SearchSettings
 from automl.checking.searches import LOSS, trial_row
-from automl.contracts import Ending, Job, Outcome, PluginSpec, Report
+from automl.contracts import Candidate, Ending, Job, Outcome, PluginSpec, Report
 from automl.ledger import SearchRow, TrialRow
 from automl.progress import SearchStatus
 from automl.stopping import Counts
@@ -56,6 +56,7 @@ class ListSearch:
         self.remaining: float | None = None
         self.pruned_by: str | None = "pruned"
         self.runs = False
+        self.candidates = list[Candidate]()
         self._jobs = [f"{self.row.id}/{number}" for number in range(jobs)]
         self._finals = [f"{self.row.id}/final-{number}" for number in range(finals)]
 
@@ -83,7 +84,7 @@ class ListSearch:
         attempt = Attempt(names.pop(0), "token", 1, {}, 0, "work")
         self.runs = bool(self._jobs)
         if names is self._finals:
-            return self.settings.final_job(attempt, derived=False)
+            return replace(self.settings.final_job(attempt, derived=False), candidates=self.candidates)
         return replace(self.settings.trial_job(attempt, self.remaining), needs_value=self.needs_value)
 
     def report(self, trial: str, token: str, report: Report) -> str | None:

@@ -29,13 +29,12 @@ class Bench:
             task={"dataset": None},
             evaluator=PluginSpec("function"),
             protocol=PluginSpec("network"),
-            workdir=Path("work"),
             import_path=[],
             cpus=1,
             gpus=0,
             deadline=60,
             final_deadline=90,
-            **{"finals": 0, **limits},  # type: ignore[arg-type]
+            **{"finals": 0, "workdir": Path("work"), **limits},  # type: ignore[arg-type]
         )
         self.campaign = ledger.latest("s") or ledger.create_campaign("s", {}, "d", {})
         self.search = self.make()

@@ -8,13 +8,13 @@ import pytest
 from search_examples import ListSearch
 
 from automl.campaign.clock import CampaignClock
-from automl.campaign.limits import CampaignLimits
+from automl.campaign.limits import CampaignLimits, Pace
 from automl.campaign.outlook import Outlook
 from automl.campaign.pool import Pool
 from automl.campaign.search import Incumbent
 from automl.campaign.slots import Slots
 from automl.config import Limits
-from automl.contracts import Outcome, Report, RunError, TrialState
+from automl.contracts import Candidate, Outcome, Report, RunError, TrialState
 from automl.progress import QuietProgress
 
 
@@ -104,6 +104,30 @@ def test_searches_end_in_time_for_what_follows_them() -> None:
     assert "is for the retrainings" in one.stopped and jobs.limits.met is None, "no limit is reached yet"
 
 
+def test_another_worker_that_waits_leaves_more_time() -> None:
+    outlook = Outlook(fit=10.0, missing=1, score=5.0, start=3.0)
+    for restart, expected in ((None, 80.5), (0.0, 85.0), (4.0, 79.0)):
+        one = with_value("one", 0.2, outlook, jobs=3)
+        jobs, clock = reserving(one)
+        jobs.limits.pace = Pace(restart=lambda restart=restart: restart)
+        assert jobs.limits.for_trials().seconds == expected, (
+            "the start of another worker, half more than known"
+        )
+        one.counts.add(TrialState.COMPLETE, 20.0)  # ten seconds on two devices
+        clock.seconds = expected - 5.0
+        job = jobs.next_job()
+        assert job is not None and job.trial.endswith("final-0" if restart != 0.0 else "/0")
+
+
+def test_what_follows_two_searches_runs_side_by_side() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=1.0))
+    other = with_value("other", 0.3, Outlook(fit=6.0, missing=1, score=1.0))
+    jobs, _ = reserving(one, other)
+    assert jobs.limits.for_trials().seconds == 100 - 10 - 6 - 2
+    jobs.limits.pace = Pace(at_once=2, reading=0.5)
+    assert jobs.limits.for_trials().seconds == 100 - 10 - 2 * 1.5
+
+
 def test_no_trial_starts_that_would_be_killed() -> None:
     one = with_value("one", 0.2, Outlook(fit=10.0, missing=1), jobs=2)
     one.counts.add(TrialState.COMPLETE, 12.0)  # six seconds on two devices
@@ -141,6 +165,22 @@ def test_what_is_left_goes_to_the_best_winner() -> None:
     assert job is not None and job.trial == "s-1/one/0/final-0" and job.deadline == 5.0
     assert not jobs.limits.fits(9.0) and jobs.limits.fits(4.0)
     assert jobs.next_job() is None and other.stopped, "no time is left for the other one"
+
+
+def test_an_ensemble_is_fitted_in_the_time_that_the_test_and_other_winners_leave() -> None:
+    one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=4.0, members=8.0), jobs=0)
+    other = with_value("other", 0.3, Outlook(fit=5.0, missing=1, score=1.0, members=30.0), jobs=0)
+    jobs, clock = reserving(other, one)
+    assert jobs.limits.for_trials().seconds == 100 - (10 + 4 + 8) - (5 + 1 + 10), (
+        "a tenth for members, at most"
+    )
+    one.candidates = [Candidate("s-1/one/0/0", {}, 0.2, 1.0)]
+    clock.seconds = 60.0
+    job = jobs.next_job()
+    assert job is not None and job.remaining == pytest.approx(2 * (40 - 4 - (5 + 1 + 10))), "on two devices"
+    assert job.deadline == 40.0
+    job = jobs.next_job()
+    assert job is not None and job.trial == "s-1/other/0/final-0" and job.remaining is None, "it is alone"
 
 
 def test_a_campaign_that_was_taken_over_starts_nothing() -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from automl.contracts import UserError
-from automl.data import Dataset, load_task
+from automl.data import Dataset, load_task, sources
 from automl.data.datasets import cifar10, fashion_mnist
 from automl.data.sealed import open_test
 
@@ -274,3 +274,26 @@ def test_a_harmful_pickle_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError, match=r"official archive, whole, but .*mkdir is not allowed"):
         load_task(spec("cifar10"))
     assert not (tmp_path / "canary").exists()
+
+
+def test_what_is_kept_is_read_once_until_its_file_or_how_it_is_read_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, count = tmp_path / "rows.csv", [0]
+    file.write_text("\n".join(["a,b,target", *(f"{n % 9},{n % 7},{n % 2}" for n in range(40))]))
+    monkeypatch.setattr(sources, "_read", lambda *given, read=sources._read: count.append(1) or read(*given))
+
+    def reads(**more: Any) -> int:
+        before = len(count)
+        load_task({"dataset": str(file), "target": "target", "metrics": [{"name": "accuracy"}], **more})
+        return len(count) - before
+
+    with sources.kept():
+        open_test({"dataset": str(file), "target": "target", "metrics": [{"name": "accuracy"}]}, opening=1)
+        assert (reads(), reads(split={"validation": 0.2, "test": 0.2, "seed": 0})) == (0, 0)
+        assert (reads(columns={"drop": ["b"]}), reads(split={"seed": 5})) == (1, 1)
+        file.write_text("\n".join(["a,b,target", *(f"{n % 9},{n % 5},{n % 2}" for n in range(40))]))
+        assert reads(split={"seed": 5}) == 1
+        sources.forget()
+        assert reads(split={"seed": 6}) == reads(split={"seed": 7}) == 1, "trials are about to run here"
+    assert sources._Kept.dataset is None

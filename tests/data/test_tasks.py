@@ -183,3 +183,24 @@ def test_an_opening_must_be_recorded_first(table: Path) -> None:
 def test_a_study_without_data() -> None:
     with pytest.raises(UserError, match="needs a dataset"):
         load_task({"dataset": None, "metrics": [{"name": "loss", "direction": "minimize"}]})
+
+
+@pytest.mark.parametrize("official", [False, True])
+def test_after_an_opening_all_rows_are_trained_on(tmp_path: Path, official: bool) -> None:
+    path, arrays = save_images(tmp_path, official=official)
+    task, whole = load_task(spec(path)), load_task(spec(path, refit={"opening": 3}))
+    assert len(whole.train) == len(arrays["x"]) + len(arrays.get("x_test", ()))
+    test = open_test(spec(path), opening=3)
+    assert rows_of(whole.train.x) == rows_of(task.train.x) | rows_of(task.validation.x) | rows_of(test.x)
+    assert len({task.digest, whole.digest, load_task(spec(path, refit=True)).digest}) == 3
+    with pytest.raises(ValueError, match="the test set must be opened, and that recorded"):
+        load_task(spec(path, refit={"opening": 0}))
+
+
+def test_rows_of_a_table_that_are_all_trained_on_give_its_categories(tmp_path: Path) -> None:
+    lines = [f"{n},{'a' if n < 59 else 'once'},{n % 2}" for n in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["x,word,target", *lines]))
+    whole = load_task(spec(str(tmp_path / "rows.csv"), refit={"opening": 1}))
+    assert whole.reading is not None and len(whole.train) == 60
+    (word,) = [column for column in whole.reading.columns if column.name == "word"]
+    assert set(word.known or ()) == {"a", "once"}

@@ -41,6 +41,14 @@ class Unprintable:
         raise RuntimeError("no")
 
 
+def without_gradients(config: dict[str, Any], context: Any) -> float:
+    import torch
+
+    before = torch.is_grad_enabled()
+    torch.set_grad_enabled(False)
+    return float(before)
+
+
 def undecodable(config: dict[str, Any], context: Any) -> float:
     raise ValueError("bad file name: caf\udce9.png")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import ctypes
 import importlib
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -29,6 +31,22 @@ def logs(config: dict[str, Any], context: Any) -> float:
         context.log(step, **{"part/a": float(step), "nan": float("nan")})
     context.report(3, config["x"])
     return config["x"]
+
+
+_variable: contextvars.ContextVar[float] = contextvars.ContextVar("objectives")
+
+
+def sets_context(config: dict[str, Any], context: Any) -> float:
+    _variable.set(1.0)
+    return _variable.get(0.0)
+
+
+def has_context(config: dict[str, Any], context: Any) -> float:
+    return _variable.get(0.0)
+
+
+def thread(config: dict[str, Any], context: Any) -> float:
+    return float(threading.get_ident())
 
 
 def niceness(config: dict[str, Any], context: Any) -> float:

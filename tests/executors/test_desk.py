@@ -135,3 +135,33 @@ def test_what_comes_while_it_waits_is_taken_at_once(tmp_path: Path) -> None:
     later = threading.Timer(0.05, desk.take, [given(job("text", tmp_path))])
     later.start()
     assert kinds(until(desk, "outcome")) == [(0, "outcome")]
+
+
+def test_a_silent_trial_is_heard_of_where_nothing_ran_before(tmp_path: Path) -> None:
+    desk = Desk()
+    later = threading.Timer(0.05, desk.take, [given(job("rests", tmp_path))])
+    later.start()
+    assert kinds(desk.messages()) == [(0, "elapsed")]
+    until(desk, "outcome")
+
+
+def test_half_of_what_was_given_is_told_while_the_rest_runs(tmp_path: Path) -> None:
+    desk = Desk()
+    desk.take(given(*(job("text", tmp_path) for _ in range(8)), job("good", tmp_path)))
+    first = kinds(desk.messages())
+    assert {kind for _, kind in first} == {"outcome"} and len(first) >= 4
+    told = [*first, *kinds(until(desk, "report", answers=False))]
+    assert [number for number, kind in told if kind == "outcome"] == list(range(8))
+    desk.take({"answers": [(8, False)]})
+    until(desk, "outcome")
+
+
+def test_trials_have_one_thread_and_contexts_of_their_own(tmp_path: Path) -> None:
+    desk = Desk()
+    desk.take(given(*(job(name, tmp_path) for name in ("sets_context", "has_context", "thread", "thread"))))
+    ended: list[Message] = []
+    while len(ended) < 4:
+        ended += [message for message in desk.messages() if "outcome" in message]
+    values = [message["outcome"]["values"] for message in ended]
+    assert values[0] == [1.0] and values[1] == [0.0], "what one has set, the next one has not"
+    assert values[2] == values[3] != [float(threading.get_ident())]

@@ -130,6 +130,13 @@ def test_what_is_reported_is_plain(executor: Any, tmp_path: Path) -> None:
     assert outcome.reason == "metrics that are not finite are not kept: bad (nan at step 1)"
 
 
+def test_a_trial_that_records_no_gradients_decides_for_itself_alone(executor: Any, tmp_path: Path) -> None:
+    plain = job("without_gradients", tmp_path)
+    source = QueueSource([replace(plain, trial=f"t{n}", token=f"t{n}") for n in range(3)])
+    executor.run(source)
+    assert [source.outcomes[f"t{n}"].values for n in range(3)] == [[1.0]] * 3
+
+
 @pytest.mark.slow
 def test_a_trial_may_load_its_data_with_worker_processes(executor: Any, tmp_path: Path) -> None:
     source = QueueSource([job("loads_with_workers", tmp_path)])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from lane_run import Run, ended, reported
 
 from automl.contracts import TrialState
-from automl.executors.tune.lane import AHEAD, Pace
+from automl.executors.tune.lane import AHEAD, UNKNOWN, WORTH, Pace
 
 
 def test_each_lane_has_one_job_until_trials_are_known_to_be_short(made: Callable[..., Run]) -> None:
@@ -20,6 +20,16 @@ def test_each_lane_has_one_job_until_trials_are_known_to_be_short(made: Callable
     for _ in range(25):
         run.tell("b", ended(run.held("b")[0], 0.0))
     assert len(run.held("b")) > 2, "more behind trials of no time"
+
+
+def test_few_wait_while_few_have_ended(made: Callable[..., Run]) -> None:
+    """A strategy is asked for what waits before it has heard of what runs."""
+    run = made(400)
+    for _ in range(200):
+        run.tell("a", ended(run.held("a")[0], 0.0))
+        waiting = len(run.held("a")) + len(run.held("b")) - 2
+        assert waiting <= max(2, run.lanes.ended / UNKNOWN)
+    assert len(run.held("a")) - 1 > 8, "and more of them later"
 
 
 def test_lanes_beyond_a_share_end_with_their_jobs(made: Callable[..., Run]) -> None:
@@ -60,6 +70,10 @@ def test_what_waits_follows_the_length_of_trials_and_of_exchanges() -> None:
         pace.turned(0.3)
     pace.took(0.01)
     assert 1 <= pace.ahead <= AHEAD
+    for _ in range(40):
+        pace.turned(0.001)
+        pace.took(0.005)
+    assert pace.ahead * 0.005 >= WORTH > 2 * pace.turn, "an exchange has its worth"
     for _ in range(30):
         pace.took(0.0)
     assert pace.ahead == AHEAD

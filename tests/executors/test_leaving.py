@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automl.checking import jobs, objectives
-from automl.contracts import Job, Outcome, Report, TrialState
+from automl.contracts import KEPT, Job, Outcome, Report, TrialState
 from automl.executors import leaving
 from automl.executors.worker import run_job
 from automl.files import Folder, StorageError, failing
@@ -25,6 +25,8 @@ def leaves(config: dict[str, Any], context: Any) -> float:
     folder.mkdir()
     (folder / "a.svg").write_text("<svg/>")
     context.artifact("never written")
+    (context.workdir / KEPT).mkdir()
+    (context.workdir / KEPT / "predictions").write_text("of rows held out")
     return float(config["x"])
 
 
@@ -52,10 +54,14 @@ def ran(job: Job) -> Outcome:
 def test_files_go_to_the_storage_and_nothing_stays(job: Job, tmp_path: Path) -> None:
     outcome = ran(job)
     assert outcome.artifacts == ["note.txt", "pictures"]
-    assert sorted(outcome.files or {}) == ["artifacts/note.txt", "artifacts/pictures/a.svg"]
+    assert sorted(outcome.files or {}) == [
+        "artifacts/note.txt",
+        "artifacts/pictures/a.svg",
+        f"{KEPT}/predictions",
+    ]
     assert Outcome.from_json(outcome.to_json()) == outcome
     names = [entry.name for entry in Folder(job.storage or "").entries()]
-    assert len([name for name in names if name.startswith("objects/")]) == 2
+    assert len([name for name in names if name.startswith("objects/")]) == 3
     assert len([name for name in names if name.startswith("checkpoints/")]) == 2
     assert not Path(job.workdir).exists()
     assert [path.name for path in (tmp_path / "node/work").iterdir()] == ["lock"]

@@ -30,6 +30,7 @@ from automl.export.retraining import Training, train
 from automl.export.served import serve
 from automl.export.winner import read_winner
 from automl.tables import saved
+from automl.tables.ensembles import Ensemble
 from automl.tables.model import TableModel
 
 OWN = """
@@ -108,11 +109,16 @@ def test_a_model_of_mlflow_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["MLmodel"]
 
 
-def test_a_table_needs_its_libraries_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_a_table_needs_its_libraries_alone(tmp_path: Path, together: bool) -> None:
     """In a process that cannot import this package, and through MLflow."""
     frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 9, "town": ["Ulm", "Bonn", "7", None] * 9})
     reading = TableReading((ReadColumn("size", "number"), ReadColumn("town", "category")), "y")
+    made: TableModel | Ensemble
     made = TableModel({"model": "extra_trees", "forest_trees": 5}, 2, 0).fit(frame, np.array([0, 1] * 18))
+    if together:
+        other = TableModel({"model": "linear"}, 2, 0).fit(frame, np.array([0, 1] * 18))
+        made = Ensemble([made, other], [0.75, 0.25])
     saved.save(made, saved.Described(reading, ("no", "yes")), tmp_path)
     assert serve(tmp_path, winner("pipeline"), "") == ""
     rows = pd.DataFrame({"town": ["Kiel", "Ulm", 7.0], "size": ["1", "", "3"], "more": 1})

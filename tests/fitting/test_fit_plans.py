@@ -48,12 +48,25 @@ def test_the_file_makes_the_same_study(table: Path, tmp_path: Path) -> None:
     assert "# metric: accuracy, a guess" in found.text and "# found: " in found.text
 
 
-@pytest.mark.parametrize(("minutes", "seconds"), [(0.5, 27.5), (1, 55.0), (5, 295.0)])
+@pytest.mark.parametrize(("minutes", "seconds"), [(0.5, 28.8), (1, 57.5), (5, 297.5)])
 def test_the_report_has_time_after_the_campaign(table: Path, minutes: float, seconds: float) -> None:
     study = planned(table, minutes=minutes).study
     assert study.limits.wall_seconds == seconds and study.limits.reserve
-    assert study.budget.device_seconds == pytest.approx(seconds / 2, abs=0.1), "for each of two arms"
+    cpus = study.executor.options["cpus"] * study.executor.options["trials_at_once"]
+    assert study.budget.device_seconds == pytest.approx(cpus * seconds / 2, rel=0.01), "for each of two arms"
     assert set(study.arms) == {"random", "tpe"}
+
+
+def test_cpus_are_what_is_asked_for(table: Path) -> None:
+    found = planned(table, cpus=1)
+    options = found.study.executor.options
+    assert (options["cpus"], options["trials_at_once"], options["isolate"], options["spare"]) == (
+        1,
+        1,
+        True,
+        True,
+    )
+    assert "machine: one trial at a time, 1 thread each; --cpus N takes fewer" in found.told
 
 
 def test_rare_classes_have_fewer_folds(tmp_path: Path) -> None:

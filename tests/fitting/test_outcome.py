@@ -37,7 +37,7 @@ def test_a_time_without_a_model_says_what_would_be_enough(store: Store, tmp_path
     with pytest.raises(RunError, match=r"homes-1 found no model in 0.05 minutes: .*; try --minutes 0\.[12]"):
         lines(store, table, "limits={wall_seconds: 0.001, reserve: true}", minutes=0.05)
     with pytest.raises(RunError, match=r"no time was left to fit one of them; .* --minutes 2 goes on"):
-        lines(store, table, "final.seeds=0", "name=others")
+        lines(store, table, "final={seeds: 0}", "name=others")
 
 
 def test_minutes_to_ask_for() -> None:

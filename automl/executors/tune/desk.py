@@ -8,6 +8,7 @@ job that has not begun; and of the lane itself `turn`, the seconds of an exchang
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections import deque
@@ -24,7 +25,7 @@ from automl.signs import EVERY, Signs
 BEAT: Final = (
     1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
 )
-GATHER: Final = 0.004  # seconds in which further messages come along with the first
+GATHER: Final = 0.016  # seconds in which further messages come along with the first, while enough jobs wait
 Message: TypeAlias = dict[str, Any]
 
 
@@ -33,15 +34,19 @@ class Desk:
 
     def __init__(self, *, waits: bool = True) -> None:
         self._waits = waits
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed, self._work = threading.Condition(lock), threading.Condition(lock)
+        self._gathers = False  # messages are gathered: nobody waits for one more
         self._queue: deque[tuple[int, Job]] = deque()
+        self._enough = 0  # jobs that wait while more are asked for
         self._given: dict[str, Any] = {}  # the last job, as it came
         self._head: _Attempt | None = None
         self._out: list[Message] = []
         self._error: BaseException | None = None
         self._since: float | None = None  # when it last told of an end, until it is answered
         self.closed = False
-        threading.Thread(target=self._note_signs, name="signs", daemon=True).start()
+        for name, loop in (("signs", self._note_signs), ("trials", self._run_all)):
+            threading.Thread(target=loop, name=name, daemon=True).start()
 
     def take(self, given: Mapping[str, Any]) -> None:
         """Take what the driver gives; may be called while `messages` waits."""
@@ -57,8 +62,9 @@ class Desk:
             for number, job in given.get("jobs", ()):
                 self._given = {**self._given, **job}
                 self._queue.append((number, arrival.job(Job.from_json(self._given))))
+            self._enough = len(self._queue) // 2
             self.closed = self.closed or bool(given.get("close"))
-            self._begin()
+            self._work.notify()
             self._changed.notify_all()
 
     def leave(self) -> None:
@@ -78,9 +84,11 @@ class Desk:
         with self._changed:
             while not self._told() and not self.closed:
                 silent = None if self._head is None else self._head.silent_in()
-                self._changed.wait_for(self._to_tell, silent)
+                self._changed.wait(silent)
                 self._out += [] if self._head is None else self._head.silence()
+            self._gathers = True
             self._changed.wait_for(self._stands, GATHER)
+            self._gathers = False
             if self._error is not None and not self._out:
                 raise self._error
             out, self._out = self._out, []
@@ -102,14 +110,13 @@ class Desk:
         """Whether something besides a `turn` is to be told."""
         return self._error is not None or any("turn" not in message for message in self._out)
 
-    def _to_tell(self) -> bool:
-        return self._told() or self.closed or (self._head is not None and self._head.silent)
-
     def _stands(self) -> bool:
-        """Whether nothing more comes by itself soon."""
-        if self.closed or self._head is None or self._head.waits:
+        """Whether what is to be told shall wait for nothing more."""
+        if self.closed or self._error is not None or len(self._queue) < self._enough:
             return True
-        return self._waits and self._head.silent_in() is None
+        if self._head is None:
+            return not self._queue
+        return self._head.waits or (self._waits and self._head.silent_in() is None)
 
     def _return(self, number: int) -> None:
         for waiting in self._queue:
@@ -118,23 +125,37 @@ class Desk:
                 self._out.append({"of": number, "returned": True})
                 return
 
-    def _begin(self) -> None:
-        """Begin the next job when none runs."""
-        if self._head is None and self._queue and self._error is None:
+    def _run_all(self) -> None:
+        """One thread for all trials, one after the other: to start one takes an empty trial's time."""
+        while (attempt := self._next()) is not None:
+            threading.current_thread().name = attempt.job.trial
+            contextvars.copy_context().run(attempt.run)
+
+    def _next(self) -> _Attempt | None:
+        """The next trial, once there is one; None when none is to begin any more."""
+        with self._changed:
+            self._work.wait_for(lambda: self._queue or self.closed or self._error is not None)
+            if self._error is not None or not self._queue:
+                return None
             self._head = _Attempt(*self._queue.popleft(), self, waits=self._waits)
-            self._head.start()
+            self._tell()  # its silence is to be heard of
+            return self._head
 
     def post(self, message: Message) -> None:
         """Called by an attempt: what is to be told of it. The caller holds `changed`."""
         self._out.append(message)
-        self._changed.notify_all()
+        self._tell()
 
     def ended(self, message: Message | None, error: BaseException | None = None) -> None:
         """Called by an attempt at its end: its outcome, or an error of the worker itself."""
         with self._changed:
             self._head, self._error = None, error
             self._out += [] if message is None else [message]
-            self._begin()
+            self._tell()
+
+    def _tell(self) -> None:
+        """Wake what waits for messages: to do so for each of many short trials takes longer than they."""
+        if not self._gathers or self._stands():
             self._changed.notify_all()
 
     @property
@@ -144,7 +165,7 @@ class Desk:
 
 
 class _Attempt:
-    """A trial in a thread of its own; the channel of its reports."""
+    """A trial in the thread of its desk; the channel of its reports."""
 
     def __init__(self, number: int, job: Job, desk: Desk, *, waits: bool) -> None:
         self.number, self.job = number, job
@@ -156,9 +177,6 @@ class _Attempt:
         self._began = time.monotonic()
         self._beat: float | None = BEAT  # after the last message; None: it is known to run
         self._spoke = self._began
-
-    def start(self) -> None:
-        threading.Thread(target=self._run, name=self.job.trial, daemon=True).start()
 
     def answered(self, *, goes_on: bool) -> None:
         """Take the answer to a report."""
@@ -208,7 +226,8 @@ class _Attempt:
         """Device-seconds so far: the driver hears of a silent trial late, and may be killed before."""
         return {} if self._clock is None else {self.job.token: self._clock()}
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Run it to its end, and tell that."""
         try:
             try:
                 outcome = run_job(self.job, self, self._started)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.contracts import Held, Job, JobSource, Outcome
 from automl.executors.tune.dividing import SETTLES, Place, plan_of
-from automl.executors.tune.lane import Handed, Lane
+from automl.executors.tune.lane import UNKNOWN, Handed, Lane
 
 if TYPE_CHECKING:
     from automl.executors.tune.slots import Slots
@@ -93,7 +93,7 @@ class Handing:
             self._fill(lane)
 
     def _fill(self, lane: Lane) -> None:
-        for _ in range(lane.room(ahead=self.slots.count > 1)):
+        for _ in range(lane.room(self._ahead())):
             if (handed := self._next(lane)) is None:
                 break
             self._open[handed.number] = handed, lane
@@ -102,6 +102,11 @@ class Handing:
             self._idle[lane.name] = lane
         else:
             self._idle.pop(lane.name, None)
+
+    def _ahead(self) -> int:
+        """How many jobs may wait in a lane."""
+        count = self.slots.count
+        return max(1, self.ended // (UNKNOWN * count)) if count > 1 else 0
 
     def _next(self, lane: Lane) -> Handed | None:
         """The next job for a lane."""

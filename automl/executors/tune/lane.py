@@ -15,7 +15,11 @@ from automl.executors.worker import LOADING
 
 LOADS_IN_SILENCE: Final = 2.0 * BEAT
 SHORT: Final = 2.0  # seconds: only behind trials that are shorter does a job wait in a lane
-AHEAD: Final = 8  # jobs that wait in a lane at most; more spare nothing, and a strategy knows less when asked
+AHEAD: Final = 32  # jobs that wait in a lane at most; more spare nothing
+UNKNOWN: Final = 4  # all that wait are at most one of so many trials: the strategy is asked before they end
+WORTH: Final = (
+    0.02  # seconds of trials for which an exchange, which costs each side a millisecond, is worth it
+)
 TURN: Final = 0.02  # seconds that an exchange takes until one is measured
 RECENT: Final = 0.3  # weight of the newest measurement
 
@@ -105,7 +109,7 @@ class Pace:
         """Jobs that may wait in the lane: work for two exchanges, so that its worker never waits."""
         if self.length is None or self.length > SHORT:
             return 0
-        return min(AHEAD, max(1, math.ceil(2 * self.turn / max(self.length, 1e-3))))
+        return min(AHEAD, math.ceil(max(2 * self.turn, WORTH) / max(self.length, 1e-4)))
 
 
 class Lane:
@@ -133,12 +137,12 @@ class Lane:
         """Whether it takes jobs."""
         return self.handle is not None and not (self.doomed or self.closing or self.leaves_at is not None)
 
-    def room(self, *, ahead: bool) -> int:
-        """How many further jobs it takes now. `ahead`: whether jobs may wait in it."""
+    def room(self, ahead: int) -> int:
+        """How many further jobs it takes now. `ahead`: how many may wait in it at most."""
         if not self.open:
             return 0
         short = self.head is None or self.head.clock is None or self.head.clock.held <= SHORT
-        return max(0, 1 + (self.pace.ahead if ahead and short else 0) - len(self.jobs))
+        return max(0, 1 + (min(ahead, self.pace.ahead) if short else 0) - len(self.jobs))
 
     def add(self, handed: Handed) -> None:
         """Give it a job."""

@@ -1,0 +1,123 @@
+"""Cross-validation of a configuration, fold by fold, and the predictions of rows that were held out."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from zipfile import BadZipFile
+
+import numpy as np
+
+from automl import metrics
+from automl.checkpoints import write_atomically
+from automl.contracts import KEPT, Context, RunError, State, Task
+from automl.tables.folds import folds
+from automl.tables.model import TableModel
+
+FILE: Final = "out_of_fold.npz"
+MOST: Final = 1 << 24  # bytes of predictions that a trial keeps
+_DAMAGE: Final = (OSError, TypeError, ValueError, KeyError, EOFError, BadZipFile, zlib.error)
+
+
+@dataclass
+class Folded:
+    """What the folds that are done have given, in their order.
+
+    `scores`: a value of each metric; `predictions`: of the rows held out, (n, classes) or (n,), float32,
+    where they are kept; `notes`: of the fits, each once.
+    """
+
+    scores: list[list[float]] = field(default_factory=list)
+    predictions: list[np.ndarray] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, state: State | None) -> Folded:
+        """The one whose `state` a checkpoint has; an empty one without."""
+        if state is None:
+            return cls()
+        return cls(state["scores"], [found.numpy() for found in state.get("predictions", ())])
+
+    @property
+    def state(self) -> State:
+        """For a checkpoint."""
+        if not self.predictions:
+            return {"scores": self.scores}
+        import torch  # a checkpoint has imported it
+
+        return {"scores": self.scores, "predictions": [torch.from_numpy(one) for one in self.predictions]}
+
+    @property
+    def means(self) -> list[float]:
+        """Of each metric, over the folds."""
+        found: list[float] = np.mean(self.scores, axis=0).tolist()
+        return found
+
+
+def cross_validate(
+    context: Context, names: list[str], count: int, make: Callable[[], TableModel], *, keep: bool
+) -> Folded:
+    """Fit and score `count` folds, reporting the running mean after each; an earlier attempt's are not made.
+
+    Fewer, at least one, where the budget is used up and the search has no value yet. `keep`: predictions of
+    all rows held out go to the folder `KEPT` once all folds are done.
+    """
+    task, found = context.task, context.checkpoint.load()
+    done = Folded.of(found[1] if found else None)
+    for fold, (fit, held) in enumerate(folds(task, count), start=1):
+        if fold <= len(done.scores):
+            continue
+        model, part = make(), task.train
+        model.fit(part.x.iloc[fit], part.y[fit])
+        predictions = model.predict(part.x.iloc[held])
+        values = metrics.score(names, part.y[held], predictions)
+        done.notes += [note for note in model.notes if note not in done.notes]
+        done.scores.append([values[name] for name in names])
+        if keep:
+            done.predictions.append(predictions.astype(np.float32))
+        if context.needs_value and context.remaining <= 0:
+            break  # a report would end the trial without a value
+        means = dict(zip(names, done.means, strict=True))
+        context.report(fold, means[names[0]], **{name: means[name] for name in names[1:]})
+        context.checkpoint.save(fold, done.state)
+    if keep and len(done.predictions) == count:
+        write(context.workdir / KEPT, np.concatenate(done.predictions), task.digest)
+    return done
+
+
+def may_keep(task: Task) -> str:
+    """Why predictions of all training rows are not kept; "" where they are."""
+    size = 4 * len(task.train) * max(1, task.classes)
+    if size <= MOST:
+        return ""
+    return (
+        f"predictions of {len(task.train):,} rows and {task.classes} classes take {size >> 20} MiB, more "
+        f"than the {MOST >> 20} MiB that a trial may keep: there is no ensemble"
+    )
+
+
+def write(folder: Path, predictions: np.ndarray, digest: str) -> None:
+    """Keep the predictions of rows held out, fold after fold. `digest`: of the data.
+
+    The file is compressed, with a checksum of each part, and is there whole or not at all.
+    """
+    stream = io.BytesIO()
+    np.savez_compressed(stream, predictions=predictions, digest=np.array(digest))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / FILE, stream.getvalue())
+
+
+def read(folder: Path, shape: tuple[int, ...], digest: str) -> np.ndarray:
+    """What `write` kept, float32. Raises `RunError` when it is damaged, or not of these data."""
+    try:
+        with (folder / FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            found, own = file["predictions"], str(file["digest"])
+    except _DAMAGE as error:
+        raise RunError(f"{FILE} cannot be read: {error}") from error
+    if own != digest or found.shape != shape or not np.isfinite(found).all():
+        raise RunError(f"{FILE} is not of these data")
+    return np.asarray(found, dtype=np.float32)

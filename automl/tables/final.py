@@ -1,0 +1,198 @@
+"""The retraining of a search's winner on all training rows: alone, or with others that predict with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from automl.contracts import (
+    COMBINED,
+    COMBINED_VALUE,
+    Candidate,
+    Config,
+    Context,
+    Json,
+    RunError,
+    derive_seed,
+    digest,
+)
+from automl.tables.cross_validation import read
+from automl.tables.ensembles import Ensemble
+from automl.tables.folds import folds
+from automl.tables.model import TableModel
+from automl.tables.selection import Held, Pool, Selected
+
+OF_A_FOLD: Final = 1.5  # times the cost of a fold: more rows are fitted, and cost may grow faster
+SPARE: Final = 1.5  # times what a fit is expected to take must be left
+
+
+@dataclass(frozen=True)
+class Member:
+    """A configuration that predicts with others, by the `trial` that evaluated it; fitted with `seed`."""
+
+    trial: str
+    config: Config
+    seed: int
+    weight: float
+
+    def to_json(self) -> Json:
+        """For the file that describes a model."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a retraining has fitted. `members`: of an ensemble, the winner first; none where that is alone.
+
+    `value`: of the ensemble, see `Selected`; `notes`: what should be known.
+    """
+
+    model: TableModel | Ensemble
+    notes: list[str]
+    members: Sequence[Member] = ()
+    value: float | None = None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is recorded of an ensemble."""
+        return {} if self.value is None else {COMBINED: len(self.members), COMBINED_VALUE: self.value}
+
+
+@dataclass
+class Combining:
+    """Fits the winner of a search and, where they predict better together, other trials of it.
+
+    Each with a seed of its own: forests of like configurations are otherwise the same trees.
+
+    `make` gives a model of a configuration and a seed; `count`: of folds; `steps`: of the selection, 0 for
+    the winner alone. Fits for which no time is left are left out; the winner alone always is a model.
+    """
+
+    context: Context
+    make: Callable[[Config, int], TableModel]
+    count: int
+    steps: int
+    notes: list[str] = field(default_factory=list)
+
+    def fit(self, config: Config) -> Fitted:
+        """Fit `config`, then what is combined with it."""
+        began = time.perf_counter()
+        winner = self._fitted(config, self.context.seed)
+        seconds = (time.perf_counter() - began) * self.context.devices
+        found = self._combined(config, winner, seconds) if self.steps else None
+        return found or Fitted(winner, self.notes)
+
+    def _fitted(self, config: Config, seed: int) -> TableModel:
+        train = self.context.task.train
+        model = self.make(config, seed).fit(train.x, train.y)
+        self.notes += [note for note in model.notes if note not in self.notes]
+        return model
+
+    def _combined(self, config: Config, winner: TableModel, seconds: float) -> Fitted | None:
+        """The ensemble; None, and why in the notes, where there is none. `seconds`: of the winner's fit."""
+        known = self._known(config)
+        if not known:
+            return None
+        slower = max(1.0, seconds / max(self._cost(known[0][0]), 1e-9))
+        costs = [slower * self._cost(one) for one, _ in known]
+        most = self.context.remaining / SPARE
+        pool = Pool(self._held, [found for _, found in known], self.steps, costs, most)
+        selected = pool.selected()
+        if selected is None:
+            self.notes.append(f"the best configuration alone, no ensemble: {_why(costs, most)}")
+            return None
+        models = {0: winner, **dict(self._others(known, selected, costs))}
+        if len(models) < len(selected.weights):
+            places = list(models)
+            again = Pool(self._held, [known[place][1] for place in places], self.steps).selected()
+            if again is None:
+                self.notes.append(
+                    "the best configuration alone: what else was fitted does not make it better"
+                )
+                return None
+            weights = {places[place]: weight for place, weight in again.weights.items()}
+            selected = replace(again, weights=weights)
+        return self._ensemble(selected, models, [one for one, _ in known])
+
+    def _ensemble(
+        self, selected: Selected, models: dict[int, TableModel], known: Sequence[Candidate]
+    ) -> Fitted:
+        weights = selected.weights
+        members = [
+            Member(known[place].trial, known[place].config, models[place].seed, weight)
+            for place, weight in weights.items()
+        ]
+        model = Ensemble([models[place] for place in weights], list(weights.values()))
+        name = self.context.metrics[0].name
+        shown = ", ".join(f"{_number(one.trial)} ({one.weight:.0%})" for one in members)
+        text = (
+            f"an ensemble of the trials {shown}: {name} {selected.value:.6g} over the folds; on folds that "
+            f"have not chosen, {selected.other:.6g}, and {selected.alone:.6g} by the best one alone"
+        )
+        return Fitted(model, [text, *self.notes], members, selected.value)
+
+    def _others(
+        self, known: Sequence[tuple[Candidate, np.ndarray]], selected: Selected, costs: Sequence[float]
+    ) -> Iterator[tuple[int, TableModel]]:
+        """The members but the first, fitted, those of the largest weights first."""
+        late = []
+        for place in sorted(selected.weights, key=lambda one: (-selected.weights[one], one)):
+            one = known[place][0]
+            if place == 0:
+                continue
+            if SPARE * costs[place] > self.context.remaining:
+                late.append(_number(one.trial))
+                continue
+            try:
+                yield place, self._fitted(one.config, derive_seed(self.context.seed, digest(one.config)))
+            except Exception as error:  # the winner is a model
+                self.notes.append(f"trial {_number(one.trial)} cannot be fitted again: {error}")
+        if late:
+            self.notes.append(f"no time was left to fit the trials {', '.join(late)} for the ensemble")
+
+    def _known(self, config: Config) -> list[tuple[Candidate, np.ndarray]]:
+        """The trials whose predictions can be read, the winner first; none without the winner's."""
+        task = self.context.task
+        shape = (sum(map(len, self._held.parts)), *((task.classes,) if task.classes else ()))
+        known, lost = [], []
+        for one in self.context.candidates:
+            try:
+                with self.context.kept_by(one) as folder:
+                    known.append((one, read(folder, shape, task.digest)))
+            except RunError as error:
+                lost.append(f"{_number(one.trial)} ({error})")
+        if lost:
+            more = f" and {len(lost) - 2} more" if len(lost) > 2 else ""
+            self.notes.append(f"trials without predictions that can be read: {', '.join(lost[:2])}{more}")
+        own = next((place for place, (one, _) in enumerate(known) if one.config == config), None)
+        if own is None:
+            self.notes.append("the best configuration alone, no ensemble: it has no predictions to combine")
+            return []
+        return [known[own], *known[:own], *known[own + 1 :]]
+
+    @cached_property
+    def _held(self) -> Held:
+        task = self.context.task
+        return Held(self.context.metrics[0], [task.train.y[held] for _, held in folds(task, self.count)])
+
+    def _cost(self, one: Candidate) -> float:
+        """Device-seconds that a fit on all training rows is expected to take."""
+        return one.cost / self.count * OF_A_FOLD
+
+
+def _why(costs: Sequence[float], most: float) -> str:
+    """Why nothing was selected. `costs`: of fits, the first one's too; `most`: of the others together."""
+    if len(costs) == 1:
+        return "no other trial has predictions to combine"
+    if min(costs[1:]) > most:
+        return "no time was left to fit another one"
+    return f"of the best {len(costs)} trials none makes the best one better"
+
+
+def _number(trial: str) -> str:
+    return trial.rpartition("/")[2]
