@@ -17,6 +17,8 @@ from automl.contracts import Direction, Metric, UserError
 
 DRAWS: Final = 20  # samples of the rows for each permutation
 LEVEL: Final = 0.95
+ROWS: Final = 20_000  # that are predicted together: of a wide table a call costs more than its rows
+CELLS: Final = 20_000_000  # that are in memory for that
 Predict = Callable[[Any], np.ndarray]
 
 
@@ -51,16 +53,31 @@ def importances(
     rng = np.random.default_rng(seed)
     samples = _samples(metric.name, y, predict(x), rng)
     orders = [rng.permutation(len(y)) for _ in range(repeats)]
+    shuffled = [(column, order) for column in columns for order in orders]
+    losses: dict[str, list[float]] = {column: [] for column in columns}
+    together = max(1, min(ROWS, CELLS // x.shape[1]) // len(y))
+    for first in range(0, len(shuffled), together):
+        part = shuffled[first : first + together]
+        predictions = np.split(
+            predict(_changed(x, [(columns[name], order) for name, order in part])), len(part)
+        )
+        for (column, _), predicted in zip(part, predictions, strict=True):
+            losses[column] += _losses(metric, y, predicted, samples)
     found = []
-    for column, features in columns.items():
-        losses = []
-        for order in orders:
-            changed = x.copy()
-            changed[list(features)] = x[list(features)].iloc[order].set_axis(x.index)
-            losses += _losses(metric, y, predict(changed), samples)
-        low, high = np.quantile(losses, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
-        found.append(Importance(column, float(np.mean(losses)), (low, high)))
+    for column, values in losses.items():
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        found.append(Importance(column, float(np.mean(values)), (low, high)))
     return sorted(found, key=lambda one: (-one.mean, one.column))
+
+
+def _changed(x: Any, changes: Sequence[tuple[Sequence[str], np.ndarray]]) -> Any:
+    """A copy of the DataFrame `x` (n, …) for each change, in a row: these features in that order (n,)."""
+    copies = x.iloc[np.tile(np.arange(len(x)), len(changes))].reset_index(drop=True)
+    for number, (features, order) in enumerate(changes):
+        rows = slice(number * len(x), (number + 1) * len(x))
+        for feature in features:
+            copies.iloc[rows, copies.columns.get_loc(feature)] = x[feature].to_numpy()[order]
+    return copies
 
 
 def _samples(

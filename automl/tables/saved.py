@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile
@@ -25,6 +25,7 @@ DESCRIBED: Final = "table.json"
 FORMAT: Final = 1
 REQUIREMENTS: Final = "requirements.txt"
 NEEDED: Final = ("numpy", "pandas", "scikit-learn", "skops", "threadpoolctl")
+PLAIN: Final = frozenset({"numpy", "pandas", "skops", "threadpoolctl"})  # of which no part of a model is
 # types that skops asks about: they hold numbers, and no code; a partial function is what it is of
 TRUSTED: Final = frozenset(
     {
@@ -79,13 +80,12 @@ def save(model: TableModel | Ensemble, described: Described, folder: Path) -> No
 def load(folder: Path) -> tuple[Any, Described]:
     """The fitted scikit-learn pipeline in `folder`, and what it means.
 
-    Raises `UserError` when there is none, when it is damaged, when another scikit-learn fitted it, when a
+    Raises `UserError` when there is none, when it is damaged, when other libraries fitted it, when a
     library that it needs is not installed, and for types that no pipeline has.
     """
     import skops.io  # takes a second to import
 
-    _check_version(folder)
-
+    _check_versions(folder)
     described = read_described(folder)
     try:
         data = (folder / FITTED).read_bytes()
@@ -105,23 +105,35 @@ def load(folder: Path) -> tuple[Any, Described]:
         ) from error
 
 
-def _check_version(folder: Path) -> None:
-    """Raise `UserError` unless the installed scikit-learn, but for its last number, fitted the model.
+def _check_versions(folder: Path) -> None:
+    """Raise `UserError` unless the installed libraries, but for their last numbers, fitted the model.
 
-    Its objects are of one version: https://scikit-learn.org/stable/model_persistence.html.
+    Objects of scikit-learn are of one version (https://scikit-learn.org/stable/model_persistence.html), and
+    so are the attributes of boosters; those that are not installed are told when they are needed.
     """
     try:
         lines = (folder / REQUIREMENTS).read_text(encoding="utf-8").splitlines()
     except OSError:
         return  # an earlier version wrote none
-    made, here = dict(line.split("==", 1) for line in lines if "==" in line), version("scikit-learn")
-    fitted = made.get("scikit-learn", here)
-    if fitted.split(".")[:2] != here.split(".")[:2]:
+    made = dict(line.split("==", 1) for line in lines if "==" in line)
+    fitting = {name: fitted for name, fitted in made.items() if name not in PLAIN}
+    here = {name: _installed(name) or fitted for name, fitted in fitting.items()}
+    other = [name for name, fitted in fitting.items() if fitted.split(".")[:2] != here[name].split(".")[:2]]
+    if other:
+        name = other[0]
         raise UserError(
-            f"a fitted table model must be used by the scikit-learn that fitted it, but {folder} was fitted "
-            f"by {fitted} and {here} is installed; install scikit-learn=={fitted} (all versions are in "
-            f"{REQUIREMENTS} there), or train it again"
+            f"a fitted table model must be used by the {name} that fitted it, but {folder} was fitted "
+            f"by {made[name]} and {here[name]} is installed; install {name}=={made[name]} (all versions are "
+            f"in {REQUIREMENTS} there), or train it again"
         )
+
+
+def _installed(name: str) -> str | None:
+    """The version of a library that is installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def read_described(folder: Path) -> Described:

@@ -89,6 +89,18 @@ def test_another_version_of_scikit_learn_is_refused(tmp_path: Path) -> None:
     saved.load(tmp_path)
 
 
+@pytest.mark.parametrize("family", boosters.installed())
+def test_another_version_of_a_booster_is_refused_by_its_name(family: str, tmp_path: Path) -> None:
+    saved.save(model(family, 0), saved.Described(READING, ()), tmp_path)
+    file = tmp_path / saved.REQUIREMENTS
+    name, _, here = file.read_text().splitlines()[-1].partition("==")
+    file.write_text(file.read_text().replace(f"{name}=={here}", f"{name}==0.1.0"))
+    with pytest.raises(
+        UserError, match=rf"by the {name} that .* by 0\.1\.0 and {here} is installed; install {name}"
+    ):
+        saved.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     "damage", ["no fitted", "no description", "torn fitted", "torn description", "other"]
 )
