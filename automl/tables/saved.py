@@ -69,8 +69,9 @@ def save(model: TableModel | Ensemble, described: Described, folder: Path) -> No
     import skops.io  # type: ignore[import-untyped]  # takes a second to import
 
     write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
-    found = packages_distributions()
-    names = [*NEEDED, *(found[family][0] for family in model.families if family in PACKAGES)]
+    boosting = [family for family in model.families if family in PACKAGES]
+    found = packages_distributions() if boosting else {}  # it reads the metadata of all that is installed
+    names = [*NEEDED, *(found[family][0] for family in boosting)]
     needed = "".join(f"{name}=={version(name)}\n" for name in names)
     write_atomically(folder / REQUIREMENTS, needed.encode())
     text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)

@@ -83,7 +83,7 @@ def test_ranks_contribute_rank_0_reports_and_writes(executor: Local, tmp_path: P
 
 @pytest.mark.slow
 def test_ranks_are_used_again_also_after_one_was_pruned(executor: Local, tmp_path: Path) -> None:
-    executor._worker.close()
+    executor._places.close()
     begun = []
     for name, stop in (("first", {}), ("pruned", {"pruned": 2}), ("last", {})):
         given = summing(name, tmp_path)
