@@ -125,11 +125,8 @@ class CampaignLimits:
 
         The rest is for other searches, and for the fit of all that on all rows.
         """
-        left, wall, best = (
-            self.left().seconds,
-            self.limits.wall_seconds or math.inf,
-            by_merit(self.searches)[0],
-        )
+        left, wall = self.left().seconds, self.limits.wall_seconds or math.inf
+        best = by_merit(self.searches)[0]
         if not self.limits.reserve:
             return left - search.outlook.score
         ones = [one.outlook for one in self.searches if one is not search]

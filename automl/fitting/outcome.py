@@ -11,8 +11,6 @@ from automl.contracts import RunError
 from automl.ledger import Ledger
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
-from automl.report.searches import SearchReport
-from automl.report.wording import Units
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
     yield f"validation: {label} {units.value(found.value)}, the mean over the folds"
     if found.search.test:
         value = fmean(found.search.test)
-        within = _interval(found.search, units)
+        within = units.within(found.search.test_interval)
         yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen{within}"
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
@@ -91,14 +89,6 @@ def _predicts(report: CampaignReport, found: Chosen) -> str:
         )
     why = ", since no time was left to fit it on all rows" if report.settings.refit else ""
     return f"predicts: the model that was scored, fitted on the training rows{why}"
-
-
-def _interval(search: SearchReport, units: Units) -> str:
-    """What chance in the choice of the test rows may do, where it was measured."""
-    if search.test_interval is None:
-        return ""
-    low, high = map(units.value, search.test_interval)
-    return f" (95 % interval {low} to {high})"
 
 
 def _minutes(minutes: float) -> str:

@@ -69,18 +69,11 @@ def _card(searches: Sequence[SearchReport], space: str | None, units: Units, cho
 def _values(search: SearchReport, units: Units, chosen: Chosen | None) -> str:
     values = [f"validation {units.value(search.value('validation'))}"]
     values += [f"fresh {units.value(fmean(search.fresh))}"] if search.fresh else []
-    values += [f"test {units.value(fmean(search.test))}{_within(search, units)}"] if search.test else []
+    within = units.within(search.test_interval)
+    values += [f"test {units.value(fmean(search.test))}{within}"] if search.test else []
     trial = escape(search.best.trial.rpartition("/")[2]) if search.best else ""
     star = f"{STAR} " if chosen is not None and search is chosen.search else ""
     return f"<strong>{star}seed {search.seed}</strong>, trial {trial}<br>{' · '.join(values)}"
-
-
-def _within(search: SearchReport, units: Units) -> str:
-    """The interval of the test value, in brackets; "" where none was measured."""
-    if search.test_interval is None:
-        return ""
-    low, high = map(units.value, search.test_interval)
-    return f" (95 % interval {low} to {high})"
 
 
 def _scalar(value: Scalar) -> str:

@@ -49,6 +49,13 @@ class Units:
             return "–"
         return f"{value * self.scale:.1f}" if self.unit else f"{value:.4g}"
 
+    def within(self, interval: tuple[float, float] | None) -> str:
+        """The interval of a value, in brackets behind it; "" where none was measured."""
+        if interval is None:
+            return ""
+        low, high = map(self.value, interval)
+        return f" (95 % interval {low} to {high})"
+
     def spread(self, spread: Spread) -> str:
         """Mean ± standard deviation over seeds; the mean alone for one seed."""
         if spread.mean is None:
