@@ -9,6 +9,7 @@ import random
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from automl import importing
 from automl.contracts import Job
@@ -82,3 +83,14 @@ def cuda_devices() -> tuple[str, int]:
     import torch  # torch takes seconds to import
 
     return torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def waited() -> float:
+    """Seconds for which this thread waited for a processor so far; 0 where the system does not tell.
+
+    Source: Linux, Documentation/scheduler/sched-stats.rst.
+    """
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

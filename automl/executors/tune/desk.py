@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from automl.contracts import Job, Report
-from automl.executors.process import HOST, device_name
+from automl.executors.process import HOST, device_name, waited
 from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
 from automl.signs import EVERY, Signs
@@ -25,7 +25,7 @@ from automl.signs import EVERY, Signs
 BEAT: Final = (
     1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
 )
-GATHER: Final = 0.016  # seconds in which further messages come along with the first, while enough jobs wait
+GATHER: Final = 0.2  # seconds: while enough jobs wait, more is waited for unless nothing came for so long
 Message: TypeAlias = dict[str, Any]
 
 
@@ -87,7 +87,10 @@ class Desk:
                 self._changed.wait(silent)
                 self._out += [] if self._head is None else self._head.silence()
             self._gathers = True
-            self._changed.wait_for(self._stands, GATHER)
+            heard = -1
+            while len(self._out) > heard and not self._stands():
+                heard = len(self._out)
+                self._changed.wait_for(self._stands, GATHER)
             self._gathers = False
             if self._error is not None and not self._out:
                 raise self._error
@@ -102,7 +105,7 @@ class Desk:
             with self._changed:
                 self._changed.wait_for(lambda: self._head is not None or self.closed)
                 head = self._head
-            if head is not None:
+            if head is not None and head.age >= EVERY:  # or many short trials would each make a file
                 head.signs.note()
             time.sleep(EVERY)
 
@@ -112,7 +115,7 @@ class Desk:
 
     def _stands(self) -> bool:
         """Whether what is to be told shall wait for nothing more."""
-        if self.closed or self._error is not None or len(self._queue) < self._enough:
+        if self.closed or self._error is not None or len(self._queue) < max(self._enough, 1):
             return True
         if self._head is None:
             return not self._queue
@@ -174,9 +177,14 @@ class _Attempt:
         self._desk, self._strict = desk, waits
         self._stopped = False
         self._clock: Clock | None = None
-        self._began = time.monotonic()
+        self._began, self._waited = time.monotonic(), waited()
         self._beat: float | None = BEAT  # after the last message; None: it is known to run
         self._spoke = self._began
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._began
 
     def answered(self, *, goes_on: bool) -> None:
         """Take the answer to a report."""
@@ -233,7 +241,7 @@ class _Attempt:
                 outcome = run_job(self.job, self, self._started)
             finally:
                 self.signs.close()
-            took = time.monotonic() - self._began
+            took = max(0.0, time.monotonic() - self._began - (waited() - self._waited))
             self._desk.ended({"of": self.number, "outcome": outcome.to_json(), "seconds": took})
         except BaseException as error:
             self._desk.ended(None, error)
