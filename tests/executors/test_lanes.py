@@ -7,7 +7,7 @@ from collections.abc import Callable
 from lane_run import Run, ended, reported
 
 from automl.contracts import TrialState
-from automl.executors.tune.lane import AHEAD, UNKNOWN, WORTH, Pace
+from automl.executors.tune.lane import AHEAD, RECENT, UNKNOWN, WORTH, Pace
 
 
 def test_each_lane_has_one_job_until_trials_are_known_to_be_short(made: Callable[..., Run]) -> None:
@@ -73,12 +73,15 @@ def test_what_waits_follows_the_length_of_trials_and_of_exchanges() -> None:
     for _ in range(40):
         pace.turned(0.001)
         pace.took(0.005)
-    assert pace.ahead * 0.005 >= WORTH > 2 * pace.turn, "an exchange has its worth"
+    assert WORTH <= pace.ahead * 0.005 < 2 * WORTH, "an exchange has its worth, and no more"
     for _ in range(30):
         pace.took(0.0)
     assert pace.ahead == AHEAD
     pace.took(60.0)
     assert pace.ahead == 0
+    for _ in range(RECENT):
+        pace.took(0.0)
+    assert pace.ahead == AHEAD, "a long one is soon forgotten"
 
 
 def test_a_run_ends_with_all_lanes_closed(made: Callable[..., Run]) -> None:

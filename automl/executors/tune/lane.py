@@ -7,6 +7,7 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Final
 
 from automl.contracts import Held, Job
@@ -21,7 +22,7 @@ WORTH: Final = (
     0.02  # seconds of trials for which an exchange, which costs each side a millisecond, is worth it
 )
 TURN: Final = 0.02  # seconds that an exchange takes until one is measured
-RECENT: Final = 0.3  # weight of the newest measurement
+RECENT: Final = 4  # measurements that count
 
 
 class Running:
@@ -93,23 +94,28 @@ class Pace:
     """How long the trials of a lane have been lately, and an exchange with its worker."""
 
     def __init__(self) -> None:
-        self.length: float | None = None  # seconds
-        self.turn = TURN
+        self._lengths: deque[float] = deque(maxlen=RECENT)  # seconds
+        self._turns: deque[float] = deque([TURN], maxlen=RECENT)
 
     def took(self, seconds: float) -> None:
         """A trial took so long."""
-        self.length = seconds if self.length is None else _recent(self.length, seconds)
+        self._lengths.append(seconds)
 
     def turned(self, seconds: float) -> None:
         """An exchange took so long."""
-        self.turn = _recent(self.turn, seconds)
+        self._turns.append(seconds)
 
     @property
     def ahead(self) -> int:
         """Jobs that may wait in the lane: work for two exchanges, so that its worker never waits."""
         if self.length is None or self.length > SHORT:
             return 0
-        return min(AHEAD, math.ceil(max(2 * self.turn, WORTH) / max(self.length, 1e-4)))
+        return min(AHEAD, math.ceil(max(2 * fmean(self._turns), WORTH) / max(self.length, 1e-4)))
+
+    @property
+    def length(self) -> float | None:
+        """Seconds of a trial; None until one has ended."""
+        return fmean(self._lengths) if self._lengths else None
 
 
 class Lane:
@@ -181,7 +187,3 @@ class Lane:
     def _begin(self) -> None:
         if self.jobs and self.jobs[0].clock is None:
             self.jobs[0].clock = Running(self.jobs[0].job.devices)
-
-
-def _recent(before: float, now: float) -> float:
-    return before + RECENT * (now - before)
