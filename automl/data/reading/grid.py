@@ -15,6 +15,7 @@ from automl.contracts import ReadSpec, UserError
 from automl.data.reading.dialect import NAMES, Layout, check_separator, find_layout
 
 _NUMBER = re.compile(r"\s*[-+]?[$€£]?\d[\d.,' ]*(e[-+]?\d+)?\s*%?\s*$", re.IGNORECASE)
+COUNTED = 3  # numbers that count up from 0 in the first row: so many are names
 _HEAD = 1000  # lines that say how a table is laid out
 _NEAR = 256  # rows whose cells the cache of a core holds
 
@@ -162,7 +163,10 @@ def _check_widths(rows: list[list[str]], layout: Layout, name: str, first: int) 
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row holds names: no cell of it is a number above numbers alone."""
+    """Whether the first row holds names: no cell of it is a number above numbers alone.
+
+    Or those numbers are 0, 1, 2 … as pandas names columns without names.
+    """
     body = rows[1:]
     if not body:
         return True
@@ -172,7 +176,9 @@ def _has_header(rows: list[list[str]]) -> bool:
         if all(_NUMBER.match(row[place]) for row in body[:100] if row[place].strip())
         and any(row[place].strip() for row in body[:100])
     ]
-    return not numeric or not all(_NUMBER.match(rows[0][place]) for place in numeric)
+    above = [rows[0][place].strip() for place in numeric]
+    counted = len(above) >= COUNTED and above == [str(n) for n in range(len(above))]
+    return counted or not numeric or not all(map(_NUMBER.match, above))
 
 
 def named(names: list[str], name: str) -> tuple[list[str], tuple[str, ...]]:

@@ -148,6 +148,18 @@ def test_a_file_without_a_header_is_told(tmp_path: Path) -> None:
     assert list(table(tmp_path, years, read={"header": True}).x.columns) == ["2019", "2020"]
 
 
+@pytest.mark.parametrize("index", ["", "unnamed"])
+def test_numbers_that_pandas_gives_to_columns_without_names_are_a_header(tmp_path: Path, index: str) -> None:
+    letters = ["ab"[n % 2] for n in range(ROWS)]
+    text = csv({"0": X1, "1": X2, "2": X1[::-1], "y": letters})
+    if index:
+        text = "".join(f"{n - 1 if n else ''},{row}\n" for n, row in enumerate(text.splitlines()))
+    found = table(tmp_path, text)
+    assert list(found.x.columns)[-3:] == ["0", "1", "2"] and len(found.y) == ROWS
+    with pytest.raises(UserError, match="no 'y'"):
+        table(tmp_path, csv({"0": X1, "1": X2, "y": letters}))
+
+
 def test_headers_between_the_rows_are_left_out(tmp_path: Path) -> None:
     found = table(tmp_path, csv(plain()) * 3)
     assert len(found.y) == 3 * ROWS and told(found, "2 rows repeat the header")
