@@ -106,7 +106,7 @@ ALLOWED: dict[str, set[str]] = {
         "storage",
         "tables",
     },
-    "explaining": BASE | {"data", "export", "ledger", "metrics", "tables"},
+    "explaining": BASE | {"data", "export", "ledger", "metrics", "report", "tables"},
     "promoting": BASE
     | {
         "config",

@@ -13,10 +13,11 @@ from automl.api.finding import store_of
 from automl.api.keys import StoreLike, check_names
 from automl.api.rows import WRITTEN, columns_of, frame_of
 from automl.api.rows import kept as kept_as_file
-from automl.api.shown import Report
+from automl.api.shown import Explained, Report
 from automl.campaign import Wanted, run_campaign
 from automl.contracts import UserError
 from automl.data.sources import kept
+from automl.explaining import CURVES, REPEATS, WORST, Extent, explain
 from automl.export.predicting import TablePredictor, predictor, read_rows
 from automl.fitting import Outcome, Plan, Wishes, outcome_of, plan
 from automl.fitting.models import models
@@ -146,6 +147,17 @@ class Fitted:
     def report(self) -> Report:
         """The report of its campaign: verdicts, warnings, all arms; `print` it, or `.html()`."""
         return self.campaign.report
+
+    def explain(self, *, repeats: int = REPEATS, worst: int = WORST, curves: int = CURVES) -> Explained:
+        """What it goes by, on validation rows; `print` it, or `.html()`. The sealed test stays sealed.
+
+        It looks at the model of the training rows, which has not seen those. `repeats`: shuffles of each
+        column; `worst`: rows; `curves`: columns with their partial dependence. Equal calls give equal values.
+        """
+        with open_ledger(self.campaign.store) as ledger:
+            extent = Extent(repeats, worst, curves)
+            found = explain(ledger, self.campaign.name, self._outcome.arm, extent)
+        return Explained(**vars(found))
 
     def _predicted(self, data: Any) -> pd.DataFrame:
         if isinstance(data, str | Path):

@@ -12,6 +12,9 @@ from automl import report
 from automl.comparing import campaigns as _campaigns
 from automl.comparing import terminal as _terminal
 from automl.contracts import Direction
+from automl.explaining import Explanation
+from automl.explaining import page as _explained_page
+from automl.explaining import terminal as _explained
 from automl.report import CampaignReport
 
 WIDTH = 110  # characters
@@ -48,6 +51,26 @@ class Comparison(_campaigns.Comparison):
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
+
+
+class Explained(Explanation):
+    """What a winner goes by: `columns`, `dependence`, `worst`, `groups`, and more; `to_json` has all.
+
+    `str` reads like `automl explain`.
+    """
+
+    def __str__(self) -> str:
+        return text(_explained.terminal(self))
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.trial}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def html(self) -> str:
+        """The self-contained page that `automl explain --html` writes."""
+        return _explained_page.html(self)
 
 
 def text(shown: RenderableType) -> str:

@@ -1,5 +1,6 @@
-"""What the winner of a table study goes by: columns that matter, worst rows, groups served badly."""
+"""What the winner of a table study goes by: columns that matter and how, worst rows, groups served badly."""
 
-from automl.explaining.explanation import Explanation, explain
+from automl.explaining.explanation import CURVES, REPEATS, WORST, Explanation, Extent
+from automl.explaining.looking import explain
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["CURVES", "REPEATS", "WORST", "Explanation", "Extent", "explain"]

@@ -61,23 +61,21 @@ def groups(x: Any, losses: np.ndarray) -> list[Group]:
     Differences of means are judged by the spread of all rows, as if no group were special, at a level that
     holds for all groups together (Bonferroni).
     """
-    found = [
-        (name, value, inside)
-        for name in x.columns
-        for value, inside in _divided(x[name])
-        if LEAST <= inside.sum() <= len(x) - LEAST
-    ]
-    width = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(found), 1))
-    made = [_group(str(name), value, inside, losses, width) for name, value, inside in found]
+    total, spread = float(losses.sum()), float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
+    found: list[tuple[str, str, int, float]] = []  # no masks: a wide table has tens of thousands of groups
+    for name in x.columns:
+        for value, inside in _divided(x[name]):
+            rows = int(inside.sum())
+            if LEAST <= rows <= len(x) - LEAST:
+                found.append((str(name), value, rows, float(losses[inside].sum())))
+    width = NormalDist().inv_cdf(1 - ALPHA / 2 / max(len(found), 1)) * spread
+    made = []
+    for column, value, rows, lost in found:
+        here, there = lost / rows, (total - lost) / (len(x) - rows)
+        half = width * np.sqrt(1 / rows + 1 / (len(x) - rows))
+        interval = (float(here - there - half), float(here - there + half))
+        made.append(Group(column, value, rows, here, there, interval))
     return sorted(made, key=lambda one: (-one.interval[0], one.column, one.value))
-
-
-def _group(column: str, value: str, inside: np.ndarray, losses: np.ndarray, width: float) -> Group:
-    here, there = losses[inside], losses[~inside]
-    difference = float(here.mean() - there.mean())
-    spread = width * float(losses.std(ddof=1) * np.sqrt(1 / len(here) + 1 / len(there)))
-    interval = (difference - spread, difference + spread)
-    return Group(column, value, len(here), float(here.mean()), float(there.mean()), interval)
 
 
 def _divided(column: Any) -> Iterator[tuple[str, np.ndarray]]:

@@ -6,7 +6,7 @@ that are made of a column are exchanged between rows together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +14,11 @@ import numpy as np
 
 from automl import metrics
 from automl.contracts import Direction, Metric, UserError
+from automl.explaining.changes import Change, Predict, predictions
+from automl.tables.quick import metric as quick
 
 DRAWS: Final = 20  # samples of the rows for each permutation
 LEVEL: Final = 0.95
-ROWS: Final = 20_000  # that are predicted together: of a wide table a call costs more than its rows
-CELLS: Final = 20_000_000  # that are in memory for that
-Predict = Callable[[Any], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,10 @@ def importances(
     samples = _samples(metric.name, y, predict(x), rng)
     orders = [rng.permutation(len(y)) for _ in range(repeats)]
     shuffled = [(column, order) for column in columns for order in orders]
+    changes = (_shuffle(x, columns[column], order) for column, order in shuffled)
     losses: dict[str, list[float]] = {column: [] for column in columns}
-    together = max(1, min(ROWS, CELLS // x.shape[1]) // len(y))
-    for first in range(0, len(shuffled), together):
-        part = shuffled[first : first + together]
-        predictions = np.split(
-            predict(_changed(x, [(columns[name], order) for name, order in part])), len(part)
-        )
-        for (column, _), predicted in zip(part, predictions, strict=True):
-            losses[column] += _losses(metric, y, predicted, samples)
+    for (column, _), predicted in zip(shuffled, predictions(predict, x, changes), strict=True):
+        losses[column] += _losses(metric, y, predicted, samples)
     found = []
     for column, values in losses.items():
         low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
@@ -70,14 +64,24 @@ def importances(
     return sorted(found, key=lambda one: (-one.mean, one.column))
 
 
-def _changed(x: Any, changes: Sequence[tuple[Sequence[str], np.ndarray]]) -> Any:
-    """A copy of the DataFrame `x` (n, …) for each change, in a row: these features in that order (n,)."""
-    copies = x.iloc[np.tile(np.arange(len(x)), len(changes))].reset_index(drop=True)
-    for number, (features, order) in enumerate(changes):
-        rows = slice(number * len(x), (number + 1) * len(x))
-        for feature in features:
-            copies.iloc[rows, copies.columns.get_loc(feature)] = x[feature].to_numpy()[order]
-    return copies
+def most_used(
+    predict: Predict, x: Any, columns: Mapping[str, Sequence[str]], seed: int, most: int
+) -> dict[str, Sequence[str]]:
+    """The `most` of `columns` by how much one shuffle of each changes predictions of `x` (n, …), in mean.
+
+    The target plays no part, so the choice favours no column by chance. All of them where they are no more.
+    """
+    if len(columns) <= most:
+        return dict(columns)
+    before, order = predict(x), np.random.default_rng(seed).permutation(len(x))
+    changes = (_shuffle(x, features, order) for features in columns.values())
+    used = [-float(np.abs(after - before).mean()) for after in predictions(predict, x, changes)]
+    names = list(columns)
+    return {names[place]: columns[names[place]] for place in np.argsort(used, kind="stable")[:most]}
+
+
+def _shuffle(x: Any, features: Sequence[str], order: np.ndarray) -> Change:
+    return {feature: x[feature].to_numpy()[order] for feature in features}
 
 
 def _samples(
@@ -88,7 +92,8 @@ def _samples(
     for _ in range(DRAWS):
         rows = rng.integers(0, len(y), len(y))
         try:
-            found.append((rows, metrics.score([name], y[rows], predicted[rows])[name]))
+            metrics.score([name], y[rows], predicted[rows])
+            found.append((rows, quick(name)(y[rows], predicted[rows])))
         except UserError:  # such as roc_auc where all rows drawn are of one class
             continue
     if not found:
@@ -103,7 +108,5 @@ def _losses(
     metric: Metric, y: np.ndarray, predicted: np.ndarray, samples: Sequence[tuple[np.ndarray, float]]
 ) -> list[float]:
     sign = 1 if metric.direction is Direction.MAXIMIZE else -1
-    name = metric.name
-    return [
-        sign * (before - metrics.score([name], y[rows], predicted[rows])[name]) for rows, before in samples
-    ]
+    value = quick(metric.name)
+    return [sign * (before - value(y[rows], predicted[rows])) for rows, before in samples]

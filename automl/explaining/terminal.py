@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from automl.explaining.dependence import Dependence
 from automl.explaining.explanation import Explanation
-from automl.explaining.importance import DRAWS
+from automl.explaining.wording import head, loss_of_columns, number, short
 
 SHOWN = 20  # columns and groups
 CELLS = 3  # columns of a wrong row
+BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def terminal(found: Explanation) -> RenderableType:
     """An explanation as something that rich can print."""
-    sample = "all" if found.rows == found.of else f"{found.rows:,} drawn of"
-    score = f"{found.metric.name} {found.score:.4g} on {sample} {found.of:,} validation rows"
-    head = f"{found.campaign}: {found.arm}, {score}"
-    return Group(
-        Text(head, style="bold"),
-        Text(),
-        _columns(found),
-        Text(
-            f"loss of {found.metric.name} when a column is shuffled: mean and 95 % interval over "
-            f"{found.repeats} shuffles, {DRAWS} samples of the rows each; columns that say the same stand in "
-            "for each other",
-            style="dim",
-        ),
-        Text(),
-        _worst(found),
-        Text(),
-        *_groups(found),
-    )
+    parts: list[RenderableType] = [Text(head(found), style="bold"), Text(), _columns(found)]
+    parts += [Text(loss_of_columns(found), style="dim"), Text()]
+    if found.dependence:
+        parts += [*_dependences(found), Text()]
+    parts += [_worst(found), Text(), *_groups(found)]
+    if found.calibration:
+        text = f"mean distance from the share of rows {found.calibration.error:.3g} (0 is perfect)"
+        parts += [Text(), Text(f"{found.calibration.of}: {text}")]
+    parts += [Text(f"note: {note}", style="dim") for note in found.notes]
+    return Group(*parts)
 
 
 def _table(title: str, *columns: str) -> Table:
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     shown.title, shown.title_justify = Text(title, style="dim"), "left"
-    for number, column in enumerate(columns):
-        shown.add_column(
-            column, justify="right" if 0 < number < len(columns) - 1 else "left", overflow="fold"
-        )
+    for place, column in enumerate(columns):
+        shown.add_column(column, justify="right" if 0 < place < len(columns) - 1 else "left", overflow="fold")
     return shown
 
 
@@ -56,26 +51,42 @@ def _columns(found: Explanation) -> Table:
     return shown
 
 
+def _dependences(found: Explanation) -> list[RenderableType]:
+    """Each column in a line: where the mean prediction is lowest and highest, and its course."""
+    first = found.dependence[0]
+    what = f"P({first.outputs[0]})" if found.pairs is None else found.target
+    shown = _table(
+        f"partial dependence: mean {what} when a column is …", "column", "lowest", "highest", "course"
+    )
+    ends = [value for one in found.dependence for value in one.middle]
+    for one in found.dependence:
+        low, high = (pick(range(len(one.at)), key=one.middle.__getitem__) for pick in (min, max))
+        cells = [f"{number(one.middle[place])} at {short(one.at[place], 16)}" for place in (low, high)]
+        shown.add_row(Text(one.column), *map(Text, cells), bars(one.middle, min(ends), max(ends)))
+    return [shown, Text(_courses(first), style="dim")]
+
+
+def _courses(first: Dependence) -> str:
+    return (
+        f"mean over {first.rows:,} rows, all courses on one scale; numbers and dates from low to high, "
+        "categories by frequency; --html draws the lines of single rows too"
+    )
+
+
+def bars(values: Sequence[float], low: float, high: float) -> str:
+    """Numbers from `low` to `high` as bars of a letter each."""
+    span = high - low or 1.0
+    return "".join(BARS[int((value - low) / span * (len(BARS) - 1) + 0.5)] for value in values)
+
+
 def _worst(found: Explanation) -> RenderableType:
     if not found.worst:
         return Text("no row is predicted wrongly")
-    names = [one.column for one in found.columns]
     shown = _table(f"worst rows, by {found.loss}", "row", "truth", "predicted", "loss", "cells")
     for one in found.worst:
-        cells = sorted(one.cells.items(), key=lambda cell: _place(cell[0], names))[:CELLS]
-        told = ", ".join(f"{name}={_short(cell)}" for name, cell in cells)
-        shown.add_row(str(one.row), _short(one.truth), _short(one.prediction), f"{one.loss:.3g}", Text(told))
+        told = ", ".join(f"{name}={short(cell)}" for name, cell in list(one.cells.items())[:CELLS])
+        shown.add_row(str(one.row), short(one.truth), short(one.prediction), f"{one.loss:.3g}", Text(told))
     return shown
-
-
-def _place(feature: str, names: list[str]) -> int:
-    """The place of the column of a feature among the columns by their importance."""
-    matching = [
-        place
-        for place, name in enumerate(names)
-        if feature == name or feature.startswith((f"{name}_", f"{name}="))
-    ]
-    return matching[0] if matching else len(names)
 
 
 def _groups(found: Explanation) -> list[RenderableType]:
@@ -88,7 +99,3 @@ def _groups(found: Explanation) -> list[RenderableType]:
             Text(one.column), f"{one.rows:,}", f"{one.loss:.3g}", f"{one.others:.3g}", Text(one.value)
         )
     return [shown]
-
-
-def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else f"{value!s:.30}"

@@ -1,10 +1,20 @@
 """The report's style sheet and its few lines of script."""
 
 CSS = """
-:root { --ink: #1b1b1b; --soft: #555; --line: #d9d9d9; --panel: #f6f7f9; }
+:root { color-scheme: light dark; --ink: #1b1b1b; --soft: #555; --line: #d9d9d9; --panel: #f6f7f9;
+  --paper: #fff; --shade: #0003; --edge: #8a8a8a; --note: #fdf7e8; --focus: #0072b2;
+  --better: #00543f; --on-better: #e3f4ee; --worse: #8a2f00; --on-worse: #fdebdf;
+  --equivalent: #1f3d7a; --on-equivalent: #e6edfa; --undecided: #444; --on-undecided: #f1f1f1; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e8; --soft: #b0b0b0; --line: #444; --panel: #292a2d; --paper: #1f1f1f; --shade: #fff4;
+    --note: #332b18; --focus: #6fb6e8; --better: #8fd9bd; --on-better: #173a2e; --worse: #f2b08a;
+    --on-worse: #43240f; --equivalent: #a9c2f5; --on-equivalent: #1f2c4a; --undecided: #ccc;
+    --on-undecided: #333; }
+  /* what is drawn is drawn on white: the same, light for dark, hues kept */
+  .plot, .card img { filter: invert(.88) hue-rotate(180deg); } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1080px; padding: 2rem 1.5rem 4rem; background: #fff; color: var(--ink);
-  font: 16px/1.5 system-ui, "Segoe UI", "Liberation Sans", sans-serif; }
+body { margin: 0 auto; max-width: 1080px; padding: 2rem 1.5rem 4rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", "Liberation Sans", sans-serif; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .3rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.3rem; margin: 2.6rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }
 h3 { font-size: 1.05rem; margin: 1.4rem 0 .4rem; overflow-wrap: anywhere; }
@@ -12,21 +22,22 @@ p { margin: .4rem 0; max-width: 75ch; }
 .soft, figcaption, dt { color: var(--soft); font-size: .9rem; }
 .status { display: inline-block; padding: .05rem .6rem; border: 1px solid currentColor; border-radius: 1rem;
   font-size: .85rem; font-weight: 600; vertical-align: middle; }
-.note { border-left: 4px solid #a87500; background: #fdf7e8; padding: .5rem 1rem; margin: 1rem 0; }
+.note { border-left: 4px solid #a87500; background: var(--note); padding: .5rem 1rem; margin: 1rem 0; }
 .note ul { margin: .2rem 0; padding-left: 1.2rem; }
 .verdicts { list-style: none; padding: 0; margin: .6rem 0; }
 .verdicts li { display: grid; grid-template-columns: 6.5rem 1fr; gap: .8rem; padding: .45rem 0; }
 .verdicts li + li { border-top: 1px solid var(--line); }
 .chip { align-self: start; text-align: center; border-radius: .3rem; padding: .05rem .4rem; font-size: .85rem;
   font-weight: 600; border: 1.5px solid; }
-.better { color: #00543f; background: #e3f4ee; } .worse { color: #8a2f00; background: #fdebdf; }
-.equivalent { color: #1f3d7a; background: #e6edfa; }
-.undecided { color: #444; background: #f1f1f1; border-style: dashed; }
+.better { color: var(--better); background: var(--on-better); }
+.worse { color: var(--worse); background: var(--on-worse); }
+.equivalent { color: var(--equivalent); background: var(--on-equivalent); }
+.undecided { color: var(--undecided); background: var(--on-undecided); border-style: dashed; }
 .scroll { overflow-x: auto; max-width: 100%; /* a shadow where there is more to scroll to */
-  background: linear-gradient(to right, #fff 2rem, #fff0) left / 4rem 100% no-repeat local,
-  linear-gradient(to left, #fff 2rem, #fff0) right / 4rem 100% no-repeat local,
-  linear-gradient(to right, #0003, #0000) left / .7rem 100% no-repeat scroll,
-  linear-gradient(to left, #0003, #0000) right / .7rem 100% no-repeat scroll; }
+  background: linear-gradient(to right, var(--paper) 2rem, transparent) left / 4rem 100% no-repeat local,
+  linear-gradient(to left, var(--paper) 2rem, transparent) right / 4rem 100% no-repeat local,
+  linear-gradient(to right, var(--shade), transparent) left / .7rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--shade), transparent) right / .7rem 100% no-repeat scroll; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; font-variant-numeric: tabular-nums; }
 th[scope="row"] { font-weight: 600; } th .soft { font-weight: 400; }
 td { white-space: nowrap; } td.text { white-space: normal; }
@@ -34,8 +45,8 @@ th, td { text-align: right; padding: .35rem .7rem; border-bottom: 1px solid var(
 th:first-child, td:first-child { text-align: left; padding-left: 0; max-width: 16rem;
   overflow-wrap: break-word; }
 td.text, th.text { text-align: left; overflow-wrap: anywhere; min-width: 12rem; }
-thead th { overflow-wrap: normal; min-width: 3rem; border-bottom: 2px solid #8a8a8a; vertical-align: bottom;
-  font-size: .87rem; }
+thead th { overflow-wrap: normal; min-width: 3rem; border-bottom: 2px solid var(--edge);
+  vertical-align: bottom; font-size: .87rem; }
 .compared { font-weight: 700; }
 figure { margin: .6rem 0 1.4rem; } figcaption { max-width: 85ch; margin-top: .3rem; }
 .plot { width: 100%; }
@@ -50,14 +61,14 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .05r
 dt { max-width: 14ch; overflow-wrap: anywhere; } dd { margin: 0; overflow-wrap: anywhere; }
 code, pre, dd { font-family: ui-monospace, "Liberation Mono", monospace; font-size: .82rem; }
 pre { background: var(--panel); padding: .6rem .8rem; overflow-x: auto; white-space: pre-wrap; }
-summary { cursor: pointer; } :focus-visible { outline: 3px solid #0072b2; outline-offset: 2px; }
+summary { cursor: pointer; } :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; } .modebar { display: none !important; }
   figure, li, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } .scroll { overflow: visible; } }
 @media (max-width: 600px) { body { padding: 1rem; font-size: 15px; } h1 { font-size: 1.5rem; }
   .verdicts li { grid-template-columns: 1fr; gap: .2rem; } .chip { justify-self: start; }
   .cards, .cards:has(img) { grid-template-columns: 1fr; } th, td { padding: .35rem .5rem; }
-  table { font-size: .88rem; } th:first-child { position: sticky; left: 0; background: #fff; max-width: 9rem;
-  min-width: 6.5rem; overflow-wrap: anywhere; } }
+  table { font-size: .88rem; } th:first-child { position: sticky; left: 0; background: var(--paper);
+  max-width: 9rem; min-width: 6.5rem; overflow-wrap: anywhere; } }
 """
 
 SCRIPT = """

@@ -36,7 +36,7 @@ def interval(
     if units < LEAST:
         return None
     if name == "accuracy" and groups is None:
-        return _wilson(float((predicted.argmax(1) == y).mean()), len(y))
+        return wilson(float((predicted.argmax(1) == y).mean()), len(y))
     if name == "roc_auc" and predicted.shape[1] == 2 and groups is None:
         return delong(y, predicted[:, 1])
     value = _weighted(name, y, predicted)
@@ -88,7 +88,8 @@ def _placed(these: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.asarray(both / (2 * len(others)))
 
 
-def _wilson(share: float, rows: int) -> tuple[float, float]:
+def wilson(share: float, rows: int) -> tuple[float, float]:
+    """The interval of a share of so many rows (E. B. Wilson, 1927)."""
     middle = share + Z**2 / (2 * rows)
     spread = Z * math.sqrt(share * (1 - share) / rows + (Z / (2 * rows)) ** 2)
     low, high = ((middle + sign * spread) / (1 + Z**2 / rows) for sign in (-1, 1))

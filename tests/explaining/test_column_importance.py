@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from automl.contracts import Direction, Metric, UserError
-from automl.explaining.importance import importances
+from automl.explaining.importance import importances, most_used
 
 RNG = np.random.default_rng(0)
 X = pd.DataFrame({name: RNG.normal(size=200) for name in ("a", "b", "c", "when_year", "when_day")})
@@ -77,3 +77,10 @@ def test_a_metric_without_a_value_on_some_rows_is_left_to_the_others() -> None:
     assert found[0].mean > 0
     with pytest.raises(UserError, match="roc_auc must have a value on samples of the validation rows"):
         importances(classes, (x, 0 * y), {"a": ["a"]}, Metric("roc_auc", Direction.MAXIMIZE), 0, 5)
+
+
+def test_the_columns_that_predictions_need_most_are_chosen() -> None:
+    chosen = most_used(linear, X, COLUMNS, 0, 2)
+    assert chosen == {"a": ["a"], "b": ["b"]} and list(chosen) == ["a", "b"]
+    assert most_used(linear, X, COLUMNS, 0, 4) == COLUMNS
+    assert list(most_used(lambda x: -0.5 * x["when_day"].to_numpy(), X, COLUMNS, 0, 1)) == ["when"]

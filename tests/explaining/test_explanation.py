@@ -13,7 +13,7 @@ from automl.campaign import run_campaign
 from automl.cli.commands import app
 from automl.config import load_study
 from automl.contracts import UserError
-from automl.explaining import explain
+from automl.explaining import Extent, explain
 from automl.ledger import Store
 from automl.progress import QuietProgress
 from automl.storage import open_ledger
@@ -51,7 +51,7 @@ def test_columns_rows_and_groups_of_numbers(store: Store, tmp_path: Path) -> Non
     campaign = run(store, tmp_path, "price", "rmse")
     with open_ledger(store) as ledger:
         openings = len(ledger.openings(campaign))
-        found, again = (explain(ledger, campaign, repeats=3) for _ in range(2))
+        found, again = (explain(ledger, campaign, extent=Extent(repeats=3)) for _ in range(2))
         assert len(ledger.openings(campaign)) == openings
     assert found == again and found.rows == found.of == 80
     assert found.columns[0].column == "size" and found.columns[0].matters
@@ -75,7 +75,18 @@ def test_the_command_shows_and_prints_json(
     assert data["metric"] == "log_loss" and data["direction"] == "minimize" and data["rows"] == 80
     assert data["columns"][0]["column"] == "size" and data["columns"][0]["matters"] is True
     assert len(data["worst"]) == 4 and {one["truth"] for one in data["worst"]} <= {"yes", "no"}
-    assert data["looked_at"] > 5
+    assert data["looked_at"] > 5 and data["pairs"] is None and data["notes"] == []
+    assert sum(one["rows"] for one in data["calibration"]["bins"]) == 80
+    curve = next(one for one in data["dependence"] if one["column"] == "size")
+    assert curve["outputs"] == ["yes"] and curve["mean"][0][0] < 0.5 < curve["mean"][0][-1]
+    file = tmp_path / "page.html"
+    CliRunner().invoke(app, [*words, "--html", str(file)], catch_exceptions=False)
+    page = file.read_text()
+    figures = json.loads(page.split('id="figures">')[1].split("</script>")[0])
+    assert {"plot-importance", "plot-curve-0", "plot-agreement"} <= set(figures)
+    assert (
+        "default-src 'none'" in page and "Worst rows" in page and page.count('class="plot"') == len(figures)
+    )
 
 
 def test_changed_data_are_refused(store: Store, tmp_path: Path) -> None:
