@@ -13,7 +13,7 @@ from rich.console import Console
 from automl.campaign import run_campaign
 from automl.config import load_study
 from automl.contracts import COMBINED, KEPT, RunError, TrialState
-from automl.explaining.explanation import explain
+from automl.explaining import Extent, explain
 from automl.export import export_config
 from automl.export.predicting import predicted_file, predictor
 from automl.export.retraining import Training, train
@@ -91,7 +91,7 @@ def test_both_arms_get_the_ensemble_that_predicts_is_tested_and_told(
         model = predictor(ledger, campaign, best.arm)
         (part,) = predicted_file(model, tmp_path / "waves.csv")
         assert len(part.text.splitlines()) == 241
-        explained = explain(ledger, campaign, best.arm, repeats=1)
+        explained = explain(ledger, campaign, best.arm, extent=Extent(repeats=1))
         assert explained.trial == best.trial and explained.columns[0].column == "a"
         own = next(row for row in made if row.search.split("/")[1] == best.arm)
     described = json.loads((Path(own.workdir or "") / "model/config.json").read_text())
