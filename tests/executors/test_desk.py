@@ -183,6 +183,12 @@ def test_half_of_what_was_given_is_told_while_the_rest_runs(tmp_path: Path, desk
     until(desk, "outcome")
 
 
+def test_a_trial_that_reports_on_is_heard_of_while_jobs_wait(tmp_path: Path, desks: Desks) -> None:
+    desk = desks(waits=False)
+    desk.take(given(job("reports_on", tmp_path), *(job("text", tmp_path) for _ in range(4))))
+    assert {kind for _, kind in kinds(desk.messages())} == {"report"}
+
+
 def test_trials_have_one_thread_and_contexts_of_their_own(tmp_path: Path, desks: Desks) -> None:
     desk = desks()
     desk.take(given(*(job(name, tmp_path) for name in ("sets_context", "has_context", "thread", "thread"))))

@@ -22,10 +22,8 @@ from automl.executors.tune import arrival
 from automl.executors.worker import Clock, run_job
 from automl.signs import EVERY, Signs
 
-BEAT: Final = (
-    1.0  # seconds until a trial without a message is said to run; twice as long each time until it does
-)
-GATHER: Final = 0.2  # seconds: while enough jobs wait, more is waited for unless nothing came for so long
+BEAT: Final = 1.0  # seconds until a trial without a message is said to run; then twice as long each time
+GATHER: Final = 0.2  # seconds: while enough jobs wait, more is waited for unless none ended for so long
 Message: TypeAlias = dict[str, Any]
 
 
@@ -87,15 +85,15 @@ class Desk:
                 self._changed.wait(silent)
                 self._out += [] if self._head is None else self._head.silence()
             self._gathers = True
-            heard = -1
-            while len(self._out) > heard and not self._stands():
-                heard = len(self._out)
+            ended = -1
+            while self._ends > ended and not self._stands():
+                ended = self._ends
                 self._changed.wait_for(self._stands, GATHER)
             self._gathers = False
             if self._error is not None and not self._out:
                 raise self._error
-            out, self._out = self._out, []
-            if any("outcome" in message for message in out):
+            ends, out, self._out = self._ends, self._out, []
+            if ends:
                 self._since = time.monotonic()
             return out
 
@@ -105,9 +103,15 @@ class Desk:
             with self._changed:
                 self._changed.wait_for(lambda: self._head is not None or self.closed)
                 head = self._head
-            if head is not None and head.age >= EVERY:  # or many short trials would each make a file
+            young = 0.0 if head is None else max(0.0, EVERY - head.age)
+            if head is not None and not young:  # or many short trials would each make a file
                 head.signs.note()
-            time.sleep(EVERY)
+            time.sleep(young or EVERY)
+
+    @property
+    def _ends(self) -> int:
+        """Trials whose outcomes are to be told."""
+        return sum("outcome" in message for message in self._out)
 
     def _told(self) -> bool:
         """Whether something besides a `turn` is to be told."""
@@ -117,9 +121,8 @@ class Desk:
         """Whether what is to be told shall wait for nothing more."""
         if self.closed or self._error is not None or len(self._queue) < max(self._enough, 1):
             return True
-        if self._head is None:
-            return not self._queue
-        return self._head.waits or (self._waits and self._head.silent_in() is None)
+        head = self._head
+        return head is not None and (head.waits or (self._waits and head.silent_in() is None))
 
     def _return(self, number: int) -> None:
         for waiting in self._queue:
@@ -241,7 +244,7 @@ class _Attempt:
                 outcome = run_job(self.job, self, self._started)
             finally:
                 self.signs.close()
-            took = max(0.0, time.monotonic() - self._began - (waited() - self._waited))
+            took = max(0.0, self.age - (waited() - self._waited))
             self._desk.ended({"of": self.number, "outcome": outcome.to_json(), "seconds": took})
         except BaseException as error:
             self._desk.ended(None, error)
