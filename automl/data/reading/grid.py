@@ -94,6 +94,11 @@ def _grid(
             f"the file has no header (its first row holds numbers), so the columns are called {names[0]} … "
             f"{names[-1]}; task.read.header: true takes the first row as names"
         )
+    elif _counts(rows[0]):
+        notes.append(
+            "the first row counts 0, 1, 2 …, so it is taken as names; task.read.header: false takes it as "
+            "values"
+        )
     body = rows
     above = body.pop(0) if header else []
     repeated = [row for row in body if row == above]
@@ -163,10 +168,7 @@ def _check_widths(rows: list[list[str]], layout: Layout, name: str, first: int) 
 
 
 def _has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row holds names: no cell of it is a number above numbers alone.
-
-    Or those numbers are 0, 1, 2 … as pandas names columns without names.
-    """
+    """Whether the first row holds names: it counts columns, or no cell is a number above numbers alone."""
     body = rows[1:]
     if not body:
         return True
@@ -176,9 +178,13 @@ def _has_header(rows: list[list[str]]) -> bool:
         if all(_NUMBER.match(row[place]) for row in body[:100] if row[place].strip())
         and any(row[place].strip() for row in body[:100])
     ]
-    above = [rows[0][place].strip() for place in numeric]
-    counted = len(above) >= COUNTED and above == [str(n) for n in range(len(above))]
-    return counted or not numeric or not all(map(_NUMBER.match, above))
+    return not numeric or not all(_NUMBER.match(rows[0][place]) for place in numeric) or _counts(rows[0])
+
+
+def _counts(row: list[str]) -> bool:
+    """Whether the numbers of a row are 0, 1, 2 …, as pandas names columns without names."""
+    numbers = [field.strip() for field in row if _NUMBER.match(field)]
+    return len(numbers) >= COUNTED and numbers == [str(n) for n in range(len(numbers))]
 
 
 def named(names: list[str], name: str) -> tuple[list[str], tuple[str, ...]]:

@@ -156,8 +156,19 @@ def test_numbers_that_pandas_gives_to_columns_without_names_are_a_header(tmp_pat
         text = "".join(f"{n - 1 if n else ''},{row}\n" for n, row in enumerate(text.splitlines()))
     found = table(tmp_path, text)
     assert list(found.x.columns)[-3:] == ["0", "1", "2"] and len(found.y) == ROWS
+    assert told(found, "the first row counts", "header: false")
     with pytest.raises(UserError, match="no 'y'"):
         table(tmp_path, csv({"0": X1, "1": X2, "y": letters}))
+
+
+@pytest.mark.parametrize("words", [0, 1, 3])
+def test_counted_names_may_stand_above_words(tmp_path: Path, words: int) -> None:
+    columns = [list(X1), list(X2), list(X1[::-1])]
+    columns.insert(words, ["ab"[n % 2] for n in range(ROWS)])
+    found = table(tmp_path, csv({str(n): cells for n, cells in enumerate(columns)}), target=str(words))
+    assert len(found.y) == ROWS and set(found.y) == {"a", "b"}
+    values = table(tmp_path, csv({"0": X1, "1": X2, "2": Y}), target="x3", read={"header": False})
+    assert len(values.y) == ROWS + 1, "the user knows better"
 
 
 def test_headers_between_the_rows_are_left_out(tmp_path: Path) -> None:
