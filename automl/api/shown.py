@@ -40,7 +40,14 @@ class Report(CampaignReport):
         return report.html(self)
 
 
-class Comparison(_campaigns.Comparison):
+class _Preformatted:
+    """In a notebook it is the text that it prints."""
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+class Comparison(_Preformatted, _campaigns.Comparison):
     """Campaigns side by side; `str` reads like `automl compare`."""
 
     def __str__(self) -> str:
@@ -49,11 +56,8 @@ class Comparison(_campaigns.Comparison):
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(side.campaign for side in self.sides)}>"
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
 
-
-class Explained(Explanation):
+class Explained(_Preformatted, Explanation):
     """What a winner goes by: `columns`, `dependence`, `worst`, `groups`, and more; `to_json` has all.
 
     `str` reads like `automl explain`.
@@ -64,9 +68,6 @@ class Explained(Explanation):
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.trial}>"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
 
     def html(self) -> str:
         """The self-contained page that `automl explain --html` writes."""
