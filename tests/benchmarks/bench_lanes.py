@@ -50,7 +50,7 @@ class Measured:
 
 def trials_of(seconds: float, slots: int) -> int:
     """Enough for some seconds."""
-    return {0.0: max(800, 400 * slots), 0.1: min(60 * slots, 960), 1.0: 10 * slots}[seconds]
+    return {0.0: max(800, 200 * slots), 0.1: min(60 * slots, 960), 1.0: 10 * slots}[seconds]
 
 
 def slept(number: int, seconds: float, slots: int, folder: Path) -> Span:
