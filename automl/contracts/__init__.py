@@ -15,8 +15,10 @@ from automl.contracts.basics import (
     TrialState,
     TrialStopped,
     UserError,
+    causes,
     derive_seed,
     digest,
+    ended_by,
     storable,
 )
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
@@ -124,8 +126,10 @@ __all__ = [
     "TrialState",
     "TrialStopped",
     "UserError",
+    "causes",
     "derive_seed",
     "digest",
+    "ended_by",
     "storable",
     "stored_files",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -102,3 +103,24 @@ def digest(data: object) -> str:
     """Sha256 (hex) of plain JSON data, independent of key order."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it was raised from, each once."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__
+
+
+def ended_by(error: BaseException) -> BaseException:
+    """What ended the code that raised `error`: the first of its causes that is no `Exception`, or itself.
+
+    Libraries that are called back from C make an error of their own of what ends a trial, such as
+    `TrialStopped`, where it arrives there: numpy 2 a `ValueError` where it reads the format of a buffer. A
+    `SystemExit` is none: of that code makes errors with words.
+    """
+    ends = (one for one in causes(error) if not isinstance(one, Exception | SystemExit))
+    return next(ends, error)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 
-from automl.contracts import Ending, TransientError, UserError
+from automl.contracts import Ending, TransientError, UserError, causes
 from automl.executors.answers import described
 from automl.executors.ranks import LostRankError
 from automl.ranks.group import LostGroupError
@@ -26,7 +25,7 @@ def classify(error: BaseException) -> Ending:
     """The class of `error`, or that of what it says it was caused by."""
     if isinstance(error, LostRankError):
         return error.ending
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, LostGroupError):
             return Ending.LOST
         if _is_memory(cause):
@@ -48,13 +47,3 @@ def _is_memory(error: BaseException) -> bool:
         or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
         or (isinstance(error, RuntimeError) and MEMORY.search(described(error)) is not None)
     )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it was raised from, each once."""
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__

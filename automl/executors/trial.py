@@ -30,6 +30,7 @@ from automl.contracts import (
     TrialState,
     TrialStopped,
     UserError,
+    ended_by,
     storable,
 )
 from automl.executors import surroundings
@@ -199,6 +200,7 @@ def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
 
 def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outcome:
     """The outcome of an attempt that `error` ended. Re-raises errors that are not the trial's fault."""
+    error = ended_by(error)
     if surroundings.is_copy() or (isinstance(error, KeyboardInterrupt) and surroundings.interrupted()):
         raise error
     if isinstance(error, TrialStopped):

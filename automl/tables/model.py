@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.contracts import Config
+from automl.contracts import Config, ended_by
 from automl.tables import boosters
 from automl.tables.columns import prepared, scaler
 from automl.tables.families import FAMILIES, Family
@@ -60,7 +60,7 @@ class TableModel:
         model = self._model({**self.config, "boosting_patience": patience}, setting)
         scaling = scaler(self.config["scaling"], len(table)) if self.scaled else None
         self._fitted = make_pipeline(*(s for s in (columns.transformer, scaling) if s is not None), model)
-        with controlled(self.threads):
+        with controlled(self.threads), _ended():
             if self.family.fit is None:
                 self._fitted.fit(table, y)
             else:
@@ -131,6 +131,17 @@ def tidy(x: Any) -> Any:
     words = x.loc[:, [not one for one in numeric]]
     words = words.astype(str).astype(object).where(words.notna(), "missing")
     return pd.concat([numbers, words], axis=1)[list(x.columns)]
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[None]:
+    """What ends a trial, such as its time, is raised as it is, whatever a library made of it."""
+    try:
+        yield
+    except Exception as error:
+        if (end := ended_by(error)) is error:
+            raise
+        raise end from None
 
 
 @contextlib.contextmanager

@@ -94,6 +94,16 @@ def swallows(config: dict[str, Any], context: Any) -> float:
     return 1.0
 
 
+def wraps(config: dict[str, Any], context: Any) -> float:
+    """As libraries do that call back from C."""
+    for step in range(1, 100):
+        try:
+            context.report(step, 1.0)
+        except BaseException as error:
+            raise ValueError("not a valid buffer") from error
+    return 1.0
+
+
 def hangs(config: dict[str, Any], context: Any) -> float:
     while True:
         time.sleep(0.05)

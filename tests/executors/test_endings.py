@@ -47,8 +47,9 @@ def test_a_trial_has_the_priority_of_its_driver(executor: Any, tmp_path: Path) -
 
 
 def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
-    names = ["good", "logs", *ENDINGS, "swallows"]
-    source = QueueSource([job(name, tmp_path) for name in names], stop_at={"swallows": 2})
+    names = ["good", "logs", *ENDINGS, "swallows", "wraps"]
+    stop_at = {"swallows": 2, "wraps": 2}
+    source = QueueSource([job(name, tmp_path) for name in names], stop_at=stop_at)
     executor.run(source)
 
     assert set(source.outcomes) == set(names)
@@ -71,8 +72,9 @@ def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
         assert words in outcome.reason, (name, outcome.reason)
         assert outcome.values is None
     assert "no such luck" in source.outcomes["raises"].traceback
-    assert (source.outcomes["swallows"].state, len(source.reports["swallows"])) == (TrialState.PRUNED, 2)
-    assert source.outcomes["swallows"].reason == "pruned"
+    for name in stop_at:
+        assert (source.outcomes[name].state, len(source.reports[name])) == (TrialState.PRUNED, 2)
+        assert source.outcomes[name].reason == "pruned"
 
 
 def test_a_trial_is_ended_at_its_deadline(executor: Any, tmp_path: Path) -> None:
