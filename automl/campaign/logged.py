@@ -33,6 +33,11 @@ class LoggedJobs:
         """How many jobs may be open now; None for no bound."""
         return self._source.share
 
+    @property
+    def learns(self) -> bool:
+        """Whether jobs depend on how earlier ones end."""
+        return self._source.learns
+
     def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
         """How many jobs of each size shall be open in `rooms` now."""
         return self._source.divide(rooms, most, turn)

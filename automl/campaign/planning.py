@@ -143,6 +143,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
         memory=study.trial.memory,
         retry=study.retry,
         fixed=arm.fixed,
+        learns=arm.strategy is not None and arm.strategy.learns,
         simulated=arm.evaluator.simulated,
         returns_early=arm.evaluator.returns_early,
         cross_validates=arm.evaluator.cross_validates,

@@ -66,8 +66,7 @@ class Pool:
         self._owner: dict[str, Search] = {}
         self._after: set[str] = set()  # those that follow their searches
         self._division = Division()
-        self._shown = 0.0
-        self._estimate = Estimate()
+        self._shown, self._estimate = 0.0, Estimate()
 
     def next_job(self, held: Held | None = None) -> Job | None:
         """The next job: trials first, so that all arms meet the same noise; then what follows.
@@ -126,12 +125,10 @@ class Pool:
         for search in sorted(searches, key=lambda search: search.pressure):
             if search.settings.wall_seconds is not None and not search.runs and running >= at_once:
                 continue  # its clock would run while it waits for workers
-            job = search.propose()
-            if job is not None:
+            if (job := search.propose()) is not None:
                 return self._note(job, search)
         for search in self.limits.in_turn(searches):
-            job = self._next_final(search)
-            if job is not None:
+            if (job := self._next_final(search)) is not None:
                 self._after.add(job.trial)
                 return self._note(job, search)
         return None
@@ -148,6 +145,11 @@ class Pool:
     def share(self) -> int | None:
         """How many jobs may be open now; None for no bound."""
         return self.slots.share
+
+    @property
+    def learns(self) -> bool:
+        """Whether the proposals of a search depend on how earlier trials have ended."""
+        return any(search.settings.learns for search in self.searches)
 
     def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
         """How many jobs of each size shall be open in `rooms` now, at most `most` together."""
@@ -218,8 +220,7 @@ class Pool:
         own = math.inf if job.remaining is None else job.remaining  # 0 is nothing, not any amount
         part = FIRST_PART if self.limits.limits.reserve and job.needs_value else 1.0
         after = self.limits.for_combining(search) if job.candidates else math.inf
-        most = after if job.trial in self._after else part * left
-        rest = min(most * job.devices, own)
+        rest = min((after if job.trial in self._after else part * left) * job.devices, own)
         remaining = rest if math.isfinite(rest) else None
         return replace(job, deadline=min(job.deadline, left), remaining=remaining)
 
@@ -227,14 +228,13 @@ class Pool:
         now = time.monotonic()
         if force or now - self._shown > SHOW_EVERY:
             self._shown = now
-            found = [search.status() for search in self.searches]
-            if self.control.paused:
-                found = [one if one.state == "finished" else replace(one, state="paused") for one in found]
-            elif self.slots.queued:
-                found = [one if one.state == "finished" else replace(one, state="waiting") for one in found]
-            status = self._status(found)
+            status = self._status([self._shown_as(search.status()) for search in self.searches])
             self.slots.ends_in = self._estimate.about(status)
             self.progress.update(status)
+
+    def _shown_as(self, one: SearchStatus) -> SearchStatus:
+        state = "paused" if self.control.paused else "waiting" if self.slots.queued else one.state
+        return one if one.state == "finished" else replace(one, state=state)
 
     def _status(self, found: Sequence[SearchStatus]) -> CampaignStatus:
         first = self.searches[0] if self.searches else None

@@ -44,10 +44,11 @@ class SearchSettings:
 
     `fixed` is the one configuration of an arm without a strategy. `protocol` is the evaluator that
     retrains a genotype, `final_deadline` its deadline. Costs are device-seconds, deadlines wall seconds.
-    `simulated`, `returns_early`, `cross_validates`, `least` (the cost of its cheapest trial), `combined` (how
-    many of its best trials a retraining may combine): what the arm's evaluator says of itself. `top`: of so
-    many best configurations the winner is selected. `share`: the part of the budget that a trial without a
-    value may use. `reopens`: though it has ended, it goes on when it is given more than it has used.
+    `learns`: whether its strategy does. `simulated`, `returns_early`, `cross_validates`, `least` (the cost of
+    its cheapest trial), `combined` (how many of its best trials a retraining may combine): what the arm's
+    evaluator says of itself. `top`: of so many best configurations the winner is selected. `share`: the part
+    of the budget that a trial without a value may use. `reopens`: though it has ended, it goes on when it is
+    given more than it has used.
     `transfer`: the tasks of other datasets, in plain data, by name. `storage`: the URL below which trials
     leave their files; None: in `workdir`. `refit`: how many times as many rows as for training the model
     that predicts is fitted on at last; 0: it is not.
@@ -74,6 +75,7 @@ class SearchSettings:
     ranks: int = 1
     retry: Retry = field(default_factory=lambda: Retry(lost=1))
     fixed: Config | None = None
+    learns: bool = True
     simulated: bool = False
     returns_early: bool = False
     cross_validates: bool = False

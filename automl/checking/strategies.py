@@ -42,6 +42,8 @@ def checks(plugin: object) -> Iterator[Check]:
     yield Check("values that are not finite count as failures", partial(_check_not_finite, plugin))
     rule = "what is remembered is proposed first, by seed and history alone, and is part of no result"
     yield Check(rule, partial(check_memory, plugin))
+    rule = "without learns it proposes the same whatever trials have given"
+    yield Check(rule, partial(check_learns, plugin))
     if plugin.max_objectives != 1:
         rule = "a search by two metrics is restored alike"
         yield Check(rule, partial(check_restore, plugin, (LOSS, SIZE)))
@@ -86,6 +88,24 @@ def _check_seeds(plugin: type[Strategy]) -> None:
         f"the same seed must propose the same, but does not: {first} and {again}; draw from `seed` alone"
     )
     assert first != other, f"another seed must propose something else, but both propose {first}"
+
+
+def check_learns(plugin: type[Strategy]) -> None:
+    """One that says it does not learn must not: it is asked for many before any has ended."""
+    if plugin.learns:
+        return
+    ways: list[list[Config | None]] = []
+    for ends in (None, 1.0, -1.0):  # the value of the first trial, the others have a tenth of it; None: later
+        searcher, asked = new_searcher(plugin), []
+        for number in range(TRIALS):
+            asked.append(searcher.ask(number))
+            if ends is not None:
+                searcher.tell(number, TrialState.COMPLETE, [ends / (1 + 9 * (number > 0))])
+        ways.append(asked)
+    assert ways[0] == ways[1] == ways[2], (
+        f"a strategy that does not learn must propose the same whatever comes back, but does not: {ways}; "
+        "leave learns = True"
+    )
 
 
 def _check_attributes(plugin: type[Strategy]) -> None:

@@ -37,6 +37,10 @@ class JobSource(Protocol):
         for it. May be read by any thread.
         """
 
+    @property
+    def learns(self) -> bool:
+        """Whether jobs depend on how earlier ones end: then few are to be asked for before those have."""
+
     def divide(self, rooms: Sequence[Room], most: int | None, turn: float) -> Mapping[Held, int]:
         """How many jobs of each size shall be open in `rooms` now, at most `most` together.
 

@@ -37,6 +37,8 @@ class Strategy(ABC):
     - `remembers` ("proposals"): what it can take of earlier campaigns. Their best configurations as the first
       proposals; besides them, earlier trials as its "history" (complete trials of the study with number -1,
       seen while it proposes); or "nothing", as a baseline, which gets no portfolio of the space either.
+    - `learns` (True): its proposals depend on how earlier trials have ended. Where they do not, it may be
+      asked for many before any has ended.
     - `compares_reports` (True): its samplers look at what complete trials have reported on their way. Without
       that, and without a pruner that prunes, a search is continued without reading those reports.
     """
@@ -47,6 +49,7 @@ class Strategy(ABC):
     conditional: ClassVar[bool] = True
     builder: ClassVar[Builder | None] = None
     remembers: ClassVar[Remembers] = "proposals"
+    learns: ClassVar[bool] = True
     compares_reports: ClassVar[bool] = True
 
     options: BaseOptions

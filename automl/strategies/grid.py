@@ -97,6 +97,7 @@ class Grid(Strategy):
     Options = GridOptions
     example_options: ClassVar[Mapping[str, Any]] = {"points": 3}
     remembers = "nothing"
+    learns = False
     compares_reports = False
 
     options: GridOptions

@@ -47,6 +47,7 @@ class QuasiRandom(Strategy):
 
     Options = QuasiRandomOptions
     remembers = "nothing"
+    learns = False
     compares_reports = False
 
     options: QuasiRandomOptions

@@ -31,6 +31,7 @@ class Random(Strategy):
 
     Options = RandomOptions
     remembers = "nothing"
+    learns = False
     compares_reports = False
 
     options: RandomOptions

@@ -5,7 +5,8 @@
 Trials sleep, and report nothing; slots are CPUs of which Ray is told, whatever the machine has. Nothing is
 recorded: what is measured is how trials get to workers and back. All ways run interleaved in one Ray.
 
-`ours`: the executor `ray`, a source of jobs in memory. `tune`: Ray Tune with reused actors, which keeps as
+`ours`: the executor `ray`, a source of jobs in memory, as of strategies that do not learn, such as `random`.
+`learning`: the same, as of strategies that do. `tune`: Ray Tune with reused actors, which keeps as
 many trials pending as there are slots. `actors`: plain actors, each with one call ahead, which is the floor.
 
 The first trial of each slot waits until all slots have one. From then on trials per second and idle are
@@ -24,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ def trial(config: dict[str, Any], context: object) -> float:
     return slept(config["n"], config["x"], config["slots"], Path(config["folder"]))[0]
 
 
-def ours(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
+def ours(seconds: float, slots: int, trials: int, folder: Path, learns: bool = False) -> list[Span]:
     from automl.checking.jobs import QueueSource, job
     from automl.contracts import Outcome
     from automl.executors.tune import cluster
@@ -91,9 +93,11 @@ def ours(seconds: float, slots: int, trials: int, folder: Path) -> list[Span]:
         replace(plain, trial=f"{n}", token=f"{n}", workdir=f"{folder}/{n}", config={**given, "n": n})
         for n in range(trials)
     ]
+    source = Source(jobs)
+    source.learns = learns
     shared = Slots(Share(1.0), slots, grows=False)
     shared.look()
-    cluster.run(Source(jobs), shared, waits=True, folder=str(folder), address=None)
+    cluster.run(source, shared, waits=True, folder=str(folder), address=None)
     return ended
 
 
@@ -137,6 +141,7 @@ def plain_actors(seconds: float, slots: int, trials: int, folder: Path) -> list[
 
 WAYS: dict[str, Callable[[float, int, int, Path], list[Span]]] = {
     "ours": ours,
+    "learning": partial(ours, learns=True),
     "tune": tune_alone,
     "actors": plain_actors,
 }
@@ -205,7 +210,7 @@ def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
         )
         spread = f"{min(one.speed for one in values):.1f} to {max(one.speed for one in values):.1f}"
         sys.stdout.write(
-            f"{seconds:4g} s, {slots:2} slots, {way:7} {speed:8.1f} trials/s ({spread}), idle {idle:5.1%}, "
+            f"{seconds:4g} s, {slots:2} slots, {way:8} {speed:8.1f} trials/s ({spread}), idle {idle:5.1%}, "
             f"driver {driver:6.2f} ms of CPU a trial, full after {full:.1f} s\n"
         )
         sys.stdout.flush()

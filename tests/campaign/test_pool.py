@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,6 +45,12 @@ def test_retrainings_wait_for_the_trials_of_all_searches() -> None:
     names = [job and job.trial for job in (jobs.next_job() for _ in range(3))]
     assert names == ["s-1/busy/0/0", "s-1/done/0/final-0", None]
     assert jobs.finished
+
+
+def test_a_campaign_learns_where_one_of_its_searches_does() -> None:
+    one, other = ListSearch("one", 1.0), ListSearch("other", 2.0)
+    one.settings = replace(one.settings, learns=False)
+    assert pool(one, other).learns and not pool(one).learns
 
 
 def test_messages_reach_the_search_of_their_trial() -> None:

@@ -38,6 +38,14 @@ def test_plugin(name: str, check: Check) -> None:
     check.run()
 
 
+@pytest.mark.parametrize("name", ["cmaes", "local_search", "nsga2", "regularized_evolution", "tpe"])
+def test_one_that_learns_and_denies_it_is_found(name: str) -> None:
+    known = plugins.load("strategies", name)
+    denies = type(known.__name__, (known,), {"learns": False})
+    with pytest.raises(AssertionError, match="leave learns = True"):
+        strategies.check_learns(denies)
+
+
 def test_all_are_found() -> None:
     assert {
         "random",
@@ -89,7 +97,10 @@ def test_strategies_say_how_many_metrics_they_take() -> None:
 REMEMBERING = [name for name in STRATEGIES if plugins.load("strategies", name).remembers != "nothing"]
 
 
-def test_baselines_remember_nothing() -> None:
+def test_baselines_remember_and_learn_nothing() -> None:
+    assert {name for name in STRATEGIES if not plugins.load("strategies", name).learns} == (
+        set(STRATEGIES) - set(REMEMBERING)
+    )
     assert {"random", "quasi_random", "grid"} == set(STRATEGIES) - set(REMEMBERING)
 
 

@@ -11,7 +11,7 @@ from lane_run import Clock, Run
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
-    def make(jobs: int, slots: int = 2) -> Run:
-        return Run(tmp_path, Clock(monkeypatch), jobs, slots)
+    def make(jobs: int, slots: int = 2, *, learns: bool = True) -> Run:
+        return Run(tmp_path, Clock(monkeypatch), jobs, slots, learns)
 
     return make

@@ -92,9 +92,10 @@ class Clock:
 class Run:
     """Lanes `a`, `b`, … that are up, and what they tell."""
 
-    def __init__(self, folder: Path, clock: Clock, jobs: int, slots: int) -> None:
+    def __init__(self, folder: Path, clock: Clock, jobs: int, slots: int, learns: bool = True) -> None:
         plain = job("good", folder)
         self.source = Source([replace(plain, trial=f"t{n}", token=f"t{n}") for n in range(1, jobs + 1)])
+        self.source.learns = learns
         self.slots, self.clock = Slots(slots), clock
         self.lanes = Lanes(self.source, self.slots)  # type: ignore[arg-type]
         self.handles: dict[str, Handle] = {}

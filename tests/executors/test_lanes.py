@@ -32,6 +32,12 @@ def test_few_wait_while_few_have_ended(made: Callable[..., Run]) -> None:
     assert len(run.held("a")) - 1 > 8, "and more of them later"
 
 
+def test_lanes_are_filled_at_once_where_nothing_is_learnt(made: Callable[..., Run]) -> None:
+    run = made(400, learns=False)
+    run.tell("a", ended(1, 0.0))
+    assert len(run.held("a")) == 1 + AHEAD and len(run.held("b")) == 1, "b has not ended a trial"
+
+
 def test_lanes_beyond_a_share_end_with_their_jobs(made: Callable[..., Run]) -> None:
     run = made(9, slots=3)
     assert run.lanes.plan.wanted == 3 == run.slots.held

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.contracts import Held, Job, JobSource, Outcome
 from automl.executors.tune.dividing import SETTLES, Place, plan_of
-from automl.executors.tune.lane import UNKNOWN, Handed, Lane
+from automl.executors.tune.lane import AHEAD, UNKNOWN, Handed, Lane
 
 if TYPE_CHECKING:
     from automl.executors.tune.slots import Slots
@@ -106,6 +106,8 @@ class Handing:
     def _ahead(self) -> int:
         """How many jobs may wait in a lane."""
         count = self.slots.count
+        if count > 1 and not self.source.learns:
+            return AHEAD
         return max(1, self.ended // (UNKNOWN * count)) if count > 1 else 0
 
     def _next(self, lane: Lane) -> Handed | None:

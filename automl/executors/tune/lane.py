@@ -17,7 +17,7 @@ from automl.executors.worker import LOADING
 LOADS_IN_SILENCE: Final = 2.0 * BEAT
 SHORT: Final = 2.0  # seconds: only behind trials that are shorter does a job wait in a lane
 AHEAD: Final = 32  # jobs that wait in a lane at most; more spare nothing
-UNKNOWN: Final = 4  # all that wait are at most one of so many trials: the strategy is asked before they end
+UNKNOWN: Final = 4  # all that wait are at most one of so many trials, where a strategy learns from those
 WORTH: Final = (
     0.02  # seconds of trials for which an exchange, which costs each side a millisecond, is worth it
 )
