@@ -51,8 +51,11 @@ class Signs:
                 self.write()
 
     def close(self) -> None:
-        """Note nothing more."""
+        """Note them a last time where some were noted, and nothing more."""
         with self._lock:
+            if self._file is not None and not self._closed:
+                with contextlib.suppress(OSError):
+                    self.write()
             self._closed = True
             if self._file is not None:
                 os.close(self._file)
@@ -79,6 +82,11 @@ def last_signs(folder: Path, token: int | str) -> Mapping[str, float]:
         return dict(written["seconds"]) if written["writer"] == token else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def last_sign(folder: Path, token: str) -> float | None:
+    """Device-seconds that the worker of the attempt `token` noted last in `folder`; None when it did not."""
+    return last_signs(folder, token).get(token)
 
 
 def forget_signs(folder: Path) -> None:

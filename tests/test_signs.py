@@ -43,16 +43,20 @@ def test_closed_ones_are_noted_no_more_and_a_full_disk_is_none_of_their_business
     signs = Signs(tmp_path, 3, lambda: said)
     signs.note()
     assert last_signs(tmp_path, 3) == {"token": 1.0}
+    said["token"] = 1.5
     signs.close()
+    assert last_signs(tmp_path, 3) == {"token": 1.5}, "a last time"
     said["token"] = 2.0
     signs.note()
-    assert last_signs(tmp_path, 3) == {"token": 1.0}
+    signs.close()
+    assert last_signs(tmp_path, 3) == {"token": 1.5}
     (tmp_path / "file").touch()
     Signs(tmp_path / "file", 3, lambda: said).note()
 
 
-def test_without_an_attempt_there_is_no_file(tmp_path: Path) -> None:
+def test_without_an_attempt_there_is_no_file_nor_when_it_ends_before_the_first_ones(tmp_path: Path) -> None:
     Signs(tmp_path, 3, dict).write()
+    Signs(tmp_path, 3, lambda: {"token": 0.01}).close()
     assert list(tmp_path.iterdir()) == []
 
 

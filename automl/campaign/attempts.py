@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automl.ledger import ReportRow, TrialRow
-from automl.signs import last_signs
+from automl.signs import last_sign
 
 
 @dataclass
@@ -155,9 +155,9 @@ class OpenTrials:
 def cost_of_killed(row: TrialRow, reports: Iterable[ReportRow], signs: Mapping[str, float]) -> float:
     """Device-seconds of the last attempt of a trial whose driver was killed: the last that is known of it.
 
-    By its reports, the driver's last `signs` and its worker's own: each by the clock of one process, and none
-    of the time until its worker had started.
+    By its reports and its worker's own last sign, or the driver's in `signs` where there is none: a driver
+    may not have heard yet that the worker had died. None of the time until its worker had started.
     """
     own = [one.device_seconds for one in reports if one.attempt == row.attempt]
-    worker = last_signs(Path(row.workdir), row.token) if row.workdir else {}
-    return max(*own, signs.get(row.token, 0.0), worker.get(row.token, 0.0), 0.0)
+    worker = last_sign(Path(row.workdir), row.token) if row.workdir else None
+    return max(*own, signs.get(row.token, 0.0) if worker is None else worker, 0.0)

@@ -137,9 +137,10 @@ class LiveSearch(StoppableState):
     def report(self, trial: str, token: str, report: Report) -> str | None:
         """Keep a report; the reason when the trial must end here."""
         attempt = self._open.get(trial, token)
+        if attempt is not None:
+            attempt.tell(report.device_seconds)  # first: a driver may be killed while it waits for the ledger
         if attempt is None or not self.ledger.report(trial, token, report):
             return "superseded by another attempt"
-        attempt.tell(report.device_seconds)
         if report.value is not None:
             self._open.note_value(trial)
         if attempt.is_final:

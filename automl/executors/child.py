@@ -8,10 +8,12 @@ import os
 import signal
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
-from automl.contracts import Job, Needs, Report
-from automl.executors.worker import load, run_job
+from automl.contracts import Job, Needs, Outcome, Report
+from automl.executors.worker import Clock, load, run_job
+from automl.signs import Signs
 
 PARENT_DEATH = 1  # prctl(2): PR_SET_PDEATHSIG
 
@@ -59,6 +61,21 @@ def standard_pipe() -> Pipe:
     return pipe
 
 
+def run_with_signs(job: Job, pipe: Pipe) -> Outcome:
+    """Run a job, and note what it uses: the driver may stand still, or hear late of this process's death."""
+    clocks: dict[str, Clock] = {}
+
+    def started(clock: Clock) -> None:
+        clocks[job.token] = clock
+        pipe.send(started=True)
+
+    def used() -> dict[str, float]:
+        return {token: clock() for token, clock in list(clocks.items())}
+
+    with Signs(Path(job.workdir), job.token, used).noted():
+        return run_job(job, pipe, started)
+
+
 def main() -> None:
     """Run jobs until the driver closes the pipe."""
     die_with(os.getppid())
@@ -70,7 +87,7 @@ def main() -> None:
             pipe.send(ready=True)
             continue
         job = Job.from_json(message["job"])
-        outcome = run_job(job, pipe, lambda clock: pipe.send(started=True))
+        outcome = run_with_signs(job, pipe)
         if os.getpid() != worker:
             os._exit(0)  # the code forked, and this is the copy
         pipe.send(outcome=outcome.to_json())

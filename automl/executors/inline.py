@@ -79,8 +79,9 @@ class _Direct:
     def start(self, clock: Clock) -> None:
         """The clock of the trial runs: its time is counted from here."""
         self._clock = clock
+        left = self._left()  # tells that it runs, too: from now on it pays when this process is killed
         if self._main:
-            self._arm(self._left())
+            self._arm(left)
 
     def report(self, report: Report) -> str | None:
         self._reporting = True

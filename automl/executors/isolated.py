@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from automl.contracts import Ending, Job, JobSource, Needs, Outcome, Report
 from automl.executors.process import visible_gpus
 from automl.executors.worker import LOADING
 from automl.moments import around
+from automl.signs import last_sign
 
 POLL = 0.2  # seconds at most between two looks at the time that is left
 SOON = 1e-3  # seconds
@@ -37,6 +39,7 @@ class Isolated:
         self._prepares = 0.0  # monotonic seconds since when
         self._asked = 0.0  # monotonic seconds
         self._began: float | None = None
+        self._lived = 0.0  # device-seconds of the job when its process was last seen alive
         self._gpus = 0.0  # that the process sees: those that its trials hold
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
@@ -64,7 +67,7 @@ class Isolated:
         if not self._send({"job": job.to_json()}):
             self.close()  # it died between two jobs
             self._send({"job": job.to_json()})
-        self.job, self._asked, self._began = job, time.monotonic(), None
+        self.job, self._asked, self._began, self._lived = job, time.monotonic(), None, 0.0
 
     def attend(self, source: JobSource) -> None:
         """Take what the process has said, without waiting, and tell `source`. A job without time is ended."""
@@ -109,27 +112,39 @@ class Isolated:
                 with suppress(BrokenPipeError):
                     pipe.close()
 
-    def _heard(self, job: Job, source: JobSource) -> Outcome | tuple[str, Ending] | None:
-        """The outcome of the job, or how its process died; None while it goes on."""
-        now = time.monotonic()
-        elapsed = 0.0 if self._began is None else (now - self._began) * job.devices
-        self.patience = source.time_left(job.trial, job.token, elapsed)
-        if self.patience <= SOON or (self._began is None and now - self._asked > LOADING):
-            self.close()
-            return job.late(elapsed)
+    def _heard(self, job: Job, source: JobSource) -> Outcome | tuple[str, Ending, float] | None:
+        """The outcome of the job, or how its process died and what it had used; None while it goes on."""
+        now = self._elapsed(job)
         while (message := self._next()) is not None:
             if "started" in message:
                 self._began, self.ready = time.monotonic(), True
             elif "report" in message:
                 reason = source.report(job.trial, job.token, Report(**message["report"]))
                 self._send({"reason": reason})
+                break  # one that reports without a pause must be looked at, too
             elif "outcome" in message:
                 return Outcome.from_json(message["outcome"])
             elif "ready" in message:
                 self._note_ready()
             else:
-                return self._death()
-        return None
+                return *self._death(), max(self._lived, last_sign(Path(job.workdir), job.token) or 0.0)
+        else:
+            self._lived = now  # it could have said that it had died
+        return self._late(job, source)
+
+    def _late(self, job: Job, source: JobSource) -> Outcome | None:
+        """The outcome of a job without time, whose process is ended."""
+        elapsed = self._elapsed(job)
+        self.patience = source.time_left(job.trial, job.token, elapsed)
+        loads_too_long = self._began is None and time.monotonic() - self._asked > LOADING
+        if self.patience > SOON and not loads_too_long:
+            return None
+        self.close()
+        return job.late(elapsed)
+
+    def _elapsed(self, job: Job) -> float:
+        """Device-seconds of the job if its process lives."""
+        return 0.0 if self._began is None else (time.monotonic() - self._began) * job.devices
 
     def _send(self, message: dict[str, Any]) -> bool:
         """Whether the process, started if there is none, could take a message."""

@@ -167,6 +167,10 @@ class TrialContext:
         if device_seconds > left:
             raise TrialStopped("budget: the trial needs more than the device-seconds that are left")
 
+    def stop(self, device_seconds: float) -> None:
+        """Let the clock stand at the end of the evaluation: what follows is free, also when it is killed."""
+        self._charged = device_seconds
+
     def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
         """The folder `KEPT` that a candidate has left, inside a `with` block."""
         return part_of(candidate, KEPT)

@@ -75,6 +75,7 @@ def _outcome(
         started(lambda: context.device_seconds)
     with at_most(job.memory), within(group):
         outcome = evaluate(job, evaluator, context)
+    context.stop(outcome.device_seconds)
     outcome = brought(job, context, outcome)
     moment("trial.end", kind)
     return seat.settled(outcome)

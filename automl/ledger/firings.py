@@ -90,6 +90,10 @@ class Firings:
         values = {"owner": None, "lease_until": None, "attempts": attempts}
         return self._db.write(lambda connection: _change(connection, firing, values))
 
+    def forget_kills(self, firing: FiringRow) -> bool:
+        """Count kills of a running firing's campaign anew: it has ended a trial."""
+        return self._db.write(lambda connection: _change(connection, firing, {"attempts": 0}))
+
     def skip_firing(self, firing: int, reason: str) -> bool:
         """End a running firing that has no campaign as skipped; False when it is in another state."""
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
@@ -71,8 +71,8 @@ def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path
 class _Run:
     """A firing of this daemon. `process` None: not started, or another process runs the campaign.
 
-    `ended`: the trials of its campaign that had ended when the process was started. `failures` in a row
-    without one; it is not started again before the monotonic time `due`.
+    `ended`: the trials of its campaign that had ended when the firing was claimed, or when the process was
+    started. `failures` in a row without one; it is not started again before the monotonic time `due`.
     """
 
     firing: FiringRow
@@ -113,7 +113,10 @@ class Daemon:
         logs = self.store.folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         slot = datetime.fromtimestamp(firing.slot, UTC).strftime("%Y%m%dT%H%MZ")
-        self.active.append(_Run(firing, logs / f"{firing.study}-{slot}.log", time.time()))
+        run = _Run(firing, logs / f"{firing.study}-{slot}.log", time.time())
+        if firing.attempts:
+            run.ended = self._ended_trials(self.ledger.campaign_of_firing(firing.id))
+        self.active.append(run)
         return True
 
     def watch(self) -> None:
@@ -143,9 +146,13 @@ class Daemon:
 
     def _step(self, run: _Run) -> None:
         status = None if run.process is None else run.process.poll()
-        if run.process is not None and status is None:
+        runs = run.process is not None and status is None
+        if runs and not run.firing.attempts:
             return
         campaign = self.ledger.campaign_of_firing(run.firing.id)
+        self._note_progress(run, campaign)
+        if runs:
+            return
         if status == 0:
             self._end(run, "done", None)
         elif campaign is not None and self.ledger.is_driven(campaign):
@@ -156,15 +163,21 @@ class Daemon:
             if time.monotonic() >= run.due:
                 self._start(run, campaign)
         elif status < 0:
-            self._killed(run, campaign)
+            self._killed(run)
         elif status == FAILED_RUNNING:
             self._failed(run, campaign)
         else:
             self._end(run, "failed", _reason(run.log, status))
 
-    def _killed(self, run: _Run, campaign: CampaignRow | None) -> None:
+    def _note_progress(self, run: _Run, campaign: CampaignRow | None) -> None:
+        """Forget earlier kills once a trial has ended: a daemon that takes over cannot know that."""
+        if run.firing.attempts and self._ended_trials(campaign) > run.ended:
+            self.ledger.forget_kills(run.firing)
+            run.firing = replace(run.firing, attempts=0)
+
+    def _killed(self, run: _Run) -> None:
         """Try again, unless it is killed each time before it gets anywhere."""
-        kills = 1 if self._ended_trials(campaign) > run.ended else run.firing.attempts + 1
+        kills = run.firing.attempts + 1
         if kills >= MAX_KILLS:
             reason = f"its process was killed {kills} times before it had ended a trial (see {run.log})"
             self._end(run, "failed", reason)

@@ -104,8 +104,18 @@ def test_what_a_killed_attempt_pays(signs: dict[str, float], reports: list[Repor
     assert cost_of_killed(cast(TrialRow, row), reports, signs) == cost
 
 
-@pytest.mark.parametrize(("writer", "cost"), [("token", 6.5), ("an earlier attempt", 4.0)])
-def test_a_killed_attempt_pays_what_its_worker_noted(tmp_path: Path, writer: str, cost: float) -> None:
-    Signs(tmp_path, writer, lambda: {writer: 6.5}).write()
+@pytest.mark.parametrize(
+    ("writer", "noted", "cost"),
+    [
+        ("token", 6.5, 6.5),
+        ("token", 2.5, 2.5),  # its worker had died, of which its driver had not heard
+        ("token", 1.5, 2.0),  # less than it has reported
+        ("an earlier attempt", 6.5, 4.0),
+    ],
+)
+def test_a_killed_attempt_pays_what_its_worker_noted(
+    tmp_path: Path, writer: str, noted: float, cost: float
+) -> None:
+    Signs(tmp_path, writer, lambda: {writer: noted}).write()
     row = cast(TrialRow, SimpleNamespace(token="token", attempt=2, workdir=str(tmp_path)))
     assert cost_of_killed(row, [report(2.0, 2)], {"token": 4.0}) == cost

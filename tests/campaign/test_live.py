@@ -73,6 +73,22 @@ def test_a_trial_budget_counts_every_trial_and_the_best_one_wins(ledger: Ledger)
     assert ledger.searches("s-1")[0].winner == "s-1/arm/0/2"
 
 
+def test_a_driver_that_is_killed_while_it_keeps_the_first_report_leaves_what_was_used(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(ledger, trials=3)
+    job = bench.take()
+    seen: list[float] = []
+
+    def away(trial: str, token: str, report: Report) -> bool:
+        seen.append(bench.search.alive()[job.token])
+        return True
+
+    monkeypatch.setattr(ledger, "report", away)
+    bench.search.report(job.trial, job.token, Report(1, 0.5, 6.0, {}))
+    assert seen[0] >= 6.0, "its last signs are noted from this while the ledger does not answer"
+
+
 def test_open_trials_count_at_their_expected_cost(ledger: Ledger) -> None:
     bench = Bench(ledger, budget=10.0)
     bench.end(bench.take(), 1.0, cost=4.0)

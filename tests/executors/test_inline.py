@@ -53,6 +53,21 @@ def test_a_trial_that_ends_in_time_leaves_no_timer(tmp_path: Path) -> None:
     time.sleep(0.6)
 
 
+def test_in_another_thread_it_is_told_that_a_trial_has_begun(tmp_path: Path) -> None:
+    told: list[float] = []
+
+    class Asked(QueueSource):
+        def time_left(self, trial: str, token: str, elapsed: float) -> float:
+            told.append(elapsed)
+            return super().time_left(trial, token, elapsed)
+
+    source = Asked([job("nothing", tmp_path)])
+    thread = threading.Thread(target=lambda: run("nothing", tmp_path, source))
+    thread.start()
+    thread.join(PATIENCE)
+    assert any(elapsed > 0 for elapsed in told), "from then on it pays when this process is killed"
+
+
 def test_in_another_thread_a_loop_is_interrupted(tmp_path: Path) -> None:
     found: list[tuple[object, str, float]] = []
     thread = threading.Thread(target=lambda: found.append(run("computes", tmp_path)))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from queue_source import QueueSource, job
 
-from automl.contracts import TrialState
+from automl.contracts import Ending, Report, TrialState
+from automl.executors.isolated import Isolated
 from automl.executors.local import Local
+from automl.signs import last_sign
 
 
 @pytest.fixture
@@ -58,3 +63,49 @@ def test_a_dead_process_loses_its_trial_alone(executor: Local, tmp_path: Path) -
     assert source.outcomes["dies_once"].values == [1.0], "the second attempt goes on from the checkpoint"
     assert source.losses["always_dies"] == 2 * ["its worker died by SIGKILL"]
     assert source.outcomes["good"].state is TrialState.COMPLETE
+
+
+class Late(QueueSource):
+    """A driver that stands still at a report, as when its ledger is away; `meanwhile` happens then."""
+
+    def __init__(self, folder: Path, meanwhile: Callable[[], None]) -> None:
+        self.one = job("good", folder)
+        super().__init__([self.one])
+        self.meanwhile, self.used, self.noted = meanwhile, list[float | None](), 0.0
+
+    def report(self, trial: str, token: str, report: Report) -> str | None:
+        end = time.monotonic() + PATIENCE
+        while (last_sign(Path(self.one.workdir), token) or 0.0) < 0.3:
+            assert time.monotonic() < end, "a worker notes what it uses, whatever its driver does"
+            time.sleep(0.01)
+        self.meanwhile()
+        self.noted = last_sign(Path(self.one.workdir), token) or 0.0
+        time.sleep(0.5)
+        return super().report(trial, token, report)
+
+    def lost(
+        self, trial: str, token: str, reason: str, ending: Ending = Ending.LOST, used: float | None = None
+    ) -> None:
+        self.used.append(used)
+        del self.open[trial]
+
+
+@pytest.mark.slow
+def test_a_trial_pays_until_its_process_died_though_its_driver_hears_late(tmp_path: Path) -> None:
+    worker = Isolated()
+
+    def kill() -> None:
+        (process,) = (worker._process,)
+        assert process is not None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    source = Late(tmp_path, kill)
+    given = source.next_job()
+    assert given is not None
+    worker.begin(given)
+    while worker.job is not None:
+        worker.attend(source)
+        time.sleep(0.01)
+    assert source.used == [source.noted]
+    assert source.noted >= 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from automl.checking import jobs, objectives
 from automl.contracts import KEPT, Job, Outcome, Report, TrialState
 from automl.executors import leaving
-from automl.executors.worker import run_job
+from automl.executors.worker import Clock, run_job
 from automl.files import Folder, StorageError, failing
 from automl.space import Float, Space
 
@@ -71,6 +72,23 @@ def test_without_a_storage_files_stay_in_the_working_folder(job: Job, tmp_path: 
     outcome = ran(replace(job, storage=None, workdir=str(tmp_path / "work")))
     assert outcome.files is None
     assert (tmp_path / "work/artifacts/note.txt").read_text() == "hello"
+
+
+def test_the_clock_of_a_trial_stands_while_its_files_are_brought(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks: list[Clock] = []
+    brought: list[float] = []
+
+    def keep(*given: Any) -> dict[str, Any]:
+        before = clocks[0]()
+        time.sleep(0.01)
+        brought.extend([before, clocks[0]()])
+        return {}
+
+    monkeypatch.setattr(leaving, "keep", keep)
+    outcome = run_job(job, Channel(), clocks.append)
+    assert brought == 2 * [outcome.device_seconds], "who is killed meanwhile pays no more than who is not"
 
 
 def test_artifacts_that_cannot_be_brought_are_not_listed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

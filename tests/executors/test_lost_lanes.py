@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from lane_run import Run, ended, reported, silent
 
@@ -12,6 +13,7 @@ from automl.executors.tune import dividing
 from automl.executors.tune import lanes as lanes_module
 from automl.executors.tune.dividing import Place
 from automl.executors.tune.lane import Running
+from automl.signs import Signs
 
 
 def test_a_trial_that_fails_by_its_nodes_fault_goes_back_free(made: Callable[..., Run]) -> None:
@@ -40,6 +42,22 @@ def test_a_worker_that_dies_with_one_job_has_lost_it(made: Callable[..., Run]) -
     run = made(2)
     run.lanes.died("a", "its worker died", Ending.LOST)
     assert run.source.losses == [("t1", Ending.LOST, None)]
+
+
+def test_what_a_worker_has_noted_is_paid_however_late_its_death_is_noticed(
+    made: Callable[..., Run],
+) -> None:
+    run = made(2)
+    for name, number in (("a", 1), ("b", 2)):
+        run.tell(name, silent(number, 1.0))
+        (handed,) = run.lanes.by_name[name].jobs
+        Signs(Path(handed.job.workdir), handed.job.token, lambda one=handed: {one.job.token: 4.5}).write()
+        run.clock.now += 60.0
+        if name == "a":
+            run.lanes.died(name, "its worker died", Ending.LOST)
+        else:
+            run.lanes.lose("Ray died", run.clock.now)
+    assert run.source.losses == [("t1", Ending.LOST, 4.5), ("t2", Ending.PREEMPTED, 4.5)]
 
 
 def test_nobody_pays_when_it_is_unclear_who_has_ended_a_worker_and_each_is_tried_alone(

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,41 @@ def test_a_campaign_that_is_killed_is_tried_again_but_not_for_ever(
     assert firing.state == "failed"
     assert str(firing.reason).startswith("its process was killed 10 times before it had ended a trial (see /")
     assert len(runs.started) == 10
+
+
+@pytest.mark.parametrize("ended_under", ["the daemon that dies", "the one after it", "nobody"])
+def test_kills_count_in_a_row_though_daemons_die_meanwhile(
+    any_ledger: Ledger, any_store: Store, planned: Any, monkeypatch: pytest.MonkeyPatch, ended_under: str
+) -> None:
+    """One daemon starts the campaign and dies; the next one waits for it, and its process is killed last."""
+    planned()
+    count, driven = [0], [False]
+    monkeypatch.setattr(any_ledger, "ended_trials", lambda campaign: count[0])
+    monkeypatch.setattr(any_ledger, "is_driven", lambda campaign: driven[0])
+    runs = Runs(status=None)
+    first = daemon.Daemon(any_ledger, any_store, runs, lambda: NOON + HOUR)
+    first.plan(schedule.slots_between)
+    assert first.claim()
+    (held,) = first.active
+    any_ledger.create_campaign("nightly", {}, "d", {}, held.firing.id)
+    held.firing = replace(held.firing, attempts=daemon.MAX_KILLS - 1)
+    any_ledger.release_firing(held.firing, daemon.MAX_KILLS - 1)
+    first.watch()
+    count[0] += ended_under == "the daemon that dies"
+    first.watch()
+    driven[0] = True
+    second = daemon.Daemon(any_ledger, any_store, runs, lambda: NOON + HOUR)
+    assert second.claim()
+    second.watch()
+    count[0] += ended_under == "the one after it"
+    second.watch()
+    driven[0] = False
+    second.watch()
+    runs.processes[-1].status = -9
+    second.watch()
+    (firing,) = any_ledger.firings()
+    wanted = ("failed", 9) if ended_under == "nobody" else ("running", 1)
+    assert (firing.state, firing.attempts) == wanted
 
 
 def test_a_stopped_daemon_leaves_its_firing_to_the_next(

@@ -7,12 +7,14 @@ import math
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
 from automl.contracts import Held, Job
 from automl.executors.tune.desk import BEAT
 from automl.executors.worker import LOADING
+from automl.signs import last_sign
 
 LOADS_IN_SILENCE: Final = 2.0 * BEAT
 SHORT: Final = 2.0  # seconds: only behind trials that are shorter does a job wait in a lane
@@ -85,9 +87,21 @@ class Handed:
     host: str = ""
     device: str = ""
 
+    @property
+    def noted(self) -> float | None:
+        """Device-seconds that its worker noted last; None where its folder is not seen from here."""
+        return last_sign(Path(self.job.workdir), self.job.token)
+
+    @property
+    def last_sign(self) -> float:
+        """Device-seconds when it last gave a sign."""
+        return max(0.0 if self.clock is None else self.clock.last_sign, self.noted or 0.0)
+
     def used_at(self, moment: float) -> float:
-        """Device-seconds at a monotonic second."""
-        return 0.0 if self.clock is None else self.clock.at(moment)
+        """Device-seconds at a monotonic second, until which it ran unless its worker noted otherwise."""
+        if self.clock is None or self.noted is not None:
+            return self.last_sign
+        return self.clock.at(moment)
 
 
 class Pace:

@@ -40,12 +40,11 @@ class Lanes(Handing):
             if handed.late is not None:
                 late = replace(job.late(handed.late), host=handed.host, device=handed.device)
                 self.source.finish(job.trial, job.token, late)
-            elif known is None:
-                self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, 0.0)
-            elif mine or unclear or ending is Ending.PREEMPTED:  # its death was noticed late
-                self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, known.last_sign)
+            elif known is None or mine or unclear or ending is Ending.PREEMPTED:  # noticed late
+                self.source.lost(job.trial, job.token, reason, Ending.PREEMPTED, handed.last_sign)
             else:
-                self.source.lost(job.trial, job.token, reason, ending)
+                used = None if handed.noted is None else handed.last_sign
+                self.source.lost(job.trial, job.token, reason, ending, used)
 
     def lose(self, reason: str, died_at: float) -> None:
         """Every open trial goes back to the campaign: the cluster was gone at a monotonic second."""
