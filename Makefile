@@ -7,6 +7,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INPUTS := pyproject.toml constraints.txt
 
+# Compiled files are kept whatever the environment says: without them each of some hundred processes that tests start
+# compiles 300 modules again, and each worker rewrites all test files.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup run test slow quick gpu soak faults format docs constraints clean
 
 help:

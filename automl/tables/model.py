@@ -154,8 +154,7 @@ def controlled(threads: int = 1) -> Iterator[None]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with (
-        threadpool_limits(threads, user_api="openmp"),
-        threadpool_limits(1, user_api="blas"),
+        threadpool_limits({"openmp": threads, "blas": 1}),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
     ):

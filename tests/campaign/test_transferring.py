@@ -29,6 +29,7 @@ final: {seeds: 2}
 transfer: [wine, beans.csv]
 """
 WITHOUT = "transfer=[]"
+SMALL = ("budget.trials=1", "final.seeds=1")
 
 
 @pytest.fixture
@@ -80,17 +81,17 @@ def ledger_winner(ledger: Ledger, search: str) -> str:
 def test_datasets_are_added_to_a_finished_campaign_and_stay(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
-    run(study, store, WITHOUT)
+    run(study, store, *SMALL, WITHOUT)
     before, told = content(ledger, "growing-1"), Told()
-    assert run(study, store, "transfer=[wine]", told=told) == "growing-1"
+    assert run(study, store, *SMALL, "transfer=[wine]", told=told) == "growing-1"
     assert any("grows, transfer: wine more" in line for line in told.lines)
-    assert run(study, store, told=told) == "growing-1"
+    assert run(study, store, *SMALL, told=told) == "growing-1"
     assert any("grows, transfer: beans more" in line for line in told.lines)
     grown = content(ledger, "growing-1")
     assert [row for row in grown if row[1] != "transfer"] == before
-    at_once = run(study, store, fresh=True, same_seeds=True)
+    at_once = run(study, store, *SMALL, fresh=True, same_seeds=True)
     assert sorted(map(str, content(ledger, at_once))) == sorted(map(str, grown))
-    assert run(study, store, WITHOUT, "seeds=2", told=told) == at_once
+    assert run(study, store, *SMALL, WITHOUT, "seeds=2", told=told) == at_once
     assert any("transfer: wine, beans stay, though not asked for" in line for line in told.lines)
     assert len(ledger.transfer_openings(at_once)) == 8  # of the new seed as well
 
@@ -111,29 +112,29 @@ def test_a_new_winner_is_transferred_and_more_seeds_are_added(
 
 
 def test_changed_data_of_a_transfer_make_another_campaign(study: Path, store: Store, ledger: Ledger) -> None:
-    run(study, store)
+    run(study, store, *SMALL)
     table = study.parent / "beans.csv"
     table.write_text(table.read_text().replace("6,", "5,"))
     told = Told()
-    assert run(study, store, told=told) == "growing-2"
+    assert run(study, store, *SMALL, told=told) == "growing-2"
     assert any("this has changed: transfer.beans: from" in line for line in told.lines), told.lines
     study.write_text(study.read_text().replace("target: kind", "target: kind, columns: {drop: [wide]}"))
-    assert run(study, store, told=told) == "growing-3"
+    assert run(study, store, *SMALL, told=told) == "growing-3"
     assert any("belongs to another study: transfer.beans.columns.drop" in line for line in told.lines)
 
 
 def test_a_dataset_that_is_kept_must_be_as_it_was(study: Path, store: Store, ledger: Ledger) -> None:
-    run(study, store)
+    run(study, store, *SMALL)
     table = study.parent / "beans.csv"
     table.write_text(table.read_text().replace("6,", "5,"))
     before = content(ledger, "growing-1")
     with pytest.raises(
         UserError, match=r"transfer to beans: the data must be those that growing-1 began with"
     ):
-        run(study, store, "transfer=[wine]", "seeds=2")
+        run(study, store, *SMALL, "transfer=[wine]", "seeds=2")
     table.unlink()
     with pytest.raises(UserError, match=r"transfer to beans: .*beans\.csv"):
-        run(study, store, "transfer=[wine]", "seeds=2")
+        run(study, store, *SMALL, "transfer=[wine]", "seeds=2")
     assert content(ledger, "growing-1") == before
 
 
@@ -141,7 +142,7 @@ def test_what_was_guessed_in_other_data_is_told(study: Path, store: Store) -> No
     rows = "\n".join(f"{n % 7},007{n % 3},{'ab'[n % 7 > 3]}" for n in range(120))
     (study.parent / "beans.csv").write_text(f"long,code,kind\n{rows}\n")
     told = Told()
-    run(study, store, told=told)
+    run(study, store, *SMALL, told=told)
     assert any("data: transfer to beans: " in line and "'code'" in line for line in told.lines), told.lines
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import toy_benchmark
+from in_process import automl
 
 from automl.config import Study, load_study, resolve
 from automl.contracts import UserError
@@ -111,7 +109,9 @@ def test_mistakes_of_several_columns_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut", "negative", "nan", "shape"])
-def test_bad_files_end_the_check_without_traceback(how: str, tmp_path: Path) -> None:
+def test_bad_files_end_the_check_without_traceback(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = np.arange(toy_benchmark.ROWS)
     changed = {
         "negative": {"cost_3": np.where(rows == 3, -1.0, 1.0)},
@@ -122,7 +122,6 @@ def test_bad_files_end_the_check_without_traceback(how: str, tmp_path: Path) -> 
     file = toy_benchmark.write(tmp_path / "toy.npz", **changed)
     if how == "cut":
         file.write_bytes(file.read_bytes()[:700])
-    command = [sys.executable, "-m", "automl.cli", "check", str(write(tmp_path))]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ.copy(), check=False)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr and "evaluator.lookup" in done.stderr
+    assert automl(monkeypatch, "check", str(write(tmp_path))) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told and "evaluator.lookup" in told
