@@ -59,6 +59,23 @@ def test_fit_then_predict_then_go_on(table: Path) -> None:
     )
 
 
+def test_a_file_of_its_own_is_the_test_and_another_one_another_campaign(table: Path) -> None:
+    given = [word for key in (*QUICK, "budget={trials: 1}") for word in ("--set", key)]
+    held = ["size,rooms,dear", *(f"{30 + number}.5,{number % 5},{int(number > 30)}" for number in range(60))]
+    Path("held.csv").write_text("\n".join(held[:51]))
+    words = ["fit", "homes.csv", "--target", "dear", "--test", "held.csv", "--progress", "log", *given]
+    done = typed(*words)
+    assert "50 sealed for the test, those of held.csv" in done.stderr
+    assert "on 50 rows that no search has seen" in done.stdout
+    report = json.loads(typed("report", "homes", "--json").stdout)
+    assert set(report["arms"]) == {"random", "tpe"} and report["test_openings"] == 2
+    assert all(len(search["test"]) == 1 for arm in report["arms"].values() for search in arm)
+    assert "homes-1 is complete" in typed(*words).stderr
+    Path("held.csv").write_text("\n".join(held))
+    changed = typed(*words)
+    assert "starting homes-2" in changed.stderr and "on 60 rows that no search has seen" in changed.stdout
+
+
 def test_the_study_is_shown_and_nothing_runs(table: Path, store: Store) -> None:
     done = typed("fit", "homes.csv", "--target", "dear", "--write-study", "homes.yaml", "--minutes", "2")
     assert "automl run homes.yaml" in done.stdout and not (store.folder / "work").exists()

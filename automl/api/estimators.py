@@ -27,7 +27,7 @@ FEWEST: Final = 6  # rows, of which three parts and two folds are made
 class _Estimator(BaseEstimator):  # type: ignore[misc]
     """What both have in common. Every column of X is a feature, whatever it looks like."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn's estimators have an argument for each parameter
         self,
         minutes: float = 5.0,
         metric: str | None = None,
@@ -35,8 +35,11 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         overrides: Sequence[str] = (),
         store: StoreLike | None = None,
         progress: str = "quiet",
+        cpus: int | None = None,
+        refit: bool = True,
     ) -> None:
         self.minutes, self.metric, self.name = minutes, metric, name
+        self.cpus, self.refit = cpus, refit
         self.overrides, self.store, self.progress = overrides, store, progress
 
     def __sklearn_tags__(self) -> Any:
@@ -68,6 +71,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 overrides=[keep, *self.overrides],
                 store=self.store,
                 progress=self.progress,
+                cpus=self.cpus,
+                refit=self.refit,
             )
         except UserError as error:  # what scikit-learn's tools expect
             raise ValueError(str(error)) from error

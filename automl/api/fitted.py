@@ -35,9 +35,10 @@ class FitKeys(TypedDict, total=False):
     """What `fit` may be told besides.
 
     `metric`, `name`: by default guessed, which is told, and that of the file. `group`, `time`: columns of
-    the split, as in a study file. `cpus`: of this machine, by default all. `overrides`: of keys of the study,
-    such as `task.split.test=0.3`. `refit`: by default the model that predicts is fitted on all rows after the
-    test.
+    the split, as in a study file. `test`: rows that are the sealed test set, given as the table is: the path
+    of a file, or rows in memory; by default a part of the rows is. `cpus`: of this machine, by default all.
+    `overrides`: of keys of the study, such as `task.split.test=0.3`. `refit`: by default the model that
+    predicts is fitted on all rows after the test.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -45,6 +46,7 @@ class FitKeys(TypedDict, total=False):
     name: str | None
     group: str | None
     time: str | None
+    test: Any
     cpus: int | None
     refit: bool
     overrides: Sequence[str]
@@ -63,18 +65,20 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     """
     check_names(keys, FitKeys)
     began, store = time.monotonic(), store_of(keys.get("store"))
-    name, columns, how, given = keys.get("name"), None, None, None
+    name, columns, how, given, test = keys.get("name"), None, None, None, keys.get("test")
+    _check_test(data, test)
     if isinstance(data, str | Path):
-        path = Path(data)
+        path, test = Path(data), None if test is None else Path(test)
     else:
         frame, name = frame_of(data), name or NAME
         _check_target(frame, target)
         path, columns, how = kept_as_file(frame, store, name), columns_of(frame, target), WRITTEN
+        test = None if test is None else kept_as_file(frame_of(test), store, f"{name}-test")
         given = next(column.dtype for label, column in frame.items() if str(label) == target)
     split = (keys.get("group"), keys.get("time"))
     wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how)
     overrides, refit = tuple(keys.get("overrides", ())), keys.get("refit", True)
-    wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit)
+    wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit, test=test)
     with kept():
         planned = plan(path, wishes)
         progress = progress_for(keys.get("progress", "auto"))
@@ -85,6 +89,15 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     with open_ledger(store) as ledger:
         outcome = outcome_of(ledger, campaign, minutes, planned.rows[2])
         return Fitted(predictor(ledger, campaign, outcome.arm), outcome, planned, store, given)
+
+
+def _check_test(data: Any, test: Any) -> None:
+    if test is not None and isinstance(data, str | Path) != isinstance(test, str | Path):
+        kinds = [type(one).__name__ for one in (data, test)]
+        raise UserError(
+            "test must be given as the table is, both as paths of files or both as rows, but got "
+            f"{kinds[0]} and {kinds[1]}; read one of them"
+        )
 
 
 def _check_target(frame: pd.DataFrame, target: str | None) -> None:

@@ -13,7 +13,7 @@ from automl.origins import plugin_folders
 
 def luggage_of(study: Study) -> Luggage:
     """The folder of a study, its data files, and the plug-in folders of this process."""
-    named = [study.task.dataset, *(other.dataset for other in study.transfer)]
+    named = [study.task.dataset, study.task.test, *(other.dataset for other in study.transfer)]
     data = [path for name in named for path in files(name, [study.source])]
     return Luggage(Path(study.source), tuple(data), tuple(plugin_folders()))
 

@@ -148,7 +148,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
         returns_early=arm.evaluator.returns_early,
         cross_validates=arm.evaluator.cross_validates,
         combined=0 if arm.evaluator.one_shot else arm.evaluator.combined(),
-        refit=refit_ratio(study) if study.final.refit else 0.0,
+        refit=refit_ratio(resolved) if study.final.refit else 0.0,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.search import Search
-from automl.config import Study
+from automl.config import ResolvedStudy, Study
 from automl.contracts import Direction, Metric, RunError
 from automl.files import MODEL, LostFileError, StorageError, part_of
 from automl.ledger import Ledger, TrialRow, retrainings
@@ -21,10 +21,9 @@ from automl.report import collect
 from automl.report.chosen import choose
 
 
-def refit_ratio(study: Study) -> float:
+def refit_ratio(resolved: ResolvedStudy) -> float:
     """How many times as many rows all of them are as those for training."""
-    split = study.task.split
-    return 1.0 / (1.0 - split.validation - split.test)
+    return resolved.all_rows / resolved.rows if resolved.rows else 1.0
 
 
 def begin_refit(study: Study, ledger: Ledger, limits: CampaignLimits, campaign: str, tell: Progress) -> bool:

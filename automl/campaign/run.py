@@ -72,7 +72,9 @@ def run_campaign(
         resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
         task, reading = _read(study, executor)
-        resolved = replace(resolved, rows=len(task.train) if task else None, reading=reading)
+        if task is not None:
+            resolved = replace(resolved, rows=len(task.train), all_rows=task.rows)
+        resolved = replace(resolved, reading=reading)
         check_data(resolved, task)
         check_targets(study)
         executor.examine(needs_of(resolved, task, store), progress.message)
@@ -90,7 +92,8 @@ def run_campaign(
                 return row.id
             if chosen.study != study:
                 grown = with_executor(resolve(chosen.study), executor)
-                resolved = replace(grown, storage=resolved.storage, rows=resolved.rows, reading=reading)
+                counted = replace(grown, rows=resolved.rows, all_rows=resolved.all_rows, reading=reading)
+                resolved = replace(counted, storage=resolved.storage)
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:

@@ -106,7 +106,8 @@ def summary_of(resolved: ResolvedStudy, look: Callable[[], Summary], *, called: 
 
 def _file(resolved: ResolvedStudy, called: bool) -> Path | None:
     """Where the summary is kept; None for data that are small, or not in files."""
-    files = sources.files(resolved.study.task.dataset, [resolved.study.source])
+    task, folder = resolved.study.task, resolved.study.source
+    files = [file for name in (task.dataset, task.test) for file in sources.files(name, [folder])]
     if not files or sum(file.stat().st_size for file in files) < LARGE:
         return None
     ours = [[str(path), *sources.state(path)] for path in sorted(Path(automl.__file__).parent.rglob("*.py"))]

@@ -6,6 +6,7 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,10 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of the study. Default: that of the file.")
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="HELD_OUT", help="A table that is the test. Default: a part of the rows."),
     ] = None,
     group: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Rows with one value of it stay together.")
@@ -70,6 +75,7 @@ def fit(  # noqa: PLR0913 - each is an option of the command
 
     given = tuple(overrides or ())
     wishes = Wishes(target, minutes, metric, name, group, when, overrides=given, cpus=cpus, refit=refit)
+    wishes = replace(wishes, test=test)
     with kept():
         planned = _planned(source, wishes)
         for line in planned.told:

@@ -79,8 +79,22 @@ def check_dataset(name: str, folder: Path, path: KeyPath) -> tuple[str, list[Mis
     return name, [Mistake(path, f"{text}; or name a file")]
 
 
-def check_split(split: SplitSpec) -> Iterator[Mistake]:
-    """Something must be left to train on."""
+def check_test(name: str, folder: Path) -> tuple[str, list[Mistake]]:
+    """The file of the test set as an absolute path, and what is wrong with it."""
+    path = ("task", "test")
+    if is_database(name) or name in plugins.names("datasets") or (":" in name and "/" not in name):
+        text = f"must be the file of a table, but got {shown(name)}; write one such as held_out.csv"
+        return name, [Mistake(path, text)]
+    return check_dataset(name, folder, path)
+
+
+def check_split(split: SplitSpec, own_test: bool) -> Iterator[Mistake]:
+    """Something must be left to train on. `own_test`: the rows that are tested are in a file of their own."""
+    if own_test:
+        if "test" in split.model_fields_set and split.test:
+            text = f"must be left out where task.test names the rows, but got {split.test}; keep one of them"
+            yield Mistake(("task", "split", "test"), text)
+        return
     if split.validation + split.test >= 1:
         text = f"validation + test < 1 must hold, but got ({split.validation}, {split.test}); lower them"
         yield Mistake(("task", "split"), text)

@@ -147,7 +147,7 @@ class _Check:
                 yield from checks.check_final(final, task, evaluator)
                 yield from fitting.check_finals(final.seeds, evaluator) if evaluator else ()
         if split is not None:
-            yield from checks.check_split(split)
+            yield from checks.check_split(split, task is not None and task.test is not None)
         if budget is not None:
             yield from checks.check_budget(budget, self._part(Limits, "limits"))
         if schedule is not None:
@@ -172,6 +172,9 @@ class _Check:
         if isinstance(task, dict) and isinstance(task.get("dataset"), str):
             place = ("task", "dataset")
             task["dataset"], found = checks.check_dataset(task["dataset"], self.folder, place)
+            yield from found
+        if isinstance(task, dict) and isinstance(task.get("test"), str):
+            task["test"], found = checks.check_test(task["test"], self.folder)
             yield from found
 
     def _arms(self, evaluator: PluginSpec | None, task: TaskSpec | None) -> Iterator[Mistake]:

@@ -47,7 +47,8 @@ class ResolvedStudy:
     """A study with its plug-ins. `protocol`: the study's evaluator, which retrains derived configurations.
 
     `storage`: URL of where trials leave their files, once it is known where they run; None for the store.
-    `rows`: for training, once the data are read, which took `reading` seconds; None without data.
+    `rows`: for training, once the data are read, which took `reading` seconds; None without data. `all_rows`:
+    of all parts.
     """
 
     study: Study
@@ -56,6 +57,7 @@ class ResolvedStudy:
     executor: Executor
     storage: str | None = None
     rows: int | None = None
+    all_rows: int = 0
     reading: float = 0.0
 
     @property

@@ -232,6 +232,7 @@ class Study(Part):
             for key in [key for key in ("memory", "cpus", "gpus") if owner.get(key) is None]:
                 owner.pop(key, None)  # as before there was any
         files = [(one, "dataset") for one in (data["task"], *data.get("transfer", ()))]
+        files += [(data["task"], "test")]
         files += [(arm["space"], "name") for arm in arms if arm["space"]]
         files += [(arm["evaluator"]["options"], "file") for arm in arms if arm["evaluator"]]
         for owner, key in files:

@@ -28,6 +28,11 @@ TASK_KEYS: dict[type[Options], dict[str, Key]] = {
             "label, class or y.",
             "price",
         ),
+        "test": Key(
+            "The file of a table that is the sealed test set, with the columns and the target of `dataset`; "
+            "by default a part of `dataset` is.",
+            "held_out.csv",
+        ),
         "read": Key("How files are read, where what is found out is not right.", {"separator": ";"}),
         "columns": Key(
             "What columns of a table are, where what is found out is not right.", {"drop": ["id"]}

@@ -123,6 +123,7 @@ class Task:
     `episodes`: the parts hold different classes (or functions), from which few-shot tasks are drawn.
     `labels`: the classes' names; `in_time`: rows are in the order of time, and folds must keep it;
     `notes`: what was found out, left out or converted when the data were read. `reading`: of a table.
+    `rows`: how many there are in all, those of the test too; 0: unknown.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Task:
     in_time: bool = False
     notes: tuple[str, ...] = ()
     reading: TableReading | None = None
+    rows: int = 0
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -126,14 +126,16 @@ class EpisodesSpec(Options):
 class TaskSpec(Grown):
     """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`.
 
-    `target`: the column of a table to predict. With `episodes` the parts of the split share no class, and
+    `target`: the column of a table to predict. `test`: the file of a table that is the sealed test set, in
+    place of a part of `dataset`. With `episodes` the parts of the split share no class, and
     are drawn from as few-shot tasks.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"read", "columns"})
+    added: ClassVar[frozenset[str]] = frozenset({"read", "columns", "test"})
 
     dataset: str | None = Field(default=None, description="write a dataset's name or a file")
     target: str | None = Field(default=None, description="write the name of the table's target column")
+    test: str | None = Field(default=None, description="write the file of a table, such as held_out.csv")
     read: ReadSpec = ReadSpec()
     columns: ColumnsSpec = ColumnsSpec()
     metrics: list[Metric] = Field(min_length=1, description="write a metric's name, such as accuracy")

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from automl.contracts import Split, TableReading, UserError
+from automl.contracts import ReadColumn, Split, TableReading, UserError
 from automl.data.pixels import pixel_notes
 
 LARGEST = 1e30  # of a pixel
@@ -47,6 +47,7 @@ class Dataset:
       time sorts rows.
     - `columns`: of a table as they were found, before dates became numbers; `target`: the target's name.
     - `reading`: how the features were made of a table's cells; None: of columns that are as they are.
+      `answer`: how the target was read. `group_names`: the texts of the column that `groups` are of.
     """
 
     x: Any
@@ -61,6 +62,8 @@ class Dataset:
     columns: tuple[Column, ...] = ()
     target: str = ""
     reading: TableReading | None = None
+    answer: ReadColumn | None = None
+    group_names: tuple[str, ...] = ()
 
 
 def check_dataset(dataset: object, name: str) -> Dataset:

@@ -36,6 +36,16 @@ class Parts:
         return len(self.labels)
 
     @property
+    def tested(self) -> int:
+        """How many rows the sealed test set has."""
+        return len(self.rows.test) if self.dataset.test is None else len(self.dataset.test)
+
+    @property
+    def all_rows(self) -> int:
+        """How many rows all parts have."""
+        return len(self.rows.train) + len(self.rows.validation) + self.tested
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """That of one example: (channels, height, width), or (numbers,)."""
         skipped = 2 if self.dataset.kind == "functions" else 1
@@ -134,7 +144,7 @@ def _encoded(raw: Dataset, names: Sequence[str], name: str) -> tuple[Dataset, tu
     y, labels = targets.encode(together, raw.classes, names, name)
     if labels:
         check_test_classes(raw, name)
-    test = None if raw.test is None else Split(raw.test.x, y[count:])
+    test = None if raw.test is None else replace(raw.test, y=y[count:])
     return replace(raw, y=y[:count], classes=len(labels), test=test), labels
 
 

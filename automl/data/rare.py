@@ -41,7 +41,8 @@ def without_rare(
     test = dataset.test
     if test is not None:
         there = np.flatnonzero(new[test.y] >= 0)
-        test = Split(take(test.x, there), new[test.y][there])
+        groups = None if test.groups is None else test.groups[there]
+        test = Split(take(test.x, there), new[test.y][there], groups)
     small = rare_classes(new[dataset.y][rows], len(names), need)
     if small:
         raise UserError(

@@ -51,7 +51,7 @@ def read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
 
     Raises `UserError` when there is none of that name, its data break a rule, or `task` does not fit them.
     """
-    at = stamp(task.dataset, import_path) if _Kept.wanted else None
+    at = stamp([task.dataset, task.test], import_path) if _Kept.wanted else None
     if at is None:
         return _read(task, import_path)
     spec = {name: value for name, value in task.model_dump(mode="json").items() if name not in _NOT_READ_BY}
@@ -68,13 +68,17 @@ def _read(task: TaskSpec, import_path: Sequence[str]) -> Dataset:
             "this needs a dataset, but the study has none; name one in task.dataset (automl list)"
         )
     if is_database(reference):
-        return check_dataset(reading.read_query(reference, task), short_name(reference))
-    if is_file(reference):
-        return check_dataset(reading.read(find(reference, import_path), task), reference)
-    make = origins.as_function(plugins.load("datasets", reference), reference, 0, FUNCTION)
-    dataset = check_dataset(make(), reference)
-    reading.check_keys(reference, task, (), "not a file")
-    return dataset
+        found, name = reading.read_query(reference, task), short_name(reference)
+    elif is_file(reference):
+        found, name = reading.read(find(reference, import_path), task), reference
+    else:
+        make = origins.as_function(plugins.load("datasets", reference), reference, 0, FUNCTION)
+        dataset = check_dataset(make(), reference)
+        reading.check_keys(reference, task, (), "not a file")
+        return dataset
+    if task.test is not None:
+        found = reading.with_test(found, find(task.test, import_path, "task.test"), task)
+    return check_dataset(found, name)
 
 
 def is_own_code(reference: str) -> bool:
@@ -82,9 +86,17 @@ def is_own_code(reference: str) -> bool:
     return not is_file(reference) and plugins.is_own("datasets", reference)
 
 
-def stamp(reference: str | None, import_path: Sequence[str]) -> list[Any] | None:
-    """A value that changes when the data may have changed; None when that is unknown."""
-    if not reference or is_database(reference):
+def stamp(references: Sequence[str | None], import_path: Sequence[str]) -> list[Any] | None:
+    """A value that changes when the data may have changed; None when that is unknown.
+
+    `references`: a dataset, and other files that belong to it; None for none.
+    """
+    found = [_stamp(one, import_path) for one in references if one]
+    return None if not references[0] or None in found else found
+
+
+def _stamp(reference: str, import_path: Sequence[str]) -> list[Any] | None:
+    if is_database(reference):
         return None
     if is_file(reference):
         return [[str(file), *state(file)] for file in _inside(find(reference, import_path))]
@@ -118,19 +130,19 @@ def is_file(reference: str) -> bool:
     return "/" in reference or (":" not in reference and bool(Path(reference).suffix))
 
 
-def find(reference: str, import_path: Sequence[str]) -> Path:
+def find(reference: str, import_path: Sequence[str], key: str = "task.dataset") -> Path:
     """The file `reference`, in `import_path`, then the working directory; of a URL this node's copy.
 
-    Raises `UserError`.
+    Raises `UserError`, which says which `key` of the study to correct.
     """
     if is_url(reference):
-        return staged_any(reference, "task.dataset")
+        return staged_any(reference, key)
     candidates = [folder / reference for folder in (*map(Path, import_path), Path.cwd())]
     for path in candidates:
         if path.exists():
             return path
     searched = ", ".join(dict.fromkeys(str(path) for path in candidates))
-    raise UserError(f"a dataset file must exist, but there is none at {searched}; correct task.dataset")
+    raise UserError(f"a dataset file must exist, but there is none at {searched}; correct {key}")
 
 
 def short_name(reference: str) -> str:

@@ -96,7 +96,6 @@ class Summary:
 def summarise(parts: Parts) -> Summary:
     """The summary of a dataset that is divided."""
     dataset, rows = parts.dataset, parts.rows
-    test = len(rows.test) if dataset.test is None else len(dataset.test)
     classes = {}
     if parts.labels and parts.episodes is None:
         together = dataset.y if dataset.test is None else np.concatenate([dataset.y, dataset.test.y])
@@ -106,7 +105,7 @@ def summarise(parts: Parts) -> Summary:
         name=parts.name,
         kind=dataset.kind,
         shape=parts.shape,
-        rows=(len(rows.train), len(rows.validation), test),
+        rows=(len(rows.train), len(rows.validation), parts.tested),
         target=dataset.target,
         classes=classes,
         columns=dataset.columns,

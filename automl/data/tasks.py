@@ -28,7 +28,7 @@ def load_task(spec: Mapping[str, Any], import_path: Sequence[str] = ()) -> Task:
     the test; the validation rows are among them. With the `OPENING` of the test set, which the ledger has,
     they are all rows: nothing is selected or measured any more. Raises `UserError` for unusable data.
     """
-    stamp = sources.stamp(spec.get("dataset"), import_path)
+    stamp = sources.stamp([spec.get("dataset"), spec.get("test")], import_path)
     key = json.dumps([spec, stamp], sort_keys=True)
     task = _last.get(key)
     if task is None:
@@ -56,6 +56,7 @@ def task_of(parts: Parts) -> Task:
         in_time=parts.dataset.order is not None,
         notes=parts.dataset.notes,
         reading=reading_of(parts.dataset, train.x),
+        rows=parts.all_rows,
     )
 
 

@@ -33,7 +33,8 @@ LONGEST_END: Final = 2.5  # seconds that the report may need after the campaign'
 class Wishes:
     """What is asked for. `minutes`: on the clock, all included. None: it is guessed, and told.
 
-    `group`, `time`: columns of the split. `cpus`: of this machine; None: all that it has. `columns`, `read`:
+    `test`: the file of a table that is the sealed test set; None: a part of the rows is. `group`, `time`:
+    columns of the split. `cpus`: of this machine; None: all that it has. `columns`, `read`:
     what columns are and how the file is read, as in a study file. `overrides`: of keys of the study, such as
     `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test.
     """
@@ -49,6 +50,7 @@ class Wishes:
     overrides: tuple[str, ...] = ()
     cpus: int | None = None
     refit: bool = True
+    test: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -87,6 +89,8 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     """
     told: list[str] = []
     _check_file(path)
+    if wishes.test is not None:
+        _check_file(wishes.test)
     target = wishes.target
     if target is None:
         target, why = templates.guessed_target(path)
@@ -106,10 +110,10 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
     told.append(_about_use(use))
     study = _study(keys, wishes)
-    sizes = (len(parts.rows.train), len(parts.rows.validation), len(parts.rows.test))
+    sizes = (len(parts.rows.train), len(parts.rows.validation), parts.tested)
     told.append(
         f"rows: {sizes[0]} to search by cross-validation, {sizes[1]} to look at the fitted winners, "
-        f"{sizes[2]} sealed for the test"
+        f"{sizes[2]} sealed for the test{f', those of {wishes.test.name}' if wishes.test else ''}"
     )
     written = _overridden(keys, wishes)
     numeric = all(label.lstrip("-").isdigit() for label in parts.labels)
@@ -131,8 +135,11 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
     seconds = wishes.seconds
     columns = {"group": wishes.group, "time": wishes.time}
     split: Json = {"validation": 0.1, "test": 0.2, "seed": 0}
-    split |= {key: name for key, name in columns.items() if name is not None}
     task: Json = {"dataset": str(path.resolve()), "target": target, "split": split}
+    if wishes.test is not None:
+        task["test"] = str(wishes.test.resolve())
+        del split["test"]
+    split |= {key: name for key, name in columns.items() if name is not None}
     if wishes.metric is not None:
         task["metric"] = wishes.metric
     given = {"columns": wishes.columns, "read": wishes.read}

@@ -61,6 +61,14 @@ def test_a_table_of_mixed_columns(store: Store, tmp_path: Path) -> None:
     assert repr(again.fitted_) == repr(model.fitted_), "the same rows have their model already"
 
 
+def test_cpus_and_refit_are_those_of_fit(store: Store) -> None:
+    frame, y = table()
+    made = automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder, refit=False)
+    assert "fitted again" not in str(made.fit(frame, y).fitted_)
+    with pytest.raises(ValueError, match=r"--cpus must be at most the .* but got 1000000"):
+        clone(made).set_params(cpus=1_000_000).fit(frame, y)
+
+
 def test_a_frame_whose_columns_have_numbers_is_the_same_table_as_its_array() -> None:
     rows, model = np.arange(12.0).reshape(6, 2), automl.AutoMLRegressor()
     frames = [model._frame(data, reset=True) for data in (rows, pd.DataFrame(rows))]

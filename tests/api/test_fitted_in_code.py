@@ -51,6 +51,14 @@ def test_classes_are_those_of_the_table(store: Store, dtype: str) -> None:
     assert "verdict" in str(model) and model.report().campaign == model.campaign.name == "table-1"
 
 
+def test_rows_of_their_own_are_the_test(store: Store) -> None:
+    frame = homes()
+    model = fitted(store, frame.head(70), test=frame.tail(30))
+    assert "on 30 rows that no search has seen" in str(model)
+    with pytest.raises(UserError, match="both as paths of files or both as rows, but got DataFrame and str"):
+        fitted(store, frame, test="held.csv")
+
+
 def test_the_same_call_returns_the_model(store: Store) -> None:
     model = fitted(store, homes())
     again = fitted(store, homes())

@@ -142,6 +142,14 @@ RULES: list[tuple[dict[str, Any], str]] = [
     ({"name": ...}, "1: name: must be given"),
     ({"source": "/etc"}, "source: must be a known key, but got 'source'; known: name, task"),
     ({"task__split": {"validation": 0.5, "test": 0.5}}, "task.split: validation + test < 1 must hold"),
+    (
+        {"task__test": "wine", "task__split": {}},
+        "task.test: must be the file of a table, but got 'wine'; write one such as",
+    ),
+    (
+        {"task__test": "absent.csv", "task__split": {}},
+        "task.test: the file must exist, but 'absent.csv' is not in",
+    ),
     ({"task__split": {"validation": 0.0}}, "task.split.validation: must be greater than 0, but got 0"),
     ({"task__metric": ...}, "task: metric must be given"),
     ({"task__metric": "loss"}, "task.metric: the direction of 'loss' must be known, but is not"),

@@ -63,6 +63,22 @@ def test_what_predicts_is_fitted_on_all_rows_unless_it_is_asked_otherwise(table:
     assert not found.study.final.refit and "refit" not in found.text
 
 
+def test_a_file_of_its_own_is_the_test(table: Path, tmp_path: Path) -> None:
+    held = written(tmp_path / "held.csv", homes(30, seed=1))
+    found = planned(table, test=held)
+    assert found.study.task.test == str(held) and "test" not in found.keys["task"]["split"]
+    assert found.rows == (72, 8, 30) and "30 sealed for the test, those of held.csv" in found.told[-1]
+    (tmp_path / "written.yaml").write_text(found.text)
+    assert load_study(tmp_path / "written.yaml").digest() == found.study.digest()
+    assert planned(table).study.digest() != found.study.digest()
+    with pytest.raises(
+        UserError, match=r"test: must be left out where task.test names the rows, but got 0.3"
+    ):
+        planned(table, test=held, overrides=("task.split.test=0.3",))
+    with pytest.raises(UserError, match=r"there is no file .*absent.csv"):
+        planned(table, test=tmp_path / "absent.csv")
+
+
 def test_cpus_are_what_is_asked_for(table: Path) -> None:
     found = planned(table, cpus=1)
     options = found.study.executor.options

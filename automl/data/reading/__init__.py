@@ -9,7 +9,7 @@ from pathlib import Path
 
 from automl.contracts import TaskSpec, UserError
 from automl.data.dataset import Dataset
-from automl.data.reading import arrays, cells, database, images, parsed, tables
+from automl.data.reading import arrays, cells, database, held_out, images, parsed, tables
 from automl.data.reading.pictures import endings
 
 
@@ -38,6 +38,17 @@ def read_query(url: str, task: TaskSpec) -> Dataset:
     return tables.table_of(cells.query(url, database.ordered(task.read.query)), database.NAME, task)
 
 
+def with_test(dataset: Dataset, path: Path, task: TaskSpec) -> Dataset:
+    """The table `dataset` with the rows of the table file `path` as its test part. Raises `UserError`."""
+    if not cells.is_table(path):
+        raise UserError(
+            f"task.test must be a table whose name ends in {', '.join(cells.ENDINGS)}, but got "
+            f"{path.name!r}; convert it"
+        )
+    check_keys(path.name, task, cells.keys(path), "a table", table=True)
+    return held_out.with_test(dataset, path, task)
+
+
 def _advice(ending: str) -> str:
     """What to do with a file that is none of those that are read."""
     if ending == ".npy":
@@ -53,6 +64,7 @@ def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str, *, 
     """Raise `UserError` for keys of `task` that such data do not have. `known`: keys of `task.read`."""
     wrong = [f"task.read.{key}" for key in task.read.given() if key not in known]
     if not table:
+        wrong += ["task.test"] if task.test is not None else []
         wrong += ["task.target"] if task.target is not None else []
         wrong += [f"task.columns.{key}" for key, value in task.columns if value]
         wrong += ["task.split.group"] if task.split.group is not None else []

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from automl.contracts import TableReading, TaskSpec, UserError
+from automl.contracts import ReadColumn, TableReading, TaskSpec, UserError
 from automl.data.dataset import Column, Dataset
 from automl.files.cache import node_cache
 
@@ -25,9 +25,10 @@ _BLOCK: Final = 1 << 20
 _log = logging.getLogger(__name__)
 
 
-def read_once(path: Path, task: TaskSpec, make: Callable[[], Dataset]) -> Dataset:
+def read_once(path: Path, task: TaskSpec, make: Callable[[], Dataset], also: str = "") -> Dataset:
     """The dataset that `make` reads of the file `path`; again only when the file, or how it is read, changed.
 
+    `also`: what decides how it is read besides.
     It lies in the node's cache, of a bounded size, and for its user alone. What `make` raises is raised.
     """
     if path.stat().st_size < LEAST:
@@ -44,7 +45,7 @@ def read_once(path: Path, task: TaskSpec, make: Callable[[], Dataset]) -> Datase
             raise _NotKeptError(str(error)) from error
 
     try:
-        return _kept(f"table-{_key(path, task)}", write)
+        return _kept(f"table-{_key(path, task, also)}", write)
     except _NotKeptError as error:
         _log.warning("%s is read anew by each process, since it could not be kept: %s", path, error)
         return made[0] if made else make()
@@ -69,11 +70,11 @@ def _kept(key: str, write: Callable[[Path], None]) -> Dataset:
     raise _NotKeptError(f"{kept.folder / key} cannot be read")
 
 
-def _key(path: Path, task: TaskSpec) -> str:
+def _key(path: Path, task: TaskSpec, also: str) -> str:
     """All that decides what is read: the file, what the task says of it, and the code that reads."""
     split = (task.split.group, task.split.time)
     said = [path.name, task.target, task.read.model_dump(mode="json"), task.columns.model_dump(mode="json")]
-    found = hashlib.sha256(json.dumps([_code(), *said, *split], sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps([_code(), *said, *split, also], sort_keys=True).encode())
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             found.update(block)
@@ -102,6 +103,8 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "columns": [asdict(one) for one in dataset.columns],
         "target": dataset.target,
         "reading": None if dataset.reading is None else asdict(dataset.reading),
+        "answer": None if dataset.answer is None else asdict(dataset.answer),
+        "group_names": dataset.group_names,
     }
     (folder / _DESCRIBED).write_text(json.dumps(described), encoding="utf-8")
 
@@ -130,7 +133,7 @@ def _load(folder: Path) -> Dataset:
         pd.Series(features[str(n)], dtype=features[str(n)].dtype) for n in range(len(described["names"]))
     ]
     x = pd.DataFrame(dict(zip(described["names"], series, strict=True)))
-    found = described["reading"]
+    found, answer = described["reading"], described["answer"]
     return Dataset(
         x,
         rows["y"],
@@ -141,6 +144,8 @@ def _load(folder: Path) -> Dataset:
         columns=tuple(Column(**one) for one in described["columns"]),
         target=described["target"],
         reading=None if found is None else TableReading.from_json(found),
+        answer=None if answer is None else ReadColumn.from_json(answer),
+        group_names=tuple(described["group_names"]),
     )
 
 

@@ -88,7 +88,7 @@ def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
     data: dict[str, Any] = {}
     told: list[str] = []
     for column in reading.columns:
-        values, notes = _read(column, table[_label(table, column.name)], reading.missing)
+        values, notes = read_column(column, table[_label(table, column.name)], reading.missing)
         data |= values
         told += notes
     frame = pd.DataFrame(data, index=table.index)
@@ -108,9 +108,10 @@ def _label(table: Any, name: str) -> Any:
     return next(label for label in table.columns if str(label) == name)
 
 
-def _read(
+def read_column(
     column: ReadColumn, cells: Any, missing: tuple[str, ...] | None
 ) -> tuple[dict[str, Any], list[str]]:
+    """The features (n,) of the Series `cells`, and notes; see `features_of`."""
     if column.kind == "number":
         values, notes = _numbers(column, cells, missing)
         return {column.name: values}, notes

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from automl.contracts import ReadSpec, TableReading, TaskSpec, UserError
+from automl.contracts import ReadColumn, ReadSpec, TableReading, TaskSpec, UserError
 from automl.data.dataset import Column, Dataset
 from automl.data.reading.cells import all_cells
 from automl.data.reading.columns import ENOUGH, Read, check_names, read_columns
 from automl.data.reading.dates import elapsed
 from automl.data.reading.features import features
 from automl.data.reading.grid import Grid, nearest_first
+from automl.data.reading.typed import as_texts
 
 TARGETS = ("target", "label", "class", "y")  # names that need no task.target
 
@@ -37,6 +38,7 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
     read, signs = read_columns(grid, task.read, task.columns)
     notes += [signs] if signs else []
     groups, order = _groups(read, task, names), _order(read, task, names)
+    answer = read[target].as_read if read[target].column.kind == "number" else ReadColumn(target, "category")
     y, told = _target(read.pop(target))
     kept = {name: one for name, one in read.items() if name not in (task.split.group, task.split.time)}
     frame, columns, left = features(kept, task.columns, grid.unnamed)
@@ -59,7 +61,14 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
         columns=tuple(columns),
         target=target,
         reading=TableReading(tuple(kept[one.name].as_read for one in used), target, missing),
+        answer=answer,
+        group_names=() if groups is None else tuple(group_texts(grid, str(task.split.group)).unique()),
     )
+
+
+def group_texts(grid: Grid, name: str) -> Any:
+    """The column `name` of a file, by which rows belong together, as a Series of texts."""
+    return as_texts(grid.frame[name])
 
 
 def table_columns(path: Path) -> list[str]:
