@@ -32,6 +32,7 @@ class FakeContext:
     final: bool = False
     needs_value: bool = False
     refits: dict[str, Any] | None = None
+    tested: Path | None = None
     remaining: float = math.inf
     devices: float = 1.0
     protocol: Any = None
@@ -67,6 +68,12 @@ class FakeContext:
         if not folder.is_dir():
             raise RunError(f"{folder} is not there")
         yield folder
+
+    @contextmanager
+    def refitted(self) -> Iterator[Path]:
+        if self.tested is None:
+            raise RunError("the model that was tested is not there")
+        yield self.tested
 
     def artifact(self, name: str) -> Path:
         folder = self.workdir / "artifacts"

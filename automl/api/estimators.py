@@ -145,6 +145,19 @@ class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         found: np.ndarray = self.fitted_.predict(self._rows(X)).to_numpy()
         return found
 
+    def predict_interval(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Lower and upper ends (n, 2) of intervals for rows `X`, which hold such a share of the targets.
+
+        Raises `ValueError` for a level that is no share, or for which there were too few rows.
+        """
+        check_is_fitted(self)
+        try:
+            found = self.fitted_.predict_interval(self._rows(X), level)
+        except UserError as error:  # what scikit-learn's tools expect
+            raise ValueError(str(error)) from error
+        ends: np.ndarray = found[["lower", "upper"]].to_numpy()
+        return ends
+
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns that have numbers alone get names, the same for a DataFrame as for its array."""

@@ -141,6 +141,16 @@ class Fitted:
         found = self._predicted(data).drop(columns="prediction")
         return found.set_axis(self.classes, axis="columns")
 
+    def predict_interval(self, data: Any, level: float = 0.9) -> pd.DataFrame:
+        """`prediction`, `lower` and `upper` for rows: between the last two lies such a share of the targets.
+
+        They are made of the errors of rows that folds held out; `automl.tables.conformal` says what that is
+        worth. Raises `UserError` for a target of classes, a level for which there were too few rows, and a
+        model that was saved without those errors.
+        """
+        self._model.intervals(level)
+        return self._predicted(data, level)
+
     def leaderboard(self) -> pd.DataFrame:
         """All complete trials, the best first: their score on validation, and the test where it was opened.
 
@@ -172,12 +182,12 @@ class Fitted:
             found = explain(ledger, self.campaign.name, self._outcome.arm, extent)
         return Explained(**vars(found))
 
-    def _predicted(self, data: Any) -> pd.DataFrame:
+    def _predicted(self, data: Any, level: float | None = None) -> pd.DataFrame:
         if isinstance(data, str | Path):
             table, _ = read_rows(Path(data), self._model.read)
         else:
             table = frame_of(data)
-        found: pd.DataFrame = self._model.predict(table)[0]
+        found: pd.DataFrame = self._model.predict(table, level)[0]
         return found
 
 

@@ -121,7 +121,7 @@ class LiveSearch(StoppableState):
             if row.kind == FINAL and (combined := self._keeping.candidates):
                 job = replace(job, candidates=combined, remaining=job.deadline * job.devices)
         elif row.kind == REFIT:
-            job = self.settings.refit_job(attempt, *self._described(row))
+            job = self.settings.refit_job(attempt, self._described(row))
         elif row.kind == AGAIN:
             job = self.settings.again_job(attempt, derived=self._derived)
         else:

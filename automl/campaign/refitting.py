@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from automl.campaign.limits import CampaignLimits
 from automl.campaign.search import Search
 from automl.config import ResolvedStudy, Study
-from automl.contracts import Direction, Metric, RunError
+from automl.contracts import Candidate, Direction, Metric, RunError
 from automl.files import MODEL, LostFileError, StorageError, part_of
 from automl.ledger import Ledger, TrialRow, retrainings
 from automl.progress import Progress
@@ -55,11 +56,20 @@ def _predicting(limits: CampaignLimits, ledger: Ledger, campaign: str) -> Search
     return next((one for one in limits.searches if (one.row.arm, one.row.seed) == wanted), None)
 
 
-def described(ledger: Ledger, row: TrialRow, metric: Metric) -> tuple[Mapping[str, Any], int]:
-    """What the refit `row` fits on all rows, as the best retraining describes it; the opening of its test.
+@dataclass(frozen=True)
+class Tested:
+    """A model that is fitted on all rows. `description`: as the best retraining, which `left` it, says.
 
-    Where that cannot be read, its configuration and seed. Raises `RunError` when nothing was opened.
+    Where that cannot be read, its configuration and seed. `opening`: of its test.
     """
+
+    description: Mapping[str, Any]
+    opening: int
+    left: Candidate
+
+
+def described(ledger: Ledger, row: TrialRow, metric: Metric) -> Tested:
+    """What the refit `row` fits on all rows. Raises `RunError` when nothing was opened."""
     finals = [one for one in retrainings(row.config, ledger.trials_after(row.search)) if one.values]
     sign = 1 if metric.direction is Direction.MAXIMIZE else -1
     best = max(finals, key=lambda one: sign * one.values[0] if one.values else 0.0, default=row)
@@ -70,7 +80,10 @@ def described(ledger: Ledger, row: TrialRow, metric: Metric) -> tuple[Mapping[st
     ]
     if not opened:
         raise RunError(f"a model must be tested before it is fitted on all rows, but {row.search} was not")
-    return _read(best) or {"config": row.config, "seed": best.seed}, opened[-1]
+    value = best.values[0] if best.values else 0.0
+    kept = (best.workdir, best.storage, best.files)
+    left = Candidate(best.id, best.config, value, best.device_seconds, *kept)
+    return Tested(_read(best) or {"config": row.config, "seed": best.seed}, opened[-1], left)
 
 
 def _read(final: TrialRow) -> Mapping[str, Any] | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.config import Retry
 from automl.contracts import Config, Held, Job, Metric, PluginSpec, Replay
 from automl.data.tasks import OPENING
 from automl.data.tasks import REFIT as ALL_ROWS
 from automl.ledger import TrialRow
+
+if TYPE_CHECKING:
+    from automl.campaign.refitting import Tested
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,11 @@ class SearchSettings:
         job, task = self._job(attempt, None), self.task_of(dataset)
         return replace(job, task=task, evaluator=evaluator, deadline=deadline, final=True)
 
-    def refit_job(self, attempt: Attempt, refits: Mapping[str, Any], opening: int) -> Job:
-        """The job that fits `refits`, what a retraining has described, on all rows, after the test."""
-        task = {**self.task, ALL_ROWS: {OPENING: opening}}
-        return replace(self.final_job(attempt, derived=False), task=task, refits=dict(refits))
+    def refit_job(self, attempt: Attempt, tested: Tested) -> Job:
+        """The job that fits what a retraining has described on all rows, after the test."""
+        task = {**self.task, ALL_ROWS: {OPENING: tested.opening}}
+        job = self.final_job(attempt, derived=False)
+        return replace(job, task=task, refits=dict(tested.description), tested=tested.left)
 
     def again_job(self, attempt: Attempt, *, derived: bool) -> Job:
         """The job of one more evaluation of one of the best configurations, with a fresh seed.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from automl.campaign.afterwards import Afterwards, Next
 from automl.campaign.allowance import Allowance
@@ -12,7 +10,7 @@ from automl.campaign.attempts import OpenTrials
 from automl.campaign.clock import CampaignClock
 from automl.campaign.keeping import Keeping
 from automl.campaign.outlook import COMBINED, NOTHING, OF_A_FOLD, READING, SCORED, Outlook
-from automl.campaign.refitting import described
+from automl.campaign.refitting import Tested, described
 from automl.campaign.retries import Retries
 from automl.campaign.search import Incumbent
 from automl.campaign.settings import SearchSettings
@@ -151,8 +149,8 @@ class SearchState:
         """Whether its winner's model is still to be fitted on all rows, if it is the one that predicts."""
         return self.best is not None and self._after.missing(Next(REFIT, self.best)) > 0
 
-    def _described(self, row: TrialRow) -> tuple[Mapping[str, Any], int]:
-        """What a refit is to fit on all rows, and the opening of its test."""
+    def _described(self, row: TrialRow) -> Tested:
+        """What a refit is to fit on all rows."""
         return described(self.ledger, row, self.settings.metrics[0])
 
     def _select(self) -> None:

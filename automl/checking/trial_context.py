@@ -71,6 +71,10 @@ class FakeTrial:
         """There are no candidates."""
         raise RunError(f"{candidate.trial} has left nothing")
 
+    def refitted(self) -> AbstractContextManager[Path]:
+        """Nothing was tested."""
+        raise RunError("no model was tested before it")
+
     def artifact(self, name: str) -> Path:
         """A path in the trial's folder."""
         folder = self.workdir / "artifacts"

@@ -39,10 +39,15 @@ def predict(
         str | None, typer.Option(metavar="SQL", help="What to read of the database at the address FILE.")
     ] = None,
     arm: Annotated[str | None, typer.Option(help="Use the winner of this arm.")] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(metavar="LEVEL", help="Of numbers: lower and upper of intervals, 0.9 for 90 %."),
+    ] = None,
 ) -> None:
     """Predict the target of new rows by the fitted winner of a table study.
 
-    Writes a row for each row of FILE, in its order: `prediction`, and for classes the probability of each.
+    Writes a row for each row of FILE, in its order: `prediction`, and for classes the probability of each;
+    with --interval `lower` and `upper`, between which such a share of the targets lies.
     A long file is read and written in parts.
     Example: automl predict houses new.csv -o predictions.csv --keep id
     """
@@ -52,11 +57,13 @@ def predict(
         campaign = find_campaign(ledger, name).id
         model = predictor(ledger, campaign, arm)
     told: dict[str, str] = {}  # parts of a file differ in their examples alone
+    if interval is not None:
+        told["intervals"] = model.intervals(interval).told
     count = 0
 
     def texts() -> Iterator[str]:
         nonlocal count
-        for part in predicted_file(model, rows, keep or [], query):
+        for part in predicted_file(model, rows, keep or [], query, level=interval):
             count += part.rows
             for line in part.notes:
                 told.setdefault(line.partition(", such as")[0], line)

@@ -111,5 +111,11 @@ class Context(Protocol):
         Raises `RunError` on entry when it is not there, or its storage stays away.
         """
 
+    def refitted(self) -> AbstractContextManager[Path]:
+        """The folder `model` that `refits` describes, of the model that was tested, inside a `with` block.
+
+        Raises `RunError` on entry when it is not there, or its storage stays away.
+        """
+
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""

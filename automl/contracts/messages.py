@@ -78,7 +78,7 @@ class Job:
     GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
     `candidates`: of a final evaluation that combines trials (see `Evaluator.combined`), the best ones first.
     `refits`: the description of a model that is fitted again on all rows (see `Context.refits`); it has no
-    value.
+    value; `tested`: what has left it.
     """
 
     trial: str
@@ -108,6 +108,7 @@ class Job:
     alone: bool = False
     candidates: list[Candidate] = field(default_factory=list)
     refits: Json | None = None
+    tested: Candidate | None = None
 
     @property
     def held(self) -> Held:
@@ -144,6 +145,7 @@ class Job:
         fields["replay"] = fields.get("replay") and Replay.from_json(fields["replay"])
         fields["run"] = fields.get("run") and RunAddress(**fields["run"])
         fields["candidates"] = [Candidate.from_json(one) for one in fields.get("candidates", ())]
+        fields["tested"] = fields.get("tested") and Candidate.from_json(fields["tested"])
         return cls(**fields)
 
 

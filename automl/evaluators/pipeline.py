@@ -29,6 +29,7 @@ from automl.contracts import (
 )
 from automl.space import Choice, Int, Space
 from automl.tables import boosters, intervals, saved
+from automl.tables.calibrating import copy_calibration, keep_calibration
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
@@ -166,8 +167,10 @@ class Pipeline(Evaluator):
     def _refit(self, described: Json, context: Context, names: list[str]) -> Result:
         """Fit what a final evaluation has described on all rows. It has no value: no row is unseen."""
         model = self._again(described, context.task, names, _threads(context))
-        _keep(model, context.task, described, context.workdir / "model")
-        return Result({}, {"rows": len(context.task.train)})
+        folder = context.workdir / "model"
+        _keep(model, context.task, described, folder)
+        notes = [] if context.task.classes else copy_calibration(context, folder)
+        return Result({}, {"rows": len(context.task.train)}, note="; ".join(notes))
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
         task, options = context.task, self.options
@@ -182,8 +185,10 @@ class Pipeline(Evaluator):
             described["members"] = [member.to_json() for member in fitted.members]
         _keep(fitted.model, task, described, context.workdir / "model")
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
-        note = "; ".join(fitted.notes)
-        return Result(metrics.finite(values, names), fitted.metrics, note=note)
+        notes = [*fitted.notes]
+        if options.ensemble and not task.classes:
+            notes += keep_calibration(context, options.folds, fitted.held, context.workdir / "model")
+        return Result(metrics.finite(values, names), fitted.metrics, note="; ".join(notes))
 
     def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
         """A model to be fitted; in an ensemble all must have probabilities."""

@@ -26,6 +26,7 @@ from automl.contracts import (
     Outcome,
     Report,
     Result,
+    RunError,
     Task,
     TrialState,
     TrialStopped,
@@ -38,7 +39,7 @@ from automl.executors.answers import described, is_pruned, plain_config, values_
 from automl.executors.device_memory import explained
 from automl.executors.ending import classify
 from automl.executors.process import HOST, device_name
-from automl.files import CHECKPOINTS, StoredCheckpoints, below, part_of
+from automl.files import CHECKPOINTS, MODEL, StoredCheckpoints, below, part_of
 from automl.masking import mask_text
 from automl.metrics import number
 from automl.ranks.checkpoints import OfRank0
@@ -174,6 +175,12 @@ class TrialContext:
     def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
         """The folder `KEPT` that a candidate has left, inside a `with` block."""
         return part_of(candidate, KEPT)
+
+    def refitted(self) -> AbstractContextManager[Path]:
+        """The folder `model` of what is refitted, inside a `with` block."""
+        if self.job.tested is None:
+            raise RunError("the model that was tested is not there")
+        return part_of(self.job.tested, MODEL)
 
     def artifact(self, name: str) -> Path:
         """Path to write the artifact `name` to; it is recorded when the trial ends."""

@@ -18,6 +18,7 @@ from automl.export.known import model_of, needed_retraining
 from automl.export.table_folder import predictions
 from automl.files import is_database, named_database, shown
 from automl.tables import saved
+from automl.tables.conformal import Calibration, calibrated, read_calibration
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -29,7 +30,8 @@ ROWS: Final = 20_000  # in memory at a time
 class TablePredictor:
     """The fitted winner of a table study. `trial`: the one that left it; `read`: the study's.
 
-    `rows`: all that there are, where it was fitted on those; None: on the training rows.
+    `rows`: all that there are, where it was fitted on those; None: on the training rows. `calibration`: what
+    intervals are made of, None where that was not kept.
     """
 
     trial: str
@@ -37,10 +39,22 @@ class TablePredictor:
     described: saved.Described
     read: ReadSpec
     rows: int | None = None
+    calibration: Calibration | None = None
 
-    def predict(self, table: Any) -> tuple[Any, list[str]]:
-        """Predictions for the rows of the DataFrame `table`, and notes; see `predictions`."""
-        return predictions(self.fitted, self.described, table)
+    def predict(self, table: Any, level: float | None = None) -> tuple[Any, list[str]]:
+        """Predictions for the rows of the DataFrame `table`, and notes; see `predictions`.
+
+        `level`: of intervals.
+        """
+        if level is None:
+            return predictions(self.fitted, self.described, table)
+        return predictions(self.fitted, self.described, table, self.intervals(level), level)
+
+    def intervals(self, level: float) -> Calibration:
+        """What intervals of a `level` are made of. Raises `UserError` where there are none."""
+        found = calibrated(self.calibration, self.described.labels)
+        found.quantile(level)
+        return found
 
 
 def predictor(
@@ -63,8 +77,9 @@ def predictor(
             )
         importlib.import_module("automl.tables.skops_alone")  # sooner there than what `load` imports
         fitted, described = saved.load(folder)
+        calibration = read_calibration(folder)
     rows = None if again is None else round((again.metrics or {}).get("rows", 0))
-    return TablePredictor((again or best).id, fitted, described, winner.task.read, rows)
+    return TablePredictor((again or best).id, fitted, described, winner.task.read, rows, calibration)
 
 
 @dataclass(frozen=True)
@@ -82,15 +97,16 @@ def predicted_file(
     keep: Sequence[str] = (),
     query: str | None = None,
     size: int = ROWS,
+    level: float | None = None,
 ) -> Iterator[Predicted]:
     """Predictions for the rows of a table file, in its order, with its columns `keep` before them.
 
     With a `query`, `source` is the address of a database. `size` rows are in memory at a
-    time. Raises `UserError` for rows that are not read as those of the study.
+    time. `level`: of intervals. Raises `UserError` for rows that are not read as those of the study.
     """
     first = True
     for table, notes in row_parts(source, model.read, query, size):
-        found, told = model.predict(table)
+        found, told = model.predict(table, level)
         text = with_columns(table, keep, found).to_csv(index=False, header=first)
         yield Predicted(text, len(table), [*notes, *told])
         first = False

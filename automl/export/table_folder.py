@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.reading.rows import features_of
 from automl.export.source import TABLES, Flattened
+from automl.tables.conformal import Calibration, calibrated, read_calibration
 from automl.tables.model import predicted
 from automl.tables.saved import Described, load
 
@@ -20,6 +21,7 @@ _MODULE = '''\
     from model import load_model
     model = load_model()
     predictions = model(rows)    # a DataFrame with the columns of the table that it was made from
+    intervals = model(rows, interval=0.9)    # of a target that holds numbers: with `lower` and `upper`
 
 `model.skops` holds the fitted pipeline, `table.json` how rows are read, `requirements.txt` the
 libraries that it needs, in the versions that fitted it.
@@ -45,20 +47,25 @@ class TableModelOfFolder:
 
     def __init__(self, folder: Path) -> None:
         self.fitted, self.described = load(folder)
+        self.calibration = read_calibration(folder)
 
-    def __call__(self, rows: Any) -> Any:
+    def __call__(self, rows: Any, interval: float | None = None) -> Any:
         """A DataFrame with a row for each of the DataFrame `rows`; see `predictions`. Notes are warnings."""
-        found, notes = predictions(self.fitted, self.described, rows)
+        calibration = None if interval is None else calibrated(self.calibration, self.described.labels)
+        found, notes = predictions(self.fitted, self.described, rows, calibration, interval or 0.0)
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return found
 
 
-def predictions(fitted: Any, described: Described, table: Any) -> tuple[Any, list[str]]:
+def predictions(
+    fitted: Any, described: Described, table: Any, calibration: Calibration | None = None, level: float = 0.0
+) -> tuple[Any, list[str]]:
     """A DataFrame with a row for each of the DataFrame `table`, and notes of what was left out.
 
-    It has `prediction`, a class's name or a number, and for classes `probability_NAME` of each. Raises
-    `UserError` for rows that cannot be read as the training rows were.
+    It has `prediction`, a class's name or a number, and for classes `probability_NAME` of each; with a
+    `calibration` of numbers `lower` and `upper`, the interval of that `level`. Raises `UserError` for rows
+    that cannot be read as the training rows were, and for a level for which there are too few residuals.
     """
     import pandas as pd  # pandas takes half a second to import
 
@@ -66,7 +73,11 @@ def predictions(fitted: Any, described: Described, table: Any) -> tuple[Any, lis
     labels = described.labels
     values = predicted(fitted, features, len(labels))
     if not labels:
-        return pd.DataFrame({"prediction": values}, index=table.index), notes
+        found = pd.DataFrame({"prediction": values}, index=table.index)
+        if calibration is not None:
+            half = calibration.half_width(features, level)
+            found = found.assign(lower=values - half, upper=values + half)
+        return found, notes
     chosen = [labels[number] for number in values.argmax(1)]
     columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
     return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes

@@ -85,6 +85,10 @@ class SideContext:
         """There are no candidates."""
         return self.context.kept_by(candidate)
 
+    def refitted(self) -> AbstractContextManager[Path]:
+        """Nothing is refitted."""
+        return self.context.refitted()
+
     def artifact(self, name: str) -> Path:
         """A path that is not kept."""
         return self.folder / name

@@ -49,13 +49,15 @@ class Member:
 class Fitted:
     """What a retraining has fitted. `members`: of an ensemble, the winner first; none where that is alone.
 
-    `value`: of the ensemble, see `Selected`; `notes`: what should be known.
+    `value`: of the ensemble, see `Selected`; `notes`: what should be known. `held`: its predictions of the
+    rows that folds held out, fold after fold; None where none were kept.
     """
 
     model: TableModel | Ensemble
     notes: list[str]
     members: Sequence[Member] = ()
     value: float | None = None
+    held: np.ndarray | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -78,6 +80,7 @@ class Combining:
     count: int
     steps: int
     notes: list[str] = field(default_factory=list)
+    _own: np.ndarray | None = None  # the winner's predictions of rows held out
 
     def fit(self, config: Config) -> Fitted:
         """Fit `config`, then what is combined with it."""
@@ -87,10 +90,10 @@ class Combining:
         if not self.steps:
             return Fitted(winner, self.notes)
         try:
-            return self._combined(config, winner, seconds) or Fitted(winner, self.notes)
+            return self._combined(config, winner, seconds) or Fitted(winner, self.notes, held=self._own)
         except Exception as error:  # such as too little memory: the winner is a model
             text = f"the best configuration alone, no ensemble: {type(error).__name__}: {error}"
-            return Fitted(winner, [*self.notes, text])
+            return Fitted(winner, [*self.notes, text], held=self._own)
 
     def _fitted(self, config: Config, seed: int) -> TableModel:
         train = self.context.task.train
@@ -103,6 +106,7 @@ class Combining:
         known = self._known(config)
         if not known:
             return None
+        self._own = known[0][1]
         slower = max(1.0, seconds / max(self._cost(known[0][0]), 1e-9))
         costs = [slower * self._cost(one) for one, _ in known]
         most = self.context.remaining / SPARE
@@ -122,14 +126,14 @@ class Combining:
                 return None
             weights = {places[place]: weight for place, weight in again.weights.items()}
             selected = replace(again, weights=weights)
-        return self._ensemble(selected, models, [one for one, _ in known])
+        return self._ensemble(selected, models, known)
 
     def _ensemble(
-        self, selected: Selected, models: dict[int, TableModel], known: Sequence[Candidate]
+        self, selected: Selected, models: dict[int, TableModel], known: Sequence[tuple[Candidate, np.ndarray]]
     ) -> Fitted:
         weights = selected.weights
         members = [
-            Member(known[place].trial, known[place].config, models[place].seed, weight)
+            Member(known[place][0].trial, known[place][0].config, models[place].seed, weight)
             for place, weight in weights.items()
         ]
         model = Ensemble([models[place] for place in weights], list(weights.values()))
@@ -139,7 +143,8 @@ class Combining:
             f"an ensemble of the trials {shown}: {name} {selected.value:.6g} over the folds; on folds that "
             f"have not chosen, {selected.other:.6g}, and {selected.alone:.6g} by the best one alone"
         )
-        return Fitted(model, [text, *self.notes], members, selected.value)
+        held = sum(np.float64(weight) * known[place][1] for place, weight in weights.items())
+        return Fitted(model, [text, *self.notes], members, selected.value, np.asarray(held))
 
     def _others(
         self, known: Sequence[tuple[Candidate, np.ndarray]], selected: Selected, costs: Sequence[float]

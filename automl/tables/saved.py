@@ -66,9 +66,7 @@ class Described:
 
 def save(model: TableModel | Ensemble, described: Described, folder: Path) -> None:
     """Write a fitted model; a killed process leaves an earlier one or this one."""
-    import skops.io  # type: ignore[import-untyped]  # takes a second to import
-
-    write_atomically(folder / FITTED, skops.io.dumps(model.fitted))
+    write_fitted(model.fitted, folder / FITTED)
     boosting = [family for family in model.families if family in PACKAGES]
     found = packages_distributions() if boosting else {}  # it reads the metadata of all that is installed
     names = [*NEEDED, *(found[family][0] for family in boosting)]
@@ -84,25 +82,37 @@ def load(folder: Path) -> tuple[Any, Described]:
     Raises `UserError` when there is none, when it is damaged, when other libraries fitted it, when a
     library that it needs is not installed, and for types that no pipeline has.
     """
-    import skops.io  # takes a second to import
-
     _check_versions(folder)
     described = read_described(folder)
+    return read_fitted(folder / FITTED), described
+
+
+def write_fitted(fitted: Any, path: Path) -> None:
+    """Write a fitted pipeline of scikit-learn's conventions to a file."""
+    import skops.io  # type: ignore[import-untyped]  # takes a second to import
+
+    write_atomically(path, skops.io.dumps(fitted))
+
+
+def read_fitted(path: Path) -> Any:
+    """What `write_fitted` wrote. Raises `UserError` as `load` does, but asks for no versions."""
+    import skops.io  # takes a second to import
+
     try:
-        data = (folder / FITTED).read_bytes()
+        data = path.read_bytes()
         strange = sorted(set(skops.io.get_untrusted_types(data=data)) - TRUSTED)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-        raise _unreadable(folder, error) from error
+        raise _unreadable(path.parent, error) from error
     if strange:
         raise UserError(
-            f"a fitted table model must hold types of pipelines alone, but {folder / FITTED} has "
+            f"a fitted table model must hold types of pipelines alone, but {path} has "
             f"{', '.join(strange[:5])}; do not use it, and train it again"
         )
     try:
-        return skops.io.loads(data, trusted=sorted(TRUSTED)), described
+        return skops.io.loads(data, trusted=sorted(TRUSTED))
     except ImportError as error:
         raise UserError(
-            f"a fitted table model needs what {folder / REQUIREMENTS} lists, but {error}; install it"
+            f"a fitted table model needs what {path.parent / REQUIREMENTS} lists, but {error}; install it"
         ) from error
 
 

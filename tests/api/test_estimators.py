@@ -78,9 +78,14 @@ def test_a_frame_whose_columns_have_numbers_is_the_same_table_as_its_array() -> 
 
 def test_numbers(store: Store) -> None:
     frame, _ = table()
-    model = automl.AutoMLRegressor(minutes=1, overrides=QUICK, store=store.folder, name="numbers")
+    overrides = (*QUICK, "evaluator={pipeline: {folds: 2, ensemble: 25}}")
+    model = automl.AutoMLRegressor(minutes=1, overrides=overrides, store=store.folder, name="numbers")
     found = model.fit(frame, frame["size"] * 2.0 + 1).predict(frame)
     assert model.fitted_.campaign.name == "numbers-1" and np.corrcoef(found, frame["size"])[0, 1] > 0.9
+    ends = model.predict_interval(frame, 0.9)
+    assert ends.shape == (90, 2) and (ends[:, 0] < found).all() and (found < ends[:, 1]).all()
+    with pytest.raises(ValueError, match="must be between 0 and 1"):
+        model.predict_interval(frame, 90)
 
 
 def test_what_cannot_be_fitted(store: Store) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import automl
 from automl.api.rows import columns_of, frame_of, kept
+from automl.cli.commands import app
 from automl.contracts import UserError
 from automl.ledger import Store
 
@@ -45,6 +47,8 @@ def test_classes_are_those_of_the_table(store: Store, dtype: str) -> None:
     shares = model.predict_proba(new[["town", "sold", "size"]])
     assert list(shares.columns) == [0, 1] and np.allclose(shares.sum(axis=1), 1)
     assert shares.iloc[0, 1] > 0.9
+    with pytest.raises(UserError, match="a target that holds numbers, but this model tells classes"):
+        model.predict_interval(new)
     board = model.leaderboard()
     assert board["model"].tolist() == ["gradient_boosting"] * 2 and set(board["arm"]) == {"random", "tpe"}
     assert board["validation"].is_monotonic_decreasing and board["test"].notna().all()
@@ -65,7 +69,9 @@ def test_the_same_call_returns_the_model(store: Store) -> None:
     assert repr(again) == repr(model) and len(automl.campaigns(store=store)) == 1
 
 
-def test_numbers_from_an_array_and_a_file(store: Store, tmp_path: Path) -> None:
+def test_numbers_from_an_array_and_a_file(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x = np.random.default_rng(0).normal(size=100)
     rows = np.column_stack([x, np.arange(100.0) % 7, 3 * x + 0.5])
     model = fitted(store, rows, target="x2", name="lines")
@@ -76,6 +82,24 @@ def test_numbers_from_an_array_and_a_file(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     pd.DataFrame(rows, columns=["x0", "x1", "x2"]).to_csv(path, index=False)
     assert model.predict(path).tolist() == pytest.approx(found.tolist())
+    ends = model.predict_interval(path, 0.8)
+    assert ends["prediction"].tolist() == pytest.approx(found.tolist())
+    assert (ends["lower"] < ends["prediction"]).all() and (ends["prediction"] < ends["upper"]).all()
+    assert 0.7 < np.mean((ends["lower"] <= rows[:, 2]) & (rows[:, 2] <= ends["upper"])) <= 1
+    with pytest.raises(
+        UserError, match="needs the errors of 999 rows or more, but this model has those of 70"
+    ):
+        model.predict_interval(path, 0.999)
+    monkeypatch.setenv("AUTOML_STORE", str(store.folder))
+    typed = ["predict", "lines", str(path), "-o", str(tmp_path / "p.csv"), "--interval", "0.8"]
+    done = CliRunner().invoke(app, typed)
+    assert (
+        "note: intervals by the errors of 70 rows that folds held out, of one width; they hold for rows of"
+        in (done.output.replace("\n", " "))
+    )
+    written = pd.read_csv(tmp_path / "p.csv")
+    assert list(written.columns) == ["prediction", "lower", "upper"]
+    assert np.allclose(written, ends)
 
 
 def test_texts_that_look_like_numbers_are_categories(tmp_path: Path) -> None:

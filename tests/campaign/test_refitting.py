@@ -81,8 +81,9 @@ def test_it_is_the_tested_model_on_all_rows_and_has_no_value(
     assert refit.state is TrialState.COMPLETE and refit.values is None and refit.metrics == {"rows": ROWS}
     assert not ledger.reports(trials=[refit.id]) and refit.config == final.config
     assert opening.trials == [final.id] and final.started_at < opening.opened_at < refit.started_at
-    found, seed = described(ledger, refit, Metric("accuracy", Direction.MAXIMIZE))
-    assert (found["config"], found["seed"], seed) == (final.config, final.seed, opening.id)
+    found = described(ledger, refit, Metric("accuracy", Direction.MAXIMIZE))
+    assert (found.description["config"], found.description["seed"]) == (final.config, final.seed)
+    assert (found.opening, found.left.trial, found.left.workdir) == (opening.id, final.id, final.workdir)
 
 
 def test_it_predicts_and_what_is_measured_is_the_model_of_the_training_rows(

@@ -28,7 +28,8 @@ from automl.contracts import (
 )
 from automl.evaluators import pipeline
 from automl.evaluators.pipeline import Pipeline, PipelineOptions
-from automl.tables import cross_validation, saved, selection
+from automl.tables import conformal, cross_validation, saved, selection
+from automl.tables.folds import folds
 from automl.tables.model import TableModel, predicted
 
 LOG_LOSS = Metric("log_loss", Direction.MINIMIZE)
@@ -149,6 +150,28 @@ def test_a_refit_is_the_same_configurations_seeds_and_weights_on_other_rows(
     assert np.allclose(predicted(fitted, x, 2), total, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.usefixtures("anything_better")
+def test_intervals_are_made_of_the_errors_of_what_predicts_and_stay_with_its_refit(tmp_path: Path) -> None:
+    searched = Searched(tmp_path, read_task(0), R2, CONFIGS[:3])
+    searched.final()
+    given, folder = searched.given, tmp_path / "final/model"
+    kept = [
+        cross_validation.read(Path(one.workdir or "") / KEPT, (150,), given.digest)
+        for one in searched.candidates
+    ]
+    held = np.concatenate([places for _, places in folds(given, 3)])
+    errors = np.abs(given.train.y[held] - (0.5 * kept[0] + 0.3 * kept[1] + 0.2 * kept[2]))
+    found = conformal.read_calibration(folder)
+    assert found is not None and found.rows == 150 and np.allclose(found.scores, np.sort(errors), atol=1e-6)
+    whole = replace(given, train=given.validation, digest="f" * 64)
+    refits = {"given_task": whole, "refits": searched.described(), "final": True}
+    lost = PIPELINE.evaluate({}, searched.context("lost", **refits))
+    assert lost.note.startswith("there are no prediction intervals: the model that was tested is not there")
+    assert conformal.read_calibration(tmp_path / "lost/model") is None
+    assert PIPELINE.evaluate({}, searched.context("refit", **refits, tested=folder)).note == ""
+    assert conformal.read_calibration(tmp_path / "refit/model") == found
+
+
 def test_a_real_selection_is_told_and_the_same_again(tmp_path: Path) -> None:
     given = read_task(0)
     for part in (given.train, given.validation):
@@ -165,11 +188,16 @@ def test_without_candidates_or_the_option_the_winner_is_alone(tmp_path: Path) ->
     searched = Searched(tmp_path, read_task(0), R2, CONFIGS[:2])
     none = searched.final(candidates=[])
     assert none.metrics == {} and "members" not in searched.described()
-    assert none.note == "the best configuration alone, no ensemble: it has no predictions to combine"
+    assert none.note == (
+        "the best configuration alone, no ensemble: it has no predictions to combine; there are no "
+        "prediction intervals: the errors of rows held out are not known"
+    )
+    assert not (tmp_path / "final/model" / conformal.CALIBRATED).exists()
     one = searched.final("one", candidates=searched.candidates[:1])
     assert one.note.endswith("no other trial has predictions to combine")
     plain = Pipeline(PipelineOptions(folds=3))
     assert plain.combined() == 0 and PIPELINE.combined() == pipeline.COMBINED
+    assert conformal.read_calibration(tmp_path / "one/model") is not None, "of the winner alone"
     alone = searched.context("plain", final=True, seed=7)
     assert plain.evaluate(searched.candidates[0].config, alone).values == none.values == one.values
     assert not (tmp_path / "plain" / KEPT).exists()

@@ -1,0 +1,140 @@
+"""How wide intervals must be, by the residuals of rows that folds held out; see `automl.tables.conformal`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from automl.checkpoints import write_atomically
+from automl.contracts import Config, Context, RunError, Task, derive_seed, ended_by
+from automl.tables.conformal import CALIBRATED, Calibration, bounded, calibration_of, write_calibration
+from automl.tables.conformal import DIFFICULTY as DIFFICULTY_FILE
+from automl.tables.folds import folds
+from automl.tables.model import TableModel
+
+LEVEL: Final = 0.9  # by which widths are compared, and tests measure
+LEAST: Final = 200  # rows from which on a difficulty is tried
+MOST: Final = 50_000  # rows that a difficulty is fitted on
+NARROWER: Final = 0.95  # times the mean width, at which a difficulty is used
+FLOOR: Final = 0.1  # times the mean residual is expected at least
+SPARE: Final = 2.0  # times what a fit has taken must be left for each further one
+DIFFICULTY: Final[Config] = {
+    "model": "gradient_boosting",
+    "boosting_encoding": "native",
+    "boosting_rate": 0.05,
+    "boosting_rounds": 60,
+    "boosting_leaves": 8,
+    "boosting_leaf": 20,
+    "boosting_l2": 1.0,
+}
+
+
+def keep_calibration(context: Context, count: int, held: np.ndarray | None, folder: Path) -> list[str]:
+    """Keep in the model's `folder` what intervals are made of, and say what should be known of it.
+
+    `held` (n,): predictions of the rows that `count` folds held out; None where they are not known.
+    """
+    if held is None:
+        return ["there are no prediction intervals: the errors of rows held out are not known"]
+    threads = max(1, int(context.devices))
+
+    def left() -> float:
+        return context.remaining / context.devices
+
+    try:
+        found, notes = calibrate(context.task, count, held, left, context.seed, threads)
+        write_calibration(found, folder)
+    except Exception as error:  # such as too little memory: the model predicts without
+        if (end := ended_by(error)) is not error:
+            raise end from None
+        return [f"there are no prediction intervals: {type(error).__name__}: {error}"]
+    return notes
+
+
+def copy_calibration(context: Context, folder: Path) -> list[str]:
+    """Keep for a model that was fitted again what its tested model has; why not, where that is lost."""
+    try:
+        with context.refitted() as tested:
+            for name in (DIFFICULTY_FILE, CALIBRATED):
+                if (tested / name).is_file():
+                    write_atomically(folder / name, (tested / name).read_bytes())
+    except (RunError, OSError) as error:
+        return [f"there are no prediction intervals: {error}"]
+    return []
+
+
+def calibrate(
+    task: Task, count: int, predictions: np.ndarray, left: Callable[[], float], seed: int, threads: int = 1
+) -> tuple[Calibration, list[str]]:
+    """What intervals are made of, and what should be known of it.
+
+    `predictions` (n,): of the rows that `count` folds held out, fold after fold; `left`: wall seconds. With a
+    difficulty where that makes intervals narrower on average, at the same coverage of these rows; of each row
+    it is expected by residuals of other folds.
+    """
+    held = [places for _, places in folds(task, count)]
+    by = "time" if task.in_time else "rows" if task.train.groups is None else "groups"
+    found = _Residuals(task, held, residuals(task, held, predictions), seed, threads)
+    plain = calibration_of(found.sizes, by)
+    if len(found.sizes) < LEAST or not found.sizes.max() > 0:
+        return plain, []
+    expected = found.expected(left)
+    if expected is None:
+        return plain, ["no time was left to find out where errors are large: intervals have the same width"]
+    scaled = calibration_of(found.sizes / expected, by)
+    narrow, wide = scaled.quantile(LEVEL) * float(expected.mean()), plain.quantile(LEVEL)
+    if not narrow < NARROWER * wide:
+        return plain, []
+    fitted = found.fitted(range(len(held))).fitted
+    return calibration_of(found.sizes / expected, by, found.floor, fitted), []
+
+
+def residuals(task: Task, held: Sequence[np.ndarray], predictions: np.ndarray) -> np.ndarray:
+    """Absolute residuals (n,) of the rows `held`, part after part, and what rounding may hide of them."""
+    truth = task.train.y[np.concatenate(held)]
+    rounded = np.spacing(np.abs(predictions).astype(np.float32)).astype(np.float64) / 2
+    return np.asarray(np.abs(truth - predictions.astype(np.float64)) + rounded)
+
+
+class _Residuals:
+    """`sizes` (n,) of the rows `held`, part after part."""
+
+    def __init__(
+        self, task: Task, held: list[np.ndarray], sizes: np.ndarray, seed: int, threads: int
+    ) -> None:
+        self.task, self.held, self.sizes = task, held, sizes
+        self.seed, self.threads = derive_seed(seed, "difficulty"), threads
+        self.floor = FLOOR * float(sizes.mean())
+        self.places = np.split(np.arange(len(sizes)), np.cumsum([len(rows) for rows in held])[:-1])
+
+    def expected(self, left: Callable[[], float]) -> np.ndarray | None:
+        """The size that the other parts expect for each row, (n,); None where no time is left."""
+        found, slowest = np.empty(len(self.sizes)), 0.0
+        for part in range(len(self.held)):
+            if SPARE * slowest * (len(self.held) + 1 - part) > left() or left() <= 0:
+                return None
+            began = time.perf_counter()
+            model = self.fitted(other for other in range(len(self.held)) if other != part)
+            found[self.places[part]] = model.predict(self.task.train.x.iloc[self.held[part]])
+            slowest = max(slowest, time.perf_counter() - began)
+        return bounded(found, self.floor)
+
+    def fitted(self, parts: Iterator[int] | range) -> TableModel:
+        """A model of the sizes of these parts."""
+        chosen = list(parts)
+        rows = np.concatenate([self.held[part] for part in chosen])
+        sizes = self.sizes[np.concatenate([self.places[part] for part in chosen])]
+        few = _few(len(rows), self.seed)
+        model = TableModel(DIFFICULTY, 0, self.seed, threads=self.threads, texts=self.task.texts)
+        return model.fit(self.task.train.x.iloc[rows[few]], sizes[few])
+
+
+def _few(rows: int, seed: int) -> np.ndarray:
+    """Places of at most `MOST` of so many rows, in their order."""
+    if rows <= MOST:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:MOST])
