@@ -30,7 +30,7 @@ class GP(Strategy):
     """
 
     Options = GPOptions
-    example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
+    example_options: ClassVar[Mapping[str, Any]] = {"startup": 6}
     remembers = "history"
     compares_reports = False
 
