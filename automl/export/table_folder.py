@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.reading.rows import features_of
 from automl.export.source import TABLES, Flattened
+from automl.tables.deciding import decided
 from automl.tables.model import predicted
 from automl.tables.saved import Described, load
 
@@ -67,7 +68,7 @@ def predictions(fitted: Any, described: Described, table: Any) -> tuple[Any, lis
     values = predicted(fitted, features, len(labels))
     if not labels:
         return pd.DataFrame({"prediction": values}, index=table.index), notes
-    chosen = [labels[number] for number in values.argmax(1)]
+    chosen = [labels[number] for number in decided(values, described.threshold).argmax(1)]
     columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
     return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes
 
