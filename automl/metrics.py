@@ -98,6 +98,7 @@ CLASSIFICATION: dict[str, _Score] = {
     "roc_auc": _roc_auc,
 }
 REGRESSION: dict[str, _Score] = {"mse": _mse, "rmse": _rmse, "mae": _mae, "r2": _r2}
+BY_DECISION = ("accuracy", "balanced_accuracy", "f1")  # that see which class is predicted alone
 RESOURCES = ("parameters", "flops", "latency")
 _MINIMIZED = {"log_loss", "mse", "rmse", "mae", *RESOURCES}
 

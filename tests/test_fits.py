@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -74,6 +75,34 @@ def test_a_file_of_its_own_is_the_test_and_another_one_another_campaign(table: P
     Path("held.csv").write_text("\n".join(held))
     changed = typed(*words)
     assert "starting homes-2" in changed.stderr and "on 60 rows that no search has seen" in changed.stdout
+
+
+def test_a_rare_class_is_predicted_from_a_lower_probability_on(table: Path) -> None:
+    rng = np.random.default_rng(0)
+    size = rng.uniform(0, 1, 400).round(3)
+    rare = (rng.random(400) < 0.45 * size**2).astype(int)
+    Path("loans.csv").write_text("\n".join(["size,bad", *map("{},{}".format, size, rare)]))
+    space = "space={name: tabular, fix: {model: extra_trees, forest_trees: 50, forest_leaf: 10}}"
+    keys = (space, "executor=local", "budget={trials: 1}")
+    given = [word for key in keys for word in ("--set", key)]
+    done = typed("fit", "loans.csv", "--target", "bad", "--metric", "f1", "--progress", "quiet", *given)
+    assert "threshold: the probability from which on '1' is predicted goes by f1" in done.stderr
+    assert "is predicted from a probability of 0." in done.stdout
+    board = typed("leaderboard", "loans", "--models").stdout
+    assert "the second class is predicted from a probability" in " ".join(board.split())
+    Path("new.csv").write_text("size\n0.05\n0.95\n")
+    found = typed("predict", "loans", "new.csv", "-o", "found.csv")
+    assert "; '1' from a probability of 0." in found.stdout
+    with Path("found.csv").open() as stream:
+        small, large = csv.DictReader(stream)
+    assert (small["prediction"], large["prediction"]) == ("0", "1") and float(large["probability_1"]) < 0.5
+    typed("predict", "loans", "new.csv", "-o", "found.csv", "--threshold", "0.99")
+    with Path("found.csv").open() as stream:
+        assert [row["prediction"] for row in csv.DictReader(stream)] == ["0", "0"]
+    with pytest.raises(UserError, match=r"must be a probability from 0 to 1 .* but got 1.5 for a model of 2"):
+        typed("predict", "loans", "new.csv", "--threshold", "1.5")
+    explained = " ".join(typed("explain", "loans", "--repeats", "2").stdout.split())
+    assert "note: '1' is predicted from a probability of 0." in explained
 
 
 def test_the_study_is_shown_and_nothing_runs(table: Path, store: Store) -> None:

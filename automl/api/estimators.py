@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from automl.api.fitted import fit
 from automl.api.rows import COLUMN, frame_of
 from automl.contracts import UserError
+from automl.tables.deciding import decided
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,7 @@ class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """The classes (n,) for rows `X`."""
-        chosen: np.ndarray = self.predict_proba(X).argmax(axis=1)
+        chosen = decided(self.predict_proba(X), self.fitted_.threshold).argmax(axis=1)
         return np.asarray(self.classes_[chosen])
 
 

@@ -125,13 +125,19 @@ class Fitted:
     def __str__(self) -> str:
         return "\n".join(self._outcome.lines)
 
-    def predict(self, data: Any) -> pd.Series:
+    @property
+    def threshold(self) -> float | None:
+        """The probability from which on the second class is predicted; None: the larger one decides."""
+        return self._model.described.threshold
+
+    def predict(self, data: Any, threshold: float | None = None) -> pd.Series:
         """The predictions for rows, which may be all that `fit` takes; a row for each, with its index.
 
+        `threshold`: of two classes, the second one is predicted from this probability on; by default its own.
         Columns may come in any order, the target and others may be there. Raises `UserError` for a column
         that is missing, and for a cell that is no number or date where the table had those.
         """
-        found = self._predicted(data)["prediction"]
+        found = self._predicted(data, threshold=threshold)["prediction"]
         return found.map(self._values) if self.classes is not None else found
 
     def predict_proba(self, data: Any) -> pd.DataFrame:
@@ -149,7 +155,7 @@ class Fitted:
         model that was saved without those errors.
         """
         self._model.intervals(level)
-        return self._predicted(data, level)
+        return self._predicted(data, level=level)
 
     def leaderboard(self) -> pd.DataFrame:
         """All complete trials, the best first: their score on validation, and the test where it was opened.
@@ -182,12 +188,14 @@ class Fitted:
             found = explain(ledger, self.campaign.name, self._outcome.arm, extent)
         return Explained(**vars(found))
 
-    def _predicted(self, data: Any, level: float | None = None) -> pd.DataFrame:
+    def _predicted(
+        self, data: Any, *, level: float | None = None, threshold: float | None = None
+    ) -> pd.DataFrame:
         if isinstance(data, str | Path):
             table, _ = read_rows(Path(data), self._model.read)
         else:
             table = frame_of(data)
-        found: pd.DataFrame = self._model.predict(table, level)[0]
+        found: pd.DataFrame = self._model.at(threshold).predict(table, level)[0]
         return found
 
 

@@ -72,9 +72,7 @@ def run_campaign(
         resolved = replace(resolved, storage=chosen_storage(resolved, progress))
         others = read_transfers(resolved, study.transfer)
         task, reading = _read(study, executor)
-        if task is not None:
-            resolved = replace(resolved, rows=len(task.train), all_rows=task.rows)
-        resolved = replace(resolved, reading=reading)
+        resolved = _counted(resolved, task, reading)
         check_data(resolved, task)
         check_targets(study)
         executor.examine(needs_of(resolved, task, store), progress.message)
@@ -92,8 +90,7 @@ def run_campaign(
                 return row.id
             if chosen.study != study:
                 grown = with_executor(resolve(chosen.study), executor)
-                counted = replace(grown, rows=resolved.rows, all_rows=resolved.all_rows, reading=reading)
-                resolved = replace(counted, storage=resolved.storage)
+                resolved = replace(_counted(grown, task, reading), storage=resolved.storage)
                 check_kept(resolved, others, row)
             progress.message(f"{'continuing' if chosen.continued else 'starting'} {row.id}")
             if chosen.continued:
@@ -112,6 +109,13 @@ def _read(study: Study, executor: Executor) -> tuple[Task | None, float]:
     began = time.monotonic()
     task = load_task(study.task.model_dump(mode="json"), [study.source]) if study.task.dataset else None
     return task, time.monotonic() - began
+
+
+def _counted(resolved: ResolvedStudy, task: Task | None, reading: float) -> ResolvedStudy:
+    """The same with what is known of its data; `reading`: seconds that they took."""
+    if task is None:
+        return replace(resolved, reading=reading)
+    return replace(resolved, rows=len(task.train), all_rows=task.rows, reading=reading)
 
 
 def _nothing_to_do(chosen: Chosen) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from automl.cli.common import Name, find_campaign, note, open_ledger, say, write_texts
+
+if TYPE_CHECKING:
+    from automl.export.predicting import TablePredictor
 
 PANEL = "Winners"
 
@@ -38,6 +41,10 @@ def predict(
     query: Annotated[
         str | None, typer.Option(metavar="SQL", help="What to read of the database at the address FILE.")
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="P", help="Of two classes, predict the second from this probability on."),
+    ] = None,
     arm: Annotated[str | None, typer.Option(help="Use the winner of this arm.")] = None,
     interval: Annotated[
         float | None,
@@ -55,7 +62,7 @@ def predict(
 
     with open_ledger() as (_, ledger):
         campaign = find_campaign(ledger, name).id
-        model = predictor(ledger, campaign, arm)
+        model = predictor(ledger, campaign, arm).at(threshold)
     told: dict[str, str] = {}  # parts of a file differ in their examples alone
     if interval is not None:
         told["intervals"] = model.intervals(interval).told
@@ -77,4 +84,12 @@ def predict(
         note(f"note: {line}")
     if output is not None:
         fitted = "" if model.rows is None else f", fitted on all {model.rows} rows"
-        say(f"wrote {output}: {count} rows by {model.trial}{fitted}")
+        say(f"wrote {output}: {count} rows by {model.trial}{fitted}{_decided(model)}")
+
+
+def _decided(model: TablePredictor) -> str:
+    """From which probability on the second class is predicted, where that is not a half."""
+    described = model.described
+    if described.threshold is None:
+        return ""
+    return f"; {described.labels[1]!r} from a probability of {described.threshold:.3g} on"

@@ -46,7 +46,17 @@ from automl.contracts.evaluators import (
 from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs
 from automl.contracts.holding import Held, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
-from automl.contracts.leaving import COMBINED, COMBINED_VALUE, KEPT, Candidate, StoredFile, stored_files
+from automl.contracts.leaving import (
+    COMBINED,
+    COMBINED_VALUE,
+    KEPT,
+    THRESHOLD,
+    THRESHOLD_PLAIN,
+    THRESHOLD_VALUE,
+    Candidate,
+    StoredFile,
+    stored_files,
+)
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
@@ -63,6 +73,9 @@ __all__ = [
     "PROXY",
     "RESERVED_METRICS",
     "THIS_HOST",
+    "THRESHOLD",
+    "THRESHOLD_PLAIN",
+    "THRESHOLD_VALUE",
     "ArmMemory",
     "BaselineArm",
     "Builder",

@@ -144,7 +144,8 @@ class Evaluator(ABC):
         So many, each of another configuration, keep the folder `KEPT` of their working folder; that of
         others is removed. The final evaluation of a search's winner gets them as `context.candidates`; one
         on another dataset, or outside of a campaign, gets none. One that has combined some returns the metric
-        `COMBINED`, how many, and `COMBINED_VALUE`, and says which in its note.
+        `COMBINED`, how many, and `COMBINED_VALUE`, and says which in its note; one that has chosen a
+        threshold by what they keep returns `THRESHOLD`, `THRESHOLD_VALUE` and `THRESHOLD_PLAIN`.
         """
         return 0
 

@@ -16,6 +16,11 @@ KEPT: Final = "kept"  # the folder of a working folder in which a trial leaves w
 # study, to be compared with those of the trials
 COMBINED: Final = "ensemble_members"
 COMBINED_VALUE: Final = "ensemble_value"
+# and of one that predicts the second of two classes from a threshold of its probability on: this, the value
+# of the first metric on rows that have not chosen it, and that where the larger probability decides
+THRESHOLD: Final = "threshold"
+THRESHOLD_VALUE: Final = "threshold_value"
+THRESHOLD_PLAIN: Final = "threshold_plain"
 
 
 @dataclass(frozen=True)

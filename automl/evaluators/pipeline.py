@@ -36,6 +36,7 @@ from automl.tables.final import Combining
 from automl.tables.folds import folds
 from automl.tables.model import TableModel, predicted
 from automl.tables.sizes import not_tried
+from automl.tables.thresholds import score, seen_by
 
 FORMAT = 1
 COMBINED = 50  # trials that keep predictions for an ensemble
@@ -46,11 +47,13 @@ class PipelineOptions(EvaluatorOptions):
     """`folds`: parts of the training rows, each of which is held out once.
 
     `ensemble`: most steps of the greedy selection of trials that predict together with the winner of a
-    search, 25 say; 0: the winner predicts alone.
+    search, 25 say; 0: the winner predicts alone. `threshold`: of two classes, the probability from which on
+    the second one is predicted is chosen for the first metric, on the rows that folds held out.
     """
 
     folds: int = Field(5, ge=2, le=50)
     ensemble: int = Field(0, ge=0, le=200)
+    threshold: bool = False
 
 
 class Pipeline(Evaluator):
@@ -96,8 +99,8 @@ class Pipeline(Evaluator):
             return self._fit_final(config, context, names)
         if stopped := not_tried(config, task, context.space):
             return Result({}, stopped=stopped)
-        wanted, unkept = self.options.folds, may_keep(task) if self.options.ensemble else ""
-        keep = bool(self.options.ensemble) and not unkept
+        wanted, unkept = self.options.folds, may_keep(task) if self.combined() else ""
+        keep = bool(self.combined()) and not unkept
         made = partial(self._made, config, task, names, context.seed, _threads(context))
         done = cross_validate(context, names, wanted, made, keep=keep)
         spread = {}
@@ -112,10 +115,13 @@ class Pipeline(Evaluator):
 
     def combined(self) -> int:
         """How many of the best trials keep their predictions of all training rows."""
-        return COMBINED if self.options.ensemble else 0
+        return COMBINED if self.options.ensemble or self.options.threshold else 0
 
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
-        """Families of the space whose packages are not installed."""
+        """Families of the space whose packages are not installed; a threshold that no metric goes by."""
+        if self.options.threshold and (name := task.metrics[0].name) not in metrics.BY_DECISION:
+            text = f"needs one of the metrics {', '.join(metrics.BY_DECISION)} first, but got {name}"
+            yield "threshold", f"{text}; leave it out, or search by one of them"
         models = space.parameters.get("model")
         try:
             boosters.require(models.options if isinstance(models, Choice) else ())
@@ -125,6 +131,9 @@ class Pipeline(Evaluator):
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless the task is a table that can be folded."""
         _require_table(task)
+        if self.options.threshold and task.classes != 2:
+            text = f"a threshold needs two classes, but {task.name!r} has {task.classes or 'numbers'}"
+            raise UserError(f"{text}; leave evaluator.pipeline.threshold out")
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
@@ -137,22 +146,21 @@ class Pipeline(Evaluator):
         try:
             described = json.loads((model / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UserError(
-                f"a model folder must hold config.json, but {model}: {error}; train it again"
-            ) from error
+            text = f"a model folder must hold config.json, but {model}: {error}; train it again"
+            raise UserError(text) from error
         if described["task"] != task.digest:
-            raise UserError(
-                "a pipeline must be scored on the data it was fitted on, but their digests differ: "
-                f"{described['task']} and {task.digest}; train it again"
-            )
+            text = "a pipeline must be scored on the data it was fitted on, but their digests differ: "
+            raise UserError(f"{text}{described['task']} and {task.digest}; train it again")
         names = [metric.name for metric in metrics]
         _require_table(task)
         _require_predictions(names)
         predictions = _by_kept(model, data, task.classes)
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
-        found = intervals.interval(names[0], data.y, predictions, data.groups)
-        return {**_values(names, data, predictions), **intervals.named(names[0], found)}
+        threshold = described.get("threshold")
+        seen = seen_by(names[0], predictions, threshold)
+        found = intervals.interval(names[0], data.y, seen, data.groups)
+        return {**score(names, data.y, predictions, threshold), **intervals.named(names[0], found)}
 
     def _again(
         self, described: Json, task: Task, names: list[str], threads: int = 1
@@ -178,9 +186,12 @@ class Pipeline(Evaluator):
         def make(config: Config, seed: int) -> TableModel:
             return self._made(config, task, names, seed, _threads(context))
 
-        fitted = Combining(context, make, options.folds, options.ensemble).fit(config)
-        values = metrics.score(names, task.validation.y, fitted.model.predict(task.validation.x))
+        fitted = Combining(context, make, options.folds, options.ensemble, options.threshold).fit(config)
+        threshold = None if fitted.threshold is None else fitted.threshold.value
+        predictions = fitted.model.predict(task.validation.x)
+        values = score(names, task.validation.y, predictions, threshold)
         described: Json = {"config": config, "seed": context.seed}
+        described |= {} if threshold is None else {"threshold": threshold}
         if fitted.members:
             described["members"] = [member.to_json() for member in fitted.members]
         _keep(fitted.model, task, described, context.workdir / "model")
@@ -192,7 +203,7 @@ class Pipeline(Evaluator):
 
     def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
         """A model to be fitted; in an ensemble all must have probabilities."""
-        calibrate = bool(self.options.ensemble) or not PROBABILISTIC.isdisjoint(names)
+        calibrate = bool(self.combined()) or not PROBABILISTIC.isdisjoint(names)
         return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
 
 
@@ -200,7 +211,8 @@ def _keep(model: TableModel | Ensemble, task: Task, described: Json, folder: Pat
     """Write a fitted model, and what it takes to fit it again."""
     folder.mkdir(parents=True, exist_ok=True)
     if task.reading is not None:
-        saved.save(model, saved.Described(task.reading, task.labels), folder)
+        reading = saved.Described(task.reading, task.labels, described.get("threshold"))
+        saved.save(model, reading, folder)
     text = json.dumps({**described, "format": FORMAT, "task": task.digest}, indent=1)
     write_atomically(folder / "config.json", text.encode())
 
@@ -218,10 +230,6 @@ def _by_kept(folder: Path, data: Split, classes: int) -> np.ndarray | None:
     except UserError:
         return None
     return predicted(fitted, data.x, classes)
-
-
-def _values(names: list[str], data: Split, predictions: np.ndarray) -> dict[str, float]:
-    return metrics.score(names, data.y, predictions)
 
 
 def _require_table(task: Task) -> None:

@@ -22,7 +22,9 @@ from automl.explaining.explanation import Explanation, Extent, Wrong
 from automl.explaining.importance import Importance, importances, most_used
 from automl.export.certificate import find_winner
 from automl.export.predicting import predictor
+from automl.tables.deciding import decided
 from automl.tables.model import predicted
+from automl.tables.thresholds import seen_by
 
 if TYPE_CHECKING:
     from automl.ledger.ledger import Ledger
@@ -53,6 +55,7 @@ def explain(
         labels=task.labels,
         target=model.described.reading.target or "the target",
         seed=derive_seed(task.digest, "explain"),
+        threshold=model.described.threshold,
     )
     names = (campaign, winner.certificate.arm, model.trial)
     return _explained(subject, names, task.validation, extent or Extent())
@@ -68,6 +71,15 @@ class _Subject:
     labels: Sequence[str]
     target: str
     seed: int
+    threshold: float | None = None
+
+    def seen(self, x: Any) -> np.ndarray:
+        """The predictions of `x` as its metric sees them."""
+        return self.judged(self.predict(x))
+
+    def judged(self, predictions: np.ndarray) -> np.ndarray:
+        """Those as its metric sees them: decided by the threshold, where it goes by what is predicted."""
+        return seen_by(self.metric.name, predictions, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ def _explained(subject: _Subject, names: tuple[str, str, str], part: Split, exte
     limits = bounds(len(part), len(subject.columns), part.x.shape[1], extent.repeats)
     rows = _Rows(np.arange(len(part)), part.x, part.y).drawn(limits.rows, subject.seed)
     name, found = subject.metric.name, subject.predict(rows.x)
-    loss = row_losses(name, rows.y, found)
+    loss = row_losses(name, rows.y, subject.judged(found))
     important = _importances(subject, rows, limits, extent.repeats)
     dependent, skipped = _dependences(subject, rows, important, extent.curves)
     divided = groups(rows.x, loss.values)
@@ -97,7 +109,7 @@ def _explained(subject: _Subject, names: tuple[str, str, str], part: Split, exte
         *names,
         target=subject.target,
         metric=subject.metric,
-        score=metrics.score([name], rows.y, found)[name],
+        score=metrics.score([name], rows.y, subject.judged(found))[name],
         rows=len(rows.y),
         of=len(part),
         repeats=extent.repeats,
@@ -109,7 +121,7 @@ def _explained(subject: _Subject, names: tuple[str, str, str], part: Split, exte
         looked_at=len(divided),
         calibration=calibration(rows.y, found, subject.labels) if subject.labels else None,
         pairs=None if subject.labels else pairs(rows.y, found, subject.seed),
-        notes=(*_left_out(limits, len(part), len(subject.columns)), *skipped),
+        notes=(*_decided(subject), *_left_out(limits, len(part), len(subject.columns)), *skipped),
     )
 
 
@@ -119,7 +131,7 @@ def _importances(subject: _Subject, rows: _Rows, limits: Bounds, repeats: int) -
     chosen = most_used(subject.predict, few.x, features, subject.seed, limits.columns)
     shuffled = rows.drawn(limits.shuffled, subject.seed)
     table = (shuffled.x, shuffled.y)
-    return importances(subject.predict, table, chosen, subject.metric, subject.seed, repeats)
+    return importances(subject.seen, table, chosen, subject.metric, subject.seed, repeats)
 
 
 def _dependences(
@@ -145,6 +157,12 @@ def _dependences(
     return found, [f"no partial dependence of {names}{more}: lists, addresses, words, or a single value"]
 
 
+def _decided(subject: _Subject) -> list[str]:
+    if subject.threshold is None:
+        return []
+    return [f"{subject.labels[1]!r} is predicted from a probability of {subject.threshold:.3g} on"]
+
+
 def _left_out(limits: Bounds, of: int, columns: int) -> list[str]:
     """Sentences on what is a sample."""
     told = []
@@ -165,6 +183,7 @@ def _worst(
 ) -> list[Wrong]:
     """Rows that lose something, the largest loss first, and of equal ones the least probable."""
     y, labels = rows.y, subject.labels
+    classes = decided(found, subject.threshold).argmax(axis=1) if labels else y
     sure = found[np.arange(len(y)), y] if found.ndim == 2 else np.zeros(len(y))
     places = [place for place in np.lexsort((np.arange(len(y)), sure, -losses)) if losses[place] > 0]
     names = [name for one in important[:CELLS] for name in feature_names(subject.columns[one.column])]
@@ -173,7 +192,7 @@ def _worst(
         Wrong(
             row=int(rows.numbers[place]) + 1,
             truth=labels[y[place]] if labels else float(y[place]),
-            prediction=labels[int(found[place].argmax())] if labels else float(found[place]),
+            prediction=labels[int(classes[place])] if labels else float(found[place]),
             loss=float(losses[place]),
             cells={str(name): _plain(cell) for name, cell in cells.iloc[number].items()},
         )

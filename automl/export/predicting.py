@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +40,22 @@ class TablePredictor:
     read: ReadSpec
     rows: int | None = None
     calibration: Calibration | None = None
+
+    def at(self, threshold: float | None) -> TablePredictor:
+        """The same, which predicts the second of two classes from another threshold on; None: its own.
+
+        Raises `UserError` for what has no two classes, and for one that is no probability.
+        """
+        if threshold is None:
+            return self
+        labels = self.described.labels
+        if len(labels) != 2 or not 0 <= threshold <= 1:
+            what = f"{len(labels)} classes" if labels else "numbers"
+            raise UserError(
+                "a threshold must be a probability from 0 to 1 of the second of two classes, but got "
+                f"{threshold:g} for a model of {what}; leave it out or correct it"
+            )
+        return replace(self, described=replace(self.described, threshold=threshold))
 
     def predict(self, table: Any, level: float | None = None) -> tuple[Any, list[str]]:
         """Predictions for the rows of the DataFrame `table`, and notes; see `predictions`.

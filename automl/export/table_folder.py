@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from automl.data.reading.rows import features_of
 from automl.export.source import TABLES, Flattened
 from automl.tables.conformal import Calibration, calibrated, read_calibration
+from automl.tables.deciding import decided
 from automl.tables.model import predicted
 from automl.tables.saved import Described, load
 
@@ -78,7 +79,7 @@ def predictions(
             half = calibration.half_width(features, level)
             found = found.assign(lower=values - half, upper=values + half)
         return found, notes
-    chosen = [labels[number] for number in values.argmax(1)]
+    chosen = [labels[number] for number in decided(values, described.threshold).argmax(1)]
     columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
     return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes
 

@@ -96,6 +96,8 @@ def table(report: CampaignReport, found: list[Model]) -> Any:
     shown.caption = f"★ retrained{more}; validation: mean over the folds; seconds: of all folds"
     if any(one.members for one in found):
         shown.caption += ", of an ensemble those of its fits"
+    if report.chosen is not None and (by := report.chosen.search.deciding) is not None:
+        shown.caption += f"; of the winner {by.told(report.metric.name)}"
     if report.chosen is not None and (refit := report.chosen.search.refit) is not None:
         shown.caption += (
             f"; {refit.trial}, the exported winner fitted on all {refit.rows} rows, predicts: no "

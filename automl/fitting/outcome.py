@@ -64,6 +64,8 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
         yield "  a better one was found, but no time was left to fit it: more --minutes go on from there"
     if found.search.combined is not None:
         yield f"  {found.search.combined.told}"
+    elif found.search.deciding is not None:
+        yield f"  {found.search.deciding.told(metric.name)}"
     label = units.label(metric.name)
     yield f"validation: {label} {units.value(found.value)}, the mean over the folds"
     if found.search.test:

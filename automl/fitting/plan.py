@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from automl import templates
+from automl import metrics, templates
 from automl.config import Study, yamlfile
 from automl.config.document import Document
 from automl.config.loading import study_of
@@ -105,6 +105,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
         keys["task"]["metric"], why = templates.guessed_metric(parts)
         told.append(f"metric: {keys['task']['metric']}, a guess ({why}); --metric names another one")
     keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
+    keys["evaluator"]["pipeline"] |= _decides(parts, _overridden(keys, wishes)["task"].get("metric"), told)
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -197,6 +198,14 @@ def _about(parts: Parts, target: str) -> list[str]:
     else:
         kind = f"numbers from {dataset.y.min():.6g} to {dataset.y.max():.6g}"
     return [f"{target}: {kind}", f"features: {shown}"]
+
+
+def _decides(parts: Parts, metric: str | None, told: list[str]) -> Json:
+    """Of two classes, a metric that goes by what is predicted chooses from which probability on."""
+    if len(parts.labels) != 2 or metric not in metrics.BY_DECISION:
+        return {}
+    told.append(f"threshold: the probability from which on {parts.labels[1]!r} is predicted goes by {metric}")
+    return {"threshold": True}
 
 
 def _folds(parts: Parts, told: list[str]) -> int:

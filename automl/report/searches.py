@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
 from automl.ledger.winners import refit_of, retrainings, winner_opening
 from automl.report.combined import Combined, combined
+from automl.report.deciding import Deciding, deciding
 from automl.report.plain import finite
 from automl.selection import FINAL, REFIT
 
@@ -77,6 +78,7 @@ class SearchReport:
     """A search with its counts, cost, best trial, anytime curve, fresh-seed and test values.
 
     `combined`: what its retrainings combine with the best trial; their values are `fresh` and `test`.
+    `deciding`: the threshold by which they predict classes.
 
     `device_seconds` is what the search itself spent: all its trials, without what follows. `refit`: None when
     there is none; what it has cost is part of `final_device_seconds`. `test_interval`: of 95 %, of the one
@@ -99,6 +101,7 @@ class SearchReport:
     combined: Combined | None = None
     refit: Refit | None = None
     test_interval: tuple[float, float] | None = None
+    deciding: Deciding | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
         """Whether its value of this level is the last one. `finals`: its retrainings."""
@@ -151,6 +154,7 @@ def search_report(
         combined=combined(finals),
         refit=None if selected is None else _refit(selected.derived or selected.config, rows),
         test_interval=_interval(metric, opening),
+        deciding=deciding(finals),
     )
 
 

@@ -99,7 +99,7 @@ def may_keep(task: Task) -> str:
         return ""
     return (
         f"predictions of {len(task.train):,} rows and {task.classes} classes take {size >> 20} MiB, more "
-        f"than the {MOST >> 20} MiB that a trial may keep: there is no ensemble"
+        f"than the {MOST >> 20} MiB that a trial may keep: no ensemble or threshold is made of them"
     )
 
 

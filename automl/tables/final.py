@@ -13,6 +13,9 @@ import numpy as np
 from automl.contracts import (
     COMBINED,
     COMBINED_VALUE,
+    THRESHOLD,
+    THRESHOLD_PLAIN,
+    THRESHOLD_VALUE,
     Candidate,
     Config,
     Context,
@@ -26,6 +29,7 @@ from automl.tables.ensembles import Ensemble
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 from automl.tables.selection import Held, Pool, Selected
+from automl.tables.thresholds import Threshold, choose
 
 OF_A_FOLD: Final = 1.5  # times the cost of a fold: more rows are fitted, and cost may grow faster
 SPARE: Final = 1.5  # times what a fit is expected to take must be left
@@ -50,7 +54,8 @@ class Fitted:
     """What a retraining has fitted. `members`: of an ensemble, the winner first; none where that is alone.
 
     `value`: of the ensemble, see `Selected`; `notes`: what should be known. `held`: its predictions of the
-    rows that folds held out, fold after fold; None where none were kept.
+    rows that folds held out, fold after fold; None where none were kept. `threshold`: None where the larger
+    probability decides.
     """
 
     model: TableModel | Ensemble
@@ -58,11 +63,15 @@ class Fitted:
     members: Sequence[Member] = ()
     value: float | None = None
     held: np.ndarray | None = None
+    threshold: Threshold | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
-        """What is recorded of an ensemble."""
-        return {} if self.value is None else {COMBINED: len(self.members), COMBINED_VALUE: self.value}
+        """What is recorded of an ensemble, and of a threshold."""
+        found = {} if self.value is None else {COMBINED: len(self.members), COMBINED_VALUE: self.value}
+        if (one := self.threshold) is None:
+            return found
+        return {**found, THRESHOLD: one.value, THRESHOLD_VALUE: one.other, THRESHOLD_PLAIN: one.plain}
 
 
 @dataclass
@@ -72,28 +81,50 @@ class Combining:
     Each with a seed of its own: forests of like configurations are otherwise the same trees.
 
     `make` gives a model of a configuration and a seed; `count`: of folds; `steps`: of the selection, 0 for
-    the winner alone. Fits for which no time is left are left out; the winner alone always is a model.
+    the winner alone; `decides`: a threshold is chosen, too. Fits for which no time is left
+    are left out; the winner alone always is a model.
     """
 
     context: Context
     make: Callable[[Config, int], TableModel]
     count: int
     steps: int
+    decides: bool = False
     notes: list[str] = field(default_factory=list)
-    _own: np.ndarray | None = None  # the winner's predictions of rows held out
 
     def fit(self, config: Config) -> Fitted:
         """Fit `config`, then what is combined with it."""
         began = time.perf_counter()
         winner = self._fitted(config, self.context.seed)
         seconds = (time.perf_counter() - began) * self.context.devices
-        if not self.steps:
+        if not self.steps and not self.decides:
             return Fitted(winner, self.notes)
+        known: list[tuple[Candidate, np.ndarray]] = []
+        found = Fitted(winner, self.notes)
         try:
-            return self._combined(config, winner, seconds) or Fitted(winner, self.notes, held=self._own)
+            known = self._known(config)
+            found = replace(found, held=known[0][1] if known else None)
+            found = (self._combined(known, winner, seconds) if known and self.steps else None) or found
         except Exception as error:  # such as too little memory: the winner is a model
             text = f"the best configuration alone, no ensemble: {type(error).__name__}: {error}"
-            return Fitted(winner, [*self.notes, text], held=self._own)
+            found = replace(found, notes=[*self.notes, text])
+        return self._deciding(found, known) if known and self.decides else found
+
+    def _deciding(self, found: Fitted, known: Sequence[tuple[Candidate, np.ndarray]]) -> Fitted:
+        """The same with a threshold, where that is better on folds that have not chosen it."""
+        weights = {one.trial: one.weight for one in found.members} or {known[0][0].trial: 1.0}
+        parts = [weights[one.trial] * held.astype(np.float64) for one, held in known if one.trial in weights]
+        chosen = choose(self._held, np.sum(parts, axis=0))
+        name, label = self.context.metrics[0].name, self.context.task.label(1)
+        if chosen is None:
+            text = f"no threshold: none for {label!r} is better by {name} on folds that have not chosen it"
+            return replace(found, notes=[*found.notes, text])
+        text = (
+            f"{label!r} is predicted from a probability of {chosen.value:.3g} on: {name} {chosen.score:.6g} "
+            f"over the folds, which chose it; on folds that have not, {chosen.other:.6g}, and "
+            f"{chosen.plain:.6g} where the larger probability decides"
+        )
+        return replace(found, notes=[*found.notes, text], threshold=chosen)
 
     def _fitted(self, config: Config, seed: int) -> TableModel:
         train = self.context.task.train
@@ -101,12 +132,10 @@ class Combining:
         self.notes += [note for note in model.notes if note not in self.notes]
         return model
 
-    def _combined(self, config: Config, winner: TableModel, seconds: float) -> Fitted | None:
+    def _combined(
+        self, known: Sequence[tuple[Candidate, np.ndarray]], winner: TableModel, seconds: float
+    ) -> Fitted | None:
         """The ensemble; None, and why in the notes, where there is none. `seconds`: of the winner's fit."""
-        known = self._known(config)
-        if not known:
-            return None
-        self._own = known[0][1]
         slower = max(1.0, seconds / max(self._cost(known[0][0]), 1e-9))
         costs = [slower * self._cost(one) for one, _ in known]
         most = self.context.remaining / SPARE
@@ -181,7 +210,9 @@ class Combining:
             self.notes.append(f"trials without predictions that can be read: {', '.join(lost[:2])}{more}")
         own = next((place for place, (one, _) in enumerate(known) if one.config == config), None)
         if own is None:
-            self.notes.append("the best configuration alone, no ensemble: it has no predictions to combine")
+            what = "no ensemble" if self.steps else "no threshold"
+            what += " and no threshold" if self.steps and self.decides else ""
+            self.notes.append(f"the best configuration alone, {what}: it has no predictions to combine")
             return []
         return [known[own], *known[:own], *known[own + 1 :]]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FITTED: Final = "model.skops"
 DESCRIBED: Final = "table.json"
 FORMAT: Final = 1
+DECIDING: Final = 2  # the format of a model with a threshold, which earlier versions do not know
 REQUIREMENTS: Final = "requirements.txt"
 NEEDED: Final = ("numpy", "pandas", "scikit-learn", "skops", "threadpoolctl")
 PLAIN: Final = frozenset({"numpy", "pandas", "skops", "threadpoolctl"})  # of which no part of a model is
@@ -58,10 +59,15 @@ TRUSTED: Final = frozenset(
 
 @dataclass(frozen=True)
 class Described:
-    """How rows are read, and the names of the classes, none for numbers."""
+    """How rows are read, and the names of the classes, none for numbers.
+
+    `threshold`: of the probability of the second of two classes, from which on it is predicted; None: the
+    larger one decides.
+    """
 
     reading: TableReading
     labels: tuple[str, ...]
+    threshold: float | None = None
 
 
 def save(model: TableModel | Ensemble, described: Described, folder: Path) -> None:
@@ -72,7 +78,8 @@ def save(model: TableModel | Ensemble, described: Described, folder: Path) -> No
     names = [*NEEDED, *(found[family][0] for family in boosting)]
     needed = "".join(f"{name}=={version(name)}\n" for name in names)
     write_atomically(folder / REQUIREMENTS, needed.encode())
-    text = json.dumps({"format": FORMAT, **asdict(described)}, indent=1, ensure_ascii=False)
+    form = FORMAT if described.threshold is None else DECIDING
+    text = json.dumps({"format": form, **asdict(described)}, indent=1, ensure_ascii=False)
     write_atomically(folder / DESCRIBED, text.encode())
 
 
@@ -151,8 +158,8 @@ def read_described(folder: Path) -> Described:
     """What a fitted model means. Raises `UserError` as `load` does."""
     try:
         found = json.loads((folder / DESCRIBED).read_text(encoding="utf-8"))
-        if found["format"] != FORMAT:
-            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {FORMAT}")
+        if found["format"] not in (FORMAT, DECIDING):
+            raise ValueError(f"{DESCRIBED} is of format {found['format']}, and this version reads {DECIDING}")
         return _described(found)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, error) from error
@@ -165,4 +172,4 @@ def _unreadable(folder: Path, error: Exception) -> UserError:
 
 
 def _described(found: dict[str, Any]) -> Described:
-    return Described(TableReading.from_json(found["reading"]), tuple(found["labels"]))
+    return Described(TableReading.from_json(found["reading"]), tuple(found["labels"]), found.get("threshold"))
