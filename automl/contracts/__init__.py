@@ -46,7 +46,17 @@ from automl.contracts.evaluators import (
 from automl.contracts.execution import THIS_HOST, Executor, JobSource, Luggage, Needs
 from automl.contracts.holding import Held, Room
 from automl.contracts.learners import LearnerTraits, TaskKind
-from automl.contracts.leaving import COMBINED, COMBINED_VALUE, KEPT, Candidate, StoredFile, stored_files
+from automl.contracts.leaving import (
+    COMBINED,
+    COMBINED_VALUE,
+    INTERVAL_LEVEL,
+    INTERVAL_SHARE,
+    INTERVAL_WIDTH,
+    KEPT,
+    Candidate,
+    StoredFile,
+    stored_files,
+)
 from automl.contracts.memory import ArmMemory, CampaignMemory, EarlierTrial, MemorySource, SearchMemory
 from automl.contracts.messages import LATE, Job, Outcome, Replay, Replayed, Report, RunAddress
 from automl.contracts.proxies import Proxy
@@ -57,6 +67,9 @@ __all__ = [
     "ADAPTATION_STEPS",
     "COMBINED",
     "COMBINED_VALUE",
+    "INTERVAL_LEVEL",
+    "INTERVAL_SHARE",
+    "INTERVAL_WIDTH",
     "KEPT",
     "LARGEST_VALUE",
     "LATE",

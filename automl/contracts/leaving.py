@@ -16,6 +16,10 @@ KEPT: Final = "kept"  # the folder of a working folder in which a trial leaves w
 # study, to be compared with those of the trials
 COMBINED: Final = "ensemble_members"
 COMBINED_VALUE: Final = "ensemble_value"
+# what a test measures of prediction intervals: the share of targets in those of the level, their mean width
+INTERVAL_LEVEL: Final = 0.9
+INTERVAL_SHARE: Final = "interval_share"
+INTERVAL_WIDTH: Final = "interval_width"
 
 
 @dataclass(frozen=True)

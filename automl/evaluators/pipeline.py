@@ -29,7 +29,7 @@ from automl.contracts import (
 )
 from automl.space import Choice, Int, Space
 from automl.tables import boosters, intervals, saved
-from automl.tables.calibrating import copy_calibration, keep_calibration
+from automl.tables.calibrating import copy_calibration, keep_calibration, measured
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
@@ -152,7 +152,8 @@ class Pipeline(Evaluator):
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
         found = intervals.interval(names[0], data.y, predictions, data.groups)
-        return {**_values(names, data, predictions), **intervals.named(names[0], found)}
+        scores = {**_values(names, data, predictions), **intervals.named(names[0], found)}
+        return scores if task.classes else {**scores, **measured(model, data, predictions)}
 
     def _again(
         self, described: Json, task: Task, names: list[str], threads: int = 1
