@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(predict)
 
 
-def predict(
+def predict(  # noqa: PLR0913 - each is an option of the command
     name: Name,
     rows: Annotated[
         str,

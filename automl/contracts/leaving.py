@@ -21,6 +21,10 @@ COMBINED_VALUE: Final = "ensemble_value"
 THRESHOLD: Final = "threshold"
 THRESHOLD_VALUE: Final = "threshold_value"
 THRESHOLD_PLAIN: Final = "threshold_plain"
+# what a test measures of prediction intervals: the share of targets in those of the level, their mean width
+INTERVAL_LEVEL: Final = 0.9
+INTERVAL_SHARE: Final = "interval_share"
+INTERVAL_WIDTH: Final = "interval_width"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from automl.contracts import (
 )
 from automl.space import Choice, Int, Space
 from automl.tables import boosters, intervals, saved
-from automl.tables.calibrating import copy_calibration, keep_calibration
+from automl.tables.calibrating import copy_calibration, keep_calibration, measured
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
@@ -158,9 +158,9 @@ class Pipeline(Evaluator):
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
         threshold = described.get("threshold")
-        seen = seen_by(names[0], predictions, threshold)
-        found = intervals.interval(names[0], data.y, seen, data.groups)
-        return {**score(names, data.y, predictions, threshold), **intervals.named(names[0], found)}
+        found = intervals.interval(names[0], data.y, seen_by(names[0], predictions, threshold), data.groups)
+        scores = {**score(names, data.y, predictions, threshold), **intervals.named(names[0], found)}
+        return scores if task.classes else {**scores, **measured(model, data, predictions)}
 
     def _again(
         self, described: Json, task: Task, names: list[str], threads: int = 1

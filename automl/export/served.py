@@ -20,6 +20,7 @@ from automl.contracts import UserError
 from automl.export import table_folder, table_signature
 from automl.export.torch_folder import plain_files
 from automl.tables import saved
+from automl.tables.conformal import CALIBRATED
 
 if TYPE_CHECKING:
     from automl.export.winner import Winner
@@ -57,7 +58,8 @@ def _mlmodel(folder: Path) -> dict[str, Any]:
     write_atomically(folder / table_signature.EXAMPLE, example.encode())
     write_atomically(folder / table_signature.ENVIRONMENT, environment.encode())
     flavor["env"] = {"virtualenv": table_signature.ENVIRONMENT}
-    return {"flavors": {"python_function": flavor}, **table_signature.described_for_mlflow(described)}
+    signature = table_signature.described_for_mlflow(described, (folder / CALIBRATED).is_file())
+    return {"flavors": {"python_function": flavor}, **signature}
 
 
 def _kind(folder: Path, winner: Winner, trial: str) -> tuple[str, str]:

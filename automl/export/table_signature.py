@@ -21,17 +21,20 @@ ENVIRONMENT: Final = "python_env.yaml"
 _DAY = datetime(2024, 1, 31, 12, 30)
 
 
-def described_for_mlflow(described: Described) -> dict[str, Any]:
+def described_for_mlflow(described: Described, intervals: bool = False) -> dict[str, Any]:
     """The keys of an `MLmodel` file that a table model has besides those of every model.
 
     Inputs are of type `any`: rows are checked as they are read, which takes numbers as texts too; MLflow's
-    `double` refuses whole numbers.
+    `double` refuses whole numbers. `intervals`: it takes the parameter `interval`, a level, by default none.
     """
     inputs = [_column(one.name, "any") for one in described.reading.columns]
     outputs = [_column("prediction", "string" if described.labels else "double")]
     outputs += [_column(f"probability_{label}", "double") for label in described.labels]
+    parameter = {"name": "interval", "type": "double", "default": None, "shape": None}
+    params = json.dumps([parameter]) if intervals else None
+    outputs += [_column(name, "double", required=False) for name in ("lower", "upper") if intervals]
     return {
-        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None},
+        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": params},
         "saved_input_example_info": {
             "artifact_path": EXAMPLE,
             "pandas_orient": "split",
@@ -54,8 +57,8 @@ def environment(requirements: str) -> str:
     return yaml.safe_dump(found, sort_keys=False)
 
 
-def _column(name: str, kind: str) -> dict[str, Any]:
-    return {"type": kind, "name": name, "required": True}
+def _column(name: str, kind: str, *, required: bool = True) -> dict[str, Any]:
+    return {"type": kind, "name": name, "required": required}
 
 
 def _cell(column: ReadColumn) -> object:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.contracts import Config, Direction, Json, TrialState
 from automl.report import CampaignReport, collect
+from automl.report.wording import of_intervals
 
 if TYPE_CHECKING:
     from automl.ledger import Ledger
@@ -98,6 +99,8 @@ def table(report: CampaignReport, found: list[Model]) -> Any:
         shown.caption += ", of an ensemble those of its fits"
     if report.chosen is not None and (by := report.chosen.search.deciding) is not None:
         shown.caption += f"; of the winner {by.told(report.metric.name)}"
+    if report.chosen is not None and (told := of_intervals(report.chosen.search.intervals)):
+        shown.caption += f"; of the exported winner, {told}"
     if report.chosen is not None and (refit := report.chosen.search.refit) is not None:
         shown.caption += (
             f"; {refit.trial}, the exported winner fitted on all {refit.rows} rows, predicts: no "

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
 
-from automl.contracts import RunError
+from automl.contracts import INTERVAL_LEVEL, RunError
 from automl.ledger import Ledger
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
+from automl.report.wording import of_intervals
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
         value = fmean(found.search.test)
         within = units.within(found.search.test_interval)
         yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen{within}"
+        if told := of_intervals(found.search.intervals):
+            yield f"intervals: {told}: automl predict {report.study} new.csv --interval {INTERVAL_LEVEL:g}"
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
     yield _predicts(report, found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
+from automl.contracts import INTERVAL_SHARE, INTERVAL_WIDTH, LARGEST_VALUE, Config, Direction, TrialState
 from automl.ledger.winners import refit_of, retrainings, winner_opening
 from automl.report.combined import Combined, combined
 from automl.report.deciding import Deciding, deciding
@@ -82,7 +82,8 @@ class SearchReport:
 
     `device_seconds` is what the search itself spent: all its trials, without what follows. `refit`: None when
     there is none; what it has cost is part of `final_device_seconds`. `test_interval`: of 95 %, of the one
-    value on the test by the choice of its rows or episodes, where it was measured.
+    value on the test by the choice of its rows or episodes, where it was measured. `intervals`: the share of
+    test rows in the prediction intervals of the only model, and their mean width.
     """
 
     seed: int
@@ -102,6 +103,7 @@ class SearchReport:
     refit: Refit | None = None
     test_interval: tuple[float, float] | None = None
     deciding: Deciding | None = None
+    intervals: tuple[float, float] | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
         """Whether its value of this level is the last one. `finals`: its retrainings."""
@@ -153,8 +155,9 @@ def search_report(
         gaps=_gaps(best, fresh, test),
         combined=combined(finals),
         refit=None if selected is None else _refit(selected.derived or selected.config, rows),
-        test_interval=_interval(metric, opening),
         deciding=deciding(finals),
+        test_interval=_pair(opening, f"{metric}_low", f"{metric}_high"),
+        intervals=_pair(opening, INTERVAL_SHARE, INTERVAL_WIDTH),
     )
 
 
@@ -163,13 +166,13 @@ def _refit(trained: Config, rows: Sequence[TrialRow]) -> Refit | None:
     return None if found is None else Refit(found.id, round((found.metrics or {}).get("rows", 0)))
 
 
-def _interval(metric: str, opening: OpeningRow | None) -> tuple[float, float] | None:
-    """That of the test value of the only model; a mean of several varies by their seeds, too."""
+def _pair(opening: OpeningRow | None, one: str, other: str) -> tuple[float, float] | None:
+    """What was measured of the only model that was tested; several differ by their seeds, too."""
     details = (opening.details if opening else None) or ()
     if len(details) != 1:
         return None
-    low, high = (details[0].get(f"{metric}_{end}") for end in ("low", "high"))
-    return None if low is None or high is None else (low, high)
+    first, second = details[0].get(one), details[0].get(other)
+    return None if first is None or second is None else (first, second)
 
 
 def tell_order(trial: TrialRow) -> tuple[float, int]:

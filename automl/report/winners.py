@@ -13,7 +13,7 @@ from automl.report.arms import ArmReport
 from automl.report.charts.pictures import cell_picture, embedded
 from automl.report.chosen import STAR, Chosen, marked
 from automl.report.searches import SearchReport
-from automl.report.wording import Units, plural
+from automl.report.wording import Units, of_intervals, plural
 
 CARDS: Final = 8  # winners of an arm that are shown
 OPEN: Final = 3  # of them that are shown at once
@@ -71,6 +71,7 @@ def _values(search: SearchReport, units: Units, chosen: Chosen | None) -> str:
     values += [f"fresh {units.value(fmean(search.fresh))}"] if search.fresh else []
     within = units.within(search.test_interval)
     values += [f"test {units.value(fmean(search.test))}{within}"] if search.test else []
+    values += [told] if (told := of_intervals(search.intervals)) else []
     trial = escape(search.best.trial.rpartition("/")[2]) if search.best else ""
     star = f"{STAR} " if chosen is not None and search is chosen.search else ""
     return f"<strong>{star}seed {search.seed}</strong>, trial {trial}<br>{' · '.join(values)}"

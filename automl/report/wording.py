@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from automl.contracts import Direction
+from automl.contracts import INTERVAL_LEVEL, Direction
 from automl.report.judging import Verdict
 from automl.report.settings import Budget
 from automl.report.statistics import MOST_SEEDS, Spread
@@ -95,6 +95,15 @@ def p_text(p_value: float) -> str:
     if p_value < 0.001:
         return "p < 0.001"
     return f"p = {p_value:.4f}" if 0.045 < p_value < 0.055 else f"p = {p_value:.2g}"
+
+
+def of_intervals(found: tuple[float, float] | None) -> str:
+    """What prediction intervals have done on the test rows; "" where nothing was measured."""
+    if found is None:
+        return ""
+    share, width = found
+    level, held = 100 * INTERVAL_LEVEL, 100 * share
+    return f"{level:.0f} % intervals hold {held:.1f} % of the test rows, mean width {width:.4g}"
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

@@ -10,13 +10,31 @@ from typing import Final
 import numpy as np
 
 from automl.checkpoints import write_atomically
-from automl.contracts import Config, Context, RunError, Task, derive_seed, ended_by
-from automl.tables.conformal import CALIBRATED, Calibration, bounded, calibration_of, write_calibration
+from automl.contracts import (
+    INTERVAL_LEVEL,
+    INTERVAL_SHARE,
+    INTERVAL_WIDTH,
+    Config,
+    Context,
+    RunError,
+    Split,
+    Task,
+    UserError,
+    derive_seed,
+    ended_by,
+)
+from automl.tables.conformal import (
+    CALIBRATED,
+    Calibration,
+    bounded,
+    calibration_of,
+    read_calibration,
+    write_calibration,
+)
 from automl.tables.conformal import DIFFICULTY as DIFFICULTY_FILE
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 
-LEVEL: Final = 0.9  # by which widths are compared, and tests measure
 LEAST: Final = 200  # rows from which on a difficulty is tried
 MOST: Final = 50_000  # rows that a difficulty is fitted on
 NARROWER: Final = 0.95  # times the mean width, at which a difficulty is used
@@ -67,6 +85,22 @@ def copy_calibration(context: Context, folder: Path) -> list[str]:
     return []
 
 
+def measured(folder: Path, data: Split, predictions: np.ndarray) -> dict[str, float]:
+    """What intervals of the model in `folder` do on `data` of which it made `predictions` (n,).
+
+    Nothing where it has none of `INTERVAL_LEVEL` that can be read.
+    """
+    try:
+        found = read_calibration(folder)
+        if found is None:
+            return {}
+        half = found.half_width(data.x, INTERVAL_LEVEL)
+    except UserError:
+        return {}
+    share = np.mean(np.abs(data.y - predictions) <= half)
+    return {INTERVAL_SHARE: float(share), INTERVAL_WIDTH: float(2 * half.mean())}
+
+
 def calibrate(
     task: Task, count: int, predictions: np.ndarray, left: Callable[[], float], seed: int, threads: int = 1
 ) -> tuple[Calibration, list[str]]:
@@ -86,7 +120,7 @@ def calibrate(
     if expected is None:
         return plain, ["no time was left to find out where errors are large: intervals have the same width"]
     scaled = calibration_of(found.sizes / expected, by)
-    narrow, wide = scaled.quantile(LEVEL) * float(expected.mean()), plain.quantile(LEVEL)
+    narrow, wide = scaled.quantile(INTERVAL_LEVEL) * float(expected.mean()), plain.quantile(INTERVAL_LEVEL)
     if not narrow < NARROWER * wide:
         return plain, []
     fitted = found.fitted(range(len(held))).fitted

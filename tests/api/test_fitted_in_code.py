@@ -90,6 +90,10 @@ def test_numbers_from_an_array_and_a_file(
         UserError, match="needs the errors of 999 rows or more, but this model has those of 70"
     ):
         model.predict_interval(path, 0.999)
+    searches = [one for arm in model.report().arms.values() for one in arm.searches]
+    tested = [one.intervals for one in searches if one.intervals is not None]
+    assert tested and all(0.5 < share <= 1 and width > 0 for share, width in tested)
+    assert "intervals: 90 % intervals hold " in str(model) and "interval 0.9" in str(model)
     monkeypatch.setenv("AUTOML_STORE", str(store.folder))
     typed = ["predict", "lines", str(path), "-o", str(tmp_path / "p.csv"), "--interval", "0.8"]
     done = CliRunner().invoke(app, typed)

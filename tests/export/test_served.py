@@ -29,9 +29,9 @@ from automl.export.registered import fetch_signed
 from automl.export.retraining import Training, train
 from automl.export.served import serve
 from automl.export.winner import read_winner
-from automl.tables import saved
+from automl.tables import conformal, saved
 from automl.tables.ensembles import Ensemble
-from automl.tables.model import TableModel
+from automl.tables.model import TableModel, predicted
 
 OWN = """
 import json
@@ -140,6 +140,31 @@ def test_a_table_needs_its_libraries_alone(tmp_path: Path, together: bool) -> No
     assert list(again["prediction"]) == list(found["prediction"])
     needed = (tmp_path / "requirements.txt").read_text().splitlines()
     assert [line.partition("==")[0] for line in needed] == list(saved.NEEDED)
+
+
+def test_intervals_of_numbers_are_a_parameter_of_mlflow_and_of_the_plain_folder(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.uniform(0, 1, 80), "town": ["Ulm", "Bonn"] * 40})
+    made = TableModel({"model": "extra_trees", "forest_trees": 5}, 0, 0).fit(frame, frame["size"].to_numpy())
+    columns = (ReadColumn("size", "number"), ReadColumn("town", "category", known=("Bonn", "Ulm")))
+    saved.save(made, saved.Described(TableReading(columns), ()), tmp_path)
+    difficulty = TableModel({"model": "gradient_boosting"}, 0, 0).fit(frame, frame["size"].to_numpy()).fitted
+    calibration = conformal.calibration_of(np.arange(19.0), "rows", 0.2, difficulty)
+    conformal.write_calibration(calibration, tmp_path)
+    serve(tmp_path, winner("pipeline"), "")
+    model, own = load(str(tmp_path)), plain(tmp_path).load_model()
+    assert list(model.predict(frame).columns) == list(own(frame).columns) == ["prediction"]
+    found = model.predict(frame, params={"interval": 0.9})
+    assert found.equals(own(frame, interval=0.9)) and list(found.columns) == ["prediction", "lower", "upper"]
+    half = 17.0 * np.maximum(predicted(difficulty, frame, 0), 0.2)  # the score of rank ⌈20·0.9⌉ = 18
+    assert np.allclose((found["upper"] - found["lower"]) / 2, half) and half.max() > 4 * half.min()
+    with pytest.raises(
+        Exception, match="needs the errors of 99 rows or more, but this model has those of 19"
+    ):
+        model.predict(frame, params={"interval": 0.99})
+    (tmp_path / conformal.CALIBRATED).unlink()
+    with pytest.raises(Exception, match="this model was saved without"):
+        plain(tmp_path).load_model()(frame, interval=0.9)
 
 
 def test_a_table_has_a_signature_an_example_and_its_environment(tmp_path: Path) -> None:

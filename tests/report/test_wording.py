@@ -3,7 +3,7 @@ import pytest
 from automl.contracts import Direction
 from automl.report.judging import compare
 from automl.report.statistics import Spread
-from automl.report.wording import Units, p_text, seconds, sentence
+from automl.report.wording import Units, of_intervals, p_text, seconds, sentence
 
 MAX, MIN = Direction.MAXIMIZE, Direction.MINIMIZE
 PERCENT = Units.of("accuracy", [0.9])
@@ -102,3 +102,8 @@ def test_durations() -> None:
 def test_a_difference_of_nothing_has_no_sign(nothing: float) -> None:
     assert PERCENT.difference(nothing, sign=True) == "0"
     assert PERCENT.difference(-0.001, sign=True) == "−0.10"
+
+
+def test_what_intervals_have_done_is_told_where_it_was_measured() -> None:
+    assert of_intervals(None) == ""
+    assert of_intervals((0.8764, 1234.56)) == "90 % intervals hold 87.6 % of the test rows, mean width 1235"

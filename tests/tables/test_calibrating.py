@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from automl.contracts import Config, Split, Task
-from automl.tables.calibrating import calibrate, residuals
-from automl.tables.conformal import Calibration
+from automl.tables.calibrating import calibrate, measured, residuals
+from automl.tables.conformal import Calibration, calibration_of, write_calibration
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 
@@ -116,6 +117,22 @@ def test_what_the_rounding_of_kept_predictions_hides_counts_as_an_error() -> Non
     held = [np.arange(40)]
     sizes = residuals(far, held, exact.astype(np.float32))
     assert (sizes >= np.abs(exact - exact.astype(np.float32).astype(np.float64))).all() and sizes.min() >= 32
+
+
+def test_what_a_test_measures_of_them(tmp_path: Path) -> None:
+    given = task(100, 7)
+    new, found = given.validation, made(given)[0]
+    model = TableModel(LINEAR, 0, 0).fit(given.train.x, given.train.y)
+    assert measured(tmp_path, new, model.predict(new.x)) == {}
+    write_calibration(found, tmp_path)
+    width = 2 * found.quantile(0.9)
+    share = float(covered(given, found, 0.9).mean())
+    expected = {"interval_share": share, "interval_width": pytest.approx(width)}
+    assert measured(tmp_path, new, model.predict(new.x)) == expected
+    (tmp_path / "intervals.json").write_text("torn")
+    assert measured(tmp_path, new, model.predict(new.x)) == {}
+    write_calibration(calibration_of(np.ones(8), "rows"), tmp_path)
+    assert measured(tmp_path, new, model.predict(new.x)) == {}, "too few rows for the level"
 
 
 def parts(given: Task) -> Iterator[np.ndarray]:
