@@ -21,8 +21,7 @@ from automl.schedule.telling import tell_of_failed
 
 LEASE: Final = 30.0  # seconds without a sign after which another process may claim a firing
 MAX_KILLS: Final = 10  # in a row without the end of a trial, after which a firing has failed
-# seconds until a campaign that failed while running (a full disk, a store that is away) is continued: each
-# time in a row without the end of a trial; a firing has failed after them
+# seconds until what failed while running (a full disk, a store away) goes on, in a row without an ended trial
 WAITS: Final = (10.0, 30.0, 90.0)
 FAILED_RUNNING: Final = 1  # the exit status for what may pass; 2 is a mistake of the user
 RECORDED: Final = 2  # `recorded` of a campaign that is complete in MLflow
@@ -71,8 +70,8 @@ def launch_run(schedule: ScheduleRow, firing: FiringRow, store: Store, log: Path
 class _Run:
     """A firing of this daemon. `process` None: not started, or another process runs the campaign.
 
-    `ended`: the trials of its campaign that had ended when the firing was claimed, or when the process was
-    started. `failures` in a row without one; it is not started again before the monotonic time `due`.
+    `ended`: the trials of its campaign that had ended when it was claimed or its process was started.
+    `failures` in a row without one; it is not started again before the monotonic time `due`.
     """
 
     firing: FiringRow
@@ -114,8 +113,7 @@ class Daemon:
         logs.mkdir(parents=True, exist_ok=True)
         slot = datetime.fromtimestamp(firing.slot, UTC).strftime("%Y%m%dT%H%MZ")
         run = _Run(firing, logs / f"{firing.study}-{slot}.log", time.time())
-        if firing.attempts:
-            run.ended = self._ended_trials(self.ledger.campaign_of_firing(firing.id))
+        run.ended = self._ended_trials(self.ledger.campaign_of_firing(firing.id))
         self.active.append(run)
         return True
 
@@ -179,8 +177,8 @@ class Daemon:
         """Try again, unless it is killed each time before it gets anywhere."""
         kills = run.firing.attempts + 1
         if kills >= MAX_KILLS:
-            reason = f"its process was killed {kills} times before it had ended a trial (see {run.log})"
-            self._end(run, "failed", reason)
+            why = f"its process was killed {kills} times before it had ended a trial (see {run.log})"
+            self._end(run, "failed", why)
         else:
             self._leave(run, kills)
 
@@ -247,9 +245,6 @@ def _wait(process: Process, seconds: float) -> int:
 
 def _reason(log: Path, status: int) -> str:
     """The last line of the campaign's log, and the path of the log."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
-        lines = []
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+    text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
+    last = text.split("\n")[-1].strip() or "it wrote nothing"
     return f"exit code {status}: {last[:500]} (see {log})"

@@ -35,8 +35,9 @@ RESTARTS = 3  # of our own cluster, in a row without the end of a trial
 
 
 def connect(address: str | None, luggage: Luggage | None = None) -> None:
-    """Join the cluster at `address`, or start our own here. Raises `UserError` when there is none.
+    """Join the cluster at `address`, or start our own here.
 
+    Raises `UserError` when there is none, `RunError` when our own does not start.
     `luggage`: what travels to the nodes of a cluster that is joined; those of our own are this machine.
     """
     joining.check_address(address)
@@ -69,11 +70,14 @@ def _connect(address: str | None, archive: Path | None) -> None:
                 runtime_env=None if archive is None else {"working_dir": str(archive)},
                 _temp_dir=folder,
             )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        _unguard()
-        raise UserError(joining.refusal(address, error)) from error
-    except BaseException:  # interrupted, or a failure of Ray, with some of its processes begun
+    except BaseException as error:  # interrupted, or a failure of Ray, with some of its processes begun
         leave()
+        if not isinstance(error, Exception):
+            raise
+        if address is None:  # it may be for the machine: a busy one takes longer than Ray waits
+            raise RunError(joining.not_started(error)) from error
+        if isinstance(error, (ConnectionError, ValueError, RuntimeError)):
+            raise UserError(joining.refusal(address, error)) from error
         raise
     for one in _guards:
         one.started(health.session())

@@ -20,7 +20,16 @@ def check_address(address: str | None) -> None:
         )
 
 
-def refusal(address: str | None, error: Exception) -> str:
+def not_started(error: Exception) -> str:
+    """The rule, the value, and what to do, where Ray does not start here."""
+    text = " ".join(str(error).split())
+    return (
+        f"Ray must start on this machine, but: {text}; finished trials are safe; run again, when the machine "
+        "is less busy if Ray was too slow, or with `executor: local`"
+    )
+
+
+def refusal(address: str, error: Exception) -> str:
     """The rule, the value, and what to do, where Ray could not be joined or started."""
     rule = f"executor.ray.address must name a running Ray cluster, but got {address!r}"
     if "Version mismatch" in str(error):
