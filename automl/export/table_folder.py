@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.data.reading.rows import features_of
+from automl.data.reading.rows import feature_columns
 from automl.export.source import TABLES, Flattened
 from automl.tables.model import predicted
 from automl.tables.saved import Described, load
@@ -62,7 +62,7 @@ def predictions(fitted: Any, described: Described, table: Any) -> tuple[Any, lis
     """
     import pandas as pd  # pandas takes half a second to import
 
-    features, notes = features_of(described.reading, table)
+    features, notes = feature_columns(described.reading, table)
     labels = described.labels
     values = predicted(fitted, features, len(labels))
     if not labels:
