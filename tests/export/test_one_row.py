@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,14 @@ def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         predictions(fitted, described, frame(ROWS[0]))
 
 
-def test_a_folder_by_itself_takes_few_rows_so_too(tmp_path: Path) -> None:
+def test_a_folder_by_itself_takes_few_rows_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = few_examples.fitted("extra_trees", 2)
     saved.save(made, saved.Described(READING, ("no", "yes")), tmp_path)
     (tmp_path / "model.py").write_text(table_folder.module(winner("pipeline")))
     spec = importlib.util.spec_from_file_location("model_of_one_row", tmp_path / "model.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # dataclasses look it up
     spec.loader.exec_module(module)
     alone = module.load_model(tmp_path)
     first, second = alone(frame(ROWS[0])), alone(frame(ROWS[0]))
