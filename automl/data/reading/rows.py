@@ -65,9 +65,11 @@ def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
     import pandas as pd  # pandas takes half a second to import
 
     found, notes = feature_columns(reading, table)
-    index = frame_of(table).index
+    index, texts = frame_of(table).index, {one.name for one in reading.columns if one.kind not in KINDS}
     data = {
-        name: pd.Series(values, index=index, dtype=object) if values.dtype == object else values
+        name: pd.Series(values, index=index, dtype=object)
+        if name in texts and values.dtype == object
+        else values
         for name, values in found.items()
     }
     return pd.DataFrame(data, index=index), notes
