@@ -182,6 +182,7 @@ BORDERS = {  # where attributes of other libraries' objects are asked for, and w
     "automl/ledger/errors.py": "sqlstate of a database driver's error",
     "automl/metrics.py": "numbers of NumPy and torch",
     "automl/data/dataset.py": "dtype, in a message about whatever a user's function returned",
+    "automl/tables/few_models.py": "scikit-learn: whether a fitted classifier gives probabilities",
     "automl/tables/model.py": "scikit-learn: whether a fitted classifier gives probabilities",
     "automl/report/plain.py": "fields of dataclasses",
 }

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.data.reading.rows import features_of
+from automl.data.reading.rows import feature_columns
 from automl.export.source import TABLES, Flattened
 from automl.tables.conformal import Calibration, calibrated, read_calibration
 from automl.tables.deciding import decided
@@ -70,7 +70,7 @@ def predictions(
     """
     import pandas as pd  # pandas takes half a second to import
 
-    features, notes = features_of(described.reading, table)
+    features, notes = feature_columns(described.reading, table)
     labels = described.labels
     values = predicted(fitted, features, len(labels))
     if not labels:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from automl.contracts import Config, ended_by
 from automl.tables import boosters
 from automl.tables.columns import prepared, scaler
 from automl.tables.families import FAMILIES, Family
+from automl.tables.few_rows import FEW_ROWS, few_scores
 from automl.tables.setting import Setting
 from automl.tables.values import DEFAULTS, Values, choice, completed
 
@@ -58,7 +61,7 @@ class TableModel:
         setting = Setting(self.classes, self.seed, len(table), self.threads, columns.categories)
         patience = self._patience(y)
         model = self._model({**self.config, "boosting_patience": patience}, setting)
-        scaling = scaler(self.config["scaling"], len(table)) if self.scaled else None
+        scaling = self._scaler(len(table), columns.categories) if self.scaled else None
         self._fitted = make_pipeline(*(s for s in (columns.transformer, scaling) if s is not None), model)
         with controlled(self.threads), _ended():
             if self.family.fit is None:
@@ -81,6 +84,15 @@ class TableModel:
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities (n, classes), or values (n,) for regression."""
         return predicted(self._fitted, x, self.classes, self.threads)
+
+    def _scaler(self, rows: int, categories: int) -> Any:
+        """The scaler of prepared rows; None where categories stay as they are, whose trees need none."""
+        how = self.config["scaling"]
+        if not categories or how == "none":
+            return scaler(how, rows)
+        note = f"scaling {how} is left out: categories go to the model as they are"
+        self.notes += [] if note in self.notes else [note]
+        return None
 
     def _patience(self, y: np.ndarray) -> int:
         """Rounds without a gain after which boosting stops; 0 where it fits all."""
@@ -106,18 +118,41 @@ class TableModel:
 def predicted(fitted: Any, x: Any, classes: int, threads: int = 1) -> np.ndarray:
     """Class probabilities (n, classes) of a fitted pipeline, or values (n,) where there are no classes.
 
-    A model that has no probabilities gives its class 1.
+    `x`: a DataFrame (n, features), or its columns by name, (n,) each. A model that has no probabilities gives
+    its class 1.
     """
+    columns = x if isinstance(x, dict) else None
+    rows = len(x) if columns is None else len(next(iter(columns.values())))
+
+    def usual() -> np.ndarray:
+        return _scores(fitted, tidy(_frame_of(x)), classes)
+
     with controlled(threads):
-        if not classes:
-            return np.asarray(fitted.predict(tidy(x)), dtype=np.float64)
-        if hasattr(fitted, "predict_proba"):
-            scores = fitted.predict_proba(tidy(x))
+        if threads > 1 or not 0 < rows <= FEW_ROWS:
+            scores = usual()
         else:
-            scores = fitted.predict(tidy(x))[:, None] == fitted.classes_
-    probabilities = np.zeros((len(x), classes))
+            columns = columns or {name: column.to_numpy() for name, column in x.items()}
+            scores = few_scores(fitted, columns, classes, usual)
+    if not classes:
+        return np.asarray(scores, dtype=np.float64)
+    probabilities = np.zeros((rows, classes))
     probabilities[:, fitted.classes_] = scores
     return probabilities
+
+
+def _scores(fitted: Any, table: Any, classes: int) -> np.ndarray:
+    """What a fitted pipeline says of a tidy DataFrame, for the classes that it knows or as values."""
+    if not classes:
+        return np.asarray(fitted.predict(table))
+    if hasattr(fitted, "predict_proba"):
+        return np.asarray(fitted.predict_proba(table))
+    return np.asarray(fitted.predict(table)[:, None] == fitted.classes_)
+
+
+def _frame_of(x: Any) -> Any:
+    import pandas as pd  # pandas takes half a second to import
+
+    return pd.DataFrame(x) if isinstance(x, dict) else x
 
 
 def tidy(x: Any) -> Any:
@@ -151,10 +186,9 @@ def controlled(threads: int = 1) -> Iterator[None]:
     A bad candidate's score says what its warnings would.
     """
     from sklearn.exceptions import ConvergenceWarning  # scikit-learn takes a second to import
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with (
-        threadpool_limits({"openmp": threads, "blas": 1}),
+        _pools(len(sys.modules)).limit(limits={"openmp": threads, "blas": 1}),
         warnings.catch_warnings(),
         np.errstate(all="ignore"),
     ):
@@ -163,3 +197,11 @@ def controlled(threads: int = 1) -> Iterator[None]:
         # 2026-11-21, scikit-learn 1.9: BLAS in MLP and SVM overflows for extreme hyperparameters
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
+
+
+@lru_cache(maxsize=1)
+def _pools(_modules: int) -> Any:
+    """The pools of threads of this process, found again once there are more modules, which bring them."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()

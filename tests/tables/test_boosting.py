@@ -118,3 +118,12 @@ def test_an_absent_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     boosters.require(["linear", "catboost"])
     with pytest.raises(UserError, match=r"must be installed, but lightgbm is not; .*\[tables\]'"):
         boosters.require(["linear", "lightgbm"])
+
+
+@pytest.mark.parametrize("family", BOOSTING)
+def test_categories_are_not_scaled(family: str) -> None:
+    """Codes of another scale are other categories, and XGBoost and CatBoost refused them."""
+    y = RNG.integers(0, 2, ROWS)
+    scaled, plain = (fitted(family, y, 2, boosting_rounds=3, **more) for more in ({"scaling": "robust"}, {}))
+    assert scaled.notes == ["scaling robust is left out: categories go to the model as they are"]
+    assert np.array_equal(scaled.predict(X), plain.predict(X))

@@ -54,18 +54,16 @@ def order_notes(column: ReadColumn, texts: Any, dates: Dates) -> list[str]:
     return [f"every date of {column.name!r} fits {other} as well; read as {dates.format}, as before"]
 
 
-def category_notes(column: ReadColumn, texts: Any) -> list[str]:
-    """A note on categories that the model does not know, with examples."""
+def category_notes(column: ReadColumn, texts: Sequence[str | None]) -> list[str]:
+    """A note on categories that the model does not know, with examples. `texts`: None for missing ones."""
     if column.known is None:
         return []
-    import pandas as pd  # pandas takes half a second to import
-
-    known = set(column.known)
-    different = [str(text) for text in pd.unique(texts[texts.notna()])]
+    different = [text for text in dict.fromkeys(texts) if text is not None]
+    known = set(column.known) if len(different) > FEW else column.known
     strange = [text for text in different if text not in known]
     if not strange:
         return []
-    if len(strange) == len(different) and len(known) <= FEW:
+    if len(strange) == len(different) and len(column.known) <= FEW:
         which = f"knows {', '.join(map(repr, column.known))} alone; all cells are others"
     else:
         which = "does not know them; they count as none"

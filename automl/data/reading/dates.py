@@ -81,7 +81,7 @@ def given_dates(name: str, texts: Any, form: str | None) -> Dates:
     found = as_dates(texts, None) if form is None else None
     if found is not None:
         return found
-    filled = texts[(texts != "") & ~texts.str.lower().isin(MISSING)]
+    filled = texts[[text != "" and text.lower() not in MISSING for text in texts]]
     times = None if form is None else _parsed(filled, form)
     if times is None:
         wrong = next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ from automl.data.reading.dates import Dates, given_dates, part_names, parts
 from automl.data.reading.grid import nearest_first
 from automl.data.reading.marks import Marks
 from automl.data.reading.numbers import as_numbers, other_texts, stands_for_none, without
-from automl.data.reading.typed import are_times, as_texts, frame_of, is_number, without_zone
+from automl.data.reading.typed import are_times, as_texts, frame_of, is_number, texts_of, without_zone
 
 if TYPE_CHECKING:
     from automl.data.dataset import Dataset
@@ -60,14 +61,27 @@ def _known(column: Any) -> tuple[str, ...] | None:
 
 
 def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
-    """The features (n, …) of the rows of `table`, and notes of what was left out.
+    """The features (n, …) of the rows of `table` as a DataFrame, and notes; see `feature_columns`."""
+    import pandas as pd  # pandas takes half a second to import
+
+    found, notes = feature_columns(reading, table)
+    index, texts = frame_of(table).index, {one.name for one in reading.columns if one.kind not in KINDS}
+    data = {
+        name: pd.Series(values, index=index, dtype=object)
+        if name in texts and values.dtype == object
+        else values
+        for name, values in found.items()
+    }
+    return pd.DataFrame(data, index=index), notes
+
+
+def feature_columns(reading: TableReading, table: Any) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The features of the rows of `table` by name, (n,) each, and notes of what was left out.
 
     It is a DataFrame of pandas or polars, whose cells may be texts, as in a file, or numbers, times and
     texts. Columns may come in any order. Raises `UserError` for a column that is missing, and for a cell that
     is not of its column's kind.
     """
-    import pandas as pd  # pandas takes half a second to import
-
     try:
         table = frame_of(table)
     except (AttributeError, TypeError, ValueError) as error:
@@ -75,26 +89,27 @@ def features_of(reading: TableReading, table: Any) -> tuple[Any, list[str]]:
             f"rows must be a DataFrame of pandas or polars, but got {type(table).__name__}; convert them"
         ) from error
     names = [str(name) for name in table.columns]
+    labels = dict(zip(names, table.columns, strict=True))
     wanted = [column.name for column in reading.columns]
-    absent = [name for name in wanted if name not in names]
+    absent = [name for name in wanted if name not in labels]
     if absent:
         raise UserError(
             f"rows must have the columns that the model was made from, but {_listed(absent)} "
             f"{'is' if len(absent) == 1 else 'are'} missing; there are: {nearest_first(absent[0], names)}"
         )
-    twice = sorted({name for name in wanted if names.count(name) > 1})
+    twice = sorted({name for name, count in Counter(names).items() if count > 1} & set(wanted))
     if twice:
         raise UserError(f"every column must be there once, but {_listed(twice)} is there more often")
-    data: dict[str, Any] = {}
+    data: dict[str, np.ndarray] = {}
     told: list[str] = []
     for column in reading.columns:
-        values, notes = read_column(column, table[_label(table, column.name)], reading.missing)
+        values, notes = read_column(column, table[labels[column.name]], reading.missing)
         data |= values
         told += notes
-    frame = pd.DataFrame(data, index=table.index)
-    others = [name for name in names if name not in wanted and name != reading.target]
+    known = {*wanted, reading.target}
+    others = [name for name in names if name not in known]
     notes = [f"columns that the model does not know are left out: {_listed(others)}"] if others else []
-    return frame, [*notes, *told]
+    return data, [*notes, *told]
 
 
 def feature_names(column: ReadColumn) -> tuple[str, ...]:
@@ -102,10 +117,6 @@ def feature_names(column: ReadColumn) -> tuple[str, ...]:
     if column.kind == "date":
         return part_names(column.name, hours=column.hours)
     return made_names(column) if column.kind in KINDS else (column.name,)
-
-
-def _label(table: Any, name: str) -> Any:
-    return next(label for label in table.columns if str(label) == name)
 
 
 def read_column(
@@ -119,11 +130,9 @@ def read_column(
         dates, notes = _dates(column, cells, missing)
         return parts(column.name, dates, hours=column.hours), notes
     if column.kind in KINDS:
-        texts = as_texts(cells)
-        texts = texts.where(~texts.isin(missing or ()), "")
-        return _made(column, texts)
+        return _made(column, _filled(cells, missing))
     texts = _categories(column, cells, missing)
-    return {column.name: texts}, category_notes(column, texts)
+    return {column.name: np.array(texts, object)}, category_notes(column, texts)
 
 
 def _made(column: ReadColumn, texts: Any) -> tuple[dict[str, Any], list[str]]:
@@ -142,7 +151,7 @@ def _numbers(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) ->
     if pd.api.types.is_numeric_dtype(cells):
         values = cells.to_numpy(np.float64, na_value=np.nan)
     else:
-        typed = cells.map(is_number)
+        typed = np.array([is_number(cell) for cell in cells.tolist()], bool)
         values = cells.where(typed, np.nan).to_numpy(np.float64, na_value=np.nan)
         if not typed.all():
             texts, notes = _written(column, as_texts(cells.where(~typed, "")), missing)
@@ -163,7 +172,7 @@ def _written(column: ReadColumn, texts: Any, missing: tuple[str, ...] | None) ->
     found = as_numbers(texts, marks, missing)
     if found is None:
         wrong = other_texts(texts, marks, missing)[1]
-        if wrong or not all(text == "" or stands_for_none(text, missing) for text in texts.unique()):
+        if wrong or not all(text == "" or stands_for_none(text, missing) for text in dict.fromkeys(texts)):
             raise _wrong(column.name, "numbers", texts, wrong)
         return np.full(len(texts), np.nan), []
     check_marks(column, texts, marks)
@@ -177,8 +186,7 @@ def _dates(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> t
         cells = pd.to_datetime(cells)
     if pd.api.types.is_datetime64_any_dtype(cells):
         return Dates(without_zone(cells), column.format), []
-    texts = as_texts(cells)
-    texts = texts.where(~texts.isin(missing or ()), "")
+    texts = _filled(cells, missing)
     try:
         found = given_dates(column.name, texts, column.format)
     except UserError:
@@ -197,15 +205,22 @@ def _is_date(text: str, form: str) -> bool:
     return True
 
 
-def _categories(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> Any:
+def _categories(column: ReadColumn, cells: Any, missing: tuple[str, ...] | None) -> list[str | None]:
     import pandas as pd  # pandas takes half a second to import
 
-    texts = as_texts(cells)
+    texts = texts_of(cells)
     if column.known is not None and len(cells) and not isinstance(cells.iloc[0], str):
         truth = pd.api.types.is_bool_dtype(cells)
         written = {known.casefold() if truth else known.removesuffix(".0"): known for known in column.known}
-        texts = texts.map(lambda text: written.get(text.casefold() if truth else text, text)).astype(object)
-    return texts.where(~texts.isin(["", *(missing or ())]), None).astype(object)
+        texts = [written.get(text.casefold() if truth else text, text) for text in texts]
+    gone = {"", *(missing or ())}
+    return [None if text in gone else text for text in texts]
+
+
+def _filled(cells: Any, missing: tuple[str, ...] | None) -> Any:
+    """A Series of the cells as texts, "" for missing ones."""
+    texts = as_texts(cells)
+    return texts.where(~texts.isin(missing), "") if missing else texts
 
 
 def _wrong(name: str, kind: str, texts: Any, wrong: Sequence[str]) -> UserError:

@@ -76,6 +76,13 @@ def as_texts(column: Any) -> Any:
     """A Series of cells as a file has them: a missing one is empty, a whole number has no point."""
     import pandas as pd  # pandas takes half a second to import
 
+    return pd.Series(texts_of(column), index=column.index, name=column.name, dtype=object)
+
+
+def texts_of(column: Any) -> list[str]:
+    """The same as a list."""
+    import pandas as pd  # pandas takes half a second to import
+
     def written(cell: Any) -> str:
         if isinstance(cell, (str, *NESTED)):
             return str(cell).strip()
@@ -86,7 +93,7 @@ def as_texts(column: Any) -> Any:
         whole = isinstance(cell, float | np.floating) and float(cell).is_integer()
         return str(int(cell)) if whole else str(cell).strip()
 
-    return column.astype(object).map(written).astype(object)
+    return [written(cell) for cell in column.astype(object).tolist()]
 
 
 def _holds(column: Any, test: Callable[[Any], bool], how: Callable[[Iterator[bool]], bool]) -> bool:
