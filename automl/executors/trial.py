@@ -72,8 +72,7 @@ class TrialContext:
     def __post_init__(self) -> None:
         self.seed = self.job.seed
         self.final = self.job.final
-        self.needs_value = self.job.needs_value
-        self.refits = self.job.refits
+        self.needs_value, self.refits = self.job.needs_value, self.job.refits
         self.candidates: Sequence[Candidate] = self.job.candidates
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
@@ -102,9 +101,7 @@ class TrialContext:
     def task(self) -> Task:
         """Training and validation data."""
         if self.task_or_none is None:
-            raise UserError(
-                "task.dataset must be given for an evaluator that asks for data, but it is not set"
-            )
+            raise UserError("task.dataset must be set for an evaluator that asks for data, but it is not")
         return self.task_or_none
 
     @cached_property
@@ -217,9 +214,8 @@ def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outco
     if isinstance(error, TrialStopped):
         return _outcome(job, context, TrialState.PRUNED, reason=error.reason)
     if is_pruned(error):
-        return _outcome(
-            job, context, TrialState.PRUNED, reason=f"by the evaluation itself: {described(error)}"
-        )
+        reason = f"by the evaluation itself: {described(error)}"
+        return _outcome(job, context, TrialState.PRUNED, reason=reason)
     trace = "".join(traceback.format_exception(error))
     ending = classify(error)
     reason = described(error) + (explained(job) if ending is Ending.OOM else "")

@@ -28,7 +28,7 @@ from automl.report.settings import StudySettings
 from automl.report.transferred import Transferred
 from automl.report.wording import Units
 
-LATER: Final = ("refit", "intervals")  # keys of a search in the JSON, where it has them
+LATER: Final = ("refit", "intervals", "deciding")  # keys of a search in the JSON, where it has them
 ADDED: Final = ("pairs", "places", "optimism", "reevaluated")  # behind the older keys of the JSON
 
 
@@ -169,7 +169,7 @@ class CampaignReport:
 
 
 def _search(one: SearchReport) -> JsonValue:
-    """A search without the keys `refit` and `intervals` where it has none, as before there were any."""
+    """A search without the keys `LATER` that are none, as before there were any."""
     found = plain(one)
     assert isinstance(found, dict)
     return {key: value for key, value in found.items() if key not in LATER or value is not None}

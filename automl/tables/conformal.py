@@ -27,7 +27,7 @@ import numpy as np
 
 from automl.checkpoints import write_atomically
 from automl.contracts import UserError
-from automl.tables.model import predicted
+from automl.tables.model import predicted, rows_of
 from automl.tables.saved import read_fitted, write_fitted
 
 CALIBRATED: Final = "intervals.json"
@@ -67,7 +67,7 @@ class Calibration:
     def expected(self, x: Any) -> np.ndarray:
         """The size of an error that is expected for each row, (n,), up to a factor; 1 for all without one."""
         if self.difficulty is None:
-            return np.ones(len(x))
+            return np.ones(rows_of(x))
         return bounded(predicted(self.difficulty, x, 0), self.floor)
 
     def quantile(self, level: float) -> float:

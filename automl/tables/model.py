@@ -69,6 +69,7 @@ class TableModel:
             else:
                 matrix = self._fitted[:-1].fit_transform(table, y)
                 self.family.fit(model, matrix, y, setting, patience)
+        _in_order(model)
         return self
 
     @property
@@ -115,14 +116,24 @@ class TableModel:
         return model
 
 
+def _in_order(model: Any) -> None:
+    """Let a forest predict by one thread: several add up its trees in any order, which may change a digit."""
+    from sklearn import ensemble  # scikit-learn takes a second to import
+    from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
+
+    inner = model.regressor_ if isinstance(model, TransformedTargetRegressor) else model
+    classes = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
+    if isinstance(inner, (*classes, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)):
+        inner.n_jobs = 1
+
+
 def predicted(fitted: Any, x: Any, classes: int, threads: int = 1) -> np.ndarray:
     """Class probabilities (n, classes) of a fitted pipeline, or values (n,) where there are no classes.
 
     `x`: a DataFrame (n, features), or its columns by name, (n,) each. A model that has no probabilities gives
     its class 1.
     """
-    columns = x if isinstance(x, dict) else None
-    rows = len(x) if columns is None else len(next(iter(columns.values())))
+    columns, rows = (x if isinstance(x, dict) else None), rows_of(x)
 
     def usual() -> np.ndarray:
         return _scores(fitted, tidy(_frame_of(x)), classes)
@@ -138,6 +149,11 @@ def predicted(fitted: Any, x: Any, classes: int, threads: int = 1) -> np.ndarray
     probabilities = np.zeros((rows, classes))
     probabilities[:, fitted.classes_] = scores
     return probabilities
+
+
+def rows_of(x: Any) -> int:
+    """How many rows a DataFrame has, or columns by name."""
+    return len(next(iter(x.values())) if isinstance(x, dict) else x)
 
 
 def _scores(fitted: Any, table: Any, classes: int) -> np.ndarray:

@@ -73,7 +73,14 @@ def test_an_ensemble(classes: int) -> None:
     check_few(Ensemble(models, [0.5, 0.2, 0.2, 0.1]).fitted, classes)
 
 
-@pytest.mark.parametrize("family", ["extra_trees", "knn", "lightgbm", "xgboost", "catboost"])
+def test_a_forest_predicts_by_one_thread() -> None:
+    """Several add up its trees in any order."""
+    made = few_examples.fitted("extra_trees", 0, threads=2).fitted
+    check_few(made, 0)
+    assert made[-1].regressor_.n_jobs == 1
+
+
+@pytest.mark.parametrize("family", ["knn", "lightgbm", "xgboost", "catboost"])
 def test_threads_of_a_fit_are_not_used_and_stay(family: str) -> None:
     made = few_examples.fitted(family, 0, threads=2).fitted
     check_few(made, 0)

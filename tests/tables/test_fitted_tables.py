@@ -68,8 +68,8 @@ def test_a_partial_function_is_what_it_is_of(tmp_path: Path) -> None:
 def test_a_later_format_is_refused(tmp_path: Path) -> None:
     saved.save(model("linear", 0), saved.Described(READING, ()), tmp_path)
     file = tmp_path / saved.DESCRIBED
-    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 2}))
-    with pytest.raises(UserError, match=r"is of format 2, and this version reads 1; train it again"):
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 3}))
+    with pytest.raises(UserError, match=r"is of format 3, and this version reads 2; train it again"):
         saved.load(tmp_path)
 
 

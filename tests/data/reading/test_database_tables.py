@@ -54,7 +54,7 @@ def test_a_query_is_a_table(url: str) -> None:
     assert set(found.x["town"].dropna()) == {"Ulm", "a:b"} and "when_day" in found.x and "id" not in found.x
     some = dataset(url, "SELECT x1, y FROM rows WHERE town = 'a:b' OR town LIKE 'U%' ORDER BY id")
     assert list(some.x) == ["x1"] and len(some.y) == ROWS - 6
-    assert sources.stamp(url, []) is None and sources.files(url, []) == []
+    assert sources.stamp([url], []) is None and sources.files(url, []) == []
 
 
 def test_a_study_names_a_database_beside_it(url: str, tmp_path: Path) -> None:
