@@ -15,7 +15,7 @@ LARGEST_STEP = 1000
 class QueueSource:
     """Hands out jobs in order and keeps what happens to them; `stop_at[trial]` ends a trial at that step."""
 
-    learns = False
+    learns = True
 
     def __init__(self, jobs: list[Job], stop_at: dict[str, int] | None = None) -> None:
         self.waiting = list(jobs)
