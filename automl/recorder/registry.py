@@ -7,6 +7,7 @@ hold the sha256 of every file, so that what is loaded is what was registered, an
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ CANDIDATE: Final = "candidate"
 SIGNATURE: Final = "automl.signature"  # the tag of a version
 _SUM: Final = "sha256."  # begins the tag of each file
 _LONGEST: Final = 6000
+_COMPILED: Final = "__pycache__"  # folders of what Python makes when a model is loaded where it lies
 _OF_MLFLOW: Final = "registered_model_meta"  # what MLflow writes beside the files that it loads
 
 
@@ -136,6 +138,8 @@ def _fetched(store: Store, name: str, to: Path, alias: str) -> Fetched:
     registered = {
         key.removeprefix(_SUM): value for key, value in version.tags.items() if key.startswith(_SUM)
     }
+    for made in list(folder.rglob(_COMPILED)):  # of whoever loaded it there: it is run in place of its source
+        shutil.rmtree(made)
     fetched = _sums(folder)
     if fetched != registered:
         wrong = sorted({path for path, _ in registered.items() ^ fetched.items()})
@@ -188,6 +192,7 @@ def _existing(client: MlflowClient, name: str, run_id: str) -> str | None:
 
 
 def _sums(folder: Path) -> dict[str, str]:
-    """The sha256 of every file below `folder`, by its path there."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _OF_MLFLOW)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """The sha256 of every file below `folder`, by its path there; compiled ones may come later."""
+    paths = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    kept = sorted(name for name in paths if name.name != _OF_MLFLOW and _COMPILED not in name.parts)
+    return {str(name): hashlib.sha256(paths[name].read_bytes()).hexdigest() for name in kept}

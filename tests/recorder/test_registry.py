@@ -69,6 +69,18 @@ def test_a_flipped_byte_is_found(store: Store, folder: Path, tmp_path: Path) -> 
         fetch_model(store, "demo", tmp_path / "back")
 
 
+def test_what_python_compiles_beside_it_changes_nothing_and_is_not_fetched(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
+    """Whoever loads a version where it lies makes such files; they would be run in place of the source."""
+    write_file(folder / "__pycache__" / "own.pyc", "made before")
+    register_model(store, name="demo", folder=folder, run=RUN)
+    version = make_client(store).get_model_version_by_alias("demo", "candidate")
+    write_file(Path(version.source.removeprefix("file://")) / "code" / "__pycache__" / "model.pyc", "made")
+    back = fetch_model(store, "demo", tmp_path / "back").folder
+    assert {path.name for path in back.rglob("*") if path.is_file()} == {"weights.pt", "config.json"}
+
+
 def test_wrong_names(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="demo@candidate is not"):
         fetch_model(store, "demo", tmp_path / "back")
