@@ -51,10 +51,9 @@ class SearchSettings:
     its cheapest trial), `combined` (how many of its best trials a retraining may combine): what the arm's
     evaluator says of itself. `top`: of so many best configurations the winner is selected. `share`: the part
     of the budget that a trial without a value may use. `reopens`: though it has ended, it goes on when it is
-    given more than it has used.
-    `transfer`: the tasks of other datasets, in plain data, by name. `storage`: the URL below which trials
-    leave their files; None: in `workdir`. `refit`: how many times as many rows as for training the model
-    that predicts is fitted on at last; 0: it is not.
+    given more than it has used. `transfer`: the tasks of other datasets, in plain data, by name. `storage`:
+    the URL below which trials leave their files; None: in `workdir`. `refit`: how many times as many rows as
+    for training the model that predicts is fitted on at last; 0: it is not.
     """
 
     metrics: list[Metric]

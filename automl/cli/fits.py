@@ -6,7 +6,6 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,8 +73,9 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     from automl.fitting import Wishes
 
     given = tuple(overrides or ())
-    wishes = Wishes(target, minutes, metric, name, group, when, overrides=given, cpus=cpus, refit=refit)
-    wishes = replace(wishes, test=test)
+    wishes = Wishes(
+        target, minutes, metric, name, group, when, overrides=given, cpus=cpus, refit=refit, test=test
+    )
     with kept():
         planned = _planned(source, wishes)
         for line in planned.told:

@@ -62,9 +62,8 @@ class TablePredictor:
 
         `level`: of intervals.
         """
-        if level is None:
-            return predictions(self.fitted, self.described, table)
-        return predictions(self.fitted, self.described, table, self.intervals(level), level)
+        calibration = None if level is None else self.intervals(level)
+        return predictions(self.fitted, self.described, table, calibration, level or 0.0)
 
     def intervals(self, level: float) -> Calibration:
         """What intervals of a `level` are made of. Raises `UserError` where there are none."""

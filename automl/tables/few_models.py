@@ -42,16 +42,12 @@ def _of_scikit_learn(model: Any, *, classes: bool) -> Scores:
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
 
-    forests = (
-        *(ensemble.RandomForestClassifier, ensemble.RandomForestRegressor),
-        *(ensemble.ExtraTreesClassifier, ensemble.ExtraTreesRegressor),
-    )
     if type(model) is TransformedTargetRegressor:
         if type(model.transformer_) is not StandardScaler:
             raise NotFewError
         inner, scale, mean = few_scores_of(model.regressor_, classes=False), *_of_target(model.transformer_)
         return lambda x: inner(x) * scale + mean
-    if type(model) in forests:
+    if is_forest(model):
         return _of_forest(model, classes=classes)
     if type(model) in (ensemble.HistGradientBoostingClassifier, ensemble.HistGradientBoostingRegressor):
         return _of_boosting(model, classes=classes)
@@ -59,6 +55,14 @@ def _of_scikit_learn(model: Any, *, classes: bool) -> Scores:
         model = copy.copy(model)  # what was fitted is shared
         model.n_jobs = 1
     return _if_finite(_by_methods(model, classes=classes))
+
+
+def is_forest(model: Any) -> bool:
+    """Whether it is a forest of scikit-learn."""
+    from sklearn import ensemble  # scikit-learn takes a second to import
+
+    classes = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
+    return type(model) in (*classes, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)
 
 
 def _of_target(scaler: Any) -> tuple[float, float]:

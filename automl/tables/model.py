@@ -15,6 +15,7 @@ from automl.contracts import Config, ended_by
 from automl.tables import boosters
 from automl.tables.columns import prepared, scaler
 from automl.tables.families import FAMILIES, Family
+from automl.tables.few_models import is_forest
 from automl.tables.few_rows import FEW_ROWS, few_scores
 from automl.tables.setting import Setting
 from automl.tables.values import DEFAULTS, Values, choice, completed
@@ -118,12 +119,10 @@ class TableModel:
 
 def _in_order(model: Any) -> None:
     """Let a forest predict by one thread: several add up its trees in any order, which may change a digit."""
-    from sklearn import ensemble  # scikit-learn takes a second to import
     from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
 
     inner = model.regressor_ if isinstance(model, TransformedTargetRegressor) else model
-    classes = (ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier)
-    if isinstance(inner, (*classes, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor)):
+    if is_forest(inner):
         inner.n_jobs = 1
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.contracts import ReadColumn, Split, TaskSpec, UserError
+from automl.contracts import ReadColumn, Split, TableReading, TaskSpec, UserError
 from automl.data.dataset import Dataset
 from automl.data.reading import cells, parsed
 from automl.data.reading.grid import Grid, nearest_first
@@ -29,18 +29,17 @@ def with_test(dataset: Dataset, path: Path, task: TaskSpec) -> Dataset:
     if reading is None or answer is None:
         raise ValueError("a test set from a file needs a table whose target is a column")
     also = json.dumps([asdict(reading), asdict(answer), str(dataset.y.dtype)])
-    found = parsed.read_once(path, task, lambda: _read(dataset, answer, path, task), also)
+    found = parsed.read_once(path, task, lambda: _read(dataset, reading, answer, path, task), also)
     told = [*found.notes, *_copies(dataset, found), *_groups_of_both(dataset, found, task.split.group)]
     notes = (*dataset.notes, *(f"{path.name}: {note}" for note in told))
     return replace(dataset, test=Split(found.x, found.y, found.groups), notes=notes)
 
 
-def _read(dataset: Dataset, answer: ReadColumn, path: Path, task: TaskSpec) -> Dataset:
+def _read(dataset: Dataset, reading: TableReading, answer: ReadColumn, path: Path, task: TaskSpec) -> Dataset:
     """The rows of the file as a dataset of their own."""
     import pandas as pd  # pandas takes half a second to import
 
-    grid, reading = cells.all_cells(path, task.read), reading_of(dataset, dataset.x)
-    assert reading is not None
+    grid = cells.all_cells(path, task.read)
     known = {*(column.name for column in dataset.columns), answer.name}
     used = {column.name for column in reading.columns}
     try:

@@ -106,9 +106,9 @@ class Handing:
     def _ahead(self) -> int:
         """How many jobs may wait in a lane."""
         count = self.slots.count
-        if count > 1 and not self.source.learns:
-            return AHEAD
-        return max(1, self.ended // (UNKNOWN * count)) if count > 1 else 0
+        if count <= 1:
+            return 0
+        return max(1, self.ended // (UNKNOWN * count)) if self.source.learns else AHEAD
 
     def _next(self, lane: Lane) -> Handed | None:
         """The next job for a lane."""

@@ -30,7 +30,7 @@ def not_started(error: Exception) -> str:
 
 
 def refusal(address: str, error: Exception) -> str:
-    """The rule, the value, and what to do, where Ray could not be joined or started."""
+    """The rule, the value, and what to do, where a cluster could not be joined."""
     rule = f"executor.ray.address must name a running Ray cluster, but got {address!r}"
     if "Version mismatch" in str(error):
         lines = " ".join(str(error).split())
