@@ -19,7 +19,7 @@ from queue_source import QueueSource, job
 from ray_head import head, node
 
 from automl import plugins
-from automl.contracts import Ending, Job, Report, TrialState, UserError
+from automl.contracts import Ending, Held, Job, Report, TrialState, UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
@@ -41,6 +41,21 @@ class Source(QueueSource):
     def processes(self) -> Counter[float]:
         """How many trials each worker has run."""
         return Counter(outcome.values[0] for outcome in self.outcomes.values() if outcome.values)
+
+
+class Plenty(Source):
+    """Has jobs until it is `enough`: from then on only those that were handed out once."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        super().__init__(jobs)
+        self.enough, self.handed = False, set[str]()
+
+    def next_job(self, held: Held | None = None) -> Job | None:
+        if self.enough:
+            self.waiting = [one for one in self.waiting if one.trial in self.handed]
+        if (given := super().next_job(held)) is not None:
+            self.handed.add(given.trial)
+        return given
 
 
 def jobs(name: str, count: int, folder: Path) -> list[Job]:
@@ -83,25 +98,27 @@ def test_a_node_that_joins_is_used_and_one_that_dies_frees_its_trials(
     first = stack.enter_context(node(address))
     executor = joined(stack, address, nodes_within=PATIENCE)
     assert executor.trials_at_once == 1
-    source = Source(jobs("which_process", 24, tmp_path))
+    source = Plenty(jobs("which_process", 1000, tmp_path))
 
     def changes() -> None:
         until(lambda: len(source.outcomes) >= 2)
         with node(address):
             until(lambda: len(source.processes) == 2)
             kill_raylet(first.pid)
+            until(lambda: source.endings)
+            source.enough = True
             until(lambda: source.finished)
 
     beside = threading.Thread(target=changes)
     beside.start()
     executor.run(source)
     beside.join()
-    assert len(source.outcomes) == 24 and all(
-        one.state is TrialState.COMPLETE for one in source.outcomes.values()
-    )
+    assert set(source.outcomes) == source.handed
+    assert all(one.state is TrialState.COMPLETE for one in source.outcomes.values())
     assert len(source.processes) == 2
     assert {ending for ending, _ in source.endings} == {Ending.PREEMPTED}
     assert len(source.endings) <= 3
+    assert all("is unavailable" in why for reasons in source.losses.values() for why in reasons)
 
 
 def test_it_is_joined_by_a_process_that_had_a_cluster_of_its_own(

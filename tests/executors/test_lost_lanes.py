@@ -44,6 +44,15 @@ def test_a_worker_that_dies_with_one_job_has_lost_it(made: Callable[..., Run]) -
     assert run.source.losses == [("t1", Ending.LOST, None)]
 
 
+def test_workers_that_end_before_they_are_up_are_told_once(made: Callable[..., Run]) -> None:
+    run = made(2, slots=1)
+    for number in range(3):
+        run.lanes.opened(f"n{number}", Place(Held(1, 0)))
+        run.lanes.died(f"n{number}", "its worker died: no memory", Ending.OOM)
+    (line,) = run.source.told
+    assert line.endswith("no memory") and not run.source.losses
+
+
 def test_what_a_worker_has_noted_is_paid_however_late_its_death_is_noticed(
     made: Callable[..., Run],
 ) -> None:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import ray
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from automl.contracts import Ending
-from automl.executors.tune import health
+from automl.executors.tune import deaths
 from automl.executors.tune.actor import GROUPS
 from automl.executors.tune.lanes import Lanes
-
-NODE_GONE = re.compile(r"\bnode\b.*\b(died|dead|terminated|preempted|drained)\b", re.IGNORECASE)
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController
@@ -103,21 +98,7 @@ class Gate(FIFOScheduler):
 
     def on_trial_error(self, controller: TuneController, trial: Trial) -> None:
         """A worker died."""
-        text = str(trial.get_error() or "").strip().splitlines()
-        reason = f"its worker died: {text[-1]}" if text else "its worker died"
-        ending = how_lost(trial.get_pickled_error(), "\n".join(text))
-        if health.ended_process():  # it took its workers with it
-            ending = Ending.PREEMPTED
+        death = deaths.of(trial)
         if self.bridge.failure is None:
             with self.bridge.kept():
-                self.bridge.lanes.died(trial.trial_id, reason, ending)
-
-
-def how_lost(error: BaseException | None, text: str) -> Ending:
-    """Why a worker died: by itself, for its memory, or with its machine."""
-    if isinstance(error, ray.exceptions.OutOfMemoryError):
-        return Ending.OOM
-    gone = isinstance(error, ray.exceptions.RayActorError) and error.preempted
-    if gone or isinstance(error, ray.exceptions.NodeDiedError) or NODE_GONE.search(text):
-        return Ending.PREEMPTED
-    return Ending.LOST
+                self.bridge.lanes.died(trial.trial_id, death.reason, death.ending)

@@ -28,6 +28,7 @@ class Handing:
         self._asked = 0  # jobs so far
         self._idle: dict[str, Lane] = {}  # up, with nothing to do
         self._closing: set[str] = set()
+        self._start_failed = False  # of a worker, which was told
         self.plan = plan_of(source, slots, self.by_name, self._closing, turn)
         self._alone: set[str] = set()  # trials that may have ended their workers: nothing waits beside them
 
