@@ -148,6 +148,8 @@ class Recorder:
         self._awake.set()
         thread, self._thread = self._thread, None
         if thread is not None:
+            import automl.recorder.follower  # noqa: F401 - as in `begin`: its first look may not have begun
+
             thread.join(LAST_LOOK)
         follower, self._follower = self._follower, None
         if self._given_up.is_set() or (thread is not None and thread.is_alive()):
@@ -170,11 +172,13 @@ class Recorder:
                 _log.warning("%s", self._explain(error))
             follower.close()
 
-    @staticmethod
-    def _suspend(follower: Follower) -> None:
+    def _suspend(self, follower: Follower) -> None:
         deadline = time.monotonic() + LAST_LOOK
         follower.catch_up(lambda: time.monotonic() > deadline)
+        late = time.monotonic() > deadline
         follower.suspend(lambda: time.monotonic() > deadline + LAST_SEARCHES)
+        if late and (left := self._ledger.due_trials(self._campaign_id)):
+            raise RecordingError(f"{left} of its trials were not recorded within {LAST_LOOK:.0f} s")
 
     def _run(self) -> None:
         pause = LEAST

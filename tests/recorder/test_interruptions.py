@@ -83,6 +83,22 @@ def test_a_driver_that_was_replaced_leaves_the_runs_alone(filled: Filled, clock:
     assert runs(filled)[trial.id].info.status == "RUNNING"
 
 
+def test_trials_for_which_no_time_is_left_are_told(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(DirectWriter, "batch", 1)
+    recorder = Recorder(filled.store, filled.ledger, filled.id)
+    recorder._look()
+    for number in range(5):
+        filled.trial(number)
+    monkeypatch.setattr("automl.recorder.recorder.LAST_LOOK", 0.0)
+    recorder.close()
+    left = filled.ledger.due_trials(filled.id)
+    assert 0 < left <= 5
+    assert f"{left} of its trials were not recorded within 0 s" in caplog.text
+    assert "automl audit demo --repair" in caplog.text
+
+
 def test_killed_between_writing_and_marking(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same trials are written twice; MLflow has them once."""
     for number in range(5):
