@@ -12,7 +12,6 @@ import numpy as np
 from pydantic import Field
 
 from automl import metrics
-from automl.checkpoints import write_atomically
 from automl.contracts import (
     Config,
     Context,
@@ -28,17 +27,18 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import boosters, intervals, saved
+from automl.tables import boosters, intervals, monotone, thresholds
 from automl.tables.calibrating import copy_calibration, keep_calibration, measured
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
+from automl.tables.folders import keep_model, predicted_by
 from automl.tables.folds import folds
-from automl.tables.model import TableModel, predicted
+from automl.tables.model import TableModel
+from automl.tables.monotone import Direction
 from automl.tables.sizes import not_tried
 from automl.tables.thresholds import score, seen_by
 
-FORMAT = 1
 COMBINED = 50  # trials that keep predictions for an ensemble
 PROBABILISTIC = {"log_loss", "roc_auc"}
 
@@ -48,12 +48,15 @@ class PipelineOptions(EvaluatorOptions):
 
     `ensemble`: most steps of the greedy selection of trials that predict together with the winner of a
     search, 25 say; 0: the winner predicts alone. `threshold`: of two classes, the probability from which on
-    the second one is predicted is chosen for the first metric, on the rows that folds held out.
+    the second one is predicted is chosen for the first metric, on the rows that folds held out. `monotone`:
+    columns of numbers with which predictions, of two classes the probability of the second one, may only
+    rise or fall.
     """
 
     folds: int = Field(5, ge=2, le=50)
     ensemble: int = Field(0, ge=0, le=200)
     threshold: bool = False
+    monotone: dict[str, Direction] = Field(default_factory=dict)
 
 
 class Pipeline(Evaluator):
@@ -97,7 +100,8 @@ class Pipeline(Evaluator):
             return self._refit(context.refits, context, names)
         if context.final:
             return self._fit_final(config, context, names)
-        if stopped := not_tried(config, task, context.space):
+        columns = monotone.signs_of(self.options.monotone)
+        if stopped := not_tried(config, task, context.space) or monotone.not_monotone(config, columns):
             return Result({}, stopped=stopped)
         wanted, unkept = self.options.folds, may_keep(task) if self.combined() else ""
         keep = bool(self.combined()) and not unkept
@@ -118,10 +122,10 @@ class Pipeline(Evaluator):
         return COMBINED if self.options.ensemble or self.options.threshold else 0
 
     def mistakes(self, space: Space, task: TaskOutline) -> Mistakes:
-        """Families of the space whose packages are not installed; a threshold that no metric goes by."""
-        if self.options.threshold and (name := task.metrics[0].name) not in metrics.BY_DECISION:
-            text = f"needs one of the metrics {', '.join(metrics.BY_DECISION)} first, but got {name}"
-            yield "threshold", f"{text}; leave it out, or search by one of them"
+        """Families of the space whose packages are not installed; options that no family or metric has."""
+        if self.options.threshold:
+            yield from thresholds.mistakes(task.metrics[0].name)
+        yield from monotone.mistakes(self.options.monotone, space)
         models = space.parameters.get("model")
         try:
             boosters.require(models.options if isinstance(models, Choice) else ())
@@ -129,11 +133,11 @@ class Pipeline(Evaluator):
             yield "", str(error)
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
-        """Raise `UserError` unless the task is a table that can be folded."""
+        """Raise `UserError` unless the task is a table that can be folded, and options fit it."""
         _require_table(task)
-        if self.options.threshold and task.classes != 2:
-            text = f"a threshold needs two classes, but {task.name!r} has {task.classes or 'numbers'}"
-            raise UserError(f"{text}; leave evaluator.pipeline.threshold out")
+        if self.options.threshold:
+            thresholds.check_classes(task)
+        monotone.check_columns(self.options.monotone, task)
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
@@ -154,7 +158,7 @@ class Pipeline(Evaluator):
         names = [metric.name for metric in metrics]
         _require_table(task)
         _require_predictions(names)
-        predictions = _by_kept(model, data, task.classes)
+        predictions = predicted_by(model, data, task.classes)
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
         threshold = described.get("threshold")
@@ -176,7 +180,7 @@ class Pipeline(Evaluator):
         """Fit what a final evaluation has described on all rows. It has no value: no row is unseen."""
         model = self._again(described, context.task, names, _threads(context))
         folder = context.workdir / "model"
-        _keep(model, context.task, described, folder)
+        keep_model(model, context.task, described, folder)
         notes = [] if context.task.classes else copy_calibration(context, folder)
         return Result({}, {"rows": len(context.task.train)}, note="; ".join(notes))
 
@@ -194,7 +198,7 @@ class Pipeline(Evaluator):
         described |= {} if threshold is None else {"threshold": threshold}
         if fitted.members:
             described["members"] = [member.to_json() for member in fitted.members]
-        _keep(fitted.model, task, described, context.workdir / "model")
+        keep_model(fitted.model, task, described, context.workdir / "model")
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
         notes = [*fitted.notes]
         if options.ensemble and not task.classes:
@@ -203,33 +207,19 @@ class Pipeline(Evaluator):
 
     def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
         """A model to be fitted; in an ensemble all must have probabilities."""
-        calibrate = bool(self.combined()) or not PROBABILISTIC.isdisjoint(names)
-        return TableModel(config, task.classes, seed, calibrate=calibrate, threads=threads, texts=task.texts)
-
-
-def _keep(model: TableModel | Ensemble, task: Task, described: Json, folder: Path) -> None:
-    """Write a fitted model, and what it takes to fit it again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if task.reading is not None:
-        reading = saved.Described(task.reading, task.labels, described.get("threshold"))
-        saved.save(model, reading, folder)
-    text = json.dumps({**described, "format": FORMAT, "task": task.digest}, indent=1)
-    write_atomically(folder / "config.json", text.encode())
+        return TableModel(
+            config,
+            task.classes,
+            seed,
+            calibrate=bool(self.combined()) or not PROBABILISTIC.isdisjoint(names),
+            threads=threads,
+            texts=task.texts,
+            monotone=monotone.signs_of(self.options.monotone),
+        )
 
 
 def _threads(context: Context) -> int:
     return max(1, int(context.devices))
-
-
-def _by_kept(folder: Path, data: Split, classes: int) -> np.ndarray | None:
-    """Predictions of the fitted model in `folder`; None when none was kept, or it cannot be read here."""
-    if not (folder / saved.FITTED).is_file():
-        return None
-    try:
-        fitted, _ = saved.load(folder)
-    except UserError:
-        return None
-    return predicted(fitted, data.x, classes)
 
 
 def _require_table(task: Task) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,10 +18,22 @@ IMPUTATIONS: Final = ["mean", "median", "most_frequent"]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A transformer of a tidy table. `categories`: so many leading columns of its output are categories."""
+    """A transformer of a tidy table.
+
+    `categories`: so many leading columns of its output are categories; `numbers`: the names of the columns
+    of numbers that follow them.
+    """
 
     transformer: Any
     categories: int = 0
+    numbers: tuple[str, ...] = ()
+
+    def signs(self, monotone: Mapping[str, int], features: int) -> list[int]:
+        """The sign of each of so many prepared features, 0 where `monotone` has none for its column."""
+        found = [0] * features
+        for place, name in enumerate(self.numbers, self.categories):
+            found[place] = monotone.get(name, 0)
+        return found
 
 
 def prepared(table: Any, config: Values, classes: int, seed: int, texts: Collection[str] = ()) -> Prepared:
@@ -42,16 +54,18 @@ def prepared(table: Any, config: Values, classes: int, seed: int, texts: Collect
     how = config["boosting_encoding"]
     if how is None:
         of_words = _encoded(table, words, config, "encoding", classes, seed)
-        return Prepared(ColumnTransformer([("numbers", _imputer(config), numbers), *of_words, *told]))
+        parts = [("numbers", _imputer(config), numbers), *of_words, *told]
+        return Prepared(ColumnTransformer(parts), numbers=tuple(numbers))
     numbers = [
         name for name in numbers if table[name].notna().any()
     ]  # the others cannot be divided into bins
     if how == "native":
         as_they_are = "passthrough" if config["model"] == "catboost" else _codes(config)
         parts = [("words", as_they_are, words), ("numbers", "passthrough", numbers), *told]
-        return Prepared(ColumnTransformer(parts), len(words))
+        return Prepared(ColumnTransformer(parts), len(words), tuple(numbers))
     of_words = _encoded(table, words, config, "boosting_encoding", classes, seed)
-    return Prepared(ColumnTransformer([("numbers", "passthrough", numbers), *of_words, *told]))
+    parts = [("numbers", "passthrough", numbers), *of_words, *told]
+    return Prepared(ColumnTransformer(parts), numbers=tuple(numbers))
 
 
 def scaler(name: str, rows: int) -> Any:

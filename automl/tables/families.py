@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,16 @@ class Family:
     """`make(config, setting)` is a model of scikit-learn's conventions, not fitted yet.
 
     `scaled`: it needs numbers of one scale. `boosts`: it may stop early on rows held out. `fit`: of a model
-    of another library, `fit(model, x, y, setting, patience)`; it takes targets as they are.
+    of another library, `fit(model, x, y, setting, patience)`; it takes targets as they are. `signs`: the
+    parameters that let predictions rise (1) or fall (-1) with each feature, or do either (0); None: it has
+    none.
     """
 
     make: Callable[[Values, Setting], Any]
     scaled: bool = False
     boosts: bool = False
     fit: Callable[[Any, np.ndarray, np.ndarray, Setting, int], None] | None = None
+    signs: Callable[[Sequence[int]], dict[str, Any]] | None = None
 
 
 def _linear(c: Values, s: Setting) -> Any:
@@ -102,15 +105,21 @@ def _mlp(c: Values, s: Setting) -> Any:
     )
 
 
+def _signs(signs: Sequence[int]) -> dict[str, Any]:
+    return {"monotone_constraints": signs}
+
+
 FAMILIES: dict[str, Family] = {
     "linear": Family(_linear, scaled=True),
     "knn": Family(_knn, scaled=True),
     "svm": Family(_svm, scaled=True),
     "random_forest": Family(_forest),
     "extra_trees": Family(_forest),
-    "gradient_boosting": Family(_boosting, boosts=True),
-    "lightgbm": Family(boosters.lightgbm, boosts=True, fit=boosters.fit_lightgbm),
-    "xgboost": Family(boosters.xgboost, boosts=True, fit=boosters.fit_xgboost),
-    "catboost": Family(boosters.catboost, boosts=True, fit=boosters.fit_catboost),
+    "gradient_boosting": Family(_boosting, boosts=True, signs=lambda signs: {"monotonic_cst": signs}),
+    "lightgbm": Family(boosters.lightgbm, boosts=True, fit=boosters.fit_lightgbm, signs=_signs),
+    "xgboost": Family(
+        boosters.xgboost, boosts=True, fit=boosters.fit_xgboost, signs=lambda signs: _signs(tuple(signs))
+    ),
+    "catboost": Family(boosters.catboost, boosts=True, fit=boosters.fit_catboost, signs=_signs),
     "mlp": Family(_mlp, scaled=True),
 }

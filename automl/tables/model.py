@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from automl.contracts import Config, ended_by
+from automl.contracts import Config, UserError, ended_by
 from automl.tables import boosters
 from automl.tables.columns import prepared, scaler
 from automl.tables.families import FAMILIES, Family
 from automl.tables.few_models import is_forest
 from automl.tables.few_rows import FEW_ROWS, few_scores
+from automl.tables.monotone import not_monotone
 from automl.tables.setting import Setting
 from automl.tables.values import DEFAULTS, Values, choice, completed
 
@@ -27,8 +29,10 @@ class TableModel:
     """A pipeline to be fitted once. `classes`: 0 for regression; `seed` goes into every random state.
 
     `calibrate` asks for probabilities of models that have none of their own. `threads`: how many it may use;
-    they do not change what is fitted. `texts`: the columns of words, not of categories. Raises `UserError`
-    for a parameter or value that no pipeline has, and for a family whose package is not installed.
+    they do not change what is fitted. `texts`: the columns of words, not of categories. `monotone`: columns
+    of numbers with which predictions, of two classes the second one's probability, rise (1) or fall (-1).
+    Raises `UserError` for a parameter or value that no pipeline has, for a family whose package is not
+    installed, and for one that cannot be `monotone`.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class TableModel:
         calibrate: bool = False,
         threads: int = 1,
         texts: Collection[str] = (),
+        monotone: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.config: Values = completed(config)
         self.family: Family = choice("model", self.config, FAMILIES)
@@ -50,6 +55,9 @@ class TableModel:
         self.calibrate = calibrate
         self.threads = threads
         self.texts = frozenset(texts)
+        self.monotone = monotone
+        if reason := not_monotone(self.config, monotone):
+            raise UserError(reason)
         self.notes: list[str] = []  # what was done otherwise than the configuration says
         self._fitted: Any = None
 
@@ -65,10 +73,13 @@ class TableModel:
         scaling = self._scaler(len(table), columns.categories) if self.scaled else None
         self._fitted = make_pipeline(*(s for s in (columns.transformer, scaling) if s is not None), model)
         with controlled(self.threads), _ended():
+            matrix = self._fitted[:-1].fit_transform(table, y)
+            if self.family.signs is not None and self.monotone:
+                signs = columns.signs(self.monotone, matrix.shape[1])
+                _inner(model).set_params(**self.family.signs(signs))
             if self.family.fit is None:
-                self._fitted.fit(table, y)
+                model.fit(matrix, y)
             else:
-                matrix = self._fitted[:-1].fit_transform(table, y)
                 self.family.fit(model, matrix, y, setting, patience)
         _in_order(model)
         return self
@@ -119,11 +130,16 @@ class TableModel:
 
 def _in_order(model: Any) -> None:
     """Let a forest predict by one thread: several add up its trees in any order, which may change a digit."""
-    from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
-
-    inner = model.regressor_ if isinstance(model, TransformedTargetRegressor) else model
+    inner = _inner(model, "regressor_")
     if is_forest(inner):
         inner.n_jobs = 1
+
+
+def _inner(model: Any, name: str = "regressor") -> Any:
+    """What fits the scaled targets of a model of numbers; `regressor_` once it is fitted."""
+    from sklearn.compose import TransformedTargetRegressor  # scikit-learn takes a second to import
+
+    return vars(model)[name] if isinstance(model, TransformedTargetRegressor) else model
 
 
 def predicted(fitted: Any, x: Any, classes: int, threads: int = 1) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from automl import metrics
+from automl.contracts import Mistakes, Task, UserError
 from automl.tables.deciding import decided
 from automl.tables.selection import Held
 
@@ -51,6 +52,20 @@ def choose(held: Held, probabilities: np.ndarray) -> Threshold | None:
         return None
     place = _best(tried, values.mean(axis=1))
     return Threshold(float(tried[place]), float(values[place].mean()), other, plain)
+
+
+def mistakes(metric: str) -> Mistakes:
+    """A first metric that no threshold changes."""
+    if metric not in metrics.BY_DECISION:
+        text = f"needs one of the metrics {', '.join(metrics.BY_DECISION)} first, but got {metric}"
+        yield "threshold", f"{text}; leave it out, or search by one of them"
+
+
+def check_classes(task: Task) -> None:
+    """Raise `UserError` unless the target has two classes."""
+    if task.classes != 2:
+        text = f"a threshold needs two classes, but {task.name!r} has {task.classes or 'numbers'}"
+        raise UserError(f"{text}; leave evaluator.pipeline.threshold out")
 
 
 def seen_by(name: str, prediction: np.ndarray, threshold: float | None) -> np.ndarray:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from ray.exceptions import ActorUnavailableError, NodeDiedError, OutOfMemoryError, RayActorError
 
 from automl.contracts import Ending
 from automl.executors.tune import health
@@ -17,6 +14,7 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 NODE_GONE: Final = re.compile(r"\bnode\b.*\b(died|dead|terminated|preempted|drained)\b", re.IGNORECASE)
+UNREACHABLE: Final = re.compile(r"\bactor \S+ is unavailable\b", re.IGNORECASE)
 NO_MEMORY: Final = re.compile(r"\bnode running low on memory\b", re.IGNORECASE)  # Ray's memory monitor
 GUESSES: Final = " Some common causes include"  # what Ray adds to each death, whatever its cause
 HEAD: Final = re.compile(r"Failure # \d+ \(occurred at .*\)")  # Tune writes it above each error
@@ -36,26 +34,19 @@ def of(trial: Trial) -> Death:
 
     Tune keeps the error where the driver writes, and `get_error` looks for it where Tune copies to, later.
     """
-    error = _read(trial.pickled_error_file)
-    text = (_read(trial.error_file) or b"").decode(errors="replace")
-    raised = None if error is None else pickle.loads(error)  # noqa: S301 - this process has written it
-    ending = how_lost(raised, text)
-    if health.ended_process():  # it took its workers with it
-        ending = Ending.PREEMPTED
+    text = "" if trial.error_file is None else _read(Path(trial.error_file))
+    ending = Ending.PREEMPTED if health.ended_process() else how_lost(text)  # it took its workers with it
     return Death(ending, f"its worker died{described(ending, text)}")
 
 
-def how_lost(error: BaseException | None, text: str) -> Ending:
-    """Why a worker died.
+def how_lost(text: str) -> Ending:
+    """Why a worker died, by what Ray says.
 
     A worker that only became unreachable went with its node: of any other death the node itself tells.
     """
-    if isinstance(error, OutOfMemoryError) or NO_MEMORY.search(text):
+    if NO_MEMORY.search(text):
         return Ending.OOM
-    gone = isinstance(error, RayActorError) and error.preempted
-    if gone or isinstance(error, ActorUnavailableError | NodeDiedError) or NODE_GONE.search(text):
-        return Ending.PREEMPTED
-    return Ending.LOST
+    return Ending.PREEMPTED if NODE_GONE.search(text) or UNREACHABLE.search(text) else Ending.LOST
 
 
 def described(ending: Ending, text: str) -> str:
@@ -68,10 +59,8 @@ def described(ending: Ending, text: str) -> str:
     return f": {line}" if len(line) <= LONGEST else f": {line[:LONGEST]}…"
 
 
-def _read(file: str | None) -> bytes | None:
-    if file is None:
-        return None
+def _read(file: Path) -> str:
     try:
-        return Path(file).read_bytes()
+        return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return None
+        return ""

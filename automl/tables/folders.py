@@ -1,0 +1,38 @@
+"""The folder that holds a fitted table: what fits it again, and the model where new rows can be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from automl.checkpoints import write_atomically
+from automl.contracts import Json, Split, Task, UserError
+from automl.tables import saved
+from automl.tables.ensembles import Ensemble
+from automl.tables.model import TableModel, predicted
+
+FORMAT: Final = 1
+
+
+def keep_model(model: TableModel | Ensemble, task: Task, described: Json, folder: Path) -> None:
+    """Write a fitted model, and what it takes to fit it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if task.reading is not None:
+        reading = saved.Described(task.reading, task.labels, described.get("threshold"))
+        saved.save(model, reading, folder)
+    text = json.dumps({**described, "format": FORMAT, "task": task.digest}, indent=1)
+    write_atomically(folder / "config.json", text.encode())
+
+
+def predicted_by(folder: Path, data: Split, classes: int) -> np.ndarray | None:
+    """Predictions of the fitted model in `folder`; None when none was kept, or it cannot be read here."""
+    if not (folder / saved.FITTED).is_file():
+        return None
+    try:
+        fitted, _ = saved.load(folder)
+    except UserError:
+        return None
+    return predicted(fitted, data.x, classes)
