@@ -105,6 +105,32 @@ def test_a_rare_class_is_predicted_from_a_lower_probability_on(table: Path) -> N
     assert "note: '1' is predicted from a probability of 0." in explained
 
 
+def test_predictions_rise_and_fall_with_columns_in_what_predicts(table: Path, store: Store) -> None:
+    rng = np.random.default_rng(0)
+    size, age = rng.uniform(20, 90, 200).round(1), rng.integers(0, 90, 200)
+    price = (size + 9 * np.sin(size) - age / 5 + 5 * np.sin(age)).round(2)
+    rows = map("{},{},{}".format, size, age, price)
+    Path("flats.csv").write_text("\n".join(["size,age,price", *rows]))
+    space = "space={name: tabular, fix: {model: gradient_boosting, boosting_rounds: 50, boosting_leaf: 5}}"
+    keys = (space, "executor=local", "budget={trials: 1}")
+    given = [word for key in keys for word in ("--set", key)]
+    words = ["fit", "flats.csv", "--target", "price", "--progress", "quiet", "--increasing", "size"]
+    wrong = CliRunner().invoke(app, [*words, *given, "--decreasing", "sise"])
+    assert "monotone must name columns that hold numbers, but got sise" in str(wrong.exception)
+    with pytest.raises(UserError, match="must be increasing or decreasing, but size is both"):
+        typed(*words, *given, "--decreasing", "size")
+    done = typed(*words, *given, "--decreasing", "age")
+    assert "the prediction rises with size, falls with age" in done.stderr
+    grid = np.linspace(15, 95, 60).round(1)
+    new = [*(f"{one},40" for one in grid), *(f"50,{one}" for one in grid)]
+    Path("new.csv").write_text("\n".join(["size,age", *new]))
+    typed("predict", "flats", "new.csv", "-o", "found.csv")
+    with Path("found.csv").open() as stream:
+        found = np.array([float(row["prediction"]) for row in csv.DictReader(stream)])
+    assert np.diff(found[:60]).min() >= 0 and np.diff(found[60:]).max() <= 0
+    assert np.ptp(found[:60]) > 20 and np.ptp(found[60:]) > 5
+
+
 def test_the_study_is_shown_and_nothing_runs(table: Path, store: Store) -> None:
     done = typed("fit", "homes.csv", "--target", "dear", "--write-study", "homes.yaml", "--minutes", "2")
     assert "automl run homes.yaml" in done.stdout and not (store.folder / "work").exists()

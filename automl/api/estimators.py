@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from automl.api.keys import StoreLike
+    from automl.tables.monotone import Trend
 
 
 FEWEST: Final = 6  # rows, of which three parts and two folds are made
@@ -38,9 +39,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         progress: str = "quiet",
         cpus: int | None = None,
         refit: bool = True,
+        monotone: Mapping[str, Trend] | None = None,
     ) -> None:
         self.minutes, self.metric, self.name = minutes, metric, name
-        self.cpus, self.refit = cpus, refit
+        self.cpus, self.refit, self.monotone = cpus, refit, monotone
         self.overrides, self.store, self.progress = overrides, store, progress
 
     def __sklearn_tags__(self) -> Any:
@@ -74,6 +76,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 progress=self.progress,
                 cpus=self.cpus,
                 refit=self.refit,
+                monotone=self.monotone,
             )
         except UserError as error:  # what scikit-learn's tools expect
             raise ValueError(str(error)) from error

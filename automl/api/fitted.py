@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
@@ -24,6 +24,7 @@ from automl.fitting.models import models
 from automl.ledger import Store
 from automl.progress import progress_for
 from automl.storage import open_ledger
+from automl.tables.monotone import SIGNS, Trend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,8 @@ class FitKeys(TypedDict, total=False):
     the split, as in a study file. `test`: rows that are the sealed test set, given as the table is: the path
     of a file, or rows in memory; by default a part of the rows is. `cpus`: of this machine, by default all.
     `overrides`: of keys of the study, such as `task.split.test=0.3`. `refit`: by default the model that
-    predicts is fitted on all rows after the test.
+    predicts is fitted on all rows after the test. `monotone`: `increasing` or `decreasing` by column, with
+    which predictions may only rise or fall.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -50,6 +52,7 @@ class FitKeys(TypedDict, total=False):
     cpus: int | None
     refit: bool
     overrides: Sequence[str]
+    monotone: Mapping[str, Trend] | None
     store: StoreLike | None
     fresh: bool
     progress: str
@@ -79,6 +82,7 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how)
     overrides, refit = tuple(keys.get("overrides", ())), keys.get("refit", True)
     wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit, test=test)
+    wishes = replace(wishes, monotone=_checked(keys.get("monotone")))
     with kept():
         planned = plan(path, wishes)
         progress = progress_for(keys.get("progress", "auto"))
@@ -89,6 +93,14 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     with open_ledger(store) as ledger:
         outcome = outcome_of(ledger, campaign, minutes, planned.rows[2])
         return Fitted(predictor(ledger, campaign, outcome.arm), outcome, planned, store, given)
+
+
+def _checked(monotone: Mapping[str, Trend] | None) -> Mapping[str, Trend] | None:
+    for name, trend in (monotone or {}).items():
+        if trend not in SIGNS:
+            text = f"monotone must be one of {', '.join(SIGNS)} for a column, but {name} has {trend!r}"
+            raise UserError(f"{text}; correct it")
+    return monotone
 
 
 def _check_test(data: Any, test: Any) -> None:

@@ -6,6 +6,7 @@ Commands import their rooms when they run: `automl --help` starts in 0.3 s.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from automl.cli.common import Set, note, open_ledger, say, write_text
 
 if TYPE_CHECKING:
     from automl.fitting import Outcome, Plan, Wishes
+    from automl.tables.monotone import Trend
 
 PANEL = "Campaigns"
 
@@ -48,6 +50,13 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     when: Annotated[
         str | None, typer.Option("--time", metavar="COLUMN", help="The last rows by it are the test.")
     ] = None,
+    increasing: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Predictions may only rise with it. May be given several times."),
+    ] = None,
+    decreasing: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Predictions may only fall with it.")
+    ] = None,
     cpus: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="CPUs to use. Default: all that there are.")
     ] = None,
@@ -74,7 +83,17 @@ def fit(  # noqa: PLR0913 - each is an option of the command
 
     given = tuple(overrides or ())
     wishes = Wishes(
-        target, minutes, metric, name, group, when, overrides=given, cpus=cpus, refit=refit, test=test
+        target,
+        minutes,
+        metric,
+        name,
+        group,
+        when,
+        overrides=given,
+        cpus=cpus,
+        refit=refit,
+        test=test,
+        monotone=_trends(increasing or (), decreasing or ()),
     )
     with kept():
         planned = _planned(source, wishes)
@@ -97,6 +116,15 @@ def _found(planned: Plan, minutes: float, fresh: bool, progress: str, began: flo
     campaign = run_campaign(planned.study, store=store, wanted=Wanted(fresh), progress=shown, began=began)
     with open_ledger(store) as (_, ledger):
         return outcome_of(ledger, campaign, minutes, planned.rows[2])
+
+
+def _trends(increasing: Sequence[str], decreasing: Sequence[str]) -> dict[str, Trend]:
+    from automl.contracts import UserError
+
+    if both := sorted(set(increasing) & set(decreasing)):
+        raise UserError(f"a column must be increasing or decreasing, but {', '.join(both)} is both; drop one")
+    found: dict[str, Trend] = dict.fromkeys(increasing, "increasing")
+    return {**found, **dict.fromkeys(decreasing, "decreasing")}
 
 
 def _planned(source: Path, wishes: Wishes) -> Plan:

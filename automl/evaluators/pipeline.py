@@ -35,7 +35,7 @@ from automl.tables.final import Combining
 from automl.tables.folders import keep_model, predicted_by
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
-from automl.tables.monotone import Direction
+from automl.tables.monotone import Trend
 from automl.tables.sizes import not_tried
 from automl.tables.thresholds import score, seen_by
 
@@ -56,7 +56,7 @@ class PipelineOptions(EvaluatorOptions):
     folds: int = Field(5, ge=2, le=50)
     ensemble: int = Field(0, ge=0, le=200)
     threshold: bool = False
-    monotone: dict[str, Direction] = Field(default_factory=dict)
+    monotone: dict[str, Trend] = Field(default_factory=dict)
 
 
 class Pipeline(Evaluator):

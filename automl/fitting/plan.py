@@ -20,6 +20,7 @@ from automl.data.parts import Parts, split_dataset
 from automl.data.sources import read
 from automl.fitting.machine_use import MachineUse, machine_use
 from automl.report.wording import plural
+from automl.tables.monotone import Trend, without_signs
 
 SHOWN: Final = "study"  # in messages, in the place of a file
 UNKNOWN: Final = "log_loss"  # a metric that keys are checked with before the data have decided
@@ -36,7 +37,8 @@ class Wishes:
     `test`: the file of a table that is the sealed test set; None: a part of the rows is. `group`, `time`:
     columns of the split. `cpus`: of this machine; None: all that it has. `columns`, `read`:
     what columns are and how the file is read, as in a study file. `overrides`: of keys of the study, such as
-    `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test.
+    `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test. `monotone`:
+    `increasing` or `decreasing` by column, see `evaluator.pipeline.monotone`.
     """
 
     target: str | None = None
@@ -51,6 +53,7 @@ class Wishes:
     cpus: int | None = None
     refit: bool = True
     test: Path | None = None
+    monotone: Mapping[str, Trend] | None = None
 
     @property
     def seconds(self) -> float:
@@ -106,6 +109,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
         told.append(f"metric: {keys['task']['metric']}, a guess ({why}); --metric names another one")
     keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
     keys["evaluator"]["pipeline"] |= _decides(parts, _overridden(keys, wishes)["task"].get("metric"), told)
+    keys["evaluator"]["pipeline"] |= _monotone(parts, wishes.monotone, told)
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -206,6 +210,17 @@ def _decides(parts: Parts, metric: str | None, told: list[str]) -> Json:
         return {}
     told.append(f"threshold: the probability from which on {parts.labels[1]!r} is predicted goes by {metric}")
     return {"threshold": True}
+
+
+def _monotone(parts: Parts, trends: Mapping[str, Trend] | None, told: list[str]) -> Json:
+    """Columns with which predictions rise or fall, and what that leaves out."""
+    if not trends:
+        return {}
+    what = f"the probability of {parts.labels[1]!r}" if len(parts.labels) == 2 else "the prediction"
+    words = {"increasing": "rises", "decreasing": "falls"}
+    each = ", ".join(f"{words[trend]} with {name}" for name, trend in trends.items())
+    told.append(f"monotone: {what} {each}; {', '.join(without_signs())} are left out")
+    return {"monotone": dict(trends)}
 
 
 def _folds(parts: Parts, told: list[str]) -> int:

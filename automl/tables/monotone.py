@@ -13,13 +13,13 @@ from automl.space import Choice, Space
 from automl.tables.families import FAMILIES
 from automl.tables.values import DEFAULTS
 
-Direction: TypeAlias = Literal["increasing", "decreasing"]
-SIGNS: Final[Mapping[Direction, int]] = {"increasing": 1, "decreasing": -1}
+Trend: TypeAlias = Literal["increasing", "decreasing"]
+SIGNS: Final[Mapping[Trend, int]] = {"increasing": 1, "decreasing": -1}
 
 
-def signs_of(directions: Mapping[str, Direction]) -> dict[str, int]:
+def signs_of(trends: Mapping[str, Trend]) -> dict[str, int]:
     """1 and -1 by the name of a column."""
-    return {name: SIGNS[direction] for name, direction in directions.items()}
+    return {name: SIGNS[trend] for name, trend in trends.items()}
 
 
 def not_monotone(config: Mapping[str, Any], columns: Mapping[str, object]) -> str:
@@ -52,6 +52,11 @@ def check_columns(columns: Mapping[str, object], task: Task) -> None:
             f"monotone must name columns that hold numbers, but got {', '.join(wrong)}; those are "
             f"{', '.join(numbers) or 'not there'}"
         )
+
+
+def without_signs() -> list[str]:
+    """The families that do not promise to rise or fall with a column."""
+    return [name for name, family in FAMILIES.items() if family.signs is None]
 
 
 def _families() -> str:

@@ -48,6 +48,17 @@ def test_the_file_makes_the_same_study(table: Path, tmp_path: Path) -> None:
     assert "# metric: accuracy, a guess" in found.text and "# found: " in found.text
 
 
+def test_columns_to_rise_and_fall_with_are_told_with_what_they_leave_out(table: Path) -> None:
+    found = planned(table, monotone={"size": "increasing", "rooms": "decreasing"})
+    told = "\n".join(found.told)
+    assert "the probability of 'yes' rises with size, falls with rooms; linear, knn, svm, random_" in told
+    assert found.keys["evaluator"]["pipeline"]["monotone"] == {"size": "increasing", "rooms": "decreasing"}
+    assert found.study.digest() != planned(table).study.digest()
+    assert "monotone" not in planned(table).text
+    numbers = planned(table, target="size", monotone={"rooms": "increasing"})
+    assert any("monotone: the prediction rises with rooms;" in line for line in numbers.told)
+
+
 @pytest.mark.parametrize(("minutes", "seconds"), [(0.5, 28.8), (1, 57.5), (5, 297.5)])
 def test_the_report_has_time_after_the_campaign(table: Path, minutes: float, seconds: float) -> None:
     study = planned(table, minutes=minutes).study
