@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from html import escape
+from typing import TYPE_CHECKING, Final
 
 from automl.contracts import THRESHOLD, THRESHOLD_PLAIN, THRESHOLD_VALUE, TrialState
 
 if TYPE_CHECKING:
     from automl.ledger.rows import TrialRow
+    from automl.report.arms import ArmReport
+
+TITLE: Final = "Thresholds:"
+ABOUT: Final = "Fresh and test values of these searches are by the thresholds, a value on validation is not."
 
 
 @dataclass(frozen=True)
@@ -39,3 +44,17 @@ def deciding(finals: Sequence[TrialRow]) -> Deciding | None:
             names = (THRESHOLD, THRESHOLD_VALUE, THRESHOLD_PLAIN)
             return Deciding(*(known[name] for name in names)) if THRESHOLD in known else None
     return None
+
+
+def lines(arms: Iterable[ArmReport], metric: str) -> Iterator[str]:
+    """A line for each search whose winner decides by a threshold; an ensemble's own words have it."""
+    for arm in arms:
+        for search in arm.searches:
+            if search.deciding is not None and search.combined is None:
+                yield f"{arm.name}, seed {search.seed}: {search.deciding.told(metric)}"
+
+
+def section(arms: Iterable[ArmReport], metric: str) -> str:
+    """The same for a page; empty without any."""
+    found = "".join(f"<li>{escape(line)}</li>" for line in lines(arms, metric))
+    return f'<h2>Thresholds</h2><ul>{found}</ul><p class="soft">{ABOUT}</p>' if found else ""

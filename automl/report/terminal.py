@@ -12,6 +12,7 @@ from automl.report import (
     collapse,
     combined,
     comparison,
+    deciding,
     failures,
     few_shot,
     last,
@@ -44,6 +45,8 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += _bullets(ranking.TITLE, ranking.lines(report.comparison), about=ranking.ABOUT)
     parts += _bullets(optimism.TITLE, optimism.lines(report.comparison.optimism, units))
     parts += _bullets(combined.TITLE, combined.lines(report.ranked), about=combined.ABOUT)
+    by_thresholds = deciding.lines(report.ranked, report.metric.name)
+    parts += _bullets(deciding.TITLE, by_thresholds, about=deciding.ABOUT)
     again = reevaluated.lines(report.reevaluated, report.settings, units)
     parts += _bullets(reevaluated.TITLE, again, about=reevaluated.ABOUT)
     others = (report.transfers, report.settings, report.comparison, units, chosen)
