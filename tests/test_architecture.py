@@ -61,7 +61,8 @@ ALLOWED: dict[str, set[str]] = {
     "proxies": BASE,
     "learners": BASE | {"ranks"},
     "data": BASE | {"plugins", "origins", "checkpoints", "metrics", "benchmarks", "files"},
-    "fitting": BASE | {"config", "data", "ledger", "machine", "metrics", "report", "tables", "templates"},
+    "fitting": BASE
+    | {"config", "data", "ledger", "machine", "metrics", "plugins", "report", "tables", "templates"},
     "templates": BASE | {"data"},
     "identity": BASE | {"config", "plugins", "provenance"},
     "strategies": SPACE | {"plugins", "spaces", "importing"},

@@ -19,6 +19,7 @@ from automl.contracts import Json, UserError
 from automl.data.parts import Parts, split_dataset
 from automl.data.sources import read
 from automl.fitting.machine_use import MachineUse, machine_use
+from automl.plugins import load
 from automl.report.wording import plural
 from automl.tables.monotone import Trend, without_signs
 
@@ -152,7 +153,7 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
     return {
         "name": wishes.name or templates.slug(path.name),
         "task": task,
-        "space": templates.SPACE,
+        "space": _space(wishes),
         "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
@@ -162,6 +163,15 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "executor": {"local": {"isolate": True}},
         "final": {"seeds": 1, **({"refit": True} if wishes.refit else {})},
     }
+
+
+def _space(wishes: Wishes) -> str | Json:
+    """The space's name; for predictions that rise or fall, without the families that do not promise it."""
+    if not wishes.monotone:
+        return templates.SPACE
+    models = load("spaces", templates.SPACE).parameters["model"]
+    left = [family for family in models.options if family not in without_signs()]
+    return {"name": templates.SPACE, "narrow": {"model": left}}
 
 
 def _overridden(keys: Json, wishes: Wishes) -> Json:

@@ -53,6 +53,7 @@ def test_columns_to_rise_and_fall_with_are_told_with_what_they_leave_out(table: 
     told = "\n".join(found.told)
     assert "the probability of 'yes' rises with size, falls with rooms; linear, knn, svm, random_" in told
     assert found.keys["evaluator"]["pipeline"]["monotone"] == {"size": "increasing", "rooms": "decreasing"}
+    assert found.keys["space"] == {"name": "tabular", "narrow": {"model": ["gradient_boosting"]}}
     assert found.study.digest() != planned(table).study.digest()
     assert "monotone" not in planned(table).text
     numbers = planned(table, target="size", monotone={"rooms": "increasing"})
