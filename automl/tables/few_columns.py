@@ -10,13 +10,12 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from automl.tables.few_texts import few_texts
+from automl.tables.not_few import NotFewError
+
 MOST_CATEGORIES: Final = 100_000  # of a column, for which a lookup is kept
 Columns: TypeAlias = Mapping[str, np.ndarray]  # of a table by name, (n,) each
 Block: TypeAlias = Callable[[Columns], np.ndarray]
-
-
-class NotFewError(Exception):
-    """These rows, or this pipeline, go the usual way."""
 
 
 def few_columns(transformer: Any) -> Block:
@@ -42,7 +41,8 @@ def few_block(transformer: Any, names: Sequence[str] | str) -> Block:
     if isinstance(names, str):
         if type(transformer) is not Pipeline:
             raise NotFewError
-        return lambda columns: transformer.transform(few_words(columns, names))
+        numbers = few_texts(transformer)
+        return lambda columns: numbers(few_words(columns, names))
     if transformer == "passthrough" or _keeps_all(transformer):
         return lambda columns: _as_they_are(columns, names)
     if type(transformer) is SimpleImputer:

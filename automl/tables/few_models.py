@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from automl.tables.few_columns import NotFewError
+from automl.tables.not_few import NotFewError
 
 Scores: TypeAlias = Callable[[np.ndarray], np.ndarray]
 

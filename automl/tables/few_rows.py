@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from automl.tables.few_columns import Columns, NotFewError, few_columns, few_scaled
+from automl.tables.few_columns import Columns, few_columns, few_scaled
 from automl.tables.few_models import few_scores_of
+from automl.tables.not_few import NotFewError
 
 FEW_ROWS: Final = 32  # rows; with more, what is saved here is little
 Way: TypeAlias = Callable[[Columns], np.ndarray]
