@@ -55,6 +55,24 @@ def test_classes_are_those_of_the_table(store: Store, dtype: str) -> None:
     assert "verdict" in str(model) and model.report().campaign == model.campaign.name == "table-1"
 
 
+def test_what_it_goes_by_and_from_which_probability_on(store: Store) -> None:
+    frame = homes()
+    model = fitted(store, frame, monotone={"size": "increasing"})
+    shares = model.predict_proba(frame)[1]
+    for one in (0.01, 0.5, 0.99):
+        assert model.predict(frame, threshold=one).tolist() == (shares >= one).astype(int).tolist()
+    with pytest.raises(UserError, match=r"must be a probability from 0 to 1 .* but got 1.5"):
+        model.predict(frame, threshold=1.5)
+    alike = frame.sort_values("size").assign(town="Ulm", sold=frame["sold"][0])
+    assert (np.diff(model.predict_proba(alike)[1]) >= 0).all()
+    found = model.explain(repeats=3, worst=2, curves=1)
+    assert found.columns[0].column == "size" and len(found.worst) <= 2 and len(found.dependence) == 1
+    assert "size" in str(found) and "<html" in found.html() and found.trial in repr(found)
+    assert found.to_json() == model.explain(repeats=3, worst=2, curves=1).to_json()
+    with pytest.raises(UserError, match="must be one of increasing, decreasing for a column, but size has 1"):
+        fitted(store, frame, monotone={"size": 1})
+
+
 def test_rows_of_their_own_are_the_test(store: Store) -> None:
     frame = homes()
     model = fitted(store, frame.head(70), test=frame.tail(30))
