@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from lane_run import Run, ended, reported, silent
 
-from automl.contracts import Ending, Held
-from automl.executors.tune import dividing
+from automl.contracts import Ending, Held, RunError
+from automl.executors.tune import dividing, starts
 from automl.executors.tune import lanes as lanes_module
 from automl.executors.tune.dividing import Place
 from automl.executors.tune.lane import Running
@@ -51,6 +52,23 @@ def test_workers_that_end_before_they_are_up_are_told_once(made: Callable[..., R
         run.lanes.died(f"n{number}", "its worker died: no memory", Ending.OOM)
     (line,) = run.source.told
     assert line.endswith("no memory") and not run.source.losses
+
+
+def test_workers_of_which_none_gets_up_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [5.0]
+    monkeypatch.setattr("automl.executors.tune.starts.time.monotonic", lambda: now[0])
+    made, told = starts.Starts(), list[str]()
+    for round_ in range(2):
+        for _ in range(3 * starts.MOST):
+            made.failed("no memory", told.append)
+        made.worked()
+        now[0] += starts.LONGEST * (round_ + 1)
+    assert len(told) == 1, "many at once may be one node"
+    for number in range(starts.MOST - 1):
+        now[0] += starts.LONGEST / 3
+        made.failed(f"no memory {number}", told.append)
+    with pytest.raises(RunError, match=r"no worker starts: 20 in a row .* the last one: the end; finished"):
+        made.failed("the end", told.append)
 
 
 def test_what_a_worker_has_noted_is_paid_however_late_its_death_is_noticed(

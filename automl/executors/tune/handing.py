@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from automl.contracts import Held, Job, JobSource, Outcome
 from automl.executors.tune.dividing import SETTLES, Place, plan_of
 from automl.executors.tune.lane import AHEAD, UNKNOWN, Handed, Lane
+from automl.executors.tune.starts import Starts
 
 if TYPE_CHECKING:
     from automl.executors.tune.slots import Slots
@@ -28,7 +29,7 @@ class Handing:
         self._asked = 0  # jobs so far
         self._idle: dict[str, Lane] = {}  # up, with nothing to do
         self._closing: set[str] = set()
-        self._start_failed = False  # of a worker, which was told
+        self._starts = Starts()
         self.plan = plan_of(source, slots, self.by_name, self._closing, turn)
         self._alone: set[str] = set()  # trials that may have ended their workers: nothing waits beside them
 
@@ -43,6 +44,7 @@ class Handing:
         """Its worker is up."""
         lane = self.by_name[name]
         lane.handle = handle
+        self._starts.worked()
         self.serve(lane)
 
     def close(self, lane: Lane) -> None:

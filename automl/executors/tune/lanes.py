@@ -29,9 +29,8 @@ class Lanes(Handing):
         if (lane := self.by_name.get(name)) is None:
             return
         self.gone(name)
-        if lane.handle is None and not (lane.closing or self._start_failed):
-            self._start_failed = True
-            self.source.tell(f"a worker was not up yet when it ended, another one is started: {reason}")
+        if lane.handle is None and not lane.closing:
+            self._starts.failed(reason, self.source.tell)
         mine, held = lane.doomed or lane.leaves_at is not None, list(lane.jobs)
         unclear = not mine and ending is not Ending.PREEMPTED and len(held) > 1
         for handed in held:
