@@ -47,12 +47,12 @@ def test_causes_in_a_circle_end() -> None:
 
 
 def test_a_fit_raises_what_ended_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sklearn.pipeline import Pipeline
+    from sklearn.linear_model import Ridge
 
-    def fit(*_: object) -> None:
+    def fit(*_: object, **__: object) -> None:
         raise ValueError("no valid format") from STOPPED
 
-    monkeypatch.setattr(Pipeline, "fit", fit)
+    monkeypatch.setattr(Ridge, "fit", fit)
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame({"a": np.arange(20.0)})
     with pytest.raises(TrialStopped, match="deadline"):
