@@ -100,8 +100,8 @@ class Pipeline(Evaluator):
             return self._refit(context.refits, context, names)
         if context.final:
             return self._fit_final(config, context, names)
-        columns = monotone.signs_of(self.options.monotone)
-        if stopped := not_tried(config, task, context.space) or monotone.not_monotone(config, columns):
+        above = not_tried(config, task, context.space)
+        if stopped := above or monotone.not_monotone(config, self.options.monotone):
             return Result({}, stopped=stopped)
         wanted, unkept = self.options.folds, may_keep(task) if self.combined() else ""
         keep = bool(self.combined()) and not unkept
