@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
 
 from automl.contracts import LATE, Job, JobSource, Outcome, Report, TrialStopped
 from automl.executors.surroundings import no_exit
@@ -19,6 +20,9 @@ AGAIN = 0.5  # seconds until code that swallows an interruption is interrupted a
 SOON = 1e-3  # seconds
 IMPORTING = 30.0  # seconds that an import may end in: a library cut off in it fails every later trial
 _IMPORT = ("<frozen importlib._bootstrap>", "_find_and_load")
+_dropping: Final = threading.Lock()
+_runs = 0  # jobs of this process, whose dropped interruptions are not shown
+_shown: Callable[[sys.UnraisableHookArgs], object] = sys.__unraisablehook__  # all others
 
 
 class DeadlinePassed(TrialStopped):
@@ -38,7 +42,7 @@ class Inline:
         """Run `job`. Re-raises errors of the campaign, which are no fault of the trial."""
         self._channel = channel = _Direct(job, source)
         try:
-            with channel.limited(), no_exit():
+            with _dropped_in_silence(), channel.limited(), no_exit():
                 outcome = run_job(job, channel, channel.start)
         except DeadlinePassed:
             outcome = None
@@ -171,6 +175,28 @@ class _Direct:
         finally:
             ended.set()
             watcher.join()
+
+
+@contextmanager
+def _dropped_in_silence() -> Iterator[None]:
+    """An interruption that Python drops, as in a `__del__`, comes again: it is not shown."""
+    global _runs, _shown
+    with _dropping:
+        _runs += 1
+        if _runs == 1:
+            _shown, sys.unraisablehook = sys.unraisablehook, _show
+    try:
+        yield
+    finally:
+        with _dropping:
+            _runs -= 1
+            if not _runs:
+                sys.unraisablehook = _shown
+
+
+def _show(found: sys.UnraisableHookArgs) -> None:
+    if not issubclass(found.exc_type, DeadlinePassed):
+        _shown(found)
 
 
 def _imports(frame: FrameType | None) -> bool:

@@ -147,6 +147,26 @@ def computes(config: dict[str, Any], context: Any) -> float:
     return 1.0
 
 
+def collects(config: dict[str, Any], context: Any) -> float:
+    """The first interruption arrives where Python drops what is raised: in a finaliser."""
+
+    class Kept:
+        def __del__(self) -> None:
+            computes(config, context)
+
+    Kept()
+    return computes(config, context)
+
+
+def drops(config: dict[str, Any], context: Any) -> float:
+    class Kept:
+        def __del__(self) -> None:
+            raise ValueError("dropped")
+
+    Kept()
+    return 1.0
+
+
 def swallows_once(config: dict[str, Any], context: Any) -> float:
     with contextlib.suppress(BaseException):
         time.sleep(20)

@@ -29,7 +29,9 @@ def run(
     return outcome.state, outcome.reason, outcome.device_seconds
 
 
-@pytest.mark.parametrize("name", ["sleeps", "computes", "hangs", "swallows_once", "waits_for_a_process"])
+@pytest.mark.parametrize(
+    "name", ["sleeps", "computes", "hangs", "swallows_once", "waits_for_a_process", "collects"]
+)
 def test_silent_code_is_interrupted(name: str, tmp_path: Path) -> None:
     start = time.monotonic()
     state, reason, cost = run(name, tmp_path)
@@ -68,12 +70,23 @@ def test_in_another_thread_it_is_told_that_a_trial_has_begun(tmp_path: Path) -> 
     assert any(elapsed > 0 for elapsed in told), "from then on it pays when this process is killed"
 
 
-def test_in_another_thread_a_loop_is_interrupted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["computes", "collects"])
+def test_in_another_thread_a_loop_is_interrupted(name: str, tmp_path: Path) -> None:
     found: list[tuple[object, str, float]] = []
-    thread = threading.Thread(target=lambda: found.append(run("computes", tmp_path)))
+    thread = threading.Thread(target=lambda: found.append(run(name, tmp_path)))
     thread.start()
     thread.join(PATIENCE)
     assert found and found[0][0] is TrialState.FAILED
+    assert found[0][2] < 15.0
+
+
+def test_what_else_python_drops_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: shown.append(found.exc_value))
+    before = sys.unraisablehook
+    assert run("drops", tmp_path, deadline=20.0)[0] is TrialState.COMPLETE
+    assert [str(error) for error in shown] == ["dropped"]
+    assert sys.unraisablehook is before
 
 
 @pytest.mark.parametrize("main", [True, False])
