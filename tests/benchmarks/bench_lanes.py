@@ -1,6 +1,7 @@
 """How well short trials fill the slots of a Ray cluster, against Ray Tune alone and plain actors.
 
     python tests/benchmarks/bench_lanes.py [--rounds 2] [--slots 2 8 32] [--seconds 0 0.1 1] [--ways ours]
+                                           [--trials 12800]
 
 Trials sleep, and report nothing; slots are CPUs of which Ray is told, whatever the machine has. Nothing is
 recorded: what is measured is how trials get to workers and back. All ways run interleaved in one Ray.
@@ -178,6 +179,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, nargs="+", default=[2, 8, 32])
     parser.add_argument("--seconds", type=float, nargs="+", default=[0.0, 0.1, 1.0])
     parser.add_argument("--ways", nargs="+", default=list(WAYS))
+    parser.add_argument("--trials", type=int, help="of each run, whatever its seconds")
     options = parser.parse_args()
     import ray
 
@@ -194,15 +196,16 @@ def main() -> None:
         for way in options.ways:
             measured(way, 0.0, slots, 4 * slots)
         for seconds in options.seconds:
-            compare(options.ways, seconds, slots, options.rounds)
+            trials = options.trials or trials_of(seconds, slots)
+            compare(options.ways, seconds, slots, options.rounds, trials)
         ray.shutdown()
 
 
-def compare(ways: list[str], seconds: float, slots: int, rounds: int) -> None:
+def compare(ways: list[str], seconds: float, slots: int, rounds: int, trials: int) -> None:
     found: dict[str, list[Measured]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way in ways:
-            found[way].append(measured(way, seconds, slots, trials_of(seconds, slots)))
+            found[way].append(measured(way, seconds, slots, trials))
     for way, values in found.items():
         names = ("speed", "idle", "driver", "full")
         speed, idle, driver, full = (
