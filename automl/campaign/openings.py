@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from automl import plugins
 from automl.campaign.search import Search
@@ -24,6 +26,9 @@ from automl.executors.process import use_cpus
 from automl.files import MODEL, part_of
 from automl.ledger import Ledger, OpeningRow, TrialRow, retrainings, transfers, winner_opening
 from automl.selection import shares
+
+LOOK: Final = 0.2  # seconds between two looks at whether a trial has ended
+LATEST: Final = 60.0  # seconds after which nobody waits for that
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,17 @@ class Unopened:
 
 
 def import_ahead(searches: Sequence[Search]) -> None:
-    """Import meanwhile, in a thread, what scoring will need; an import that fails is told by the scoring."""
+    """Import meanwhile, in a thread, what scoring will need, once trials run: their processes start first.
+
+    An import that fails is told by the scoring.
+    """
     names = {one.final_evaluator.name: one.final_evaluator for one in searches if one.settings.finals}
     libraries = [each for spec in names.values() for each in plugins.build("evaluators", spec).libraries]
 
     def load() -> None:
+        latest = time.monotonic() + LATEST
+        while time.monotonic() < latest and not any(one.counts.ended for one in searches):
+            time.sleep(LOOK)
         with suppress(ImportError):
             for library in dict.fromkeys(libraries):
                 importlib.import_module(library)

@@ -14,8 +14,9 @@ OF_A_FOLD: Final = 1.5  # a retraining fits the rows that a fold holds out too; 
 READING: Final = 0.5  # of a worker's start: the data are read once more for the test
 SCORED: Final = 0.3  # of a retraining: its model, which was kept, predicts the test rows
 REFITS: Final = 1.3  # times what a retraining has cost, by rows: cost may grow faster
+TRIED: Final = 0.5  # of that must be left: nothing follows, so that one that is ended costs its time alone
 COMBINED: Final = 7  # trials whose configurations a retraining is expected to fit beside the winner's
-OF_THE_WALL: Final = 0.1  # of a campaign's wall seconds that are kept for these, of each search, at most
+OF_THE_WALL: Final = 0.15  # of a campaign's wall seconds that are kept for these, of each search, at most
 WORTH_A_TRY: Final = 0.3  # of a usual trial's time, where one that is ended costs nothing but itself
 STARTS: Final = 1.5  # times the longest start of a worker so far: machines are busy at times
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from automl.campaign.limits import CampaignLimits
+from automl.campaign.outlook import TRIED
 from automl.campaign.search import Search
 from automl.config import ResolvedStudy, Study
 from automl.contracts import Candidate, Direction, Metric, RunError
@@ -36,7 +37,7 @@ def begin_refit(study: Study, ledger: Ledger, limits: CampaignLimits, campaign: 
     if search is None or limits.stopped or not search.lacks_refit:
         return False
     seconds = search.outlook.refitted(limits.limits.wall_seconds or math.inf)
-    if limits.out_of_time() or not limits.fits(seconds):
+    if limits.out_of_time() or not limits.fits(TRIED * seconds):
         tell.message(
             f"no time was left to fit the model of {search.row.id} on all rows (some {seconds:.1f} s): "
             "the one that was fitted on the training rows predicts"

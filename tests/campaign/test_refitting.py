@@ -72,7 +72,7 @@ def test_it_is_the_tested_model_on_all_rows_and_has_no_value(
 ) -> None:
     fitted: list[int] = []
     fit = TableModel.fit
-    monkeypatch.setattr(TableModel, "fit", lambda self, x, y: fitted.append(len(x)) or fit(self, x, y))
+    monkeypatch.setattr(TableModel, "fit", lambda self, x, *y: fitted.append(len(x)) or fit(self, x, *y))
     run(study, store)
     assert fitted[-2:] == [TRAIN, ROWS] and max(fitted[:-1]) == TRAIN, "test rows are fitted at the end alone"
     (refit,) = refits(ledger)
