@@ -52,16 +52,19 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         return tags
 
-    def _found(self, frame: pd.DataFrame, y: Any, metric: str | None) -> Self:
-        """Fit on checked rows with the target `y` (n,)."""
+    def _found(self, frame: pd.DataFrame, y: Any, metric: str | None, sample_weight: Any) -> Self:
+        """Fit on checked rows with the target `y` (n,) and weights (n,) or None."""
         check_consistent_length(frame, y)
         if len(frame) < FEWEST:
             raise ValueError(f"at least {FEWEST} rows are needed, but got n_samples = {len(frame)}; add rows")
-        target = "target"
-        while target in map(str, frame.columns):
-            target += "_"
         features = [str(name) for name in frame.columns]
+        target, weights = _new("target", features), None
         frame = frame.set_axis(features, axis="columns").assign(**{target: y}).reset_index(drop=True)
+        if sample_weight is not None:
+            weights = _new("weight", features)
+            counts = column_or_1d(np.asarray(sample_weight, np.float64))
+            check_consistent_length(frame, counts)
+            frame[weights] = counts
         digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:8]
         keep = f"task.columns.keep={features}"
         try:
@@ -77,6 +80,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 cpus=self.cpus,
                 refit=self.refit,
                 monotone=self.monotone,
+                weights=weights,
             )
         except UserError as error:  # what scikit-learn's tools expect
             raise ValueError(str(error)) from error
@@ -105,8 +109,11 @@ class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     returned. Raises `ValueError` for data of which no model can be made.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit on rows `X` (n, columns), a DataFrame or an array, and classes `y` (n,)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit on rows `X` (n, columns), a DataFrame or an array, and classes `y` (n,).
+
+        `sample_weight` (n,): how much each row counts when models are fitted; scores count all alike.
+        """
         frame, y = self._frame(X, reset=True), column_or_1d(_present(y), warn=True)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -114,7 +121,7 @@ class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
             raise ValueError(
                 f"a classifier needs two classes, but y has one class, {str(self.classes_[0])!r}"
             )
-        return self._found(frame, [f"c{code:05}" for code in codes], self.metric)
+        return self._found(frame, [f"c{code:05}" for code in codes], self.metric, sample_weight)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probabilities (n, classes) for rows `X`, in the order of `classes_`."""
@@ -135,13 +142,16 @@ class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     `ValueError` for data of which no model can be made.
     """
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Fit on rows `X` (n, columns), a DataFrame or an array, and numbers `y` (n,)."""
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit on rows `X` (n, columns), a DataFrame or an array, and numbers `y` (n,).
+
+        `sample_weight` (n,): how much each row counts when models are fitted; scores count all alike.
+        """
         frame = self._frame(X, reset=True)
         numbers = np.asarray(column_or_1d(_present(y), warn=True), np.float64)
         if not np.isfinite(numbers).all():
             raise ValueError("y must hold finite numbers, but got NaN or infinity; remove those rows")
-        return self._found(frame, numbers, self.metric or "r2")
+        return self._found(frame, numbers, self.metric or "r2", sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
         """The predictions (n,) for rows `X`."""
@@ -161,6 +171,13 @@ class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
             raise ValueError(str(error)) from error
         ends: np.ndarray = found[["lower", "upper"]].to_numpy()
         return ends
+
+
+def _new(name: str, others: Sequence[str]) -> str:
+    """`name`, or one like it that none of the others is."""
+    while name in others:
+        name += "_"
+    return name
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:

@@ -40,7 +40,7 @@ class FitKeys(TypedDict, total=False):
     of a file, or rows in memory; by default a part of the rows is. `cpus`: of this machine, by default all.
     `overrides`: of keys of the study, such as `task.split.test=0.3`. `refit`: by default the model that
     predicts is fitted on all rows after the test. `monotone`: `increasing` or `decreasing` by column, with
-    which predictions may only rise or fall.
+    which predictions may only rise or fall. `weights`: a column that says how much each row counts in fits.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -53,6 +53,7 @@ class FitKeys(TypedDict, total=False):
     refit: bool
     overrides: Sequence[str]
     monotone: Mapping[str, Trend] | None
+    weights: str | None
     store: StoreLike | None
     fresh: bool
     progress: str
@@ -82,7 +83,7 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     wishes = Wishes(target, minutes, keys.get("metric"), name, *split, columns, how)
     overrides, refit = tuple(keys.get("overrides", ())), keys.get("refit", True)
     wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit, test=test)
-    wishes = replace(wishes, monotone=_checked(keys.get("monotone")))
+    wishes = replace(wishes, monotone=_checked(keys.get("monotone")), weights=keys.get("weights"))
     with kept():
         planned = plan(path, wishes)
         progress = progress_for(keys.get("progress", "auto"))

@@ -57,6 +57,9 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     decreasing: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Predictions may only fall with it.")
     ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="How much each row counts when models are fitted.")
+    ] = None,
     cpus: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="CPUs to use. Default: all that there are.")
     ] = None,
@@ -94,6 +97,7 @@ def fit(  # noqa: PLR0913 - each is an option of the command
         refit=refit,
         test=test,
         monotone=_trends(increasing or (), decreasing or ()),
+        weights=weights,
     )
     with kept():
         planned = _planned(source, wishes)

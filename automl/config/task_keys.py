@@ -37,6 +37,11 @@ TASK_KEYS: dict[type[Options], dict[str, Key]] = {
         "columns": Key(
             "What columns of a table are, where what is found out is not right.", {"drop": ["id"]}
         ),
+        "weights": Key(
+            "Column of a table, no feature: how much each row counts when models are fitted, at least 0. "
+            "Scores count all rows alike.",
+            "weight",
+        ),
         "metric": Key("The metric to search by.", "accuracy"),
         "direction": Key(
             "Whether larger values of `metric` are better; needed for your own metrics.", "minimize"

@@ -18,11 +18,13 @@ class Split:
     """One part of a dataset. `x`: (n, ...) array or DataFrame; `y`: (n,) int64 labels or float targets.
 
     `groups` (n,): rows of one value belong together, also in folds; None when every row stands for itself.
+    `weights` (n,): how much each row counts in a fit, float64 of at least 0; None when all count alike.
     """
 
     x: Any
     y: np.ndarray
     groups: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.y)

@@ -127,17 +127,19 @@ class TaskSpec(Grown):
     """What is to be learnt. `dataset`: a plug-in, an absolute path, or `package.module:function`.
 
     `target`: the column of a table to predict. `test`: the file of a table that is the sealed test set, in
-    place of a part of `dataset`. With `episodes` the parts of the split share no class, and
-    are drawn from as few-shot tasks.
+    place of a part of `dataset`. `weights`: the column of a table that says how much each row counts when
+    models are fitted. With `episodes` the parts of the split share no class, and are drawn from as few-shot
+    tasks.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"read", "columns", "test"})
+    added: ClassVar[frozenset[str]] = frozenset({"read", "columns", "test", "weights"})
 
     dataset: str | None = Field(default=None, description="write a dataset's name or a file")
     target: str | None = Field(default=None, description="write the name of the table's target column")
     test: str | None = Field(default=None, description="write the file of a table, such as held_out.csv")
     read: ReadSpec = ReadSpec()
     columns: ColumnsSpec = ColumnsSpec()
+    weights: str | None = Field(default=None, description="write the name of a column, such as weight")
     metrics: list[Metric] = Field(min_length=1, description="write a metric's name, such as accuracy")
     split: SplitSpec = SplitSpec()
     episodes: EpisodesSpec | None = None

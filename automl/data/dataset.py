@@ -45,9 +45,11 @@ class Dataset:
     - `notes`: what was found out, left out or converted, a sentence each; it is told.
     - `groups` (n,): rows of one value stay in one part of a split; `order` (n,): numbers by which a split in
       time sorts rows.
+    - `weights` (n,): how much each row of a table counts in a fit, float64.
     - `columns`: of a table as they were found, before dates became numbers; `target`: the target's name.
     - `reading`: how the features were made of a table's cells; None: of columns that are as they are.
-      `answer`: how the target was read. `group_names`: the texts of the column that `groups` are of.
+      `answer`, `weighed`: how the target and the weights were read. `group_names`: the texts of the column
+      that `groups` are of.
     """
 
     x: Any
@@ -59,10 +61,12 @@ class Dataset:
     notes: tuple[str, ...] = ()
     groups: np.ndarray | None = None
     order: np.ndarray | None = None
+    weights: np.ndarray | None = None
     columns: tuple[Column, ...] = ()
     target: str = ""
     reading: TableReading | None = None
     answer: ReadColumn | None = None
+    weighed: ReadColumn | None = None
     group_names: tuple[str, ...] = ()
 
 
@@ -94,10 +98,30 @@ def check_dataset(dataset: object, name: str) -> Dataset:
             _check_table(x, where)
     if dataset.test is not None and dataset.kind != "functions":
         require_alike(dataset.x, dataset.test.x, f"the rows and the test rows of {name!r}")
+    _check_weights(dataset, name)
     if dataset.kind == "image":
         held = None if dataset.test is None else dataset.test.x
         return replace(dataset, notes=(*dataset.notes, *pixel_notes(dataset.x, held)))
     return dataset
+
+
+def _check_weights(dataset: Dataset, name: str) -> None:
+    parts = [("all", dataset.y, dataset.weights)]
+    if dataset.test is not None:
+        parts.append(("test", dataset.test.y, dataset.test.weights))
+    for part, y, weights in parts:
+        if weights is None:
+            continue
+        if dataset.kind != "table" or np.shape(weights) != (len(y),):
+            raise UserError(
+                f"weights must be one number for each row of a table, but {name!r} ({part} rows) is of "
+                f"kind {dataset.kind} with {len(y)} rows and weights of shape {np.shape(weights)}; correct it"
+            )
+        if not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+            raise UserError(
+                f"weights must be finite and at least 0, and not all 0, but those of {name!r} ({part} rows) "
+                f"range from {weights.min():g} to {weights.max():g}; correct the data"
+            )
 
 
 def check_test_classes(dataset: Dataset, name: str) -> None:

@@ -58,8 +58,9 @@ class Parts:
         """
         y = self.dataset.y[rows]
         labels = few_shot.relabelled(y) if self.episodes is not None and y.ndim == 1 else y
-        groups = None if self.dataset.groups is None else self.dataset.groups[rows]
-        return self.prepared(Split(take(self.dataset.x, rows), labels, groups))
+        own = (self.dataset.groups, self.dataset.weights)
+        groups, weights = (None if one is None else one[rows] for one in own)
+        return self.prepared(Split(take(self.dataset.x, rows), labels, groups, weights))
 
     def prepared(self, data: Split) -> Split:
         """`data` with images standardised by the training rows, as float32; tables as they are."""
@@ -158,7 +159,7 @@ def _statistics(x: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _digest(dataset: Dataset, rows: Indices) -> str:
-    """Sha256 (hex) over all rows, the official test part, and which row is in which part."""
+    """Sha256 (hex) over all rows, the official test part, weights, and which row is in which part."""
     sha = hashlib.sha256(f"{dataset.kind} {dataset.classes}".encode())
     parts = [(dataset.x, dataset.y)]
     if dataset.test is not None:
@@ -166,6 +167,9 @@ def _digest(dataset: Dataset, rows: Indices) -> str:
     for x, y in parts:
         sha.update(_bytes(x))
         sha.update(_bytes(y))
+    weights = (dataset.weights, None if dataset.test is None else dataset.test.weights)
+    for one in weights:
+        sha.update(b"" if one is None else _bytes(one))
     for index in (rows.train, rows.validation, rows.test):
         sha.update(_bytes(index.astype(np.int64)))
     return sha.hexdigest()
@@ -183,12 +187,14 @@ def _bytes(x: Any) -> bytes:
 
 def joined(one: Split, other: Split) -> Split:
     """The rows of both, those of `other` last; without groups."""
-    y = np.concatenate([one.y, other.y])
+    y, weights = np.concatenate([one.y, other.y]), None
+    if one.weights is not None and other.weights is not None:
+        weights = np.concatenate([one.weights, other.weights])
     if isinstance(one.x, np.ndarray):
-        return Split(np.concatenate([one.x, other.x]), y)
+        return Split(np.concatenate([one.x, other.x]), y, weights=weights)
     import pandas as pd  # pandas takes half a second to import
 
-    return Split(pd.concat([one.x, other.x], ignore_index=True), y)
+    return Split(pd.concat([one.x, other.x], ignore_index=True), y, weights=weights)
 
 
 def require_test(parts: Parts) -> None:

@@ -41,14 +41,15 @@ def without_rare(
     test = dataset.test
     if test is not None:
         there = np.flatnonzero(new[test.y] >= 0)
-        groups = None if test.groups is None else test.groups[there]
-        test = Split(take(test.x, there), new[test.y][there], groups)
+        own = (None if part is None else part[there] for part in (test.groups, test.weights))
+        test = Split(take(test.x, there), new[test.y][there], *own)
     small = rare_classes(new[dataset.y][rows], len(names), need)
     if small:
         raise UserError(
             f"a merged class must have {need} rows, but {told} together have fewer; set task.split.rare: drop"
         )
-    groups, order = (None if part is None else part[rows] for part in (dataset.groups, dataset.order))
+    each = (dataset.groups, dataset.order, dataset.weights)
+    groups, order, weights = (None if part is None else part[rows] for part in each)
     changed = replace(
         dataset,
         x=take(dataset.x, rows),
@@ -57,6 +58,7 @@ def without_rare(
         test=test,
         groups=groups,
         order=order,
+        weights=weights,
         notes=(*dataset.notes, note),
     )
     return changed, tuple(names)

@@ -27,7 +27,7 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import boosters, intervals, monotone, thresholds
+from automl.tables import boosters, intervals, monotone, thresholds, weighting
 from automl.tables.calibrating import copy_calibration, keep_calibration, measured
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
@@ -36,6 +36,7 @@ from automl.tables.folders import keep_model, predicted_by
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 from automl.tables.monotone import Trend
+from automl.tables.requiring import require_predictions, require_table
 from automl.tables.sizes import not_tried
 from automl.tables.thresholds import score, seen_by
 
@@ -50,13 +51,14 @@ class PipelineOptions(EvaluatorOptions):
     search, 25 say; 0: the winner predicts alone. `threshold`: of two classes, the probability from which on
     the second one is predicted is chosen for the first metric, on the rows that folds held out. `monotone`:
     columns of numbers with which predictions, of two classes the probability of the second one, may only
-    rise or fall.
+    rise or fall. `class_weights`: the rows of each class count as much together when models are fitted.
     """
 
     folds: int = Field(5, ge=2, le=50)
     ensemble: int = Field(0, ge=0, le=200)
     threshold: bool = False
     monotone: dict[str, Trend] = Field(default_factory=dict)
+    class_weights: bool = False
 
 
 class Pipeline(Evaluator):
@@ -94,19 +96,18 @@ class Pipeline(Evaluator):
         that takes too long on so many rows ends at once, as pruned, where the space has others.
         """
         task, names = context.task, [metric.name for metric in context.metrics]
-        _require_table(task)
-        _require_predictions(names)
+        require_table(task)
+        require_predictions(names)
         if context.refits is not None:
             return self._refit(context.refits, context, names)
         if context.final:
             return self._fit_final(config, context, names)
-        above = not_tried(config, task, context.space)
-        if stopped := above or monotone.not_monotone(config, self.options.monotone):
+        if stopped := not_tried(config, task, context.space) or self._left_out(config, task):
             return Result({}, stopped=stopped)
         wanted, unkept = self.options.folds, may_keep(task) if self.combined() else ""
         keep = bool(self.combined()) and not unkept
         made = partial(self._made, config, task, names, context.seed, _threads(context))
-        done = cross_validate(context, names, wanted, made, keep=keep)
+        done = cross_validate(context, names, wanted, made, weights=self._weights(task), keep=keep)
         spread = {}
         if len(done.scores) > 1:
             deviations = np.std(done.scores, axis=0, ddof=1).tolist()
@@ -117,6 +118,15 @@ class Pipeline(Evaluator):
         means = dict(zip(names, done.means, strict=True))
         return Result(metrics.finite(means, names), spread, note="; ".join(notes))
 
+    def _left_out(self, config: Config, task: Task) -> str:
+        """Why the family of `config` cannot do what is asked for; "" where it can."""
+        counted = self.options.class_weights or task.train.weights is not None
+        why = monotone.not_monotone(config, self.options.monotone)
+        return why or (weighting.not_weighted(config) if counted else "")
+
+    def _weights(self, task: Task) -> np.ndarray | None:
+        return weighting.row_weights(task.train, balanced=self.options.class_weights)
+
     def combined(self) -> int:
         """How many of the best trials keep their predictions of all training rows."""
         return COMBINED if self.options.ensemble or self.options.threshold else 0
@@ -126,6 +136,8 @@ class Pipeline(Evaluator):
         if self.options.threshold:
             yield from thresholds.mistakes(task.metrics[0].name)
         yield from monotone.mistakes(self.options.monotone, space)
+        if self.options.class_weights:
+            yield from weighting.mistakes(space, "class_weights")
         models = space.parameters.get("model")
         try:
             boosters.require(models.options if isinstance(models, Choice) else ())
@@ -134,10 +146,11 @@ class Pipeline(Evaluator):
 
     def check_data(self, task: Task, space: Space, protocol: Evaluator) -> None:
         """Raise `UserError` unless the task is a table that can be folded, and options fit it."""
-        _require_table(task)
+        require_table(task)
         if self.options.threshold:
             thresholds.check_classes(task)
         monotone.check_columns(self.options.monotone, task)
+        weighting.check_weights(task, space, balanced=self.options.class_weights)
         list(folds(task, self.options.folds))
 
     def score(self, model: Path, task: Task, data: Split, metrics: list[Metric]) -> dict[str, float]:
@@ -156,8 +169,8 @@ class Pipeline(Evaluator):
             text = "a pipeline must be scored on the data it was fitted on, but their digests differ: "
             raise UserError(f"{text}{described['task']} and {task.digest}; train it again")
         names = [metric.name for metric in metrics]
-        _require_table(task)
-        _require_predictions(names)
+        require_table(task)
+        require_predictions(names)
         predictions = predicted_by(model, data, task.classes)
         if predictions is None:
             predictions = self._again(described, task, names).predict(data.x)
@@ -173,7 +186,7 @@ class Pipeline(Evaluator):
         alone = {"config": described["config"], "seed": described["seed"], "weight": 1.0}
         members, train = described.get("members") or [alone], task.train
         made = [self._made(one["config"], task, names, one["seed"], threads) for one in members]
-        fitted = [model.fit(train.x, train.y) for model in made]
+        fitted = [model.fit(train.x, train.y, self._weights(task)) for model in made]
         return fitted[0] if len(fitted) == 1 else Ensemble(fitted, [one["weight"] for one in members])
 
     def _refit(self, described: Json, context: Context, names: list[str]) -> Result:
@@ -190,7 +203,8 @@ class Pipeline(Evaluator):
         def make(config: Config, seed: int) -> TableModel:
             return self._made(config, task, names, seed, _threads(context))
 
-        fitted = Combining(context, make, options.folds, options.ensemble, options.threshold).fit(config)
+        how = (options.folds, options.ensemble, options.threshold, self._weights(task))
+        fitted = Combining(context, make, *how).fit(config)
         threshold = None if fitted.threshold is None else fitted.threshold.value
         predictions = fitted.model.predict(task.validation.x)
         values = score(names, task.validation.y, predictions, threshold)
@@ -220,21 +234,6 @@ class Pipeline(Evaluator):
 
 def _threads(context: Context) -> int:
     return max(1, int(context.devices))
-
-
-def _require_table(task: Task) -> None:
-    if task.kind != "table":
-        classified = task.kind == "image" and task.classes > 0
-        advice = "use the evaluator network" if classified else "save what describes each row as a table"
-        raise UserError(f"a pipeline needs a table, but {task.name!r} is of kind {task.kind}; {advice}")
-
-
-def _require_predictions(names: list[str]) -> None:
-    resources = [name for name in names if name in metrics.RESOURCES]
-    if resources:
-        raise UserError(
-            f"a pipeline measures predictions, but got the metrics {', '.join(resources)}; remove them"
-        )
 
 
 PLUGIN = Pipeline

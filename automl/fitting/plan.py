@@ -18,10 +18,10 @@ from automl.config.yamltext import yaml_text
 from automl.contracts import Json, UserError
 from automl.data.parts import Parts, split_dataset
 from automl.data.sources import read
+from automl.fitting.families import about_trends, about_weights, space_of
 from automl.fitting.machine_use import MachineUse, machine_use
-from automl.plugins import load
 from automl.report.wording import plural
-from automl.tables.monotone import Trend, without_signs
+from automl.tables.monotone import Trend
 
 SHOWN: Final = "study"  # in messages, in the place of a file
 UNKNOWN: Final = "log_loss"  # a metric that keys are checked with before the data have decided
@@ -39,7 +39,8 @@ class Wishes:
     columns of the split. `cpus`: of this machine; None: all that it has. `columns`, `read`:
     what columns are and how the file is read, as in a study file. `overrides`: of keys of the study, such as
     `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test. `monotone`:
-    `increasing` or `decreasing` by column, see `evaluator.pipeline.monotone`.
+    `increasing` or `decreasing` by column, see `evaluator.pipeline.monotone`. `weights`: a column, see
+    `task.weights`.
     """
 
     target: str | None = None
@@ -55,6 +56,7 @@ class Wishes:
     refit: bool = True
     test: Path | None = None
     monotone: Mapping[str, Trend] | None = None
+    weights: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -110,7 +112,8 @@ def plan(path: Path, wishes: Wishes) -> Plan:
         told.append(f"metric: {keys['task']['metric']}, a guess ({why}); --metric names another one")
     keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
     keys["evaluator"]["pipeline"] |= _decides(parts, _overridden(keys, wishes)["task"].get("metric"), told)
-    keys["evaluator"]["pipeline"] |= _monotone(parts, wishes.monotone, told)
+    keys["evaluator"]["pipeline"] |= about_trends(parts, wishes.monotone, told)
+    told += about_weights(wishes.weights)
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -146,14 +149,14 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         task["test"] = str(wishes.test.resolve())
         del split["test"]
     split |= {key: name for key, name in columns.items() if name is not None}
-    if wishes.metric is not None:
-        task["metric"] = wishes.metric
+    named = {"metric": wishes.metric, "weights": wishes.weights}
+    task |= {key: name for key, name in named.items() if name is not None}
     given = {"columns": wishes.columns, "read": wishes.read}
     task |= {key: dict(values) for key, values in given.items() if values}
     return {
         "name": wishes.name or templates.slug(path.name),
         "task": task,
-        "space": _space(wishes),
+        "space": space_of(wishes.monotone, wishes.weights),
         "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
@@ -163,15 +166,6 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "executor": {"local": {"isolate": True}},
         "final": {"seeds": 1, **({"refit": True} if wishes.refit else {})},
     }
-
-
-def _space(wishes: Wishes) -> str | Json:
-    """The space's name; for predictions that rise or fall, without the families that do not promise it."""
-    if not wishes.monotone:
-        return templates.SPACE
-    models = load("spaces", templates.SPACE).parameters["model"]
-    left = [family for family in models.options if family not in without_signs()]
-    return {"name": templates.SPACE, "narrow": {"model": left}}
 
 
 def _overridden(keys: Json, wishes: Wishes) -> Json:
@@ -220,17 +214,6 @@ def _decides(parts: Parts, metric: str | None, told: list[str]) -> Json:
         return {}
     told.append(f"threshold: the probability from which on {parts.labels[1]!r} is predicted goes by {metric}")
     return {"threshold": True}
-
-
-def _monotone(parts: Parts, trends: Mapping[str, Trend] | None, told: list[str]) -> Json:
-    """Columns with which predictions rise or fall, and what that leaves out."""
-    if not trends:
-        return {}
-    what = f"the probability of {parts.labels[1]!r}" if len(parts.labels) == 2 else "the prediction"
-    words = {"increasing": "rises", "decreasing": "falls"}
-    each = ", ".join(f"{words[trend]} with {name}" for name, trend in trends.items())
-    told.append(f"monotone: {what} {each}; {', '.join(without_signs())} are left out")
-    return {"monotone": dict(trends)}
 
 
 def _folds(parts: Parts, told: list[str]) -> int:

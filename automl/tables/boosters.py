@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from automl.contracts import UserError
-from automl.tables.setting import Setting
+from automl.tables.setting import Fitting, Setting
 from automl.tables.values import Values
 from automl.tables.waiting import in_thread
 
@@ -65,21 +65,24 @@ def lightgbm(c: Values, s: Setting) -> Any:
     )
 
 
-def fit_lightgbm(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
-    """Fit on `x` (n, features) and `y` (n,); `patience`: rounds without a gain, 0 for all rounds."""
+def fit_lightgbm(model: Any, rows: Fitting, s: Setting, patience: int) -> None:
+    """Fit on `rows`; `patience`: rounds without a gain, 0 for all rounds."""
     import lightgbm as library  # an extra, which takes a second to import
 
     categories = list(range(s.categories)) if s.categories else "auto"
-    fit, held = _parts(y, s) if patience else (np.arange(len(y)), None)
+    fit, held = _parts(rows, s, patience)
     stop = [library.early_stopping(patience, verbose=False)] if patience else []
-    checked = {} if held is None else {"eval_X": x[held], "eval_y": y[held]}
+    checked: dict[str, Any] = {} if held is None else {"eval_X": held.x, "eval_y": held.y}
+    if held is not None and held.weights is not None:
+        checked["eval_sample_weight"] = [held.weights]
 
     def run(ended: threading.Event) -> None:
         def go_on(_environment: object) -> None:
             if ended.is_set():
                 raise InterruptedError("the fit was ended")
 
-        model.fit(x[fit], y[fit], callbacks=[*stop, go_on], categorical_feature=categories, **checked)
+        more = {"callbacks": [*stop, go_on], "categorical_feature": categories, **checked}
+        model.fit(fit.x, fit.y, sample_weight=fit.weights, **more)
 
     in_thread(run)
 
@@ -105,14 +108,16 @@ def xgboost(c: Values, s: Setting) -> Any:
     )
 
 
-def fit_xgboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
+def fit_xgboost(model: Any, rows: Fitting, s: Setting, patience: int) -> None:
     """See `fit_lightgbm`."""
     from xgboost.callback import TrainingCallback  # an extra, which takes a second to import
 
     if s.categories:
-        model.set_params(feature_types=["c"] * s.categories + ["q"] * (x.shape[1] - s.categories))
-    fit, held = _parts(y, s) if patience else (np.arange(len(y)), None)
-    checked = {} if held is None else {"eval_set": [(x[held], y[held])]}
+        model.set_params(feature_types=["c"] * s.categories + ["q"] * (rows.x.shape[1] - s.categories))
+    fit, held = _parts(rows, s, patience)
+    checked: dict[str, Any] = {} if held is None else {"eval_set": [(held.x, held.y)]}
+    if held is not None and held.weights is not None:
+        checked["sample_weight_eval_set"] = [held.weights]
 
     def run(ended: threading.Event) -> None:
         class GoOn(TrainingCallback):
@@ -120,7 +125,7 @@ def fit_xgboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: 
                 return ended.is_set()
 
         model.set_params(early_stopping_rounds=patience or None, callbacks=[GoOn()])
-        model.fit(x[fit], y[fit], verbose=False, **checked)
+        model.fit(fit.x, fit.y, sample_weight=fit.weights, verbose=False, **checked)
         model.set_params(callbacks=None)
 
     in_thread(run)
@@ -143,26 +148,34 @@ def catboost(c: Values, s: Setting) -> Any:
     )
 
 
-def fit_catboost(model: Any, x: np.ndarray, y: np.ndarray, s: Setting, patience: int) -> None:
+def fit_catboost(model: Any, rows: Fitting, s: Setting, patience: int) -> None:
     """See `fit_lightgbm`; categories are texts."""
+    import catboost as library  # an extra, which takes a second to import
+
     categories = list(range(s.categories)) or None
-    fit, held = _parts(y, s) if patience else (np.arange(len(y)), None)
-    checked = {} if held is None else {"eval_set": (x[held], y[held]), "early_stopping_rounds": patience}
+    fit, held = _parts(rows, s, patience)
+    checked: dict[str, Any] = {}
+    if held is not None:
+        pool = library.Pool(held.x, held.y, cat_features=categories, weight=held.weights)
+        checked = {"eval_set": pool, "early_stopping_rounds": patience}
 
     def run(ended: threading.Event) -> None:
         class GoOn:
             def after_iteration(self, _info: object) -> bool:
                 return not ended.is_set()
 
-        model.fit(x[fit], y[fit], cat_features=categories, callbacks=[GoOn()], **checked)
+        more = {"cat_features": categories, "callbacks": [GoOn()], **checked}
+        model.fit(fit.x, fit.y, sample_weight=fit.weights, **more)
 
     in_thread(run)
 
 
-def _parts(y: np.ndarray, s: Setting) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to fit on and rows held out, by class."""
+def _parts(rows: Fitting, s: Setting, patience: int) -> tuple[Fitting, Fitting | None]:
+    """Rows to fit on and, with patience, rows held out, by class."""
     from sklearn.model_selection import train_test_split  # scikit-learn takes a second to import
 
-    by_class = y if s.classes else None
-    fit, held = train_test_split(np.arange(len(y)), test_size=HELD, stratify=by_class, random_state=s.seed)
-    return fit, held
+    if not patience:
+        return rows, None
+    every, by_class = np.arange(len(rows.y)), rows.y if s.classes else None
+    fit, held = train_test_split(every, test_size=HELD, stratify=by_class, random_state=s.seed)
+    return rows.at(fit), rows.at(held)

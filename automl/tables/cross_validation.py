@@ -62,12 +62,19 @@ class Folded:
 
 
 def cross_validate(
-    context: Context, names: list[str], count: int, make: Callable[[], TableModel], *, keep: bool
+    context: Context,
+    names: list[str],
+    count: int,
+    make: Callable[[], TableModel],
+    *,
+    weights: np.ndarray | None,
+    keep: bool,
 ) -> Folded:
     """Fit and score `count` folds, reporting the running mean after each; an earlier attempt's are not made.
 
-    Fewer, at least one, where the budget is used up and the search has no value yet. `keep`: predictions of
-    all rows held out go to the folder `KEPT` once all folds are done.
+    Fewer, at least one, where the budget is used up and the search has no value yet. `weights`: of the
+    training rows, for fits. `keep`: predictions of all rows held out go to the folder `KEPT` once all folds
+    are done.
     """
     task, found = context.task, context.checkpoint.load()
     done = Folded.of(found[1] if found else None, task.classes)
@@ -75,7 +82,8 @@ def cross_validate(
         if fold <= len(done.scores):
             continue
         model, part = make(), task.train
-        model.fit(part.x.iloc[fit], part.y[fit])
+        counts = None if weights is None else weights[fit]
+        model.fit(part.x.iloc[fit], part.y[fit], counts)
         predictions = model.predict(part.x.iloc[held])
         values = metrics.score(names, part.y[held], predictions)
         done.notes += [note for note in model.notes if note not in done.notes]

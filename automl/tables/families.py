@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from automl.tables import boosters
-from automl.tables.setting import Setting
+from automl.tables.setting import Fitting, Setting
 from automl.tables.values import Values
 
 
@@ -18,16 +16,17 @@ class Family:
     """`make(config, setting)` is a model of scikit-learn's conventions, not fitted yet.
 
     `scaled`: it needs numbers of one scale. `boosts`: it may stop early on rows held out. `fit`: of a model
-    of another library, `fit(model, x, y, setting, patience)`; it takes targets as they are. `signs`: the
+    of another library, `fit(model, rows, setting, patience)`; it takes targets as they are. `signs`: the
     parameters that let predictions rise (1) or fall (-1) with each feature, or do either (0); None: it has
-    none.
+    none. `weighted`: rows may count more or less.
     """
 
     make: Callable[[Values, Setting], Any]
     scaled: bool = False
     boosts: bool = False
-    fit: Callable[[Any, np.ndarray, np.ndarray, Setting, int], None] | None = None
+    fit: Callable[[Any, Fitting, Setting, int], None] | None = None
     signs: Callable[[Sequence[int]], dict[str, Any]] | None = None
+    weighted: bool = True
 
 
 def _linear(c: Values, s: Setting) -> Any:
@@ -111,7 +110,7 @@ def _signs(signs: Sequence[int]) -> dict[str, Any]:
 
 FAMILIES: dict[str, Family] = {
     "linear": Family(_linear, scaled=True),
-    "knn": Family(_knn, scaled=True),
+    "knn": Family(_knn, scaled=True, weighted=False),
     "svm": Family(_svm, scaled=True),
     "random_forest": Family(_forest),
     "extra_trees": Family(_forest),

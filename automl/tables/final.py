@@ -81,8 +81,8 @@ class Combining:
     Each with a seed of its own: forests of like configurations are otherwise the same trees.
 
     `make` gives a model of a configuration and a seed; `count`: of folds; `steps`: of the selection, 0 for
-    the winner alone; `decides`: a threshold is chosen, too. Fits for which no time is left
-    are left out; the winner alone always is a model.
+    the winner alone; `decides`: a threshold is chosen, too; `weights`: of the training rows. Fits
+    for which no time is left are left out; the winner alone always is a model.
     """
 
     context: Context
@@ -90,6 +90,7 @@ class Combining:
     count: int
     steps: int
     decides: bool = False
+    weights: np.ndarray | None = None
     notes: list[str] = field(default_factory=list)
 
     def fit(self, config: Config) -> Fitted:
@@ -128,7 +129,7 @@ class Combining:
 
     def _fitted(self, config: Config, seed: int) -> TableModel:
         train = self.context.task.train
-        model = self.make(config, seed).fit(train.x, train.y)
+        model = self.make(config, seed).fit(train.x, train.y, self.weights)
         self.notes += [note for note in model.notes if note not in self.notes]
         return model
 

@@ -19,8 +19,9 @@ from automl.tables.families import FAMILIES, Family
 from automl.tables.few_models import is_forest
 from automl.tables.few_rows import FEW_ROWS, few_scores
 from automl.tables.monotone import not_monotone
-from automl.tables.setting import Setting
+from automl.tables.setting import Fitting, Setting
 from automl.tables.values import DEFAULTS, Values, choice, completed
+from automl.tables.weighting import mean_one, not_weighted
 
 __all__ = ["DEFAULTS", "TableModel", "controlled", "predicted", "tidy"]
 
@@ -61,10 +62,15 @@ class TableModel:
         self.notes: list[str] = []  # what was done otherwise than the configuration says
         self._fitted: Any = None
 
-    def fit(self, x: Any, y: np.ndarray) -> TableModel:
-        """Fit on the DataFrame `x` (n, features) and targets `y` (n,)."""
+    def fit(self, x: Any, y: np.ndarray, weights: np.ndarray | None = None) -> TableModel:
+        """Fit on the DataFrame `x` (n, features) and targets `y` (n,). `weights` (n,): how much rows count.
+
+        Raises `UserError` for weights of a family that has none, and when all are 0.
+        """
         from sklearn.pipeline import make_pipeline  # scikit-learn takes a second to import
 
+        if weights is not None and (reason := not_weighted(self.config)):
+            raise UserError(reason)
         table = tidy(x)
         columns = prepared(table, self.config, self.classes, self.seed, self.texts)
         setting = Setting(self.classes, self.seed, len(table), self.threads, columns.categories)
@@ -77,10 +83,7 @@ class TableModel:
             if self.family.signs is not None and self.monotone:
                 signs = columns.signs(self.monotone, matrix.shape[1])
                 _inner(model).set_params(**self.family.signs(signs))
-            if self.family.fit is None:
-                model.fit(matrix, y)
-            else:
-                self.family.fit(model, matrix, y, setting, patience)
+            self._fit(model, Fitting(matrix, y, mean_one(weights)), setting, patience)
         _in_order(model)
         return self
 
@@ -97,6 +100,12 @@ class TableModel:
     def predict(self, x: Any) -> np.ndarray:
         """Class probabilities (n, classes), or values (n,) for regression."""
         return predicted(self._fitted, x, self.classes, self.threads)
+
+    def _fit(self, model: Any, rows: Fitting, setting: Setting, patience: int) -> None:
+        if self.family.fit is not None:
+            self.family.fit(model, rows, setting, patience)
+        else:
+            model.fit(rows.x, rows.y, **({} if rows.weights is None else {"sample_weight": rows.weights}))
 
     def _scaler(self, rows: int, categories: int) -> Any:
         """The scaler of prepared rows; None where categories stay as they are, whose trees need none."""

@@ -66,6 +66,7 @@ def check_keys(name: str, task: TaskSpec, known: tuple[str, ...], kind: str, *, 
     if not table:
         wrong += ["task.test"] if task.test is not None else []
         wrong += ["task.target"] if task.target is not None else []
+        wrong += ["task.weights"] if task.weights is not None else []
         wrong += [f"task.columns.{key}" for key, value in task.columns if value]
         wrong += ["task.split.group"] if task.split.group is not None else []
         wrong += ["task.split.time"] if task.split.time is not None else []

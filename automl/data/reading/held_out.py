@@ -13,9 +13,10 @@ import numpy as np
 from automl.contracts import ReadColumn, Split, TableReading, TaskSpec, UserError
 from automl.data.dataset import Dataset
 from automl.data.reading import cells, parsed
+from automl.data.reading.columns import check_names
 from automl.data.reading.grid import Grid, nearest_first
 from automl.data.reading.rows import features_of, read_column, reading_of
-from automl.data.reading.tables import group_texts
+from automl.data.reading.tables import checked_weights, group_texts
 from automl.data.reading.wording import count
 
 
@@ -28,11 +29,12 @@ def with_test(dataset: Dataset, path: Path, task: TaskSpec) -> Dataset:
     reading, answer = reading_of(dataset, dataset.x), dataset.answer
     if reading is None or answer is None:
         raise ValueError("a test set from a file needs a table whose target is a column")
-    also = json.dumps([asdict(reading), asdict(answer), str(dataset.y.dtype)])
+    weighed = None if dataset.weighed is None else asdict(dataset.weighed)
+    also = json.dumps([asdict(reading), asdict(answer), weighed, str(dataset.y.dtype)])
     found = parsed.read_once(path, task, lambda: _read(dataset, reading, answer, path, task), also)
     told = [*found.notes, *_copies(dataset, found), *_groups_of_both(dataset, found, task.split.group)]
     notes = (*dataset.notes, *(f"{path.name}: {note}" for note in told))
-    return replace(dataset, test=Split(found.x, found.y, found.groups), notes=notes)
+    return replace(dataset, test=Split(found.x, found.y, found.groups, found.weights), notes=notes)
 
 
 def _read(dataset: Dataset, reading: TableReading, answer: ReadColumn, path: Path, task: TaskSpec) -> Dataset:
@@ -46,6 +48,7 @@ def _read(dataset: Dataset, reading: TableReading, answer: ReadColumn, path: Pat
         _check_target(answer.name, grid)
         frame, told = features_of(reading, grid.frame[[name for name in grid.frame if name in used]])
         y = _target(dataset, answer, grid, reading.missing)
+        weights = _weights(dataset.weighed, grid, reading.missing)
     except UserError as error:
         raise UserError(
             f"{path.name} must have rows like those of the dataset (task.test): {error}"
@@ -60,7 +63,9 @@ def _read(dataset: Dataset, reading: TableReading, answer: ReadColumn, path: Pat
     groups = None if texts is None else np.asarray(pd.factorize(texts)[0], np.int64)
     names = () if texts is None else tuple(texts.unique())
     notes = (*grid.notes, *left, *told)
-    return Dataset(frame.reset_index(drop=True), y, "table", notes=notes, groups=groups, group_names=names)
+    frame = frame.reset_index(drop=True)
+    beside = Dataset(frame, y, "table", groups=groups, group_names=names, weights=weights)
+    return replace(beside, notes=notes)
 
 
 def _check_target(target: str, grid: Grid) -> None:
@@ -86,6 +91,16 @@ def _target(dataset: Dataset, answer: ReadColumn, grid: Grid, missing: tuple[str
         )
     whole = dataset.y.dtype.kind == "i" and bool((y == np.floor(y)).all())
     return y.astype(np.int64) if whole else y
+
+
+def _weights(weighed: ReadColumn | None, grid: Grid, missing: tuple[str, ...] | None) -> np.ndarray | None:
+    """The weights (n,) of the rows, which are fitted on once they have been tested."""
+    if weighed is None:
+        return None
+    check_names("task.weights", [weighed.name], list(grid.frame))
+    return checked_weights(
+        read_column(weighed, grid.frame[weighed.name], missing)[0][weighed.name], weighed.name
+    )
 
 
 def _copies(dataset: Dataset, found: Dataset) -> Iterator[str]:

@@ -72,7 +72,7 @@ def _kept(key: str, write: Callable[[Path], None]) -> Dataset:
 
 def _key(path: Path, task: TaskSpec, also: str) -> str:
     """All that decides what is read: the file, what the task says of it, and the code that reads."""
-    split = (task.split.group, task.split.time)
+    split = (task.split.group, task.split.time, task.weights)
     said = [path.name, task.target, task.read.model_dump(mode="json"), task.columns.model_dump(mode="json")]
     found = hashlib.sha256(json.dumps([_code(), *said, *split, also], sort_keys=True).encode())
     with path.open("rb") as stream:
@@ -93,7 +93,7 @@ def _code() -> str:
 
 def _write(dataset: Dataset, folder: Path) -> None:
     """Raises `ValueError` for a column that is neither numbers nor texts."""
-    beside = {"y": dataset.y, "groups": dataset.groups, "order": dataset.order}
+    beside = {"y": dataset.y, "groups": dataset.groups, "order": dataset.order, "weights": dataset.weights}
     columns = {str(number): column.to_numpy() for number, (_, column) in enumerate(dataset.x.items())}
     _write_columns(columns, folder / _FEATURES)
     _write_columns({name: one for name, one in beside.items() if one is not None}, folder / _ROWS)
@@ -104,6 +104,7 @@ def _write(dataset: Dataset, folder: Path) -> None:
         "target": dataset.target,
         "reading": None if dataset.reading is None else asdict(dataset.reading),
         "answer": None if dataset.answer is None else asdict(dataset.answer),
+        "weighed": None if dataset.weighed is None else asdict(dataset.weighed),
         "group_names": dataset.group_names,
     }
     (folder / _DESCRIBED).write_text(json.dumps(described), encoding="utf-8")
@@ -133,7 +134,7 @@ def _load(folder: Path) -> Dataset:
         pd.Series(features[str(n)], dtype=features[str(n)].dtype) for n in range(len(described["names"]))
     ]
     x = pd.DataFrame(dict(zip(described["names"], series, strict=True)))
-    found, answer = described["reading"], described["answer"]
+    found, answer, weighed = (described[key] for key in ("reading", "answer", "weighed"))
     return Dataset(
         x,
         rows["y"],
@@ -141,10 +142,12 @@ def _load(folder: Path) -> Dataset:
         notes=tuple(described["notes"]),
         groups=rows.get("groups"),
         order=rows.get("order"),
+        weights=rows.get("weights"),
         columns=tuple(Column(**one) for one in described["columns"]),
         target=described["target"],
         reading=None if found is None else TableReading.from_json(found),
         answer=None if answer is None else ReadColumn.from_json(answer),
+        weighed=None if weighed is None else ReadColumn.from_json(weighed),
         group_names=tuple(described["group_names"]),
     )
 

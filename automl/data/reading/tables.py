@@ -1,4 +1,4 @@
-"""Tables from files: the target, the features, and the rows' groups and order."""
+"""Tables from files: the target, the features, and the rows' groups, order and weights."""
 
 from __future__ import annotations
 
@@ -38,9 +38,11 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
     read, signs = read_columns(grid, task.read, task.columns)
     notes += [signs] if signs else []
     groups, order = _groups(read, task, names), _order(read, task, names)
+    weights = _weights(read, task, names, target)
     answer = read[target].as_read if read[target].column.kind == "number" else ReadColumn(target, "category")
     y, told = _target(read.pop(target))
-    kept = {name: one for name, one in read.items() if name not in (task.split.group, task.split.time)}
+    beside = _beside(task, read)
+    kept = {name: one for name, one in read.items() if name not in beside}
     frame, columns, left = features(kept, task.columns, grid.unnamed)
     if frame.shape[1] == 0:
         raise UserError(f"a table must have features, but none of {file} is left: {'; '.join(left)}")
@@ -50,7 +52,7 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
         left.append(f"{duplicates} of {len(y)} rows are copies of earlier ones")
     used = [column for column in columns if not column.unused]
     missing = None if task.read.missing is None else tuple(task.read.missing)
-    columns += [replace(read[name].column, unused=f"task.split.{key}") for key, name in _split(task, read)]
+    columns += [replace(read[name].column, unused=key) for name, key in beside.items()]
     return Dataset(
         frame,
         y,
@@ -58,10 +60,12 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
         notes=(*notes, *told, *left),
         groups=groups,
         order=order,
+        weights=weights,
         columns=tuple(columns),
         target=target,
         reading=TableReading(tuple(kept[one.name].as_read for one in used), target, missing),
         answer=answer,
+        weighed=None if task.weights is None else read[task.weights].as_read,
         group_names=() if groups is None else tuple(group_texts(grid, str(task.split.group)).unique()),
     )
 
@@ -147,9 +151,44 @@ def _order(read: dict[str, Read], task: TaskSpec, names: list[str]) -> np.ndarra
     return np.asarray(one.values, np.float64) if one.dates is None else elapsed(one.dates)
 
 
-def _split(task: TaskSpec, read: dict[str, Read]) -> list[tuple[str, str]]:
-    named = (("group", task.split.group), ("time", task.split.time))
-    return [(key, name) for key, name in named if name is not None and name in read]
+def _weights(read: dict[str, Read], task: TaskSpec, names: list[str], target: str) -> np.ndarray | None:
+    name = task.weights
+    if name is None:
+        return None
+    check_names("task.weights", [name], names)
+    if name == target:
+        raise UserError(f"weights must be another column than the target, but both are {name!r}; name one")
+    if read[name].column.kind != "number":
+        raise UserError(
+            f"weights must be numbers, but {name!r} (task.weights) is {read[name].column.kind}; name a "
+            "column of numbers"
+        )
+    weights = checked_weights(np.asarray(read[name].values, np.float64), name)
+    if not weights.any():
+        raise UserError(f"some rows must count, but all {name!r} (task.weights) are 0; correct them")
+    return weights
+
+
+def checked_weights(weights: np.ndarray, name: str) -> np.ndarray:
+    """`weights` (n,) of the column `name`. Raises `UserError` unless all are there, finite and at least 0."""
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        value = "empty" if np.isnan(weights[wrong[0]]) else f"{weights[wrong[0]]:g}"
+        raise UserError(
+            f"every row must have a weight of at least 0, but {name!r} (task.weights) is {value} in row "
+            f"{wrong[0] + 1}, and {len(wrong)} of {len(weights)} rows are wrong; correct them"
+        )
+    return weights
+
+
+def _beside(task: TaskSpec, read: dict[str, Read]) -> dict[str, str]:
+    """The columns that are there for something else than to predict by, and the keys that say so."""
+    named = {
+        "task.split.group": task.split.group,
+        "task.split.time": task.split.time,
+        "task.weights": task.weights,
+    }
+    return {name: key for key, name in named.items() if name is not None and name in read}
 
 
 def _check_leaks(
