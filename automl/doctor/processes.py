@@ -14,7 +14,7 @@ from automl.doctor.finding import Finding, problem, warning
 from automl.executors.tune import token
 
 NAMES: Final = ("raylet", "gcs_server")
-COMMANDS: Final = ("-m automl.executors.child", "-m mlflow server")
+COMMANDS: Final = ("-m automl.executors.child", "-m automl.executors.forking", "-m mlflow server")
 DRIVERS: Final = ("python", "automl")  # of such processes: words in their commands
 ANSWER: Final = 3.0  # seconds that the head of a cluster may take
 

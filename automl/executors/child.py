@@ -76,10 +76,8 @@ def run_with_signs(job: Job, pipe: Pipe) -> Outcome:
         return run_job(job, pipe, started)
 
 
-def main() -> None:
+def serve(pipe: Pipe) -> None:
     """Run jobs until the driver closes the pipe."""
-    die_with(os.getppid())
-    pipe = standard_pipe()
     worker = os.getpid()
     while (message := pipe.receive()) is not None:
         if "prepare" in message:
@@ -91,6 +89,12 @@ def main() -> None:
         if os.getpid() != worker:
             os._exit(0)  # the code forked, and this is the copy
         pipe.send(outcome=outcome.to_json())
+
+
+def main() -> None:
+    """Serve the driver at the other end of standard input and output."""
+    die_with(os.getppid())
+    serve(standard_pipe())
 
 
 if __name__ == "__main__":

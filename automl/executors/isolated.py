@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.contracts import Ending, Job, JobSource, Needs, Outcome, Report
+from automl.executors.nursery import Forked, Nursery, close_all
 from automl.executors.process import visible_gpus
 from automl.executors.worker import LOADING
 from automl.moments import around
@@ -24,14 +25,41 @@ POLL = 0.2  # seconds at most between two looks at the time that is left
 SOON = 1e-3  # seconds
 
 
+class Spawned:
+    """A process of its own, which sees so many GPUs."""
+
+    def __init__(self, gpus: float) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "automl.executors.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env=os.environ | visible_gpus(gpus, os.environ),
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self.stdin, self.stdout = self._process.stdin, self._process.stdout
+
+    def kill(self) -> None:
+        """Kill it with all that it has started."""
+        with suppress(ProcessLookupError):  # it has died by itself
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.wait()
+        close_all(self.stdin.close, self.stdout.close)
+
+    def wait(self) -> int:
+        """The exit code, once it has ended; negative for a signal."""
+        return self._process.wait()
+
+
 class Isolated:
     """One worker process, started when a job needs it, used again while it lives; one job at a time.
 
     `job`: that is open. `patience`: seconds until it must be looked at again. `ready`: it has loaded code and
-    data. `took`: seconds that it needed to `prepare`, once it has.
+    data. `took`: seconds that it needed to `prepare`, once it has. `nursery`: forks the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, nursery: Nursery | None = None) -> None:
+        self.nursery = nursery
         self.job: Job | None = None
         self.patience = POLL
         self.ready = False
@@ -41,7 +69,7 @@ class Isolated:
         self._began: float | None = None
         self._lived = 0.0  # device-seconds of the job when its process was last seen alive
         self._gpus = 0.0  # that the process sees: those that its trials hold
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Spawned | Forked | None = None
         self._unread = b""
 
     @property
@@ -51,8 +79,11 @@ class Isolated:
 
     @property
     def age(self) -> float:
-        """Seconds since it began to prepare."""
-        return time.monotonic() - self._prepares
+        """Seconds since it began to prepare, or since its nursery could fork it."""
+        began = self._prepares
+        if self.nursery is not None and self.nursery.lives:
+            began = max(began, self.nursery.ready or time.monotonic())
+        return time.monotonic() - began
 
     def prepare(self, needs: Needs, gpus: float = 0.0) -> None:
         """Start the process, and let it load code and data before it has a job."""
@@ -102,15 +133,8 @@ class Isolated:
         """Kill the process, with all that it has started."""
         process, self._process, self._unread = self._process, None, b""
         self.job, self.ready = None, False
-        if process is None:
-            return
-        with suppress(ProcessLookupError):  # it has died by itself
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        if process is not None:
+            process.kill()
 
     def _heard(self, job: Job, source: JobSource) -> Outcome | tuple[str, Ending, float] | None:
         """The outcome of the job, or how its process died and what it had used; None while it goes on."""
@@ -150,15 +174,9 @@ class Isolated:
         """Whether the process, started if there is none, could take a message."""
         if self._process is None:
             with around("process", "isolated"):
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "automl.executors.child"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    start_new_session=True,
-                    env=os.environ | visible_gpus(self._gpus, os.environ),
-                )
+                forked = self.nursery.fork() if self.nursery is not None and not self._gpus else None
+                self._process = forked or Spawned(self._gpus)
         try:
-            assert self._process.stdin is not None
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
@@ -167,7 +185,7 @@ class Isolated:
 
     def fileno(self) -> int:
         """Of what the process writes: it can be waited for."""
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
         return self._process.stdout.fileno()
 
     def _next(self) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from automl.contracts import Job, JobSource, Needs
 from automl.executors.isolated import POLL, Isolated, wait_for
+from automl.executors.nursery import Nursery, may_fork
 
 BUSY: Final = 1.2  # times what processes have needed to load: machines are busy at times
 LATE: Final = 0.2  # of that: for one that has loaded for as long and is not ready
@@ -15,7 +16,8 @@ class Places:
     """So many jobs at once, each in a process of its own. `spare`: one more process waits, loaded.
 
     It takes the place of one that is killed with its trial, so that the next trial need not wait for imports
-    and data. It is started once a trial has ended: before that it would only delay the others.
+    and data. It is started once a trial has ended: before that it would only delay the others. Where
+    processes may be forked, the one that waits forks all of them instead.
     """
 
     def __init__(self, count: int, *, spare: bool = False) -> None:
@@ -25,6 +27,7 @@ class Places:
         self._needs: Needs | None = None
         self._gpus = 0.0
         self._warm = False  # a trial has ended
+        self._nursery: Nursery | None = None
 
     @property
     def busy(self) -> int:
@@ -45,7 +48,10 @@ class Places:
     def prepare(self, needs: Needs, gpus: float) -> None:
         """Start the processes, and let each load code and data."""
         self._needs, self._gpus = needs, gpus
+        if self._wants_spare and may_fork(needs, gpus):
+            self._nursery, self._wants_spare = Nursery(needs), False
         for worker in self._workers:
+            worker.nursery = self._nursery
             worker.prepare(needs, gpus)
 
     def free(self) -> Isolated | None:
@@ -76,6 +82,10 @@ class Places:
         """Kill all processes."""
         for worker in (*self._workers, self._spare):
             worker.close()
+            worker.nursery = None
+        if self._nursery is not None:
+            self._nursery.close()
+            self._nursery = None
 
     def _keep_spare(self) -> None:
         if not self._wants_spare or not self._warm or self._needs is None:

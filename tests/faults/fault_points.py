@@ -20,7 +20,13 @@ true_time = time.time
 VARIABLE = "AUTOML_TEST_FAULT"
 CLOCK = "AUTOML_TEST_CLOCK"  # a file with the seconds by which `time.time` is ahead
 HOLD = "hold"  # until a file <mark>.go is there
-_ROLES = {"automl.executors.child": "worker", "default_worker": "worker", "serve": "daemon", "run": "driver"}
+_ROLES = {
+    "automl.executors.child": "worker",
+    "automl.executors.forking": "worker",
+    "default_worker": "worker",
+    "serve": "daemon",
+    "run": "driver",
+}
 
 
 @dataclass(frozen=True)
