@@ -34,8 +34,9 @@ class Local(Executor):
 
         `trials_at_once`: how many run side by side. `isolate`: a process for the trials, which is killed at
         the deadline of one, even inside a C call. `spare`: one more such process, which has loaded code and
-        data, waits to replace one that was killed. `ranks`: processes that train one trial together, dividing
-        its CPUs; by default one, or one for each GPU. Trials of several, and several at once, are isolated.
+        data, waits to replace one that was killed; on Linux it forks all of them, unless they need GPUs or
+        torch. `ranks`: processes that train one trial together, dividing its CPUs; by default one, or one
+        for each GPU. Trials of several, and several at once, are isolated.
         """
 
         cpus: int = Field(default=1, ge=1)

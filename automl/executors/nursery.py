@@ -27,11 +27,13 @@ SHUNNED: Final = "torch"  # a library with threads and devices of its own
 
 
 def may_fork(needs: Needs, gpus: float) -> bool:
-    """Whether processes for `needs` may be forked from one that has loaded all."""
-    if sys.platform != "linux" or gpus:
-        return False
-    libraries = [each for spec in needs.evaluators for each in plugins.build("evaluators", spec).libraries]
-    return not any(library.split(".")[0] == SHUNNED for library in libraries)
+    """Whether processes for `needs` may be forked from one that has loaded all.
+
+    What an evaluator imports is imported here, too, when it is made.
+    """
+    for spec in needs.evaluators:
+        plugins.build("evaluators", spec)
+    return sys.platform == "linux" and not gpus and SHUNNED not in sys.modules
 
 
 class Nursery:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from patience import PATIENCE
-from queue_source import QueueSource, job
+from queue_source import HERE, QueueSource, job
 
-from automl.contracts import Ending, Report, TrialState
-from automl.executors.isolated import Isolated
+from automl.contracts import Ending, Needs, Report, TrialState
+from automl.executors.isolated import Isolated, Spawned
 from automl.executors.local import Local
 from automl.signs import last_sign
 
+NEEDS = Needs(import_path=[HERE], evaluators=[], spaces=[])
 
-@pytest.fixture
-def executor() -> Iterator[Local]:
-    made = Local(Local.Options(isolate=True))
+
+@pytest.fixture(params=["spawned", "forked"])
+def executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
+    """Whose processes are started each by itself, or forked by one that has loaded all."""
+    monkeypatch.setattr("automl.executors.places.may_fork", lambda *_: sys.platform == "linux")
+    made = Local(Local.Options(isolate=True, spare=request.param == "forked"))
     made.check()
+    if request.param == "forked":
+        made.examine(NEEDS, print)
     yield made
     made.close()
 
@@ -95,10 +102,9 @@ def test_a_trial_pays_until_its_process_died_though_its_driver_hears_late(tmp_pa
     worker = Isolated()
 
     def kill() -> None:
-        (process,) = (worker._process,)
-        assert process is not None
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        assert isinstance(worker._process, Spawned)
+        os.killpg(worker._process._process.pid, signal.SIGKILL)
+        worker._process.wait()
 
     source = Late(tmp_path, kill)
     given = source.next_job()

@@ -44,7 +44,10 @@ def test_jobs_run_side_by_side_and_one_that_hangs_ends_alone(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_spare_process_takes_the_place_of_one_that_is_killed(tmp_path: Path) -> None:
+def test_a_spare_process_takes_the_place_of_one_that_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automl.executors.places.may_fork", lambda *_: False)
     executor = Local(Local.Options(spare=True))
     executor.check()
     assert executor.isolate and executor.restart is None
