@@ -88,6 +88,24 @@ def test_numbers(store: Store) -> None:
         model.predict_interval(frame, 90)
 
 
+def test_rows_that_count_more_are_believed(store: Store) -> None:
+    rows = pd.DataFrame({"x": np.tile(np.linspace(-1, 1, 60), 2), "weight": np.arange(120) % 3})
+    y = np.where(np.arange(120) < 60, 1, -1) * rows["x"]
+    space = "space={name: tabular, fix: {model: linear}}"
+    model = automl.AutoMLRegressor(minutes=1, overrides=(space, *QUICK[1:]), store=store.folder)
+    for first, sign in ((1.0, 1), (0.0, -1)):
+        counts = np.where(np.arange(120) < 60, first, 1 - first)
+        made = clone(model).fit(rows, y, sample_weight=counts)
+        assert np.corrcoef(made.predict(rows), sign * rows["x"])[0, 1] > 0.7
+        assert made.n_features_in_ == 2
+    for wrong, message in (
+        (np.ones(3), "inconsistent numbers"),
+        (-np.ones(120), "must have a weight of at least 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            clone(model).fit(rows, y, sample_weight=wrong)
+
+
 def test_what_cannot_be_fitted(store: Store) -> None:
     frame, _ = table()
     model = automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder)

@@ -60,6 +60,15 @@ def test_columns_to_rise_and_fall_with_are_told_with_what_they_leave_out(table: 
     assert any("monotone: the prediction rises with rooms;" in line for line in numbers.told)
 
 
+def test_weights_are_told_with_what_they_leave_out(table: Path) -> None:
+    found = planned(table, weights="size")
+    assert any("weights: size says how much a row counts in fits, knn left out;" in one for one in found.told)
+    assert "features: sold, rooms, street" in found.told
+    assert "knn" not in found.keys["space"]["narrow"]["model"] and found.keys["task"]["weights"] == "size"
+    both = planned(table, weights="size", monotone={"rooms": "increasing"})
+    assert both.keys["space"]["narrow"]["model"] == ["gradient_boosting"]
+
+
 @pytest.mark.parametrize(("minutes", "seconds"), [(0.5, 28.8), (1, 57.5), (5, 297.5)])
 def test_the_report_has_time_after_the_campaign(table: Path, minutes: float, seconds: float) -> None:
     study = planned(table, minutes=minutes).study
