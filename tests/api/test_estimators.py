@@ -27,6 +27,8 @@ RARE = {
     "check_dict_unchanged",
     "check_fit2d_predict1d",
 }
+# a row that counts twice is in one part of the split and in one fold, its two copies may be in several
+REPEATED = "check_sample_weight_equivalence_on_dense_data"
 
 
 @pytest.mark.slow
@@ -39,7 +41,8 @@ def test_the_checks_of_scikit_learn(kind: Any, not_applying: set[str], store: St
         warnings.simplefilter("ignore")  # checks that are skipped, and optuna's experimental arguments
         found = check_estimator(estimator, on_fail=None, on_skip=None)
     failed = {one["check_name"]: str(one["exception"]) for one in found if one["status"] == "failed"}
-    assert set(failed) == not_applying, failed
+    assert REPEATED in failed and set(failed) - {REPEATED} == not_applying, failed
+    del failed[REPEATED]
     assert all("must get a row of each class" in text for text in failed.values())
 
 

@@ -165,7 +165,9 @@ def _weights(read: dict[str, Read], task: TaskSpec, names: list[str], target: st
         )
     weights = checked_weights(np.asarray(read[name].values, np.float64), name)
     if not weights.any():
-        raise UserError(f"some rows must count, but all {name!r} (task.weights) are 0; correct them")
+        raise UserError(
+            f"some rows must count, but all weights {name!r} (task.weights) are zero; correct them"
+        )
     return weights
 
 

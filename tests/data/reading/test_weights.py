@@ -71,7 +71,7 @@ def test_the_rows_of_a_test_file_have_weights_too(tmp_path: Path) -> None:
     [
         ([1] * (ROWS - 1) + [-0.5], rf"'count' \(task.weights\) is -0.5 in row {ROWS}, and 1 of {ROWS} rows"),
         ([""] + [1] * (ROWS - 1), r"'count' \(task.weights\) is empty in row 1"),
-        ([0] * ROWS, r"some rows must count, but all 'count' \(task.weights\) are 0"),
+        ([0] * ROWS, r"some rows must count, but all weights 'count' \(task.weights\) are zero"),
         (["few", "many"] * (ROWS // 2), r"weights must be numbers, but 'count' \(task.weights\) is category"),
     ],
 )
