@@ -50,6 +50,7 @@ class Forking:
     def _do(self, wish: dict[str, Any], files: list[int]) -> None:
         if "prepare" in wish:
             load(Needs.from_json(wish["prepare"]))
+            sys.stdout.flush()  # or what is forked would write it once more
             gc.collect()
             gc.freeze()  # what is loaded stays shared with what is forked
             self._say(ready=time.monotonic())
@@ -112,6 +113,7 @@ def main() -> None:
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
+    os.dup2(2, 1)  # what code prints when it is imported
     Forking(channel).run()
 
 

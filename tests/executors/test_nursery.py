@@ -157,6 +157,28 @@ time.sleep(100)
     assert gone(own) and gone(forked)
 
 
+def test_what_code_prints_when_it_is_loaded_is_no_output_of_the_driver(tmp_path: Path) -> None:
+    (tmp_path / "talks.py").write_text(
+        "print('loaded', end='')\nfrom automl.space import Space\nSPACE = Space({})\n"
+    )
+    code = f"""
+import time
+from automl.contracts import Needs
+from automl.executors.nursery import Nursery
+spaces = [{{"name": "talks:SPACE"}}]
+nursery = Nursery(Needs(import_path=[{str(tmp_path)!r}], evaluators=[], spaces=spaces))
+for number in (1, 2):
+    one = nursery.fork()
+    while nursery.process(number) is None: time.sleep(0.01)
+    one.stdin.close()
+    one.wait()
+    one.kill()
+nursery.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "" and done.stderr.count("loaded") == 1
+
+
 def test_a_trial_that_is_killed_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("automl.executors.places.may_fork", lambda *_: True)
     executor = Local(Local.Options(spare=True))
