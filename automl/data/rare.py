@@ -38,11 +38,7 @@ def without_rare(
     if len(names) < 2:
         raise UserError(f"at least two classes must be left, but all are rare: {told}; add rows")
     rows = np.flatnonzero(new[dataset.y] >= 0)
-    test = dataset.test
-    if test is not None:
-        there = np.flatnonzero(new[test.y] >= 0)
-        own = (None if part is None else part[there] for part in (test.groups, test.weights))
-        test = Split(take(test.x, there), new[test.y][there], *own)
+    test = None if dataset.test is None else _kept(dataset.test, new)
     small = rare_classes(new[dataset.y][rows], len(names), need)
     if small:
         raise UserError(
@@ -62,6 +58,13 @@ def without_rare(
         notes=(*dataset.notes, note),
     )
     return changed, tuple(names)
+
+
+def _kept(test: Split, new: np.ndarray) -> Split:
+    """The rows whose classes are left, with their new numbers; -1 for none."""
+    there = np.flatnonzero(new[test.y] >= 0)
+    own = (None if part is None else part[there] for part in (test.groups, test.weights))
+    return Split(take(test.x, there), new[test.y][there], *own)
 
 
 def take(x: Any, rows: np.ndarray) -> Any:

@@ -160,9 +160,9 @@ def test_a_trial_takes_as_many_threads_as_it_holds(tmp_path: Path, monkeypatch: 
     seen = []
     fit = TableModel.fit
 
-    def noted(self: TableModel, x: pd.DataFrame, y: np.ndarray) -> TableModel:
+    def noted(self: TableModel, x: pd.DataFrame, *rest: Any) -> TableModel:
         seen.append(self.threads)
-        return fit(self, x, y)
+        return fit(self, x, *rest)
 
     monkeypatch.setattr(TableModel, "fit", noted)
     config = {"model": "random_forest", "forest_trees": 5}

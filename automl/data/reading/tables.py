@@ -47,11 +47,8 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
     if frame.shape[1] == 0:
         raise UserError(f"a table must have features, but none of {file} is left: {'; '.join(left)}")
     _check_leaks(frame, kept, columns, y, target, task.columns.keep)
-    duplicates = int(frame.assign(**{"\0target": y}).duplicated().sum())
-    if duplicates:
-        left.append(f"{duplicates} of {len(y)} rows are copies of earlier ones")
+    left += _copies(frame, y)
     used = [column for column in columns if not column.unused]
-    missing = None if task.read.missing is None else tuple(task.read.missing)
     columns += [replace(read[name].column, unused=key) for name, key in beside.items()]
     return Dataset(
         frame,
@@ -63,11 +60,20 @@ def table_of(grid: Grid, file: str, task: TaskSpec) -> Dataset:
         weights=weights,
         columns=tuple(columns),
         target=target,
-        reading=TableReading(tuple(kept[one.name].as_read for one in used), target, missing),
+        reading=TableReading(tuple(kept[one.name].as_read for one in used), target, _missing(task)),
         answer=answer,
-        weighed=None if task.weights is None else read[task.weights].as_read,
+        weighed=read[task.weights].as_read if task.weights else None,
         group_names=() if groups is None else tuple(group_texts(grid, str(task.split.group)).unique()),
     )
+
+
+def _copies(frame: Any, y: np.ndarray) -> list[str]:
+    count = int(frame.assign(**{"\0target": y}).duplicated().sum())
+    return [f"{count} of {len(y)} rows are copies of earlier ones"] if count else []
+
+
+def _missing(task: TaskSpec) -> tuple[str, ...] | None:
+    return None if task.read.missing is None else tuple(task.read.missing)
 
 
 def group_texts(grid: Grid, name: str) -> Any:
