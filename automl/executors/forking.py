@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from automl.contracts import Needs
@@ -62,7 +63,8 @@ class Forking:
             process = os.fork()
         if not process:
             self._live(nursery, *files)
-        os.setpgid(process, process)
+        with suppress(OSError):  # it has done so itself, and may be another program or at its end by now
+            os.setpgid(process, process)
         for file in files:
             os.close(file)
         self._numbers[process] = wish["fork"]

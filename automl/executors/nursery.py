@@ -125,12 +125,15 @@ class Nursery:
             self._ended[told["ended"]] = told["code"]
 
     def _say(self, message: dict[str, Any], *files: int) -> bool:
+        said = json.dumps(message).encode()
         try:
-            socket.send_fds(self._socket, [json.dumps(message).encode()], files)
-        except OSError:  # it has died, or the message is too long for it
-            self._lives = False
-            return False
-        return True
+            if len(said) <= LONGEST:
+                socket.send_fds(self._socket, [said], files)
+                return True
+        except OSError:  # it has died
+            pass
+        self._lives = False
+        return False
 
 
 class Forked:
