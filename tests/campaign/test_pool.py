@@ -176,13 +176,11 @@ def test_an_ensemble_is_fitted_in_the_time_that_the_test_and_other_winners_leave
     one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=4.0, members=8.0), jobs=0)
     other = with_value("other", 0.3, Outlook(fit=5.0, missing=1, score=1.0, members=30.0), jobs=0)
     jobs, clock = reserving(other, one)
-    assert jobs.limits.for_trials().seconds == 100 - (10 + 4 + 8) - (5 + 1 + 10), (
-        "a tenth for members, at most"
-    )
+    assert jobs.limits.for_trials().seconds == 100 - (10 + 4 + 8) - (5 + 1 + 15), "15 % for members, at most"
     one.candidates = [Candidate("s-1/one/0/0", {}, 0.2, 1.0)]
     clock.seconds = 60.0
     job = jobs.next_job()
-    assert job is not None and job.remaining == pytest.approx(2 * (40 - 4 - (5 + 1 + 10))), "on two devices"
+    assert job is not None and job.remaining == pytest.approx(2 * (40 - 4 - (5 + 1 + 15))), "on two devices"
     assert job.deadline == 40.0
     job = jobs.next_job()
     assert job is not None and job.trial == "s-1/other/0/final-0" and job.remaining is None, "it is alone"
