@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,19 @@ from patience import PATIENCE
 
 from automl.checking import jobs
 from automl.contracts import Ending, Job
+from automl.executors.isolated import Isolated
 
 HERE = str(Path(__file__).parent)
+
+
+def attended(worker: Isolated, source: QueueSource) -> None:
+    """Let a process take the next job of `source`, and attend to it until that has ended."""
+    given = source.next_job()
+    assert given is not None
+    worker.begin(given)
+    while worker.job is not None:
+        worker.attend(source)
+        time.sleep(0.01)
 
 
 def job(name: str, workdir: Path, *, x: float = 1.0, deadline: float = PATIENCE) -> Job:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE
-from queue_source import HERE, QueueSource, job
+from queue_source import HERE, QueueSource, attended, job
 
 from automl.contracts import Ending, Needs, Report, TrialState
 from automl.executors.isolated import Isolated, Spawned
@@ -107,11 +107,6 @@ def test_a_trial_pays_until_its_process_died_though_its_driver_hears_late(tmp_pa
         worker._process.wait()
 
     source = Late(tmp_path, kill)
-    given = source.next_job()
-    assert given is not None
-    worker.begin(given)
-    while worker.job is not None:
-        worker.attend(source)
-        time.sleep(0.01)
+    attended(worker, source)
     assert source.used == [source.noted]
     assert source.noted >= 0.3

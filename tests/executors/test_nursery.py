@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE
-from queue_source import HERE, QueueSource, job
+from queue_source import HERE, QueueSource, attended, job
 
 from automl.contracts import Needs, Outcome, TrialState
 from automl.executors.isolated import Isolated, Spawned
@@ -62,12 +62,7 @@ def gone(process: int) -> bool:
 def outcome(nursery: Nursery, name: str, folder: Path, **more: float) -> Outcome:
     worker = Isolated(nursery)
     source = QueueSource([job(name, folder, **more)])
-    given = source.next_job()
-    assert given is not None
-    worker.begin(given)
-    while worker.job is not None:
-        worker.attend(source)
-        time.sleep(0.01)
+    attended(worker, source)
     worker.close()
     return source.outcomes[name]
 
@@ -88,7 +83,7 @@ def test_each_is_a_process_and_group_of_its_own(nursery: Nursery, tmp_path: Path
     one.kill()
 
 
-def test_one_that_is_killed_is_gone_with_its_children_and_the_others_stay(nursery: Nursery) -> None:
+def test_one_that_is_killed_is_gone_and_the_others_stay(nursery: Nursery) -> None:
     one, first = born(nursery)
     other, second = born(nursery)
     one.kill()
