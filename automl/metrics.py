@@ -1,7 +1,7 @@
 """Metrics by name: their directions, and their values on predictions.
 
 A prediction is an (n, classes) array of class probabilities, or an (n,) array of values for
-regression. Resource metrics (`parameters`, `flops`, `latency`) are measured by evaluators.
+regression. Resource metrics (`parameters`, `flops`, `latency`, `model_size`) are measured by evaluators.
 scikit-learn is imported by the two metrics that need it: it takes a second, and `automl check` needs none.
 """
 
@@ -99,7 +99,7 @@ CLASSIFICATION: dict[str, _Score] = {
 }
 REGRESSION: dict[str, _Score] = {"mse": _mse, "rmse": _rmse, "mae": _mae, "r2": _r2}
 BY_DECISION = ("accuracy", "balanced_accuracy", "f1")  # that see which class is predicted alone
-RESOURCES = ("parameters", "flops", "latency")
+RESOURCES = ("parameters", "flops", "latency", "model_size")
 _MINIMIZED = {"log_loss", "mse", "rmse", "mae", *RESOURCES}
 
 DIRECTIONS: dict[str, Direction] = {

@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from automl.contracts import TrialState
+from automl.contracts import BROKEN, TrialState
 
 BUDGET, LIMITS = "budget", "limits"  # reasons of ends that begin so are of a size, which may grow
 PRUNED = "pruned"  # the reason of a trial that a pruner has ended
 FAILURES_IN_A_ROW = 5  # then the search stops: the next trial would fail as well
 FAILURES_OF_ONE_HOST = 25  # so many when all are of one host, and others have ended trials without a failure
+BROKEN_IN_A_ROW = 1000  # trials that broke a constraint: then the search stops, for no trial may keep them
 MARGIN = 0.9  # of the least that a trial is expected to cost must be left, or nothing fits the rest
 
 
@@ -58,6 +59,7 @@ class Counts:
     pruned: int = 0
     failed: int = 0
     failed_in_a_row: int = 0
+    broken_in_a_row: int = 0  # trials that broke a constraint
     spent: float = 0.0  # device-seconds of all attempts that ended
     cheapest: float | None = None  # device-seconds of the cheapest complete trial
     lowest: float = math.inf  # device-seconds of the cheapest trial that was not cut off
@@ -109,6 +111,7 @@ class Counts:
         """
         self.spent += device_seconds - charged
         self.last_stop = reason
+        self.broken_in_a_row = self.broken_in_a_row + 1 if reason.startswith(BROKEN) else 0
         if state is TrialState.COMPLETE or (state is TrialState.PRUNED and reason == PRUNED):
             self.whole += 1
             self.lowest = min(device_seconds, self.lowest)
@@ -145,6 +148,8 @@ def stop_reason(allowed: Budget, counts: Counts, standing: Standing) -> str | No
         return (
             f"failures: {counts.failed_in_a_row} trials in a row failed{where}; the last: {counts.last_stop}"
         )
+    if counts.broken_in_a_row >= BROKEN_IN_A_ROW:
+        return f"constraints: {BROKEN_IN_A_ROW} trials in a row broke one; the last: {counts.last_stop}"
     if standing.single and standing.started >= 1:
         return f"complete: its one trial has ended{counts.last_stop and ': ' + counts.last_stop}"
     if standing.exhausted:

@@ -13,7 +13,19 @@ import numpy as np
 from torch import nn
 
 from automl.checkpoints import CheckpointFolder
-from automl.contracts import KEPT, Candidate, Config, Direction, Metric, RunError, Split, Task, TrialStopped
+from automl.contracts import (
+    KEPT,
+    Bounds,
+    Candidate,
+    Config,
+    Direction,
+    Metric,
+    RunError,
+    Split,
+    Task,
+    TrialStopped,
+    broken,
+)
 from automl.space import Choice, Space
 
 ACCURACY = Metric("accuracy", Direction.MAXIMIZE)
@@ -42,6 +54,8 @@ class FakeContext:
 
     charged: list[float] = field(default_factory=list)
     candidates: list[Candidate] = field(default_factory=list)
+    constraints: dict[str, Bounds] = field(default_factory=dict)
+    known: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.checkpoint = CheckpointFolder(self.workdir / "checkpoints")
@@ -61,6 +75,11 @@ class FakeContext:
 
     def charge(self, device_seconds: float) -> None:
         self.charged.append(device_seconds)
+
+    def measured(self, **metrics: float) -> None:
+        self.known |= metrics
+        if reason := broken(self.constraints, self.known):
+            raise TrialStopped(reason)
 
     @contextmanager
     def kept_by(self, candidate: Candidate) -> Iterator[Path]:

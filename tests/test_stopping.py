@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import pytest
 
 from automl.contracts import TrialState
-from automl.stopping import FAILURES_IN_A_ROW, FAILURES_OF_ONE_HOST, Counts, Standing, stop_reason
+from automl.stopping import (
+    BROKEN_IN_A_ROW,
+    FAILURES_IN_A_ROW,
+    FAILURES_OF_ONE_HOST,
+    Counts,
+    Standing,
+    stop_reason,
+)
 
 
 @dataclass(frozen=True)
@@ -135,3 +142,23 @@ def test_seconds_on_the_clock_end_it() -> None:
     allowed = Budget(wall_seconds=5.0)
     assert stop_reason(allowed, Counts(), Standing(3, 100.0, wall=4.9)) is None
     assert stop_reason(allowed, Counts(), Standing(3, 1.0, wall=5.0)) == "budget: 5.0 of 5 wall seconds"
+
+
+def test_a_space_that_never_keeps_its_constraints_ends_the_search() -> None:
+    counts = Counts()
+    for number in range(BROKEN_IN_A_ROW):
+        assert reason(Budget(), counts, started=number) is None
+        counts.add(TrialState.PRUNED, 0.01, "constraint: size is 3, but must be at most 2")
+    assert reason(Budget(), counts) == (
+        f"constraints: {BROKEN_IN_A_ROW} trials in a row broke one; the last: constraint: size is 3, but "
+        "must be at most 2"
+    )
+    counts.add(TrialState.PRUNED, 0.01, "pruned")
+    assert reason(Budget(), counts) is None
+
+
+def test_a_trial_that_broke_a_constraint_says_nothing_of_what_trials_cost() -> None:
+    counts = Counts()
+    for cost, why in ((5.0, ""), (4.0, ""), (0.01, "constraint: size is 3, but must be at most 2")):
+        counts.add(TrialState.PRUNED if why else TrialState.COMPLETE, cost, why)
+    assert counts.lowest == 4.0 and counts.least == pytest.approx(3.2)

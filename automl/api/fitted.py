@@ -41,6 +41,8 @@ class FitKeys(TypedDict, total=False):
     `overrides`: of keys of the study, such as `task.split.test=0.3`. `refit`: by default the model that
     predicts is fitted on all rows after the test. `monotone`: `increasing` or `decreasing` by column, with
     which predictions may only rise or fall. `weights`: a column that says how much each row counts in fits.
+    `infer_limit`: milliseconds that the prediction of one row may take; `size_limit`: bytes that the file of
+    the model may take, or as `50MB`.
     `store`, `fresh`, `progress`: as for `automl.run`.
     """
 
@@ -54,6 +56,8 @@ class FitKeys(TypedDict, total=False):
     overrides: Sequence[str]
     monotone: Mapping[str, Trend] | None
     weights: str | None
+    infer_limit: float | None
+    size_limit: str | float | None
     store: StoreLike | None
     fresh: bool
     progress: str
@@ -84,6 +88,8 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     overrides, refit = tuple(keys.get("overrides", ())), keys.get("refit", True)
     wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit, test=test)
     wishes = replace(wishes, monotone=_checked(keys.get("monotone")), weights=keys.get("weights"))
+    limits = (keys.get("infer_limit"), keys.get("size_limit"))
+    wishes = replace(wishes, infer_limit=limits[0], size_limit=limits[1])
     with kept():
         planned = plan(path, wishes)
         progress = progress_for(keys.get("progress", "auto"))

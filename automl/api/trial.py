@@ -25,7 +25,8 @@ from automl.contracts import (
     UserError,
 )
 from automl.evaluators.function import as_result
-from automl.executors.trial import TrialContext, evaluate
+from automl.executors.outcomes import evaluate
+from automl.executors.trial import TrialContext
 from automl.masking import mask_text
 from automl.spaces import load_space
 

@@ -120,6 +120,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
     storage = resolved.storage and campaign_url(resolved.storage, row.id, row.created_at)
     return SearchSettings(
         metrics=study.task.metrics,
+        constraints=study.constraints,
         space=arm.space_spec,
         task=study.task.model_dump(mode="json"),
         evaluator=arm.evaluator_spec,
@@ -159,4 +160,5 @@ def _searcher(
         return None
     metrics = resolved.study.task.metrics
     searcher = Searcher.build(arm.space, arm.strategy_spec, arm.pruner_spec, metrics, seed)
+    searcher = searcher.with_constraints(resolved.study.constraints)
     return searcher.with_memory(memory).with_default(resolved.rows)

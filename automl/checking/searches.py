@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
-from automl.contracts import PROXY, Config, Direction, Metric, TrialState
+from automl.contracts import PROXY, Bounds, Config, Direction, Metric, TrialState, broken
 from automl.ledger.rows import ReportRow, TrialRow
 from automl.space import Choice, Constraint, Float, Int, Space
 from automl.strategies.searcher import Searcher
@@ -30,6 +31,7 @@ SPACE = Space(
     ],
     network=lambda *_: None,  # says that there is something to screen; never called
 )
+BOUNDS = {"width": Bounds(at_most=40)}
 STEPS = 4
 CUTS = 4  # events after which the driver of a simulated search dies
 
@@ -105,8 +107,11 @@ def advance(
     history: Rows,
     events: Sequence[tuple[str, int]],
     metrics: Sequence[Metric] = (LOSS,),
+    bounds: Mapping[str, Bounds] = MappingProxyType({}),
 ) -> None:
     """Play events: a trial that its pruner ends stops reporting; every seventh trial fails.
+
+    One that breaks `bounds` of its metric `width` ends as pruned, every second one without its values.
 
     A proposal that names an evaluator ends as pruned at its first report, with scores.
     """
@@ -132,8 +137,13 @@ def advance(
         elif number % 7 == 5:
             close(searcher, history, number, TrialState.FAILED, None)
         else:
-            values = [loss(row.config, STEPS), float(row.config["width"])]  # type: ignore[arg-type]
-            close(searcher, history, number, TrialState.COMPLETE, values[: len(metrics)])
+            width = float(row.config["width"])  # type: ignore[arg-type]
+            values, measured = [loss(row.config, STEPS), width][: len(metrics)], {"width": width}
+            if not broken(bounds, measured):
+                close(searcher, history, number, TrialState.COMPLETE, values, measured)
+                continue
+            measured |= {one.name: value for one, value in zip(metrics, values, strict=True) if number % 2}
+            close(searcher, history, number, TrialState.PRUNED, None, measured)
 
 
 def scores(searcher: Searcher, row: TrialRow) -> dict[str, float]:
@@ -166,11 +176,15 @@ def close(
 
 
 def check_restored(
-    make: Callable[[], Searcher], trials: int, metrics: Sequence[Metric] = (LOSS,), cuts: int = CUTS
+    make: Callable[[], Searcher],
+    trials: int,
+    metrics: Sequence[Metric] = (LOSS,),
+    cuts: int = CUTS,
+    bounds: Mapping[str, Bounds] = MappingProxyType({}),
 ) -> None:
     """Whatever event the driver dies after, the rebuilt search answers as the uninterrupted one.
 
-    `make`: a new searcher of the same plug-ins and seed.
+    `make`: a new searcher of the same plug-ins and seed, with those `bounds` as its constraints.
     """
     events = plan(seed=1, trials=trials)
     searcher, whole, snapshots = make(), Rows(), {}
@@ -178,11 +192,11 @@ def check_restored(
     for place, event in enumerate(events):
         if place in places:
             snapshots[place] = whole.copy()
-        advance(searcher, whole, [event], metrics)
+        advance(searcher, whole, [event], metrics, bounds)
     for place, rows in snapshots.items():
         rebuilt = make()
         rows.restore(rebuilt)
-        advance(rebuilt, rows, events[place:], metrics)
+        advance(rebuilt, rows, events[place:], metrics, bounds)
         differing = [pair for pair in zip(rows.answers, whole.answers, strict=True) if pair[0] != pair[1]]
         assert not differing and rows.trials == whole.trials, (
             f"a search cut after {place} of {len(events)} events must continue as the uninterrupted one, but "

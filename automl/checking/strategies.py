@@ -10,7 +10,18 @@ from functools import partial
 
 from automl.checking.frame import Check
 from automl.checking.options import check_options
-from automl.checking.searches import LOSS, SIZE, SPACE, STEPS, Rows, advance, check_restored, loss, plan
+from automl.checking.searches import (
+    BOUNDS,
+    LOSS,
+    SIZE,
+    SPACE,
+    STEPS,
+    Rows,
+    advance,
+    check_restored,
+    loss,
+    plan,
+)
 from automl.contracts import (
     Config,
     EarlierTrial,
@@ -39,6 +50,8 @@ def checks(plugin: object) -> Iterator[Check]:
     yield Check(
         "a restored search continues as the uninterrupted one", partial(check_restore, plugin, (LOSS,))
     )
+    rule = "a restored search with constraints continues as the uninterrupted one"
+    yield Check(rule, partial(check_constrained, plugin))
     yield Check("what it keeps with a trial is small plain JSON", partial(_check_attributes, plugin))
     yield Check("values that are not finite count as failures", partial(_check_not_finite, plugin))
     rule = "what is remembered is proposed first, by seed and history alone, and is part of no result"
@@ -66,6 +79,15 @@ def new_searcher(plugin: type[Strategy], metrics: tuple[Metric, ...] = (LOSS,), 
 def check_restore(plugin: type[Strategy], metrics: tuple[Metric, ...], trials: int = TRIALS) -> None:
     """Whatever event the driver dies after, the rebuilt search proposes as the uninterrupted one."""
     check_restored(lambda: new_searcher(plugin, metrics), trials, metrics, CUTS)
+
+
+def check_constrained(plugin: type[Strategy]) -> None:
+    """Of a search some of whose trials break a constraint, with values and without."""
+
+    def make() -> Searcher:
+        return new_searcher(plugin).with_constraints(BOUNDS)
+
+    check_restored(make, TRIALS, (LOSS,), CUTS, BOUNDS)
 
 
 def _proposals(plugin: type[Strategy], seed: int, trials: int = 8) -> list[Config]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
+    Bounds,
     Candidate,
     Checkpoints,
     Evaluator,
@@ -41,6 +42,8 @@ class FakeTrial:
     remaining: float = math.inf
     devices: float = 1.0
     candidates: Sequence[Candidate] = ()
+    constraints: Mapping[str, Bounds] = field(default_factory=dict)
+    known: dict[str, float] = field(default_factory=dict)
     reports: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -66,6 +69,10 @@ class FakeTrial:
 
     def charge(self, device_seconds: float) -> None:
         """Charge nothing."""
+
+    def measured(self, **metrics: float) -> None:
+        """Keep what is known before the end."""
+        self.known |= metrics
 
     def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
         """There are no candidates."""

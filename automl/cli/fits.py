@@ -60,6 +60,12 @@ def fit(  # noqa: PLR0913 - each is an option of the command
     weights: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="How much each row counts when models are fitted.")
     ] = None,
+    infer_limit: Annotated[
+        float | None, typer.Option(metavar="MS", help="Milliseconds that a prediction of one row may take.")
+    ] = None,
+    size_limit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What the model's file may take, such as 50MB.")
+    ] = None,
     cpus: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="CPUs to use. Default: all that there are.")
     ] = None,
@@ -98,6 +104,8 @@ def fit(  # noqa: PLR0913 - each is an option of the command
         test=test,
         monotone=_trends(increasing or (), decreasing or ()),
         weights=weights,
+        infer_limit=infer_limit,
+        size_limit=size_limit,
     )
     with kept():
         planned = _planned(source, wishes)

@@ -112,4 +112,6 @@ def forecast_lines(study: Study, cost: Forecast) -> list[str]:
     seeds = f"seeds {shown}"
     if study.most_seeds > len(study.seeds):
         seeds = f"{len(study.seeds)} to {study.most_seeds} seeds, until every arm is decided"
-    return [f"{study.name}: {', '.join(study.arms)} × {seeds}", *cost.lines()]
+    bounds = "; ".join(f"{name} {bound}" for name, bound in study.constraints.items())
+    kept = [f"constraints: {bounds}"] if bounds else []
+    return [f"{study.name}: {', '.join(study.arms)} × {seeds}", *kept, *cost.lines()]

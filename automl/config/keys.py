@@ -22,6 +22,10 @@ KEYS: dict[type[Options], dict[str, Key]] = {
     Study: {
         "name": Key("Name of the study; its campaigns are called NAME-1, NAME-2, ….", "nas-digits"),
         "task": Key("What is to be learned: data and metric.", {"dataset": "digits", "metric": "accuracy"}),
+        "constraints": Key(
+            "Bounds of metrics, at most or at least by their direction: what breaks one wins nothing.",
+            {"parameters": "2M", "latency": "5ms"},
+        ),
         "space": Key("The search space: a name, or a name with restrictions.", "nasbench201"),
         "evaluator": Key(
             "How the value of a configuration is measured: one name, with its options.",
@@ -32,8 +36,8 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"device_seconds": 120},
         ),
         "limits": Key(
-            "What the whole campaign may use, queueing, retrainings and retries included. The first limit "
-            "that is reached ends the campaign, with its report; by default there is none.",
+            "What the whole campaign may use, queueing, retrainings and retries included. The first that is "
+            "reached ends the campaign, with its report; by default there is none.",
             {"wall_seconds": 3600},
         ),
         "trial": Key("What one trial may use.", {"memory": "4GiB", "share": 0.7}),
@@ -52,8 +56,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
         ),
         "baseline": Key(
-            "`false` leaves the arm `random` out: nothing then shows that the other arms are better than "
-            "random search at equal cost, and the report says so.",
+            "`false` leaves the arm `random` out: nothing then shows that others are better at equal cost.",
             False,
         ),
         "equivalent": Key(
@@ -87,8 +90,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
         ),
         "priority": Key(
-            "The weight of its campaigns where several share machines: `low` (5), `normal` (10), `high` "
-            "(20), or an integer from 1 to 100; see `automl queue`.",
+            "Its weight on shared machines: `low` (5), `normal` (10), `high` (20), or 1 to 100.",
             "high",
         ),
         "over_quota": Key(
@@ -96,9 +98,7 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "until the quota begins anew or is raised.",
             "wait",
         ),
-        "record": Key(
-            "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
-        ),
+        "record": Key("What becomes an MLflow run: each trial, or each search with a table.", "trials"),
     },
     **TASK_KEYS,
     SpaceSpec: {

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from automl import importing, origins, plugins
 from automl.config import checks, completion, fitting, memories, shadows, tabular, validation, yamlfile
 from automl.config.amounts import Budget, Limits
+from automl.config.constraining import bounds_of, check_constraints, check_measured
 from automl.config.defaults import EXECUTOR
 from automl.config.document import Document, KeyPath, Mistake, shown
 from automl.config.holdings import check_holdings
@@ -146,6 +147,7 @@ class _Check:
             if final is not None:
                 yield from checks.check_final(final, task, evaluator)
                 yield from fitting.check_finals(final.seeds, evaluator) if evaluator else ()
+        yield from check_constraints(bounds_of(self.draft.data, self._part))
         if split is not None:
             yield from checks.check_split(split, task is not None and task.test is not None)
         if budget is not None:
@@ -230,6 +232,7 @@ class _Check:
         if path not in self.unusable:
             yield from fitting.check_fit(evaluator, space, task, path, arm)
             yield from fitting.check_episodes(evaluator, task, path)
+            yield from check_measured(bounds_of(self.draft.data, self._part), evaluator, task)
 
     def _plugin(self, key: str) -> PluginSpec | None:
         return PluginSpec(**self.draft.data[key]) if self._good(key) and key in self.draft.data else None

@@ -12,7 +12,7 @@ from automl.config.shorthands import MAX_SEEDS, MOST_LOOKS
 from automl.config.study import Arm, Memory, SpaceSpec, Study, Trial
 from automl.config.task_keys import Key
 from automl.config.transfer import Transfer
-from automl.contracts import Options, TaskSpec, UserError
+from automl.contracts import Bounds, Options, TaskSpec, UserError
 from automl.metrics import DIRECTIONS
 
 Schema: TypeAlias = dict[str, Any]
@@ -20,7 +20,9 @@ Schema: TypeAlias = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = f"^{plugins.REFERENCE.pattern}$"
 SIZE = r"^\s*\d+(\.\d+)?\s*([kKMGT]i?)?B\s*$"  # 4GiB
+NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*[A-Za-z]*\s*$"  # 5ms
 PARAMETERS = r"^\s*\d+(\.\d+)?\s*[kKmMgG]?\s*$"  # 5M
+NUMBERS: list[Schema] = [{"type": "number"}, {"type": "string", "pattern": NUMBER}]
 OPTIONS_KINDS = ("evaluators", "strategies", "pruners", "executors")  # written as {name: options}
 PLUGIN_KEYS: dict[type[Options], dict[str, str]] = {
     Study: {"evaluator": "evaluators", "executor": "executors"},
@@ -41,6 +43,9 @@ def study_schema() -> Schema:
     definitions[Budget.__name__]["minProperties"] = 1
     _promote(definitions[Promote.__name__]["properties"])
     _size(definitions[Trial.__name__]["properties"]["memory"])
+    for bound in definitions[Bounds.__name__]["properties"].values():
+        bound.pop("type")
+        bound |= {"anyOf": NUMBERS}
     definitions |= {kind: _plugin(kind) for kind in OPTIONS_KINDS}
     study = definitions.pop(Study.__name__)
     _study_shorthands(study)
@@ -88,6 +93,8 @@ def _study_shorthands(study: Schema) -> None:
     del arms["minProperties"], arms["propertyNames"]
     arms["additionalProperties"] = False
     study["required"].remove("arms")
+    bounds = study["properties"]["constraints"]["additionalProperties"]
+    study["properties"]["constraints"]["additionalProperties"] = {"anyOf": [*NUMBERS, bounds]}
     transfer = study["properties"]["transfer"]
     one = transfer["items"]
     transfer["anyOf"] = [one, {key: transfer.pop(key) for key in ("type", "items")}]

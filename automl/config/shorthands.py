@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from automl.config.constraining import expand_constraints
 from automl.config.defaults import BASELINE, BASELINE_ARM
 from automl.config.document import KeyPath, Mistake, nearest, shown
 from automl.config.memories import add_twins, expand_memory
@@ -31,6 +32,7 @@ def expand(raw: Json, metric_directions: Mapping[str, str]) -> Draft:
         _expand_columns(draft, data["task"])
     _expand_nulls(data, "budget", "limits", "trial", "retry", "final", "schedule")
     _expand_size(draft)
+    expand_constraints(draft, metric_directions)
     expand_memory(draft, data, ())
     expand_promote(draft)
     expand_transfers(draft)

@@ -18,7 +18,7 @@ from automl.config.promotion import Promote
 from automl.config.schedule import Schedule
 from automl.config.target import Target
 from automl.config.transfer import Transfer
-from automl.contracts import Ending, Json, PluginSpec, TaskSpec, digest
+from automl.contracts import Bounds, Ending, Json, PluginSpec, TaskSpec, digest
 
 HIDDEN = ("source", "seed_shift", "retired", "looks")  # fields that are no keys of a study file
 EXTENT = ("budget", "limits", "seeds", "final")  # how much is asked for
@@ -150,6 +150,9 @@ class Study(Part):
 
     name: Name
     task: TaskSpec
+    constraints: dict[str, Bounds] = Field(
+        default={}, description="write {metric: bound}, such as {parameters: 2M}"
+    )
     space: SpaceSpec | None = None
     evaluator: PluginSpec
     budget: Budget
@@ -221,7 +224,7 @@ class Study(Part):
         data = self.to_json()
         for key in ("schedule", "promote", "notify", "priority", "over_quota", "record", *HIDDEN):
             del data[key]
-        for key in ("equivalent", "transfer"):
+        for key in ("constraints", "equivalent", "transfer"):
             if not data[key]:  # as before there was any
                 del data[key]
         for option in plugins.load("executors", self.executor.name).place_options:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from automl.config.transfer import Transfer
-from automl.contracts import ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
+from automl.contracts import Bounds, ColumnsSpec, EpisodesSpec, Options, ReadSpec, SplitSpec, TaskSpec
 
 
 class Key(NamedTuple):
@@ -116,5 +116,9 @@ TASK_KEYS: dict[type[Options], dict[str, Key]] = {
         "count": Key("Fixed episodes by which every configuration is selected and tested.", 600),
         "rotations": Key("Whether each class turned by 90, 180 and 270 degrees is another class.", True),
         "more_shots": Key("Further numbers of shots at which the test is taken too.", [5]),
+    },
+    Bounds: {
+        "at_most": Key("The largest value that is allowed; units as in `2M`, `5ms`, `4MiB`.", "5ms"),
+        "at_least": Key("The smallest value that is allowed.", 0.8),
     },
 }

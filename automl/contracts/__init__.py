@@ -21,6 +21,7 @@ from automl.contracts.basics import (
     ended_by,
     storable,
 )
+from automl.contracts.constraints import BROKEN, Bounds, broken, violations
 from automl.contracts.context import Checkpoint, Checkpoints, Context, Result, State
 from automl.contracts.data import (
     ADAPTATION_STEPS,
@@ -68,6 +69,7 @@ from automl.contracts.supernets import MethodTraits
 
 __all__ = [
     "ADAPTATION_STEPS",
+    "BROKEN",
     "COMBINED",
     "COMBINED_VALUE",
     "INTERVAL_LEVEL",
@@ -84,6 +86,7 @@ __all__ = [
     "THRESHOLD_VALUE",
     "ArmMemory",
     "BaselineArm",
+    "Bounds",
     "Builder",
     "CampaignMemory",
     "Candidate",
@@ -145,10 +148,12 @@ __all__ = [
     "TrialState",
     "TrialStopped",
     "UserError",
+    "broken",
     "causes",
     "derive_seed",
     "digest",
     "ended_by",
     "storable",
     "stored_files",
+    "violations",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from automl.contracts.basics import Config, Json, Metric
+from automl.contracts.constraints import Bounds
 from automl.contracts.data import Task
 from automl.contracts.leaving import Candidate
 
@@ -55,6 +56,8 @@ class Context(Protocol):
     `refits`: what `<workdir>/model/config.json` says of a model that a final evaluation has left, which is to
     be fitted again, the same in all but its rows: those of training are now all that there are, validation
     and test included, so nothing of it can be measured; None for any other evaluation.
+    `constraints`: the bounds of further metrics, by name. A result must hold these metrics too, among its
+    values or its metrics; a trial that breaks one ends as pruned (see `measured`).
     """
 
     seed: int
@@ -65,6 +68,7 @@ class Context(Protocol):
     needs_value: bool
     candidates: Sequence[Candidate]
     refits: Json | None
+    constraints: Mapping[str, Bounds]
 
     @property
     def checkpoint(self) -> Checkpoints:
@@ -103,6 +107,13 @@ class Context(Protocol):
         """Tell metrics of `step` that are no value of the trial: it is not pruned by them.
 
         Raises `TrialStopped` when the trial has spent its budget.
+        """
+
+    def measured(self, **metrics: float) -> None:
+        """Tell metrics of the configuration that are known before it is trained, such as its size.
+
+        They are recorded with the trial. Raises `TrialStopped` when one breaks a constraint, so that nothing
+        more is spent; not in a final evaluation, whose result tells.
         """
 
     def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:

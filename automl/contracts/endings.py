@@ -9,7 +9,7 @@ class Ending(StrEnum):
     """The class of an attempt's end. What may pass is tried again; EXCEPTION and BUG come again."""
 
     COMPLETE = "complete"
-    PRUNED = "pruned"  # by a pruner, or cut off by the budget or a limit
+    PRUNED = "pruned"  # by a pruner, for a constraint, or cut off by the budget or a limit
     TRANSIENT = "transient"  # a connection, a file system, a licence: it may pass
     OOM = "oom"  # out of memory
     LOST = "lost"  # its worker died

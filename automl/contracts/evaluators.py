@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -136,6 +136,13 @@ class Evaluator(ABC):
 
     def least_cost(self) -> float | None:
         """Device-seconds that a trial costs at least, where it knows them; the default does not."""
+        return None
+
+    def measures(self) -> Collection[str] | None:
+        """The metrics that its results hold, besides those of the study, where a constraint names them.
+
+        None (the default): it is not known before a trial; a result that lacks one fails.
+        """
         return None
 
     def combined(self) -> int:

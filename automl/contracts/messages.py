@@ -78,7 +78,7 @@ class Job:
     GPU, but gets all of its memory, and no other trial runs there: an earlier attempt ran out of its part.
     `candidates`: of a final evaluation that combines trials (see `Evaluator.combined`), the best ones first.
     `refits`: the description of a model that is fitted again on all rows (see `Context.refits`); it has no
-    value; `tested`: what has left it.
+    value; `tested`: what has left it. `constraints`: the `Bounds` of metrics, by name, as plain JSON.
     """
 
     trial: str
@@ -109,6 +109,7 @@ class Job:
     candidates: list[Candidate] = field(default_factory=list)
     refits: Json | None = None
     tested: Candidate | None = None
+    constraints: dict[str, Json] = field(default_factory=dict)
 
     @property
     def held(self) -> Held:

@@ -39,6 +39,8 @@ class Strategy(ABC):
       seen while it proposes); or "nothing", as a baseline, which gets no portfolio of the space either.
     - `learns` (True): its proposals depend on how earlier trials have ended. Where they do not, it may be
       asked for many before any has ended.
+    - `constrained` (False): its samplers read `FrozenTrial.constraints` of ended trials, how far each is
+      beyond the constraints of its study. Without that they see such a trial as one that is pruned.
     - `compares_reports` (True): its samplers look at what complete trials have reported on their way. Without
       that, and without a pruner that prunes, a search is continued without reading those reports.
     """
@@ -50,6 +52,7 @@ class Strategy(ABC):
     builder: ClassVar[Builder | None] = None
     remembers: ClassVar[Remembers] = "proposals"
     learns: ClassVar[bool] = True
+    constrained: ClassVar[bool] = False
     compares_reports: ClassVar[bool] = True
 
     options: BaseOptions

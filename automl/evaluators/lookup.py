@@ -5,7 +5,7 @@ The costs of the file drive a simulated clock that budgets, pruning and anytime 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -26,6 +26,7 @@ from automl.contracts import (
     TaskOutline,
     UserError,
 )
+from automl.metrics import RESOURCES
 from automl.space import Space
 
 T = TypeVar("T")
@@ -71,14 +72,19 @@ class Lookup(Tabular):
             context.charge(0.0)
             fresh = self.fresh(config)
             return Result({context.metrics[0].name: fresh[seed % len(fresh)], **self._more(row, seed)})
+        more = self._more(row, seed)
+        context.measured(**{name: more[name] for name in RESOURCES if name in more})  # known before any cost
         for step, value, cost in self._steps:
             context.charge(cost.at(row, seed))
             reached = value.at(row, seed)
             if len(self._steps) > 1:
                 context.report(step, reached)
-        more = self._more(row, seed)
         wanted = {metric.name: more[metric.name] for metric in context.metrics[1:] if metric.name in more}
         return Result({context.metrics[0].name: reached, **wanted}, more)
+
+    def measures(self) -> Collection[str]:
+        """Those that have a column."""
+        return self.options.metrics
 
     def least_cost(self) -> float | None:
         """The cost of the cheapest configuration of the table."""

@@ -6,7 +6,7 @@ trial.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -37,6 +37,7 @@ from automl.metatraining import fitting, scores
 from automl.metatraining.options import MetaLearnOptions, find_learner, task_kind
 from automl.metatraining.outer_loop import MetaTraining
 from automl.metatraining.saved import build_learner, load_learner
+from automl.metrics import CLASSIFICATION, REGRESSION
 from automl.ranks.sharing import FEWEST
 from automl.space import Choice, Float, Space
 
@@ -97,6 +98,10 @@ class MetaLearn(Evaluator):
         """Learners of the space that do not have its parameters, or cannot learn such tasks."""
         return fitting.mistakes(self.options, space, task)
 
+    def measures(self) -> Collection[str]:
+        """Metrics of classes and of numbers; which of them suit the task, its data say."""
+        return (*CLASSIFICATION, *REGRESSION)
+
     def most_ranks(self) -> int | None:
         """A meta-batch can be divided into single tasks, and a batch into pairs of examples."""
         return min(self.options.meta_batch, self.options.batch_size // FEWEST)
@@ -123,7 +128,8 @@ class MetaLearn(Evaluator):
         run = MetaTraining(options, context)
         run.train()
         names = [metric.name for metric in context.metrics]
-        validation = run.validate(names)
+        further = [name for name in context.constraints if name not in names]
+        validation = run.validate([*names, *further])
         familiar = scores.measure(run.learner, run.familiar(), names[:1])
         if context.final:
             run.save(config)
@@ -132,6 +138,7 @@ class MetaLearn(Evaluator):
             f"{names[0]}_low": validation[names[0]].low,
             f"{names[0]}_high": validation[names[0]].high,
             "train_loss": run.loss,
+            **{name: validation[name].mean for name in further},
         }
         run.describe()
         if run.formulation is not None:

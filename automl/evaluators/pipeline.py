@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -36,6 +36,7 @@ from automl.tables.folders import keep_model, predicted_by
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 from automl.tables.monotone import Trend
+from automl.tables.needs import NEEDS, Allowance, needed
 from automl.tables.requiring import require_predictions, require_table
 from automl.tables.sizes import not_tried
 from automl.tables.thresholds import score, seen_by
@@ -107,16 +108,18 @@ class Pipeline(Evaluator):
         wanted, unkept = self.options.folds, may_keep(task) if self.combined() else ""
         keep = bool(self.combined()) and not unkept
         made = partial(self._made, config, task, names, context.seed, _threads(context))
-        done = cross_validate(context, names, wanted, made, weights=self._weights(task), keep=keep)
+        measured = [*names, *(name for name in context.constraints if name not in names)]
+        done = cross_validate(context, measured, wanted, made, weights=self._weights(task), keep=keep)
         spread = {}
         if len(done.scores) > 1:
             deviations = np.std(done.scores, axis=0, ddof=1).tolist()
-            spread = {f"{name}_fold_std": value for name, value in zip(names, deviations, strict=True)}
+            spread = {f"{name}_fold_std": value for name, value in zip(measured, deviations, strict=True)}
         notes = [*done.notes, *([unkept] if unkept else [])]
         if len(done.scores) < wanted:
             notes.append(f"the budget left time for {len(done.scores)} of {wanted} folds")
-        means = dict(zip(names, done.means, strict=True))
-        return Result(metrics.finite(means, names), spread, note="; ".join(notes))
+        means = dict(zip(measured, done.means, strict=True))
+        further = {name: means.pop(name) for name in measured[len(names) :]}
+        return Result(metrics.finite(means, names), {**further, **spread}, note="; ".join(notes))
 
     def _left_out(self, config: Config, task: Task) -> str:
         """Why the family of `config` cannot do what is asked for; "" where it can."""
@@ -126,6 +129,10 @@ class Pipeline(Evaluator):
 
     def _weights(self, task: Task) -> np.ndarray | None:
         return weighting.row_weights(task.train, balanced=self.options.class_weights)
+
+    def measures(self) -> Collection[str]:
+        """Metrics of predictions, and what a fitted pipeline needs."""
+        return (*metrics.CLASSIFICATION, *metrics.REGRESSION, *NEEDS)
 
     def combined(self) -> int:
         """How many of the best trials keep their predictions of all training rows."""
@@ -203,11 +210,15 @@ class Pipeline(Evaluator):
         def make(config: Config, seed: int) -> TableModel:
             return self._made(config, task, names, seed, _threads(context))
 
+        row, bounds = task.train.x.iloc[:1], context.constraints
+        allowance = Allowance({name: one for name, one in bounds.items() if name in NEEDS}, row)
         how = (options.folds, options.ensemble, options.threshold, self._weights(task))
-        fitted = Combining(context, make, *how).fit(config)
+        fitted = Combining(context, make, allowance, *how).fit(config)
         threshold = None if fitted.threshold is None else fitted.threshold.value
         predictions = fitted.model.predict(task.validation.x)
-        values = score(names, task.validation.y, predictions, threshold)
+        further = [name for name in bounds if name not in names and name not in NEEDS]
+        values = score([*names, *further], task.validation.y, predictions, threshold)
+        more = {**{name: values.pop(name) for name in further}, **needed(fitted.model, row, bounds)}
         described: Json = {"config": config, "seed": context.seed}
         described |= {} if threshold is None else {"threshold": threshold}
         if fitted.members:
@@ -217,7 +228,7 @@ class Pipeline(Evaluator):
         notes = [*fitted.notes]
         if options.ensemble and not task.classes:
             notes += keep_calibration(context, options.folds, fitted.held, context.workdir / "model")
-        return Result(metrics.finite(values, names), fitted.metrics, note="; ".join(notes))
+        return Result(metrics.finite(values, names), {**fitted.metrics, **more}, note="; ".join(notes))
 
     def _made(self, config: Config, task: Task, names: list[str], seed: int, threads: int = 1) -> TableModel:
         """A model to be fitted; in an ensemble all must have probabilities."""

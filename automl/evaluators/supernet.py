@@ -7,7 +7,7 @@ epochs is planned again from what is left.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -27,7 +27,7 @@ from automl.oneshot.evaluation import require_halves, search_and_train
 from automl.oneshot.options import SupernetOptions
 from automl.ranks.sharing import FEWEST
 from automl.space import Choice, Space
-from automl.training.protocol import score_saved
+from automl.training.protocol import MEASURED, score_saved
 
 
 class Supernet(Evaluator):
@@ -47,6 +47,10 @@ class Supernet(Evaluator):
     def evaluate(self, config: Config, context: Context) -> Result:
         """Search the whole space, then train the derived network. `config` is not used."""
         return search_and_train(self.options, context)
+
+    def measures(self) -> Collection[str]:
+        """Those of the derived network."""
+        return MEASURED
 
     def most_ranks(self) -> int | None:
         """A batch can be divided into pairs of images."""

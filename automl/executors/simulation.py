@@ -23,7 +23,8 @@ from automl.contracts import (
     derive_seed,
     digest,
 )
-from automl.executors.trial import TrialContext, evaluate
+from automl.executors.outcomes import evaluate
+from automl.executors.trial import TrialContext
 from automl.selection import AFTER, AGAIN, FINAL, placed, selected, shares
 from automl.spaces import load_space
 from automl.stopping import PRUNED, Counts, Standing, stop_reason
@@ -64,6 +65,7 @@ class _Simulation:
         self.metrics: list[Metric] = context.metrics
         self.searcher = (
             Searcher.build(self.space, replay.strategy, replay.pruner, self.metrics, replay.seed)
+            .with_constraints(context.constraints)
             .with_memory(replay.memory)
             .with_default()
             if replay.strategy is not None
@@ -112,7 +114,7 @@ class _Simulation:
         trial = self._evaluated("trial", number, config, remaining)
         outcome = trial.outcome
         if self.searcher is not None:
-            self.searcher.tell(number, outcome.state, outcome.values)
+            self.searcher.tell(number, outcome.state, outcome.values, outcome.metrics)
         self.counts.add(outcome.state, outcome.device_seconds, outcome.reason)
         self.trials.append(trial)
         if outcome.state is TrialState.COMPLETE and outcome.values:

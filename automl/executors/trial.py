@@ -1,13 +1,12 @@
-"""One attempt of a trial on a worker: its context, and the outcome of its evaluation."""
+"""One attempt of a trial on a worker: its context. What becomes of it is in `outcomes`."""
 
 from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -16,31 +15,24 @@ from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
     KEPT,
     RESERVED_METRICS,
+    Bounds,
     Candidate,
     Checkpoints,
     Direction,
-    Ending,
     Evaluator,
     Job,
     Metric,
-    Outcome,
     Report,
-    Result,
     RunError,
     Task,
-    TrialState,
     TrialStopped,
     UserError,
-    ended_by,
+    broken,
     storable,
 )
 from automl.executors import surroundings
-from automl.executors.answers import described, is_pruned, plain_config, values_of, whole_step
-from automl.executors.device_memory import explained
-from automl.executors.ending import classify
-from automl.executors.process import HOST, device_name
+from automl.executors.answers import whole_step
 from automl.files import CHECKPOINTS, MODEL, StoredCheckpoints, below, part_of
-from automl.masking import mask_text
 from automl.metrics import number
 from automl.ranks.checkpoints import OfRank0
 from automl.ranks.group import agreed, decided
@@ -68,6 +60,7 @@ class TrialContext:
     artifacts: list[str] = field(default_factory=list)
     reported: int | None = None
     left_out: dict[str, str] = field(default_factory=dict)  # metrics that are not finite: where first
+    known: dict[str, float] = field(default_factory=dict)  # metrics that were measured before its end
 
     def __post_init__(self) -> None:
         self.seed = self.job.seed
@@ -76,6 +69,9 @@ class TrialContext:
         self.candidates: Sequence[Candidate] = self.job.candidates
         self.workdir = Path(self.job.workdir)
         self.metrics = [Metric(m["name"], Direction(m["direction"])) for m in self.job.metrics]
+        self.constraints: Mapping[str, Bounds] = {
+            name: Bounds(**bounds) for name, bounds in self.job.constraints.items()
+        }
         self._started = time.perf_counter()
         self._charged: float | None = None  # by a simulated clock
         self._stored: StoredCheckpoints | None = None  # once there are any, of a job with a storage
@@ -156,6 +152,12 @@ class TrialContext:
                 self.left_out.setdefault(storable(str(name)), f"{value} {where}")
         return kept
 
+    def measured(self, **metrics: float) -> None:
+        """Keep metrics that are known already. Raises `TrialStopped` when one breaks a constraint."""
+        self.known |= self.kept(metrics, "before its end")
+        if reason := decided("" if self.final else broken(self.constraints, self.known)):
+            raise TrialStopped(reason)
+
     def charge(self, device_seconds: float) -> None:
         """Set a simulated clock. Raises `TrialStopped` when that is more than the budget leaves."""
         if not 0 <= device_seconds < math.inf:
@@ -192,59 +194,3 @@ class TrialContext:
     def written(self) -> list[str]:
         """Names of the artifacts that are there."""
         return [name for name in self.artifacts if (self.workdir / "artifacts" / name).exists()]
-
-
-def evaluate(job: Job, evaluator: Evaluator, context: TrialContext) -> Outcome:
-    """Evaluate the configuration of `job`. Re-raises errors that are not the trial's fault."""
-    try:
-        result = evaluator.evaluate(dict(job.config), context)
-        if isinstance(result, Result) and result.stopped:
-            return _outcome(job, context, TrialState.PRUNED, result=result, reason=result.stopped)
-        values = None if job.refits is not None else values_of(result, context.metrics)
-        return _outcome(job, context, TrialState.COMPLETE, values=values, result=result, reason=result.note)
-    except BaseException as error:
-        return ended(job, context, error)
-
-
-def ended(job: Job, context: TrialContext | None, error: BaseException) -> Outcome:
-    """The outcome of an attempt that `error` ended. Re-raises errors that are not the trial's fault."""
-    error = ended_by(error)
-    if surroundings.is_copy() or (isinstance(error, KeyboardInterrupt) and surroundings.interrupted()):
-        raise error
-    if isinstance(error, TrialStopped):
-        return _outcome(job, context, TrialState.PRUNED, reason=error.reason)
-    if is_pruned(error):
-        reason = f"by the evaluation itself: {described(error)}"
-        return _outcome(job, context, TrialState.PRUNED, reason=reason)
-    trace = "".join(traceback.format_exception(error))
-    ending = classify(error)
-    reason = described(error) + (explained(job) if ending is Ending.OOM else "")
-    return replace(_outcome(job, context, TrialState.FAILED, reason=reason, trace=trace), error=ending)
-
-
-def _outcome(
-    job: Job,
-    context: TrialContext | None,
-    state: TrialState,
-    *,
-    values: list[float] | None = None,
-    result: Result | None = None,
-    reason: str = "",
-    trace: str = "",
-) -> Outcome:
-    metrics = context.kept(result.metrics, "at its end") if context and result else {}
-    if context and context.left_out and state is TrialState.COMPLETE:
-        listed = ", ".join(f"{name} ({why})" for name, why in context.left_out.items())
-        reason = f"{reason and reason + '; '}metrics that are not finite are not kept: {listed}"
-    return Outcome(
-        state=state,
-        device_seconds=context.device_seconds if context else 0.0,
-        values=values,
-        metrics=metrics,
-        derived=plain_config(result.derived) if result and result.derived else None,
-        reason=mask_text(reason),
-        traceback=mask_text(trace),
-        artifacts=context.written() if context else [],
-        host=HOST,
-        device=device_name(context.device if context else "cpu"),
-    )

@@ -16,8 +16,9 @@ from automl.data import load_task
 from automl.executors import device_memory, mlflow_run, process, surroundings
 from automl.executors.leaving import brought, placed
 from automl.executors.memory import at_most
+from automl.executors.outcomes import ended, evaluate
 from automl.executors.ranks import Seat, own_part, seated
-from automl.executors.trial import Channel, TrialContext, ended, evaluate
+from automl.executors.trial import Channel, TrialContext
 from automl.moments import moment
 from automl.ranks.group import within
 from automl.spaces import load_space

@@ -16,7 +16,16 @@ from automl.data import load_task
 from automl.export.known import last_gate, retrained
 from automl.export.refit import refitted
 from automl.export.signing import sign
-from automl.export.winner import Certificate, Comparison, Cost, Refitted, Values, Winner, write_winner
+from automl.export.winner import (
+    Certificate,
+    Comparison,
+    Cost,
+    KeptBound,
+    Refitted,
+    Values,
+    Winner,
+    write_winner,
+)
 from automl.masking import mask
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
@@ -165,6 +174,7 @@ def _certificate(report: CampaignReport, row: CampaignRow, choice: Chosen) -> Ce
         ensemble=None if search.combined is None else search.combined.told,
         refitted=_refitted(search.refit),
         test_interval=None if search.test_interval is None else list(search.test_interval),
+        constraints=_kept(report, choice) or None,
     )
 
 
@@ -180,6 +190,15 @@ def _elsewhere(report: CampaignReport, choice: Chosen) -> dict[str, list[float]]
         for arm in one.arms
         for search in arm.searches
         if search.winner == choice.best.trial and search.test
+    }
+
+
+def _kept(report: CampaignReport, choice: Chosen) -> dict[str, KeptBound]:
+    found = {one.metric: (one.bounds, one.winners.get(choice.best.trial)) for one in report.constraints}
+    return {
+        name: KeptBound(bounds=bounds, value=value)
+        for name, (bounds, value) in found.items()
+        if value is not None
     }
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from automl.ledger.store import Store
     from automl.report import CampaignReport
 
-SIZES: Final = ("parameters", "flops", "latency")  # metrics of which less is better
+SIZES: Final = ("parameters", "flops", "latency", "model_size")  # metrics of which less is better
 
 
 @dataclass(frozen=True)

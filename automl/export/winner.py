@@ -85,6 +85,13 @@ class Refitted(Part):
     rows: int
 
 
+class KeptBound(Part):
+    """What a metric must be, and what the winner's trial has."""
+
+    bounds: str
+    value: float
+
+
 class Certificate(Part):
     """How the winner was found and what is known of it. `baseline_beaten`: None when that is undecided.
 
@@ -96,7 +103,7 @@ class Certificate(Part):
     trials the retrained model is made, whose values `fresh` and `test` are; None where the winner is alone.
     `refitted`: the model that predicts, whose values are not known; all that are here belong to the model
     that was fitted on the training rows. `test_interval`: of 95 %, of the only test value by the choice of
-    the test rows; None where it was not measured.
+    the test rows; None where it was not measured. `constraints`: by metric; None for a study without any.
     """
 
     campaign: str
@@ -125,6 +132,7 @@ class Certificate(Part):
     ensemble: str | None = None
     refitted: Refitted | None = None
     test_interval: list[float] | None = None
+    constraints: dict[str, KeptBound] | None = None
 
     @property
     def search(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from automl.contracts import INTERVAL_LEVEL, RunError
+from automl.fitting.limits import kept
 from automl.ledger import Ledger
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
@@ -77,6 +78,7 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
             yield f"intervals: {told}: automl predict {report.study} new.csv --interval {INTERVAL_LEVEL:g}"
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
+    yield from kept(report, found)
     yield _predicts(report, found)
     for verdict in report.comparison.verdicts:
         yield f"verdict: {verdict.sentence}"

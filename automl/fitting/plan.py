@@ -19,6 +19,7 @@ from automl.contracts import Json, UserError
 from automl.data.parts import Parts, split_dataset
 from automl.data.sources import read
 from automl.fitting.families import about_trends, about_weights, space_of
+from automl.fitting.limits import about, constraints_of
 from automl.fitting.machine_use import MachineUse, machine_use
 from automl.report.wording import plural
 from automl.tables.monotone import Trend
@@ -40,7 +41,7 @@ class Wishes:
     what columns are and how the file is read, as in a study file. `overrides`: of keys of the study, such as
     `task.split.test=0.3`. `refit`: the model that predicts is fitted on all rows after the test. `monotone`:
     `increasing` or `decreasing` by column, see `evaluator.pipeline.monotone`. `weights`: a column, see
-    `task.weights`.
+    `task.weights`. `infer_limit`, `size_limit`: see `limits.constraints_of`.
     """
 
     target: str | None = None
@@ -57,6 +58,8 @@ class Wishes:
     test: Path | None = None
     monotone: Mapping[str, Trend] | None = None
     weights: str | None = None
+    infer_limit: float | None = None
+    size_limit: str | float | None = None
 
     @property
     def seconds(self) -> float:
@@ -113,7 +116,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     keys["evaluator"] = {"pipeline": {"folds": _folds(parts, told), "ensemble": ENSEMBLE}}
     keys["evaluator"]["pipeline"] |= _decides(parts, _overridden(keys, wishes)["task"].get("metric"), told)
     keys["evaluator"]["pipeline"] |= about_trends(parts, wishes.monotone, told)
-    told += about_weights(wishes.weights)
+    told += [*about_weights(wishes.weights), *about(keys.get("constraints", {}))]
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -151,11 +154,13 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
     split |= {key: name for key, name in columns.items() if name is not None}
     named = {"metric": wishes.metric, "weights": wishes.weights}
     task |= {key: name for key, name in named.items() if name is not None}
+    limits = constraints_of(wishes.infer_limit, wishes.size_limit)
     given = {"columns": wishes.columns, "read": wishes.read}
     task |= {key: dict(values) for key, values in given.items() if values}
     return {
         "name": wishes.name or templates.slug(path.name),
         "task": task,
+        **({"constraints": limits} if limits else {}),
         "space": space_of(wishes.monotone, wishes.weights),
         "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},

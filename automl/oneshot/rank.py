@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 
 from automl.checkpoints import CheckpointFolder
 from automl.contracts import (
+    Bounds,
     Candidate,
     Checkpoints,
     Config,
@@ -39,6 +41,7 @@ class SideContext:
     needs_value = False
     refits: Json | None = None
     candidates: Sequence[Candidate] = ()
+    constraints: Mapping[str, Bounds] = MappingProxyType({})
 
     def __init__(self, context: Context, name: str) -> None:
         self.context = context
@@ -80,6 +83,9 @@ class SideContext:
 
     def charge(self, device_seconds: float) -> None:
         """Charge nothing: the trial pays in wall time."""
+
+    def measured(self, **metrics: float) -> None:
+        """Measure nothing: a network that is trained aside may break constraints."""
 
     def kept_by(self, candidate: Candidate) -> AbstractContextManager[Path]:
         """There are no candidates."""

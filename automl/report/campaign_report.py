@@ -14,6 +14,7 @@ from automl.report.arms import ArmReport
 from automl.report.chosen import Chosen, choose
 from automl.report.collapse import OneShotSearch
 from automl.report.comparison import ArmComparison
+from automl.report.constrained import Constrained
 from automl.report.evaluations import Evaluation, ParetoPoint
 from automl.report.failures import Failure
 from automl.report.few_shot import FewShotArm
@@ -42,6 +43,7 @@ class CampaignReport:
     `reason`: the limit of the campaign that ended it early. `remembered`: of earlier campaigns. `last`: a
     finished campaign against the last finished one before it. `reevaluated`: of each search, what selected
     its winner; empty where the best one of the search wins. `transfers`: winners on other datasets.
+    `constraints`: of a study that has any.
     """
 
     study: str
@@ -68,6 +70,7 @@ class CampaignReport:
     last: Against | None = None
     reevaluated: tuple[Reevaluated, ...] = ()
     transfers: tuple[Transferred, ...] = ()
+    constraints: tuple[Constrained, ...] = ()
 
     @property
     def metric(self) -> Metric:
@@ -165,6 +168,7 @@ class CampaignReport:
             **({"remembered": plain(self.remembered)} if self.remembered else {}),
             **({"last": plain(self.last)} if self.last else {}),
             **({"transfers": plain(self.transfers)} if self.transfers else {}),
+            **({"constraints": plain(self.constraints)} if self.constraints else {}),
         }
 
 

@@ -13,6 +13,7 @@ from automl.report.arms import ArmReport, arm_order, arm_report
 from automl.report.campaign_report import CampaignReport
 from automl.report.collapse import one_shot_searches
 from automl.report.comparison import compare_arms
+from automl.report.constrained import constrained
 from automl.report.evaluations import Trials, evaluations, pareto
 from automl.report.failures import failures
 from automl.report.few_shot import few_shot_arms
@@ -46,8 +47,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
     openings = ledger.openings(campaign.id)
     searches = sorted(ledger.searches(campaign.id), key=lambda search: search.seed)
     arms, again = _arms(study, searches, trials, openings), of_campaign(searches, trials, study)
-    every_trial = evaluations(searches, trials)
-    pruned = pruned_arms(ledger, study, searches, trials)
+    every_trial, pruned = evaluations(searches, trials), pruned_arms(ledger, study, searches, trials)
     comparison = compare_arms(list(arms.values()), study, finished=status == "finished")
     others = transferred(ledger, campaign.id, study, arms, searches, trials, finished=status == "finished")
     return CampaignReport(
@@ -75,6 +75,7 @@ def collect(ledger: Records, campaign_id: str) -> CampaignReport:
         last=against_last(ledger, campaign, arms) if status == "finished" else None,
         reevaluated=again,
         transfers=others,
+        constraints=constrained(study.constraints, study.metrics, searches, trials, arms),
     )
 
 

@@ -6,13 +6,13 @@ A campaign may be older than its plug-ins: nothing here fails when a plug-in is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import JsonValue
 
 from automl import plugins
-from automl.contracts import Direction, Metric, PluginSpec, Pruner, RunError, UserError
+from automl.contracts import Bounds, Direction, Metric, PluginSpec, Pruner, RunError, UserError
 from automl.report.looks import Plan
 
 
@@ -74,6 +74,7 @@ class StudySettings:
     `equivalent`: arms that differ by no more are equivalent. `until_decided`: seeds are added until then.
     `top`: of so many best configurations each winner is selected. `retired`: arms that the file has dropped,
     which get no more searches. `transfer`: names of the other datasets that winners are trained on.
+    `constraints`: bounds of metrics.
     """
 
     metrics: tuple[Metric, ...]
@@ -92,6 +93,7 @@ class StudySettings:
     top: int = 1
     refit: bool = False
     transfer: tuple[str, ...] = ()
+    constraints: Mapping[str, Bounds] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, spec: Mapping[str, Any]) -> StudySettings:
@@ -131,6 +133,7 @@ class StudySettings:
             top=(spec.get("final") or {}).get("top", 1),
             refit=(spec.get("final") or {}).get("refit", False),
             transfer=tuple(other["name"] for other in spec.get("transfer") or ()),
+            constraints={name: Bounds(**one) for name, one in (spec.get("constraints") or {}).items()},
         )
 
     @property

@@ -12,6 +12,7 @@ from automl.report import (
     collapse,
     combined,
     comparison,
+    constrained,
     deciding,
     failures,
     few_shot,
@@ -47,6 +48,8 @@ def terminal(report: CampaignReport) -> RenderableType:
     parts += _bullets(combined.TITLE, combined.lines(report.ranked), about=combined.ABOUT)
     by_thresholds = deciding.lines(report.ranked, report.metric.name)
     parts += _bullets(deciding.TITLE, by_thresholds, about=deciding.ABOUT)
+    kept = constrained.lines(report.constraints, report.ranked, chosen)
+    parts += _bullets(constrained.TITLE, kept, about=constrained.ABOUT)
     again = reevaluated.lines(report.reevaluated, report.settings, units)
     parts += _bullets(reevaluated.TITLE, again, about=reevaluated.ABOUT)
     others = (report.transfers, report.settings, report.comparison, units, chosen)

@@ -32,6 +32,7 @@ class GP(Strategy):
     Options = GPOptions
     example_options: ClassVar[Mapping[str, Any]] = {"startup": 6}
     remembers = "history"
+    constrained = True
     compares_reports = False
 
     options: GPOptions

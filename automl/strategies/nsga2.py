@@ -31,6 +31,7 @@ class NSGA2(Strategy):
 
     Options = NSGA2Options
     example_options: ClassVar[Mapping[str, Any]] = {"population": 4}
+    constrained = True
     compares_reports = False
 
     options: NSGA2Options

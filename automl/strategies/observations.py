@@ -23,7 +23,8 @@ class Observations:
     """The complete and pruned trials of a study for one metric, and those that are still open.
 
     `ended`: their numbers, rising. `best`: losses and numbers of the best complete ones, the best first;
-    `best_pruned`: the same of pruned ones, where those with more steps are better.
+    `best_pruned`: the same of pruned ones, where those with more steps are better; `best_beyond`: the same of
+    those that broke a constraint, complete or not, by their violations.
     `open`: numbers of the others, rising. Everything derives from the study: another one is read anew.
     """
 
@@ -31,6 +32,7 @@ class Observations:
     open: list[int]
     best: list[tuple[float, int]]
     best_pruned: list[tuple[tuple[float, float], int]]
+    best_beyond: list[tuple[float, int]]
     _columns: dict[str, Array]
     _kinds: dict[frozenset[str], tuple[int, Kind]]
     _known: tuple[BaseStorage, int] | None
@@ -76,6 +78,9 @@ class Observations:
         names = frozenset(trial.distributions)
         if names not in self._kinds or self._kinds[names][0] > trial.number:
             self._kinds[names] = trial.number, trial.distributions
+        if beyond := sum(one for one in trial.constraints.values() if one > 0):
+            _keep(self.best_beyond, (beyond, trial.number))
+            return
         if trial.state is TrialState.COMPLETE:
             _keep(self.best, (sign * trial.values[0], trial.number))
             return
@@ -104,7 +109,7 @@ class Observations:
 
     def _forget(self, known: tuple[BaseStorage, int] | None) -> None:
         self._known, self._seen, self._size = known, 0, 0
-        self.ended, self.open, self.best, self.best_pruned = [], [], [], []
+        self.ended, self.open, self.best, self.best_pruned, self.best_beyond = [], [], [], [], []
         self._columns, self._kinds = {}, {}
 
 

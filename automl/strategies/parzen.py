@@ -110,7 +110,7 @@ class FlatTPE(TPESampler):
         return values, space, self._parzen_estimator_parameters, None if weights is None else weights[whole]
 
     def _split(self, study: Study) -> tuple[Side, Side]:
-        """The best trials, 25 at most, complete ones before pruned ones; and all others."""
+        """The best trials, 25 at most: complete, then pruned, then beyond a constraint; and all others."""
         seen, sign = self._seen, 1.0 if study.direction is StudyDirection.MINIMIZE else -1.0
         earlier = sorted(_earlier(study), key=lambda one: sign * one.values[0])
         few = default_gamma(len(earlier) + len(seen.ended))
@@ -118,7 +118,8 @@ class FlatTPE(TPESampler):
         losses = sorted([*losses, *((*one, -1) for one in seen.best)])[:few]
         known = sum(number < 0 for _, number, _ in losses)
         pruned = [number for _, number in seen.best_pruned[: few - len(losses)]]
-        good = sorted([*(number for _, number, _ in losses if number >= 0), *pruned])
+        beyond = [number for _, number in seen.best_beyond[: few - len(losses) - len(pruned)]]
+        good = sorted([*(number for _, number, _ in losses if number >= 0), *pruned, *beyond])
         return Side(earlier[:known], np.array(good, dtype=int)), self._bad(earlier[known:], good)
 
     def _bad(self, earlier: list[FrozenTrial], good: Sequence[int]) -> Side:

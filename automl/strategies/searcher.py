@@ -12,12 +12,11 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import optuna
 from optuna.samplers import BaseSampler
 
 from automl import plugins
 from automl.contracts import (
-    PROXY,
+    Bounds,
     Config,
     Metric,
     PluginSpec,
@@ -29,8 +28,10 @@ from automl.contracts import (
     derive_seed,
 )
 from automl.space import Space
-from automl.strategies.base import FALLBACK, REMEMBERED, STATES, TOLD
-from automl.strategies.history import SCORE, SCREEN, History, Proposal, StagedSampler, WholeSampler
+from automl.strategies import telling
+from automl.strategies.base import FALLBACK, REMEMBERED, TOLD
+from automl.strategies.beginning import starts
+from automl.strategies.history import History, Proposal, StagedSampler, WholeSampler
 from automl.strategies.memory import MemoryStudy, quieten
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class Searcher:
         self._first: list[Config] = []  # proposals of memory, before any of the strategy's own
         self._history = History(space, metrics)
         self._memory = MemoryStudy(space, metrics, seed, self._sampler(0, 0), pruner.pruner(metrics[0]))
+        self._constraints: Mapping[str, Bounds] = {}  # for samplers that know any
+        self._bounded = False  # by constraints, whoever knows them
         self._ended = 0  # trials that have ended
         self._evaluators: dict[int, PluginSpec] = {}  # of open trials that are not evaluated by the arm's own
 
@@ -88,22 +91,22 @@ class Searcher:
             raise ValueError(f"{type(self._strategy).__name__} remembers nothing, but was given a memory")
         if memory is not None:
             self._first = list(memory.first)
-            if self._strategy.remembers == "history":
+            if self._strategy.remembers == "history" and not self._bounded:
                 self._memory.remember(memory)
+        return self
+
+    def with_constraints(self, constraints: Mapping[str, Bounds]) -> Searcher:
+        """The searcher, whose samplers learn how trials keep them. Call it before `with_memory`."""
+        self._bounded = bool(constraints)
+        self._constraints = constraints if self._strategy.constrained else {}
         return self
 
     def with_default(self, rows: int | None = None) -> Searcher:
         """The searcher, which proposes the space's default configuration where its strategy says.
 
-        Then the space's portfolio for so many training rows, unless the strategy remembers nothing, as a
-        baseline. None again that is among the first proposals of memory.
+        Then the space's portfolio for so many training rows (see `starts`).
         """
-        rest = [] if self._strategy.remembers == "nothing" else self._space.portfolio.of(rows)
-        new = {self._space.digest(config): config for config in (self._space.default_config(), *rest)}
-        for config in self._first:
-            new.pop(self._space.digest(config), None)
-        begin = self._strategy.default_trial()
-        self._starts = {} if begin is None else dict(enumerate(new.values(), begin))
+        self._starts = starts(self._space, self._strategy, self._first, rows)
         return self
 
     def _sampler(self, number: int, attempt: int) -> BaseSampler:
@@ -183,21 +186,17 @@ class Searcher:
         """Close an open trial; the attributes to keep with it, plain JSON.
 
         `values`: one per metric when complete. Values that are missing or not finite count as failed.
-        `metrics`: all else that was measured, of which the score of a screening is kept.
+        `metrics`: all else that was measured, of which `telling.noted` keeps what samplers need.
         """
         valid = values is not None and len(values) == len(self._metrics) and all(map(math.isfinite, values))
         if state is TrialState.COMPLETE and not valid:
             state = TrialState.FAILED
-        optuna_state = STATES[state]
         self._evaluators.pop(number, None)
-        if proxy := self._memory.attributes(number).get(SCREEN):
-            optuna_state = optuna.trial.TrialState.FAIL  # to samplers, which learn nothing of it
-            if metrics and PROXY + proxy in metrics:
-                self._memory.set_attributes(number, {SCORE: metrics[PROXY + proxy]})
-        self._memory.set_attributes(number, {TOLD: self._ended})
+        before = self._memory.attributes(number)
+        noted = telling.noted(before, self._constraints, self._metrics, state, values, metrics or {})
+        self._memory.set_attributes(number, {**noted, TOLD: self._ended})
         self._ended += 1
-        complete = optuna_state is optuna.trial.TrialState.COMPLETE
-        self._memory.close(number, optuna_state, values if complete else None)
+        self._memory.close(number, *telling.to_samplers(state, values, {**before, **noted}))
         kept = {key: value for key, value in self._memory.attributes(number).items() if key != TOLD}
         self._history.trials[number].attributes = kept
         self._history.close(number, state, values)

@@ -37,6 +37,7 @@ class TPE(Strategy):
     Options = TPEOptions
     example_options: ClassVar[Mapping[str, Any]] = {"startup": 4}
     remembers = "history"
+    constrained = True
     compares_reports = False
 
     options: TPEOptions

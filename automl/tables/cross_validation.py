@@ -18,6 +18,7 @@ from automl.checkpoints import write_atomically
 from automl.contracts import KEPT, Context, RunError, State, Task
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
+from automl.tables.needs import needed
 
 FILE: Final = "out_of_fold.npz"
 MOST: Final = 1 << 24  # bytes of predictions that a trial keeps
@@ -73,10 +74,11 @@ def cross_validate(
     """Fit and score `count` folds, reporting the running mean after each; an earlier attempt's are not made.
 
     Fewer, at least one, where the budget is used up and the search has no value yet. `weights`: of the
-    training rows, for fits. `keep`: predictions of all rows held out go to the folder `KEPT` once all folds
-    are done.
+    training rows, for fits. `names`: of metrics, also of what a model needs. `keep`: predictions of all rows
+    held out go to the folder `KEPT` once all folds are done.
     """
     task, found = context.task, context.checkpoint.load()
+    predicted = [name for name in names if name not in metrics.RESOURCES]
     done = Folded.of(found[1] if found else None, task.classes)
     for fold, (fit, held) in enumerate(folds(task, count), start=1):
         if fold <= len(done.scores):
@@ -85,7 +87,10 @@ def cross_validate(
         counts = None if weights is None else weights[fit]
         model.fit(part.x.iloc[fit], part.y[fit], counts)
         predictions = model.predict(part.x.iloc[held])
-        values = metrics.score(names, part.y[held], predictions)
+        values = metrics.score(predicted, part.y[held], predictions)
+        needs = needed(model, part.x.iloc[held[:1]], names)
+        context.measured(**needs)
+        values |= needs
         done.notes += [note for note in model.notes if note not in done.notes]
         done.scores.append([values[name] for name in names])
         if keep:

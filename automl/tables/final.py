@@ -28,6 +28,7 @@ from automl.tables.cross_validation import read
 from automl.tables.ensembles import Ensemble
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
+from automl.tables.needs import Allowance
 from automl.tables.selection import Held, Pool, Selected
 from automl.tables.thresholds import Threshold, choose
 
@@ -80,13 +81,15 @@ class Combining:
 
     Each with a seed of its own: forests of like configurations are otherwise the same trees.
 
-    `make` gives a model of a configuration and a seed; `count`: of folds; `steps`: of the selection, 0 for
-    the winner alone; `decides`: a threshold is chosen, too; `weights`: of the training rows. Fits
-    for which no time is left are left out; the winner alone always is a model.
+    `make` gives a model of a configuration and a seed; `allowance`: what an ensemble may need; `count`: of
+    folds; `steps`: of the selection, 0 for the winner alone; `decides`: a threshold is chosen, too;
+    `weights`: of the training rows. Fits for which no time is left are left out; the winner alone always is
+    a model.
     """
 
     context: Context
     make: Callable[[Config, int], TableModel]
+    allowance: Allowance
     count: int
     steps: int
     decides: bool = False
@@ -145,6 +148,7 @@ class Combining:
         if selected is None:
             self.notes.append(f"the best configuration alone, no ensemble: {_why(costs, most)}")
             return None
+        self.allowance.refuses(winner)  # never: it is counted
         models = {0: winner, **dict(self._others(known, selected, costs))}
         if len(models) < len(selected.weights):
             places = list(models)
@@ -189,7 +193,11 @@ class Combining:
                 late.append(_number(one.trial))
                 continue
             try:
-                yield place, self._fitted(one.config, derive_seed(self.context.seed, digest(one.config)))
+                model = self._fitted(one.config, derive_seed(self.context.seed, digest(one.config)))
+                if why := self.allowance.refuses(model):
+                    self.notes.append(f"trial {_number(one.trial)} is left out of the ensemble: {why}")
+                    continue
+                yield place, model
             except Exception as error:  # the winner is a model
                 self.notes.append(f"trial {_number(one.trial)} cannot be fitted again: {error}")
         if late:

@@ -109,6 +109,11 @@ def count_parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+def count_bytes(model: nn.Module) -> int:
+    """Bytes of its weights and buffers, as they are saved."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+
+
 @torch.inference_mode()
 def count_flops(model: nn.Module, image: Tensor) -> int:
     """Floating-point operations of one forward pass of `image` (1, C, H, W): 2 × multiply-adds."""

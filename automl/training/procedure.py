@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from automl import metrics
 from automl.contracts import Config, Context, Result
@@ -16,7 +16,7 @@ from automl.ranks.group import agreed
 from automl.training import images, saved, zero_cost
 from automl.training.fit import Fit
 from automl.training.images import Images
-from automl.training.recipe import NetworkOptions
+from automl.training.recipe import NetworkOptions, without_auxiliary
 
 
 def train_network(
@@ -49,6 +49,9 @@ def train_network(
     names = [metric.name for metric in context.metrics]
     with images.seeded(context.seed, context.device):
         fit = Fit.start(config, context, options)
+        with without_auxiliary(fit.model):
+            needs = resources(fit.model, fit.data.x[:1], list(context.constraints))
+        context.measured(**needs)
         logged = {} if context.final else zero_cost.log(fit.model, context, options)
         validation = images.to_device(context.task.validation, context.device)
         done = fit.resume(context.checkpoint.load(), first_step)
@@ -70,7 +73,8 @@ def train_network(
             if must_end and not _fits(agreed(ended - started), context):
                 break
         with fit.trained(epoch) as model:
-            values = measure(model, validation, names, extra=("log_loss", "accuracy"))
+            extra = ("log_loss", "accuracy", *(name for name in context.constraints if name not in needs))
+            values = measure(model, validation, names, extra=extra)
             values["parameters"] = float(images.count_parameters(model))
             if context.final:
                 saved.save_network(model, config, context, options)
@@ -117,17 +121,24 @@ def seconds_per_epoch(
     return agreed((trained - start) / len(timed) * len(parts) + (estimated - trained) + validation)
 
 
-def measure(
-    model: nn.Module, data: Images, names: Sequence[str], *, extra: Sequence[str] = ()
-) -> dict[str, float]:
-    """Metrics of `model` on `data`: those of predictions and the resources among `names`, and `extra`."""
+def resources(model: nn.Module, image: Tensor, names: Sequence[str]) -> dict[str, float]:
+    """What a forward pass of `image`, (1, C, H, W), needs, of the metrics `names`; no weight changes."""
     values: dict[str, float] = {}
-    image = data.x[:1]
     if "parameters" in names:
         values["parameters"] = float(images.count_parameters(model))
     if "flops" in names:
         values["flops"] = float(images.count_flops(model, image))
     if "latency" in names:
         values["latency"] = images.measure_latency(model, image)
+    if "model_size" in names:
+        values["model_size"] = float(images.count_bytes(model))
+    return values
+
+
+def measure(
+    model: nn.Module, data: Images, names: Sequence[str], *, extra: Sequence[str] = ()
+) -> dict[str, float]:
+    """Metrics of `model` on `data`: those of predictions and the resources among `names`, and `extra`."""
+    values = resources(model, data.x[:1], names)
     predicted = [name for name in dict.fromkeys((*names, *extra)) if name not in metrics.RESOURCES]
     return values | metrics.score(predicted, data.y.cpu().numpy(), images.predict(model, data.x))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 
+from automl import metrics as known
 from automl import plugins
 from automl.contracts import (
     Builder,
@@ -26,6 +27,8 @@ from automl.space import Space
 from automl.training import images, procedure, saved
 from automl.training.recipe import NetworkOptions
 from automl.training.rehearsal import rehearse
+
+MEASURED = (*known.CLASSIFICATION, *known.RESOURCES)
 
 
 class NetworkTrainer(Evaluator):
@@ -76,6 +79,10 @@ class NetworkTrainer(Evaluator):
     def evaluate(self, config: Config, context: Context) -> Result:
         """Train `config` and report every epoch. The value is that of the last epoch, on validation data."""
         return self.train(config, context)
+
+    def measures(self) -> Collection[str]:
+        """Metrics of classes, and what a network needs."""
+        return MEASURED
 
     def most_ranks(self) -> int | None:
         """A batch can be divided into pairs of images."""

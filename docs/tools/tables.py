@@ -28,6 +28,7 @@ SECTIONS = {
     "ColumnsSpec": "task.columns",
     "SplitSpec": "task.split",
     "EpisodesSpec": "task.episodes",
+    "Bounds": "constraints.METRIC",
     "SpaceSpec": "space",
     "Budget": "budget",
     "Limits": "limits",

@@ -18,6 +18,7 @@ CHANGE = {
     "record",
 }  # without being another study, at least in part
 JUDGED = {
+    "constraints",
     "memory",
     "equivalent",
     "transfer",

@@ -159,3 +159,17 @@ def test_what_is_no_table(tmp_path: Path, table: Path) -> None:
     (tmp_path / "broken.csv").write_text('a,b\n1,2\n"3,4\n5\n')
     with pytest.raises(UserError):
         plan(tmp_path / "broken.csv", Wishes())
+
+
+def test_what_the_model_may_need_are_constraints(table: Path) -> None:
+    found = planned(table, infer_limit=2.5, size_limit="3MB")
+    assert {name: str(bounds) for name, bounds in found.study.constraints.items()} == {
+        "latency": "at most 0.0025", "model_size": "at most 3000000",
+    }  # fmt: skip
+    told = "\n".join(found.told)
+    assert "latency: at most 2.5ms for one row that is predicted alone" in told
+    assert "model_size: at most 3MB, of the file that holds the model" in told
+    assert found.keys["constraints"] == {"latency": {"at_most": "2.5ms"}, "model_size": {"at_most": "3MB"}}
+    assert "constraints" not in planned(table).text
+    with pytest.raises(UserError, match=r"constraints\.model_size.*: must be a number, .* but got 'big'"):
+        planned(table, size_limit="big")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from optuna.samplers import TPESampler
 from automl import plugins
 from automl.checking.searches import LOSS, SPACE, Rows, loss, trial_row
 from automl.checking.strategies import earlier
-from automl.contracts import Config, Direction, Metric, PluginSpec, TrialState
+from automl.contracts import Bounds, Config, Direction, Metric, PluginSpec, TrialState, broken
 from automl.space import Choice, Float, Int, Space
 from automl.strategies.observations import Observations
 from automl.strategies.parzen import _sample_of, _weights
@@ -34,8 +36,14 @@ def value(config: Config, step: int) -> float:
     return round(float(config["x"]) ** 2 + 1 / step, 1) if "x" in config else round(loss(config, step), 1)  # type: ignore[arg-type]
 
 
-def proposals(search: Searcher, trials: int, at_once: int, sign: float = 1.0) -> list[Config | None]:
-    """Of a parallel search, some of whose trials fail or are pruned."""
+def proposals(
+    search: Searcher,
+    trials: int,
+    at_once: int,
+    sign: float = 1.0,
+    constraints: Mapping[str, Bounds] = MappingProxyType({}),
+) -> list[Config | None]:
+    """Of a parallel search, some of whose trials fail, are pruned, or break a constraint on `size`."""
     rng, waiting, found = random.Random(0), [], []
     while len(found) < trials or waiting:
         if len(found) < trials and len(waiting) < at_once:
@@ -48,10 +56,19 @@ def proposals(search: Searcher, trials: int, at_once: int, sign: float = 1.0) ->
         if rng.random() < 0.1:
             search.tell(number, TrialState.FAILED, None)
         elif any(search.report(number, step, sign * value(config, step)) for step in (1, 2)):
-            search.tell(number, TrialState.PRUNED, None)
+            search.tell(number, TrialState.PRUNED, None, {"size": size(config)})
         else:
-            search.tell(number, TrialState.COMPLETE, [sign * value(config, 3)])
+            measured, reached = {"size": size(config)}, sign * value(config, 3)
+            if broken(constraints, measured):
+                known = {search._metrics[0].name: reached} if number % 2 else {}
+                search.tell(number, TrialState.PRUNED, None, {**measured, **known})
+            else:
+                search.tell(number, TrialState.COMPLETE, [reached], measured)
     return found
+
+
+def size(config: Config) -> float:
+    return round(float(str(config["k" if "k" in config else "width"])) / 4)
 
 
 def tpe(space: Space, pruner: str, metric: Metric = LOSS, **options: Any) -> Searcher:
@@ -68,6 +85,7 @@ def tpe(space: Space, pruner: str, metric: Metric = LOSS, **options: Any) -> Sea
         (SPACE, ACCURACY, "none", {"constant_liar": False}),
     ],
 )
+@pytest.mark.parametrize("constraints", [{}, {"size": Bounds(at_most=2)}])
 @pytest.mark.parametrize("remembering", [False, True])
 def test_it_proposes_what_optuna_does(
     space: Space,
@@ -75,14 +93,15 @@ def test_it_proposes_what_optuna_does(
     pruner: str,
     options: dict[str, Any],
     remembering: bool,
+    constraints: dict[str, Bounds],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def search() -> Searcher:
-        made = tpe(space, pruner, metric, **options)
+        made = tpe(space, pruner, metric, **options).with_constraints(constraints)
         return made.with_memory(earlier()) if remembering and space is SPACE else made
 
     sign = 1.0 if metric is LOSS else -1.0
-    ours = proposals(search(), 30, 3, sign)
+    ours = proposals(search(), 30, 3, sign, constraints)
     kind = type(plugins.build("strategies", PluginSpec("tpe", {})))
 
     def plain(self: Any, space: Space, metrics: list[Metric], seed: int, search_seed: int) -> TPESampler:
@@ -96,7 +115,7 @@ def test_it_proposes_what_optuna_does(
         )
 
     monkeypatch.setattr(kind, "sampler", plain)
-    assert ours == proposals(search(), 30, 3, sign)
+    assert ours == proposals(search(), 30, 3, sign, constraints)
 
 
 def filled(trials: int, kernels: int | None) -> tuple[Searcher, Rows]:
