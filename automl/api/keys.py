@@ -26,6 +26,7 @@ class StudyKeys(TypedDict, total=False):
 
     name: str
     task: Mapping[str, Any]
+    constraints: Mapping[str, Any]
     space: SpaceLike
     evaluator: Any
     budget: Mapping[str, Any]
@@ -49,7 +50,7 @@ class SearchKeys(TypedDict, total=False):
     `trials`, `seconds` (device-seconds): the budget of each search, at least one of them. `strategy`,
     `pruner`: of the one arm; `arms` in their place for several. `seeds`: how many, or a list. `baseline`:
     whether random search at equal cost is the other arm. `retrain`: how often each winner is evaluated once
-    more with a fresh seed. `limits`, `retry`, `equivalent`, `memory`: as in a study file.
+    more with a fresh seed. `constraints`, `limits`, `retry`, `equivalent`, `memory`: as in a study file.
     """
 
     trials: int
@@ -60,6 +61,7 @@ class SearchKeys(TypedDict, total=False):
     seeds: int | Sequence[int] | Mapping[str, Any]
     baseline: bool
     retrain: int
+    constraints: Mapping[str, Any]
     limits: Mapping[str, Any]
     retry: Mapping[str, Any]
     equivalent: float

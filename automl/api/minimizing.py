@@ -69,7 +69,7 @@ def study_keys(name: str, task: Mapping[str, Any], space: SpaceLike, keys: Searc
     baseline = keys.get("baseline", True)
     if baseline is not True and study["arms"]:
         study["baseline"] = baseline
-    for key in ("seeds", "limits", "retry", "equivalent", "memory"):
+    for key in ("constraints", "seeds", "limits", "retry", "equivalent", "memory"):
         if key in keys:
             study[key] = keys[key]
     return study

@@ -105,6 +105,18 @@ class Trial:
             raise self._gone() from error
         return not self._stopped
 
+    def measured(self, **metrics: float) -> bool:
+        """Tell metrics that are known before the end; whether the trial goes on, since it keeps all bounds.
+
+        Raises `UserError` once it has ended.
+        """
+        self._check_open()
+        try:
+            self._context.measured(**metrics)
+        except TrialStopped as stopped:
+            self._stopped = stopped.reason
+        return not self._stopped
+
     def tell(
         self, value: Value | None = None, *, pruned: bool = False, failed: str | BaseException | None = None
     ) -> str:

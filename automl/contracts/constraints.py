@@ -30,7 +30,7 @@ class Bounds(Options):
 
     def __str__(self) -> str:
         bounds = (("at most", self.at_most), ("at least", self.at_least))
-        return " and ".join(f"{how} {bound:.12g}" for how, bound in bounds if bound is not None)
+        return " and ".join(f"{how} {bound:,.12g}" for how, bound in bounds if bound is not None)
 
 
 def violations(constraints: Mapping[str, Bounds], measured: Mapping[str, float]) -> dict[str, float]:
@@ -43,5 +43,5 @@ def violations(constraints: Mapping[str, Bounds], measured: Mapping[str, float])
 def broken(constraints: Mapping[str, Bounds], measured: Mapping[str, float]) -> str:
     """Which constraints the `measured` metrics break, as the reason of a trial's end; "" for none."""
     found = [name for name, beyond in violations(constraints, measured).items() if beyond > 0]
-    texts = [f"{name} is {measured[name]:.12g}, but must be {constraints[name]}" for name in found]
+    texts = [f"{name} is {measured[name]:,.12g}, but must be {constraints[name]}" for name in found]
     return f"{BROKEN}: {'; '.join(texts)}" if texts else ""

@@ -101,14 +101,14 @@ def section(found: Sequence[Constrained], arms: Sequence[ArmReport], chosen: Cho
     """The HTML table; empty for a study without constraints."""
     if not found:
         return ""
-    columns = [Column("constraint", "text"), Column("arm"), Column("trials that broke it")]
-    columns += [Column("its best trials have", "text"), Column("retrainings that break it")]
+    columns = [Column("arm"), Column("constraint", "text"), Column("trials that broke it")]
+    columns += [Column("its best trials have"), Column("retrainings that break it")]
     rows = [
         [
-            escape(f"{one.metric} {one.bounds}"),
             escape(marked(arm.name, chosen)),
+            escape(f"{one.metric} {one.bounds}"),
             _of(one.broke.get(arm.name, 0), arm),
-            ", ".join(_number(one.winners[trial]) for trial in _bests(arm) if trial in one.winners),
+            ", ".join(_number(one.winners[trial]) for trial in _bests(arm) if trial in one.winners) or "–",
             str(one.retrainings.get(arm.name, 0)),
         ]
         for one in found

@@ -164,7 +164,7 @@ def test_what_is_no_table(tmp_path: Path, table: Path) -> None:
 def test_what_the_model_may_need_are_constraints(table: Path) -> None:
     found = planned(table, infer_limit=2.5, size_limit="3MB")
     assert {name: str(bounds) for name, bounds in found.study.constraints.items()} == {
-        "latency": "at most 0.0025", "model_size": "at most 3000000",
+        "latency": "at most 0.0025", "model_size": "at most 3,000,000",
     }  # fmt: skip
     told = "\n".join(found.told)
     assert "latency: at most 2.5ms for one row that is predicted alone" in told
