@@ -31,7 +31,8 @@ def test_it_says_what_is_broken_and_by_which_bound() -> None:
     assert violations(bounds, {"size": 3e6, "other": 1}) == {"size": 0.5}
     assert broken(bounds, {"size": 2e6, "f1": 0.8}) == ""
     assert broken(bounds, {"size": 2_000_001, "f1": 0.9, "latency": 0.02}) == (
-        f"{BROKEN}: size is 2,000,001, but must be at most 2,000,000; latency is 0.02, but must be at most 0.005"
+        f"{BROKEN}: size is 2,000,001, but must be at most 2,000,000; "
+        "latency is 0.02, but must be at most 0.005"
     )
 
 
