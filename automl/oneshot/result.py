@@ -133,7 +133,7 @@ class SupernetResult:
     `skips`: skip connections of the chosen `genotype`; `selected`: numbers of the method's choice; `edges`
     and `operations` name the rows and columns of all strengths; `rank`: networks of the rank check.
     `epoch_seconds`: what one epoch of training the genotype is expected to take, where that was timed;
-    `part`: how much of the last epoch was searched.
+    `part`: how much of the last epoch was searched; `changed`: changes of the genotype to keep constraints.
     """
 
     genotype: Config
@@ -150,11 +150,14 @@ class SupernetResult:
     rank: list[RankedNetwork]
     epoch_seconds: float | None = None
     part: float = 1.0
+    changed: int = 0
 
     @property
     def note(self) -> str:
-        """What should be known of its cost."""
-        return "" if self.part == 1 else f"the budget left time for {self.part:.0%} of the last search epoch"
+        """What should be known of its cost, and of its choice."""
+        short = f"the budget left time for {self.part:.0%} of the last search epoch" if self.part < 1 else ""
+        kept = f"{self.changed} changes of what the search chose keep constraints" if self.changed else ""
+        return "; ".join(text for text in (short, kept) if text)
 
     def to_json(self) -> dict[str, Any]:
         """As a checkpoint holds it."""

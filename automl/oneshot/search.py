@@ -18,6 +18,7 @@ from automl.oneshot.plan import EpochPlan
 from automl.oneshot.rank import draw
 from automl.oneshot.result import EpochMeans, RankedNetwork, SupernetResult
 from automl.oneshot.scoring import SCORED, STATISTICS, Scorer, Selecting
+from automl.oneshot.within import Within, bounded, needs_of
 from automl.ranks.group import agreed, current, decided, require_same
 from automl.ranks.sharing import digest
 from automl.supernets.base import Batch, Step, WeightSharing
@@ -25,6 +26,7 @@ from automl.training import images
 from automl.training.images import Images
 
 SAMPLES = 3  # random networks that are timed where the choice may fall on any
+KEEPING = 0.1  # part of the search's time for finding a network that keeps constraints, where there are any
 
 
 class SupernetSearch:
@@ -40,7 +42,7 @@ class SupernetSearch:
         self.build = build
         self.method = build()
         self.monitor = Monitor(self.method, self.train, self.validation, options, self.context.seed)
-        plan.selection = self.method.selection
+        plan.selection = self.method.selection + (KEEPING if bounded(self.context) else 0.0)
         plan.trainings = 1 + options.rank_check
         rng = random.Random(derive_seed(self.context.seed, "costs"))
         self.samples = [self.context.space.sample(rng) for _ in range(SAMPLES if plan.selection else 0)]
@@ -72,7 +74,8 @@ class SupernetSearch:
         """The result after the method's choice, saved at once; `part` of the last epoch was searched."""
         verdict = self.monitor.verdict()
         start = time.monotonic()
-        genotype = decided(verdict.genotype) or self.select()
+        at_stop: Config | None = decided(verdict.genotype)
+        genotype, changed = self.within(at_stop or self.select(), start)
         chosen = time.monotonic() - start
         supernet = self.method.supernet
         result = SupernetResult(
@@ -90,17 +93,15 @@ class SupernetSearch:
             rank=self.rank(),
             epoch_seconds=self.plan.epoch_seconds(genotype) if self.plan.timed else None,
             part=part,
+            changed=changed,
         )
         self.context.checkpoint.save(done, {"carry": result.carry()})
         return result
 
     def select(self) -> Config:
         """The configuration that the method chooses, within the time that is planned for it."""
-        seconds = math.inf
-        if self.plan.selection:
-            if not self.plan.durations:  # after an interruption
-                self.plan.observe(self.probe(), probe=True)
-            seconds = self.plan.selection_seconds(self.genotypes())
+        own = self.method.selection
+        seconds = self.choosing() * own / self.plan.selection if own else math.inf
         pairs = chain.from_iterable(iter(self.pairs, None))
         selecting = Selecting(
             self.scorer(),
@@ -110,6 +111,30 @@ class SupernetSearch:
             seconds=seconds,
         )
         return decided(self.method.select(selecting))
+
+    def choosing(self) -> float:
+        """Wall seconds that are planned for choosing a network."""
+        if not self.plan.durations:  # after an interruption
+            self.plan.observe(self.probe(), probe=True)
+        return self.plan.selection_seconds(self.genotypes())
+
+    def within(self, genotype: Config, began: float) -> tuple[Config, int]:
+        """`genotype`, or one near it that keeps constraints, and how many choices differ.
+
+        `began`: when choosing a network began.
+        """
+        bounds = bounded(self.context)
+        if not bounds:
+            return genotype, 0
+        scorer, end = self.scorer(), began + self.choosing()
+        search = Within(
+            self.context.space,
+            bounds,
+            needs_of(self.context, self.plan.trainer.options),
+            lambda config: scorer.accuracy(scorer.path(config)),
+            lambda: agreed(end - time.monotonic()),
+        )
+        return search.nearest(genotype)
 
     def ends(self) -> bool:
         """Whether an alarm ends the search here; rank 0 decides."""

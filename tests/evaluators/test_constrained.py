@@ -71,16 +71,34 @@ def test_an_auxiliary_head_does_not_count(tmp_path: Path) -> None:
     assert found.known["parameters"] == result.metrics["parameters"]
 
 
-def test_a_derived_network_is_measured_after_the_search(tmp_path: Path) -> None:
-    found = images(
-        tmp_path,
+def one_shot(path: Path, most: float) -> FakeContext:
+    return images(
+        path,
         given_task=image_task(48),
         space=NASBENCH201,
         protocol=Network(NetworkOptions(epochs=1, batch_size=32, channels=2, cells=1)),
-        constraints=at_most(parameters=1),
+        constraints=at_most(parameters=most),
     )
+
+
+def searched(context: FakeContext) -> Any:
+    return Supernet(SupernetOptions(epochs=1, batch_size=16)).evaluate({}, context)
+
+
+def test_a_one_shot_search_chooses_a_network_that_keeps_its_bounds(tmp_path: Path) -> None:
+    free = searched(one_shot(tmp_path / "free", 1e9))
+    assert free.note == "", "nothing had to be changed"
+    most = free.metrics["parameters"] - 1
+    kept = searched(one_shot(tmp_path / "kept", most))
+    assert kept.metrics["parameters"] <= most and kept.derived != free.derived
+    assert kept.note.endswith("changes of what the search chose keep constraints")
+    assert kept.derived == searched(one_shot(tmp_path / "again", most)).derived
+
+
+def test_a_derived_network_that_no_change_makes_small_enough_is_not_trained(tmp_path: Path) -> None:
+    found = one_shot(tmp_path, 1)
     with pytest.raises(TrialStopped, match="parameters is "):
-        Supernet(SupernetOptions(epochs=1, batch_size=16)).evaluate({}, found)
+        searched(found)
     assert [step for step, _, _ in found.reports] == [], "the search is done, and nothing is trained"
 
 
