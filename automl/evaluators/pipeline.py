@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -27,12 +26,12 @@ from automl.contracts import (
     UserError,
 )
 from automl.space import Choice, Int, Space
-from automl.tables import boosters, intervals, monotone, thresholds, weighting
+from automl.tables import boosters, fairness, families, intervals, monotone, thresholds, weighting
 from automl.tables.calibrating import copy_calibration, keep_calibration, measured
 from automl.tables.cross_validation import cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
-from automl.tables.folders import keep_model, predicted_by
+from automl.tables.folders import description, keep_model, predicted_by
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 from automl.tables.monotone import Trend
@@ -53,6 +52,7 @@ class PipelineOptions(EvaluatorOptions):
     the second one is predicted is chosen for the first metric, on the rows that folds held out. `monotone`:
     columns of numbers with which predictions, of two classes the probability of the second one, may only
     rise or fall. `class_weights`: the rows of each class count as much together when models are fitted.
+    `fairness`: a column whose values are groups; how differently they are served is measured.
     """
 
     folds: int = Field(5, ge=2, le=50)
@@ -60,6 +60,7 @@ class PipelineOptions(EvaluatorOptions):
     threshold: bool = False
     monotone: dict[str, Trend] = Field(default_factory=dict)
     class_weights: bool = False
+    fairness: str | None = None
 
 
 class Pipeline(Evaluator):
@@ -76,17 +77,7 @@ class Pipeline(Evaluator):
     uses_mlflow: ClassVar[bool] = False
     refits: ClassVar[bool] = True
     leaves: ClassVar[Literal["network", "learner", "table"] | None] = "table"
-    libraries: ClassVar[tuple[str, ...]] = (
-        *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
-        *(
-            "sklearn.model_selection",
-            "sklearn.neighbors",
-            "sklearn.neural_network",
-            "sklearn.svm",
-            "automl.tables.skops_alone",
-        ),
-        *boosters.installed(),
-    )
+    libraries: ClassVar[tuple[str, ...]] = (*families.LIBRARIES, *boosters.installed())
 
     options: PipelineOptions
 
@@ -108,18 +99,28 @@ class Pipeline(Evaluator):
         wanted, unkept = self.options.folds, may_keep(task) if self.combined() else ""
         keep = bool(self.combined()) and not unkept
         made = partial(self._made, config, task, names, context.seed, _threads(context))
-        measured = [*names, *(name for name in context.constraints if name not in names)]
-        done = cross_validate(context, measured, wanted, made, weights=self._weights(task), keep=keep)
-        spread = {}
-        if len(done.scores) > 1:
-            deviations = np.std(done.scores, axis=0, ddof=1).tolist()
-            spread = {f"{name}_fold_std": value for name, value in zip(measured, deviations, strict=True)}
+        measured = [*names, *self._further(context)]
+        given = bool(self.options.fairness)
+        done = cross_validate(
+            context, measured, wanted, made, weights=self._weights(task), keep=keep, predictions_too=given
+        )
+        further = done.deviations(measured)
         notes = [*done.notes, *([unkept] if unkept else [])]
         if len(done.scores) < wanted:
             notes.append(f"the budget left time for {len(done.scores)} of {wanted} folds")
         means = dict(zip(measured, done.means, strict=True))
-        further = {name: means.pop(name) for name in measured[len(names) :]}
-        return Result(metrics.finite(means, names), {**further, **spread}, note="; ".join(notes))
+        further |= {name: means.pop(name) for name in measured[len(names) :]}
+        further |= self._groups.of_folds(task, wanted, done.predictions)
+        return Result(metrics.finite(means, names), further, note="; ".join(notes))
+
+    def _further(self, context: Context) -> list[str]:
+        """Metrics of each fold that constraints name, besides those of the study."""
+        own = {*fairness.measured(), *(metric.name for metric in context.metrics)}
+        return [name for name in context.constraints if name not in own]
+
+    @property
+    def _groups(self) -> fairness.Groups:
+        return fairness.Groups(self.options.fairness)
 
     def _left_out(self, config: Config, task: Task) -> str:
         """Why the family of `config` cannot do what is asked for; "" where it can."""
@@ -132,7 +133,8 @@ class Pipeline(Evaluator):
 
     def measures(self) -> Collection[str]:
         """Metrics of predictions, and what a fitted pipeline needs."""
-        return (*metrics.CLASSIFICATION, *metrics.REGRESSION, *NEEDS)
+        between = fairness.measured() if self.options.fairness else ()
+        return (*metrics.CLASSIFICATION, *metrics.REGRESSION, *NEEDS, *between)
 
     def combined(self) -> int:
         """How many of the best trials keep their predictions of all training rows."""
@@ -157,6 +159,7 @@ class Pipeline(Evaluator):
         if self.options.threshold:
             thresholds.check_classes(task)
         monotone.check_columns(self.options.monotone, task)
+        self._groups.check(task)
         weighting.check_weights(task, space, balanced=self.options.class_weights)
         list(folds(task, self.options.folds))
 
@@ -167,14 +170,7 @@ class Pipeline(Evaluator):
         configuration and seed: equal to what was fitted then. Raises `UserError` when the data are not
         those it was fitted on.
         """
-        try:
-            described = json.loads((model / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            text = f"a model folder must hold config.json, but {model}: {error}; train it again"
-            raise UserError(text) from error
-        if described["task"] != task.digest:
-            text = "a pipeline must be scored on the data it was fitted on, but their digests differ: "
-            raise UserError(f"{text}{described['task']} and {task.digest}; train it again")
+        described = description(model, task)
         names = [metric.name for metric in metrics]
         require_table(task)
         require_predictions(names)
@@ -184,6 +180,7 @@ class Pipeline(Evaluator):
         threshold = described.get("threshold")
         found = intervals.interval(names[0], data.y, seen_by(names[0], predictions, threshold), data.groups)
         scores = {**score(names, data.y, predictions, threshold), **intervals.named(names[0], found)}
+        scores |= self._groups.differences(data.x, data.y, predictions, threshold)
         return scores if task.classes else {**scores, **measured(model, data, predictions)}
 
     def _again(
@@ -216,9 +213,10 @@ class Pipeline(Evaluator):
         fitted = Combining(context, make, allowance, *how).fit(config)
         threshold = None if fitted.threshold is None else fitted.threshold.value
         predictions = fitted.model.predict(task.validation.x)
-        further = [name for name in bounds if name not in names and name not in NEEDS]
+        further = [name for name in self._further(context) if name not in NEEDS]
         values = score([*names, *further], task.validation.y, predictions, threshold)
         more = {**{name: values.pop(name) for name in further}, **needed(fitted.model, row, bounds)}
+        more |= self._groups.differences(task.validation.x, task.validation.y, predictions, threshold)
         described: Json = {"config": config, "seed": context.seed}
         described |= {} if threshold is None else {"threshold": threshold}
         if fitted.members:

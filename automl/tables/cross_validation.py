@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -61,6 +61,13 @@ class Folded:
         found: list[float] = np.mean(self.scores, axis=0).tolist()
         return found
 
+    def deviations(self, names: Sequence[str]) -> dict[str, float]:
+        """Of the metrics `names`, over the folds; none of a single one."""
+        if len(self.scores) < 2:
+            return {}
+        found = np.std(self.scores, axis=0, ddof=1).tolist()
+        return {f"{name}_fold_std": value for name, value in zip(names, found, strict=True)}
+
 
 def cross_validate(
     context: Context,
@@ -70,12 +77,13 @@ def cross_validate(
     *,
     weights: np.ndarray | None,
     keep: bool,
+    predictions_too: bool = False,
 ) -> Folded:
     """Fit and score `count` folds, reporting the running mean after each; an earlier attempt's are not made.
 
     Fewer, at least one, where the budget is used up and the search has no value yet. `weights`: of the
     training rows, for fits. `names`: of metrics, also of what a model needs. `keep`: predictions of all rows
-    held out go to the folder `KEPT` once all folds are done.
+    held out go to the folder `KEPT` once all folds are done. `predictions_too`: they are given.
     """
     task, found = context.task, context.checkpoint.load()
     predicted = [name for name in names if name not in metrics.RESOURCES]
@@ -93,7 +101,7 @@ def cross_validate(
         values |= needs
         done.notes += [note for note in model.notes if note not in done.notes]
         done.scores.append([values[name] for name in names])
-        if keep:
+        if keep or predictions_too:
             done.predictions.append(predictions.astype(np.float32))
         if context.needs_value and context.remaining <= 0:
             break  # a report would end the trial without a value

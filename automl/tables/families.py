@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from automl.tables import boosters
 from automl.tables.setting import Fitting, Setting
 from automl.tables.values import Values
+
+LIBRARIES: Final = (  # which families and metrics import late
+    *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
+    *("sklearn.model_selection", "sklearn.neighbors", "sklearn.neural_network", "sklearn.svm"),
+    "automl.tables.skops_alone",
+)
 
 
 @dataclass(frozen=True)

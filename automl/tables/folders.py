@@ -36,3 +36,16 @@ def predicted_by(folder: Path, data: Split, classes: int) -> np.ndarray | None:
     except UserError:
         return None
     return predicted(fitted, data.x, classes)
+
+
+def description(folder: Path, task: Task) -> Json:
+    """What fits the model in `folder` again. Raises `UserError` without, and for one of other data."""
+    try:
+        described: Json = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        text = f"a model folder must hold config.json, but {folder}: {error}; train it again"
+        raise UserError(text) from error
+    if described["task"] != task.digest:
+        text = "a pipeline must be scored on the data it was fitted on, but their digests differ: "
+        raise UserError(f"{text}{described['task']} and {task.digest}; train it again")
+    return described
