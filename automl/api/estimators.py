@@ -40,10 +40,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         cpus: int | None = None,
         refit: bool = True,
         monotone: Mapping[str, Trend] | None = None,
+        infer_limit: float | None = None,
+        size_limit: str | float | None = None,
     ) -> None:
         self.minutes, self.metric, self.name = minutes, metric, name
         self.cpus, self.refit, self.monotone = cpus, refit, monotone
         self.overrides, self.store, self.progress = overrides, store, progress
+        self.infer_limit, self.size_limit = infer_limit, size_limit
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -81,6 +84,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 refit=self.refit,
                 monotone=self.monotone,
                 weights=weights,
+                infer_limit=self.infer_limit,
+                size_limit=self.size_limit,
             )
         except UserError as error:  # what scikit-learn's tools expect
             raise ValueError(str(error)) from error

@@ -12,6 +12,7 @@ from automl.fitting.limits import kept
 from automl.ledger import Ledger
 from automl.report import CampaignReport, collect, nothing_found
 from automl.report.chosen import Chosen, choose
+from automl.report.nothing import broken
 from automl.report.wording import of_intervals
 
 
@@ -32,6 +33,8 @@ def outcome_of(ledger: Ledger, campaign: str, minutes: float, test_rows: int) ->
     """
     report = collect(ledger, campaign)
     why = nothing_found(report)
+    if why is not None and broken(report, list(report.arms)):
+        raise RunError(f"{campaign} found no model that keeps its constraints: {why}; allow more")
     if why is not None:
         longest = max((trial.device_seconds for trial in ledger.trials(campaign=campaign)), default=0.0)
         enough = _minutes(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from automl.ledger import STOPPED
 from automl.report.campaign_report import CampaignReport
 from automl.report.failures import short
+from automl.report.wording import plural
 
 
 def nothing_found(report: CampaignReport, arm: str | None = None) -> str | None:
@@ -22,6 +25,8 @@ def nothing_found(report: CampaignReport, arm: str | None = None) -> str | None:
     failures = [failure for failure in report.failures if arm in (None, failure.arm)]
     if failures:
         return f"{ended}; {failures[0].trials[0]} failed: {short(failures[0].reason)}"
+    if broke := broken(report, [entry.name for entry in arms]):
+        return f"{ended}; {broke}"
     reasons = {
         f"{entry.name} with seed {search.seed} ended: {short(search.reason)}": None
         for entry in arms
@@ -29,6 +34,15 @@ def nothing_found(report: CampaignReport, arm: str | None = None) -> str | None:
         if search.reason
     }
     return "; ".join([ended, *list(reasons)[:1]])
+
+
+def broken(report: CampaignReport, arms: Collection[str]) -> str:
+    """How many trials of these arms broke which constraints; "" for none."""
+    parts = []
+    for one in report.constraints:
+        count = sum(count for arm, count in one.broke.items() if arm in arms)
+        parts += [f"{plural(count, 'trial')} broke {one.metric} {one.bounds}"] if count else []
+    return ", ".join(parts)
 
 
 def arms_without_result(report: CampaignReport) -> dict[str, str]:

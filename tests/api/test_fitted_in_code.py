@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import automl
 from automl.api.rows import columns_of, frame_of, kept
 from automl.cli.commands import app
-from automl.contracts import UserError
+from automl.contracts import RunError, UserError
 from automl.ledger import Store
 
 QUICK = (
@@ -71,6 +71,19 @@ def test_what_it_goes_by_and_from_which_probability_on(store: Store) -> None:
     assert found.to_json() == model.explain(repeats=3, worst=2, curves=1).to_json()
     with pytest.raises(UserError, match="must be one of increasing, decreasing for a column, but size has 1"):
         fitted(store, frame, monotone={"size": 1})
+
+
+def test_what_a_model_needs_is_told_and_bounded(store: Store) -> None:
+    model = fitted(store, homes(), infer_limit=10_000, size_limit="50MB")
+    assert "must be at most 10" in str(model) and "model_size: " in str(model)
+    needs = {one.metric: one for one in model.report().constraints}
+    assert 0 < min(needs["latency"].winners.values()) < 10
+    assert 1000 < min(needs["model_size"].winners.values()) < 50e6
+    with pytest.raises(
+        RunError,
+        match=r"no model that keeps its constraints: .*; 2 trials broke model_size at most 100; allow more",
+    ):
+        fitted(store, homes(), size_limit=100)
 
 
 def test_rows_of_their_own_are_the_test(store: Store) -> None:

@@ -9,7 +9,7 @@ from report_examples import LOSS, FakeLedger, values_only
 from rich.console import Console
 
 from automl.contracts import TrialState
-from automl.report import collect, html
+from automl.report import collect, html, nothing_found
 from automl.report.terminal import terminal
 
 ID = "nas-digits-3"
@@ -53,6 +53,15 @@ def test_it_says_who_broke_what_and_what_the_winner_has() -> None:
     assert "<h2>Constraints</h2>" in page and "1,234,567" in page
     written = report.to_json()["constraints"]
     assert isinstance(written, list) and written[0]["broke"] == {"random": 2}  # type: ignore[index,call-overload]
+
+
+def test_an_arm_whose_trials_all_broke_one_says_so() -> None:
+    made = ledger()
+    made.trial_rows = [row for row in made.trial_rows if row.state is TrialState.PRUNED]
+    assert nothing_found(collect(made, ID), "random") == (
+        "none of 4 trials has a result (4 pruned, 0 failed); 2 trials broke size at most 10, 1 trial broke "
+        "loss at most 1 and at least 0"
+    )
 
 
 def test_a_study_without_any_says_nothing() -> None:
