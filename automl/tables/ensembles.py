@@ -20,6 +20,11 @@ class Ensemble:
     weights: Sequence[float]
 
     @property
+    def classes(self) -> int:
+        """How many the target has, 0 for numbers."""
+        return self.models[0].classes
+
+    @property
     def families(self) -> tuple[str, ...]:
         """The families of its models, each once."""
         return tuple(dict.fromkeys(family for model in self.models for family in model.families))
