@@ -88,12 +88,12 @@ def lines(
 ) -> Iterator[str]:
     """A line for each constraint: which arms broke it how often, and what the winner has."""
     for one in found:
-        counts = [f"{_of(one.broke[arm.name], arm)} of {arm.name}" for arm in arms if arm.name in one.broke]
+        counts = [f"{arm.name} {_of(one.broke[arm.name], arm)}" for arm in arms if arm.name in one.broke]
         broke = f"trials that broke it: {', '.join(counts)}" if counts else "no trial broke it"
         text = f"{one.metric} {one.bounds}: {broke}"
         value = None if chosen is None else one.winners.get(chosen.best.trial)
         text += "" if value is None else f"; the winner has {_number(value)}"
-        again = [f"{count} of {arm}" for arm, count in one.retrainings.items()]
+        again = [f"{arm} {count}" for arm, count in one.retrainings.items()]
         yield text + (f"; broken by retrainings: {', '.join(again)}" if again else "")
 
 
