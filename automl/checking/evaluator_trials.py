@@ -14,17 +14,25 @@ from typing import Any
 
 import torch
 
-from automl import plugins
+from automl.checking.evaluator_examples import example_space, example_task, protocol_of
 from automl.checking.frame import Check
-from automl.checking.tasks import episodic_task, image_task, table_task
 from automl.checking.trial_context import FakeTrial
-from automl.contracts import Config, Direction, Evaluator, Metric, Result, Task, TrialStopped, UserError
+from automl.contracts import (
+    LARGEST_VALUE,
+    Bounds,
+    Config,
+    Direction,
+    Evaluator,
+    Metric,
+    Result,
+    Task,
+    TrialStopped,
+    UserError,
+)
+from automl.metrics import CLASSIFICATION, REGRESSION
 from automl.space import Space
-from automl.spaces import find_space
-from automl.training.protocol import NetworkTrainer
 
 PICKLES = {".pkl", ".pickle", ".joblib"}
-SHORT = {"epochs": 1, "batch_size": 8, "channels": 2}  # of the networks that another evaluator asks for
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ def trial_checks(plugin: type[Evaluator], example: Example | None) -> Iterator[C
         return
     yield Check("a trial gives finite values and reports rising steps", trials.check_values)
     yield Check("the same seed gives the same values, whatever ran before", trials.check_seed)
+    yield Check("what it measures for constraints is in its results", trials.check_measures)
     yield Check("a trial ends where a report ends it", trials.check_end)
     yield Check("an interrupted trial ends as a whole one", trials.check_continuation)
     yield Check("a trial writes into its working directory only", trials.check_files)
@@ -73,10 +82,10 @@ class _Trials:
         """Raises `UserError` where the contract names nothing with which a trial could be run."""
         given = plugin.example_options if example is None else example.options
         evaluator = plugin(plugin.Options.model_validate(dict(given)))
-        protocol = _protocol(evaluator)
+        protocol = protocol_of(evaluator)
         if example is None:
-            space = _example_space(plugin)
-            example = Example(given, space, _example_task(evaluator, space, protocol))
+            space = example_space(plugin)
+            example = Example(given, space, example_task(evaluator, space, protocol))
         return cls(plugin, example, example.space.sample(random.Random(0)), protocol)
 
     def check_prepared(self) -> None:
@@ -114,6 +123,23 @@ class _Trials:
             f"the same seed must give the same values and reports, but gave {runs[0]} and {runs[2]}; "
             "draw all randomness from context.seed and keep no state between trials"
         )
+
+    def check_measures(self) -> None:
+        named = self._evaluator().measures()
+        for name in () if named is None else [one for one in named if self._suits(one)]:
+            with _folder() as folder:
+                result, context = self._run(folder, constraints={name: Bounds(at_least=-LARGEST_VALUE)})
+            found = {**context.known, **result.metrics, **result.values}
+            assert result.stopped or _is_finite(found.get(name)), (
+                f"measures names {name}, so a result must hold it where context.constraints does, but has "
+                f"{', '.join(found)}; return it among the metrics, or leave it out of measures"
+            )
+
+    def _suits(self, name: str) -> bool:
+        """Whether the example's data can have a metric; what is no metric of predictions suits any."""
+        task = self.example.task
+        classes = task is None or task.classes > 0 or task.episodes is not None
+        return name not in (REGRESSION if classes else CLASSIFICATION)
 
     def check_end(self) -> None:
         with _folder() as folder:
@@ -211,40 +237,3 @@ def _is_finite(value: object) -> bool:
 def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="automl-check-") as folder:
         yield Path(folder)
-
-
-def _protocol(evaluator: Evaluator) -> Evaluator:
-    """The study's evaluator: itself, or one that trains networks where it asks another for them."""
-    if evaluator.builder is None or isinstance(evaluator, NetworkTrainer):
-        return evaluator
-    for name in plugins.names("evaluators"):
-        trainer = plugins.load("evaluators", name)
-        if issubclass(trainer, NetworkTrainer):
-            return trainer(trainer.Options.model_validate(SHORT))
-    raise UserError("no known evaluator trains networks")
-
-
-def _example_space(plugin: type[Evaluator]) -> Space:
-    """The smallest space with the builder that the evaluator needs, or its own."""
-    if plugin.example_space is not None:
-        return plugin.example_space
-    if plugin.builder is None:
-        raise UserError("example_space names no space to draw a configuration from")
-    spaces = [find_space(name) for name in plugins.names("spaces")]
-    return min((space for space in spaces if space.builds(plugin.builder)), key=lambda space: space.size())
-
-
-def _example_task(evaluator: Evaluator, space: Space, protocol: Evaluator) -> Task | None:
-    """The first small task that the evaluator accepts."""
-    if not evaluator.needs_data:
-        return None
-    refusals = []
-    tasks = [episodic_task()] if evaluator.needs_episodes else [table_task(), image_task()]
-    for task in [image_task()] if evaluator.builder else tasks:
-        try:
-            evaluator.check_data(task, space, protocol)
-        except UserError as error:
-            refusals.append(str(error))
-            continue
-        return task
-    raise UserError(f"check_data refuses the small tasks of the checks ({'; '.join(refusals)})")

@@ -129,7 +129,8 @@ class MetaLearn(Evaluator):
         run.train()
         names = [metric.name for metric in context.metrics]
         further = [name for name in context.constraints if name not in names]
-        validation = run.validate([*names, *further])
+        validation = run.validate(names)
+        more = scores.measure(run.learner, run.validation, further) if further else {}
         familiar = scores.measure(run.learner, run.familiar(), names[:1])
         if context.final:
             run.save(config)
@@ -138,7 +139,7 @@ class MetaLearn(Evaluator):
             f"{names[0]}_low": validation[names[0]].low,
             f"{names[0]}_high": validation[names[0]].high,
             "train_loss": run.loss,
-            **{name: validation[name].mean for name in further},
+            **{name: value.mean for name, value in more.items()},
         }
         run.describe()
         if run.formulation is not None:
