@@ -121,6 +121,17 @@ class Forgetful(Sound):
         return Result({"accuracy": 1.0 if saved is None else 2.0})
 
 
+class Boastful(Sound):
+    """Says that it measures what it does not."""
+
+    def measures(self) -> tuple[str, ...]:
+        return ("parameters", "sparkle")
+
+    def evaluate(self, config: Config, context: Context) -> Result:
+        context.measured(parameters=3)
+        return super().evaluate(config, context)
+
+
 class NeedyOptions(EvaluatorOptions):
     """An option without a default."""
 
@@ -173,6 +184,7 @@ def test_without_a_space_no_trial_is_run_and_this_is_said() -> None:
         (Untidy, r"files must be written into context.workdir only, but also \['left.txt'\]"),
         (Falling, "reported steps must rise"),
         (Forgetful, "a trial that continues from a checkpoint must end as a whole one"),
+        (Boastful, "measures names sparkle, so a result must hold it"),
         (Needy, "give every option a default, or set example_options"),
         (Renamed, "evaluate must take the arguments"),
         (Unfinished, "an evaluator must define evaluate"),
