@@ -120,7 +120,7 @@ def _settings(resolved: ResolvedStudy, arm: ResolvedArm, workdir: Path, row: Cam
     storage = resolved.storage and campaign_url(resolved.storage, row.id, row.created_at)
     return SearchSettings(
         metrics=study.task.metrics,
-        constraints=study.constraints,
+        constraints={name: bounds.model_dump() for name, bounds in study.constraints.items()},
         space=arm.space_spec,
         task=study.task.model_dump(mode="json"),
         evaluator=arm.evaluator_spec,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.config import Retry
-from automl.contracts import Bounds, Config, Held, Job, Metric, PluginSpec, Replay
+from automl.contracts import Config, Held, Job, Metric, PluginSpec, Replay
 from automl.data.tasks import OPENING
 from automl.data.tasks import REFIT as ALL_ROWS
 from automl.ledger import TrialRow
@@ -53,7 +53,7 @@ class SearchSettings:
     of the budget that a trial without a value may use. `reopens`: though it has ended, it goes on when it is
     given more than it has used. `transfer`: the tasks of other datasets, in plain data, by name. `storage`:
     the URL below which trials leave their files; None: in `workdir`. `refit`: how many times as many rows as
-    for training the model that predicts is fitted on at last; 0: it is not. `constraints`: bounds of metrics.
+    for training the model that predicts is fitted on at last; 0: it is not. `constraints`: as a job has them.
     """
 
     metrics: list[Metric]
@@ -87,7 +87,7 @@ class SearchSettings:
     transfer: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     storage: str | None = None
     refit: float = 0.0
-    constraints: Mapping[str, Bounds] = field(default_factory=dict)
+    constraints: dict[str, Any] = field(default_factory=dict)
 
     @property
     def held(self) -> Held:
@@ -167,5 +167,5 @@ class SearchSettings:
             import_path=self.import_path,
             memory=self.memory,
             storage=attempt.storage,
-            constraints={name: one.model_dump() for name, one in self.constraints.items()},
+            constraints=self.constraints,
         )

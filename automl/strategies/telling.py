@@ -37,7 +37,8 @@ def noted(
     if not found or state is TrialState.FAILED:
         return kept
     kept |= {f"{VIOLATION}{name}": beyond for name, beyond in found.items()}
-    if state is TrialState.PRUNED and max(found.values()) > 0 and known.keys() >= {*names}:
+    whole = known.keys() >= {*names, *constraints}  # GP refuses trials with different constraints
+    if state is TrialState.PRUNED and max(found.values()) > 0 and whole:
         kept[BEYOND] = [known[name] for name in names]
     return kept
 
