@@ -194,5 +194,5 @@ def quieten() -> None:
     """Keep Optuna's notes on new studies, experimental classes and numbers out of the user's terminal."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    # 2026-11-30, Optuna 5.0: 0 / 0 where one point is far better than all others; it then starts from that alone
+    # 2026-11-30, Optuna 5.0: 0 / 0 where one point is far better than all others, from which it then starts
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"optuna\._gp\.optim_mixed")
