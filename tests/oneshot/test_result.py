@@ -59,7 +59,7 @@ FOUND: dict[str, Any] = {
 def test_a_checkpoint_of_the_first_version_is_read_and_written_alike() -> None:
     result = SupernetResult.from_checkpoint((5, {"carry": {"found": FOUND}}))
     assert result is not None
-    assert result.carry() == {"found": {**FOUND, "epoch_seconds": None, "part": 1.0}}
+    assert result.carry() == {"found": {**FOUND, "epoch_seconds": None, "part": 1.0, "changed": 0}}
     assert result.verdict.genotype == GENOTYPE and result.rank[0].supernet == 0.5
 
 
