@@ -31,6 +31,7 @@ _LATER = (
     "ensemble",
     "refitted",
     "test_interval",
+    "constraints",
 )  # keys of certificates that earlier versions lack
 _AGAIN = "export it again (automl export)"
 _HEADER = f"""\
