@@ -88,8 +88,7 @@ def fit(data: Any, target: str | None = None, minutes: float = 5.0, **keys: Unpa
     overrides, refit = tuple(keys.get("overrides", ())), keys.get("refit", True)
     wishes = replace(wishes, overrides=overrides, cpus=keys.get("cpus"), refit=refit, test=test)
     wishes = replace(wishes, monotone=_checked(keys.get("monotone")), weights=keys.get("weights"))
-    limits = (keys.get("infer_limit"), keys.get("size_limit"))
-    wishes = replace(wishes, infer_limit=limits[0], size_limit=limits[1])
+    wishes = replace(wishes, infer_limit=keys.get("infer_limit"), size_limit=keys.get("size_limit"))
     with kept():
         planned = plan(path, wishes)
         progress = progress_for(keys.get("progress", "auto"))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Final
 
 from automl.contracts import Bounds, Config, Context, violations
@@ -30,10 +29,7 @@ class Within:
     needs: Callable[[Config], Mapping[str, float]]
     score: Callable[[Config], float]
     left: Callable[[], float]
-
-    @cached_property
-    def _known(self) -> dict[str, float]:
-        return {}
+    _known: dict[str, float] = field(default_factory=dict, init=False)  # violations, by digest
 
     def beyond(self, config: Config) -> float:
         """The sum of all violations; 0 where all bounds are kept."""

@@ -148,7 +148,7 @@ class Combining:
         if selected is None:
             self.notes.append(f"the best configuration alone, no ensemble: {_why(costs, most)}")
             return None
-        self.allowance.refuses(winner)  # never: it is counted
+        self.allowance.count(winner)
         models = {0: winner, **dict(self._others(known, selected, costs))}
         if len(models) < len(selected.weights):
             places = list(models)

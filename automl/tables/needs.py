@@ -49,13 +49,18 @@ class Allowance:
     row: Any
     used: dict[str, float] = field(default_factory=dict)
 
+    def count(self, model: TableModel) -> None:
+        """Count a member that there is whatever it needs."""
+        self.used = self._with(model)
+
     def refuses(self, model: TableModel) -> str:
         """Why a further member would be too much; "" where it is not, which counts it."""
-        more = {
-            name: self.used.get(name, 0.0) + value
-            for name, value in needed(model, self.row, self.bounds).items()
-        }
-        if self.used and (why := broken(self.bounds, more)):
-            return why
-        self.used = more
-        return ""
+        together = self._with(model)
+        why = broken(self.bounds, together)
+        if not why:
+            self.used = together
+        return why
+
+    def _with(self, model: TableModel) -> dict[str, float]:
+        found = needed(model, self.row, self.bounds)
+        return {name: self.used.get(name, 0.0) + value for name, value in found.items()}

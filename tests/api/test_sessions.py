@@ -53,27 +53,6 @@ def test_a_loop_is_a_campaign_as_any_other(store: Store) -> None:
         assert audit(store, ledger, "mine-1").faults == {}
 
 
-def test_constraints_end_trials_of_a_loop(store: Store) -> None:
-    bounds = {"size": {"at_most": 40}, "slow": {"at_most": 3}}
-    ended = []
-    with opened(store, constraints=bounds, trials=12) as session:
-        for trial in session:
-            units = int(str(trial.config["units"]))
-            if not trial.measured(size=10 * units):
-                assert trial.must_stop and units > 4
-                ended.append((units, trial.tell(pruned=True)))
-                continue
-            ended.append((units, trial.tell({"loss": square(trial), "slow": units})))
-    assert {state for units, state in ended if units > 3} == {"pruned"}
-    assert {state for units, state in ended if units <= 3} == {"complete"}
-    size, slow = session.campaign.report.constraints
-    assert size.broke == {"tpe": sum(units > 4 for units, _ in ended)}
-    assert slow.broke == {"tpe": sum(units == 4 for units, _ in ended)}, "of the others it was not measured"
-    with Ledger(store) as ledger:
-        reasons = {trial.reason for trial in ledger.trials(campaign="mine-1") if trial.state == "pruned"}
-    assert all((reason or "").startswith("constraint: ") for reason in reasons)
-
-
 def test_trials_have_seeds_and_folders_of_their_own(store: Store) -> None:
     with opened(store, seeds=2, trials=2) as session:
         trials = []
