@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from automl.config.after_keys import AFTER_KEYS
 from automl.config.amounts import Budget, Limits
-from automl.config.promotion import Promote
-from automl.config.schedule import Schedule
 from automl.config.study import (
     Arm,
     Final,
@@ -14,7 +13,6 @@ from automl.config.study import (
     Study,
     Trial,
 )
-from automl.config.target import Target
 from automl.config.task_keys import TASK_KEYS, Key
 from automl.contracts import Options
 
@@ -36,8 +34,8 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"device_seconds": 120},
         ),
         "limits": Key(
-            "What the whole campaign may use, queueing, retrainings and retries included. The first that is "
-            "reached ends the campaign, with its report; by default there is none.",
+            "What the whole campaign may use, queueing, retrainings and retries included. The first limit "
+            "that is reached ends the campaign, with its report; by default there is none.",
             {"wall_seconds": 3600},
         ),
         "trial": Key("What one trial may use.", {"memory": "4GiB", "share": 0.7}),
@@ -56,7 +54,8 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             {"tpe": {"strategy": "tpe", "pruner": "asha"}},
         ),
         "baseline": Key(
-            "`false` leaves the arm `random` out: nothing then shows that others are better at equal cost.",
+            "`false` leaves the arm `random` out: nothing then shows that the other arms are better than "
+            "random search at equal cost, and the report says so.",
             False,
         ),
         "equivalent": Key(
@@ -90,7 +89,8 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             [{"url": "${TEAM_CHAT}", "on": ["end", "failure"]}, {"file": "notices.jsonl"}],
         ),
         "priority": Key(
-            "Its weight on shared machines: `low` (5), `normal` (10), `high` (20), or 1 to 100.",
+            "The weight of its campaigns where several share machines: `low` (5), `normal` (10), `high` "
+            "(20), or an integer from 1 to 100; see `automl queue`.",
             "high",
         ),
         "over_quota": Key(
@@ -98,7 +98,9 @@ KEYS: dict[type[Options], dict[str, Key]] = {
             "until the quota begins anew or is raised.",
             "wait",
         ),
-        "record": Key("What becomes an MLflow run: each trial, or each search with a table.", "trials"),
+        "record": Key(
+            "What becomes an MLflow run: each trial, or each search with its trials as a table.", "trials"
+        ),
     },
     **TASK_KEYS,
     SpaceSpec: {
@@ -202,48 +204,5 @@ KEYS: dict[type[Options], dict[str, Key]] = {
         ),
         "refit": Key("`true` fits what predicts once more after the test, on all rows; scores stay.", True),
     },
-    Schedule: {
-        "cron": Key("Five cron fields: minute, hour, day of month, month, day of week.", "0 2 * * *"),
-        "timezone": Key("The time zone of `cron`.", "Europe/Paris"),
-        "catchup": Key("Seconds after its time within which a missed campaign may still start.", 3600),
-        "when": Key(
-            "`always`, or only when the study, its code or its data have `changed` since its last finished "
-            "campaign.",
-            "changed",
-        ),
-    },
-    Promote: {
-        "beats": Key(
-            "Arms of the campaign that the winner's arm must be better than, and `champion`: the model that "
-            "has that alias now, on the same data.",
-            ["random", "champion"],
-        ),
-        "test_at_least": Key(
-            "The mean of the winner's test values must be at least as good (at most, to be minimized).", 0.9
-        ),
-        "fresh_at_least": Key("The same of its fresh-seed retrainings on validation data.", 0.9),
-        "seeds_at_least": Key("Searches of the winner's arm that found something.", 3),
-        "size_at_most": Key("Parameters of the winner's model: a number, 500K or 5M.", 5_000_000),
-        "automatically": Key(
-            "Whether a campaign that has ended goes through the gate by itself; else the end of the campaign "
-            "tells that it can be promoted.",
-            True,
-        ),
-    },
-    Target: {
-        "on": Key("The events that it is told of; by default all of them.", ["end", "failure"]),
-        "url": Key(
-            "The address of a service as Apprise writes it, always the name of an environment variable: most "
-            "addresses hold a key.",
-            "${TEAM_CHAT}",
-        ),
-        "url_from": Key("The same without the signs around it: the name of the variable.", "TEAM_CHAT"),
-        "command": Key(
-            "A program with its arguments, which gets the message on standard input. No shell reads them.",
-            ["./tell.sh", "--quiet"],
-        ),
-        "format": Key("What a program gets: the message as `text` or as one `json` object.", "json"),
-        "file": Key("A file to which each message is appended as a line of JSON.", "notices.jsonl"),
-        "timeout": Key("Seconds that one try may take.", 10),
-    },
+    **AFTER_KEYS,
 }
