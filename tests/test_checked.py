@@ -65,6 +65,7 @@ def damage(folder: Path) -> None:
         file.write_text(file.read_text()[:40])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -94,6 +95,7 @@ def test_small_data_and_data_that_are_no_files_are_not_kept(
     assert not (study.parent / "cache").exists()
 
 
+@pytest.mark.slow
 def test_what_is_refused_is_not_kept(study: Path) -> None:
     resolved = resolve(load_study(study))
 
@@ -110,6 +112,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(study: Path) -> None:
     assert looked(study)[1] and looked(study)[1]
 
 
+@pytest.mark.slow
 def test_the_oldest_go_first(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checked, "MOST", 2)
     for folds in (3, 4, 5):

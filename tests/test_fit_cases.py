@@ -110,6 +110,7 @@ def write(case: Case) -> None:
     Path("new.csv").write_text(case.new, encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_table_gets_the_right_predictions(case: Case) -> None:
     write(case)
@@ -146,12 +147,14 @@ def test_what_is_wrong_is_said_before_anything_runs(
     assert not (store.folder / "work").exists()
 
 
+@pytest.mark.slow
 def test_a_rare_class_may_be_dropped_as_the_message_says() -> None:
     write(Case("x1,x2,y", lambda i: f"{X1[i]},{X2[i]},{'rare' if i == 5 else Y[i]}", "x1,x2\n2,0\n", [], ""))
     fit("--target", "y", "--set", "task.split.rare=drop")
     assert predicted() == ["1"]
 
 
+@pytest.mark.slow
 def test_groups_stay_whole_and_are_no_feature() -> None:
     write(
         Case(
@@ -179,6 +182,7 @@ def test_images_are_sent_to_a_study(folder: Path, name: str) -> None:
         typed("fit", name)
 
 
+@pytest.mark.slow
 def test_dates_texts_gaps_an_id_and_a_group_in_one_table() -> None:
     """A word of the text decides; nothing else does."""
     rng = np.random.default_rng(1)

@@ -60,6 +60,7 @@ def test_fit_then_predict_then_go_on(table: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_file_of_its_own_is_the_test_and_another_one_another_campaign(table: Path) -> None:
     given = [word for key in (*QUICK, "budget={trials: 1}") for word in ("--set", key)]
     held = ["size,rooms,dear", *(f"{30 + number}.5,{number % 5},{int(number > 30)}" for number in range(60))]
@@ -77,6 +78,7 @@ def test_a_file_of_its_own_is_the_test_and_another_one_another_campaign(table: P
     assert "starting homes-2" in changed.stderr and "on 60 rows that no search has seen" in changed.stdout
 
 
+@pytest.mark.slow
 def test_a_rare_class_is_predicted_from_a_lower_probability_on(table: Path) -> None:
     rng = np.random.default_rng(0)
     size = rng.uniform(0, 1, 400).round(3)
@@ -105,6 +107,7 @@ def test_a_rare_class_is_predicted_from_a_lower_probability_on(table: Path) -> N
     assert "note: '1' is predicted from a probability of 0." in explained
 
 
+@pytest.mark.slow
 def test_predictions_rise_and_fall_with_columns_in_what_predicts(table: Path, store: Store) -> None:
     rng = np.random.default_rng(0)
     size, age = rng.uniform(20, 90, 200).round(1), rng.integers(0, 90, 200)

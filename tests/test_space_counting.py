@@ -34,6 +34,7 @@ def test_a_graph_is_counted_exactly(nodes: int) -> None:
     assert space.count() == (sum(by_nodes_on), True)
 
 
+@pytest.mark.slow
 def test_a_large_graph_has_a_lower_bound() -> None:
     count = graph(18, lambda when: Choice(("a", "b", "c"), when=when)).count()
     truth = sum(math.comb(18, on) * 3 ** math.comb(on, 2) for on in range(19))
@@ -56,6 +57,7 @@ def test_very_many_parameters_are_counted() -> None:
 NEVER = [Constraint(lambda _: False, "never")]
 
 
+@pytest.mark.slow
 def test_a_grid_that_constraints_empty_is_refused_after_a_bounded_effort() -> None:
     space = Space({f"p{i}": Choice((0, 1)) for i in range(40)}, constraints=NEVER)
     grid = load("strategies", "grid")
@@ -84,6 +86,7 @@ def test_grids_have_all_combinations_in_order() -> None:
     assert len(list(grid_configs(deep, 5))) == 1
 
 
+@pytest.mark.slow
 def test_sampling_gives_up_after_a_bounded_effort() -> None:
     space = Space({f"p{i}": Float(0.0, 1.0) for i in range(1000)}, constraints=NEVER)
     with pytest.raises(UserError, match="none of 1000 random ones fits"):

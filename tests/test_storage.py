@@ -254,6 +254,7 @@ def test_a_ledger_of_the_first_revision_is_migrated_with_its_reports(any_store: 
     ]
 
 
+@pytest.mark.slow
 def test_an_older_mlflow_store_is_migrated_only_when_asked_and_copied_first(store: Store) -> None:
     head, *older = mlflow_tables.known_revisions()
     (store.folder / "mlflow.db").unlink()

@@ -46,6 +46,7 @@ def test_figures_are_plotly_ones(campaign: automl.Campaign) -> None:
         campaign.figure("pareto")
 
 
+@pytest.mark.slow
 def test_it_goes_before_the_gate(campaign: automl.Campaign, store: Store) -> None:
     judged = campaign.promote(dry_run=True)
     assert judged.action == "refuse" and [one.name for one in judged.failing] == ["beats random"]
@@ -56,6 +57,7 @@ def test_it_goes_before_the_gate(campaign: automl.Campaign, store: Store) -> Non
         assert [row.action for row in ledger.promotions("bowl")] == ["promote"]
 
 
+@pytest.mark.slow
 def test_it_is_compared_with_others_of_its_store(campaign: automl.Campaign, store: Store) -> None:
     other = automl.minimize(bowl, SPACE, trials=3, seeds=2, store=store, fresh=True, progress="quiet")
     comparison = other.compare(campaign)

@@ -53,6 +53,7 @@ def table() -> tuple[pd.DataFrame, np.ndarray]:
     return frame, np.where(size > 45, "dear", "cheap")
 
 
+@pytest.mark.slow
 def test_a_table_of_mixed_columns(store: Store, tmp_path: Path) -> None:
     frame, y = table()
     model = clone(automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder))
@@ -64,6 +65,7 @@ def test_a_table_of_mixed_columns(store: Store, tmp_path: Path) -> None:
     assert repr(again.fitted_) == repr(model.fitted_), "the same rows have their model already"
 
 
+@pytest.mark.slow
 def test_cpus_and_refit_are_those_of_fit(store: Store) -> None:
     frame, y = table()
     made = automl.AutoMLClassifier(minutes=1, overrides=QUICK, store=store.folder, refit=False)
@@ -79,6 +81,7 @@ def test_a_frame_whose_columns_have_numbers_is_the_same_table_as_its_array() -> 
     assert list(model._frame(pd.DataFrame(rows, columns=["a", "b"]), reset=True).columns) == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_numbers(store: Store) -> None:
     frame, _ = table()
     overrides = (*QUICK, "evaluator={pipeline: {folds: 2, ensemble: 25}}")
@@ -91,6 +94,7 @@ def test_numbers(store: Store) -> None:
         model.predict_interval(frame, 90)
 
 
+@pytest.mark.slow
 def test_rows_that_count_more_are_believed(store: Store) -> None:
     rows = pd.DataFrame({"x": np.tile(np.linspace(-1, 1, 60), 2), "weight": np.arange(120) % 3})
     y = np.where(np.arange(120) < 60, 1, -1) * rows["x"]

@@ -36,6 +36,7 @@ def fitted(store: Store, data: Any, target: str = "dear", **keys: Any) -> automl
     return automl.fit(data, target=target, minutes=1, **given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["int", "bool"])
 def test_classes_are_those_of_the_table(store: Store, dtype: str) -> None:
     frame = homes(dtype)
@@ -55,6 +56,7 @@ def test_classes_are_those_of_the_table(store: Store, dtype: str) -> None:
     assert "verdict" in str(model) and model.report().campaign == model.campaign.name == "table-1"
 
 
+@pytest.mark.slow
 def test_what_it_goes_by_and_from_which_probability_on(store: Store) -> None:
     frame = homes()
     model = fitted(store, frame, monotone={"size": "increasing"})
@@ -73,6 +75,7 @@ def test_what_it_goes_by_and_from_which_probability_on(store: Store) -> None:
         fitted(store, frame, monotone={"size": 1})
 
 
+@pytest.mark.slow
 def test_what_a_model_needs_is_told_and_bounded(store: Store) -> None:
     model = fitted(store, homes(), infer_limit=10_000, size_limit="50MB")
     assert "must be at most 10" in str(model) and "model_size: " in str(model)
@@ -86,6 +89,7 @@ def test_what_a_model_needs_is_told_and_bounded(store: Store) -> None:
         fitted(store, homes(), size_limit=100)
 
 
+@pytest.mark.slow
 def test_rows_of_their_own_are_the_test(store: Store) -> None:
     frame = homes()
     model = fitted(store, frame.head(70), test=frame.tail(30))
@@ -94,12 +98,14 @@ def test_rows_of_their_own_are_the_test(store: Store) -> None:
         fitted(store, frame, test="held.csv")
 
 
+@pytest.mark.slow
 def test_the_same_call_returns_the_model(store: Store) -> None:
     model = fitted(store, homes())
     again = fitted(store, homes())
     assert repr(again) == repr(model) and len(automl.campaigns(store=store)) == 1
 
 
+@pytest.mark.slow
 def test_numbers_from_an_array_and_a_file(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_the_largest_value_is_found_too(store: Store) -> None:
         assert len(ledger.reports(campaign=campaign.name)) == 6
 
 
+@pytest.mark.slow
 def test_it_grows_and_is_complete_when_run_again(store: Store) -> None:
     def run(trials: int) -> automl.Campaign:
         return automl.minimize(bowl, SPACE, trials=trials, seeds=1, store=store, progress="quiet")
@@ -140,6 +141,7 @@ def test_a_store_that_is_not_there_has_no_campaigns(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_postgresql_is_a_store_as_any(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

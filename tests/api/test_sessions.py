@@ -35,6 +35,7 @@ def square(trial: automl.Trial) -> float:
     return float(trial.config["x"] or 0) ** 2
 
 
+@pytest.mark.slow
 def test_a_loop_is_a_campaign_as_any_other(store: Store) -> None:
     with opened(store) as session:
         assert "open" in repr(session)
@@ -242,6 +243,7 @@ def test_a_stop_from_elsewhere_ends_it(store: Store) -> None:
     assert "stopped" in (session.campaign.report.reason or "")
 
 
+@pytest.mark.slow
 def test_a_session_is_open_once(store: Store) -> None:
     with opened(store), pytest.raises(UserError, match="mine is open in this process"):
         opened(store)

@@ -47,6 +47,7 @@ def browse(folder: Path, text: str, *what: str) -> tuple[str, list[str]]:
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
+@pytest.mark.slow
 def test_every_plot_is_drawn_and_the_console_is_empty(tmp_path: Path) -> None:
     metrics = [*ACCURACY, {"name": "parameters", "direction": "minimize"}]
     text = html(collect(realistic(seeds=3, trials=30, metrics=metrics), "nas-digits-3"))
@@ -61,6 +62,7 @@ def test_every_plot_is_drawn_and_the_console_is_empty(tmp_path: Path) -> None:
     assert "Something went wrong" not in drawn
 
 
+@pytest.mark.slow
 def test_text_from_outside_runs_nothing(tmp_path: Path) -> None:
     document, console = browse(tmp_path, html(collect(evil_campaign(), "nas-digits-3")), "--dump-dom")
     assert console == []
@@ -71,6 +73,7 @@ def test_text_from_outside_runs_nothing(tmp_path: Path) -> None:
     assert EVIL[:9] not in body  # the closing script tag, as markup
 
 
+@pytest.mark.slow
 def test_screenshot_is_not_blank(tmp_path: Path) -> None:
     picture = tmp_path / "report.png"
     text = html(collect(realistic(seeds=2, trials=10), "nas-digits-3"))

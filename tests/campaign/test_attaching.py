@@ -34,6 +34,7 @@ def fill_disk(patch: pytest.MonkeyPatch, name: str, times: int) -> list[Path]:
     return refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["report.html", "comparison.json"])
 def test_a_disk_that_is_full_for_a_moment(
     name: str, study: Path, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -47,6 +48,7 @@ def test_a_disk_that_is_full_for_a_moment(
         assert ledger.campaign(campaign).recorded == 2
 
 
+@pytest.mark.slow
 def test_one_that_stays_full_is_told_and_the_next_run_attaches_the_report(
     study: Path, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -150,6 +150,7 @@ def test_networks(workspace: Path, store: Store, overrides: list[str], message: 
     assert all("; " in line for line in found.splitlines()), "what to do"
 
 
+@pytest.mark.slow
 def test_a_reference_can_follow_the_whole_recipe(workspace: Path, store: Store) -> None:
     """Where all arms can, nothing is refused: the cells and the ResNet have paths and an auxiliary head."""
     x = np.random.default_rng(0).normal(size=(60, 1, 8, 8))

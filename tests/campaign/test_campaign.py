@@ -115,6 +115,7 @@ def test_same_seed_same_search_other_seed_other_search(study: Path, store: Store
     assert configs["toy-1/tpe"] != [t.config for t in ledger.trials(search="toy-1/tpe/1")]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_both_executors_propose_the_same(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)

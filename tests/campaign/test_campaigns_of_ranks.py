@@ -84,6 +84,7 @@ def test_a_campaign_of_two_ranks_survives_the_death_of_one(executor: str, tmp_pa
         assert len(arm["test"]) == 1
 
 
+@pytest.mark.slow
 def test_an_evaluator_that_cannot_divide_its_trials_says_so(tmp_path: Path) -> None:
     text = STUDY.replace("EXECUTOR", "{local: {cpus: 4, ranks: 4}}").replace(
         "batch_size: 128}}}", "batch_size: 4}}}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import toy_benchmark
 
 from automl.campaign import run_campaign
@@ -12,6 +13,7 @@ from automl.ledger import Ledger, Store
 from automl.progress import QuietProgress
 
 
+@pytest.mark.slow
 def test_trials_and_retrainings_have_the_same_seeds_in_every_arm(workspace: Path, store: Store) -> None:
     toy_benchmark.write(workspace / "toy.npz")
     path = workspace / "toytable.yaml"

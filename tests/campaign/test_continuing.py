@@ -85,6 +85,7 @@ def test_imported_code_counts(study: Path, store: Store) -> None:
         run(study, store)
 
 
+@pytest.mark.slow
 def test_accepted_changes_are_in_the_report(study: Path, store: Store, ledger: Ledger) -> None:
     edit(study)
     assert run(study, store, "accept") == "going-1"
@@ -94,6 +95,7 @@ def test_accepted_changes_are_in_the_report(study: Path, store: Store, ledger: L
     assert any("which was accepted: 20" in line and "going_code.py" in line for line in report.warnings)
 
 
+@pytest.mark.slow
 def test_a_trial_that_runs_at_every_death_is_told(study: Path, store: Store, ledger: Ledger) -> None:
     (study.parent / "go").unlink()
     for _ in range(3):
@@ -134,6 +136,7 @@ def run_firing(study: Path, store: Store, firing: int, told: Told | None = None)
     )
 
 
+@pytest.mark.slow
 def test_a_firing_adopts_an_interrupted_campaign(study: Path, store: Store, ledger: Ledger) -> None:
     firing = fires(study, ledger)
     assert run_firing(study, store, firing) == "going-1"
@@ -141,6 +144,7 @@ def test_a_firing_adopts_an_interrupted_campaign(study: Path, store: Store, ledg
     assert bound is not None and (bound.id, bound.recorded) == ("going-1", 2)
 
 
+@pytest.mark.slow
 def test_a_firing_leaves_what_has_changed_and_says_so(study: Path, store: Store, ledger: Ledger) -> None:
     edit(study)
     told = Told()
@@ -152,6 +156,7 @@ def test_a_firing_leaves_what_has_changed_and_says_so(study: Path, store: Store,
     )
 
 
+@pytest.mark.slow
 def test_a_firing_never_starts_a_second_campaign(study: Path, store: Store, ledger: Ledger) -> None:
     firing = fires(study, ledger)
     (study.parent / "go").unlink()
@@ -168,6 +173,7 @@ def test_a_firing_never_starts_a_second_campaign(study: Path, store: Store, ledg
     assert [row.id for row in ledger.campaigns()] == ["going-1"]
 
 
+@pytest.mark.slow
 def test_a_firing_that_ended_starts_nothing(study: Path, store: Store, ledger: Ledger) -> None:
     edit(study)
     firing = fires(study, ledger)
@@ -177,6 +183,7 @@ def test_a_firing_that_ended_starts_nothing(study: Path, store: Store, ledger: L
         run_firing(study, store, firing)
 
 
+@pytest.mark.slow
 def test_a_changed_study_is_a_new_campaign_and_says_so(study: Path, store: Store) -> None:
     study.write_text(STUDY.replace("direction: minimize", "direction: maximize"))
     told = Told()
@@ -184,6 +191,7 @@ def test_a_changed_study_is_a_new_campaign_and_says_so(study: Path, store: Store
     assert any("none of its trials is used" in line and "task.metrics: from" in line for line in told.lines)
 
 
+@pytest.mark.slow
 def test_a_campaign_without_a_noted_identity_is_continued_and_this_is_said(
     study: Path, store: Store, ledger: Ledger
 ) -> None:

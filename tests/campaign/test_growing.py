@@ -22,6 +22,7 @@ PRUNERS = {"median": "{strategy: random, pruner: median}", "asha": "{strategy: t
 COSTLY = {"gp"}  # a tenth of a second and more a proposal
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", [*plugins.names("strategies"), *PRUNERS])
 def test_ten_trials_that_grow_are_thirty_at_once(
     study: Path, store: Store, ledger: Ledger, strategy: str
@@ -42,6 +43,7 @@ def test_ten_trials_that_grow_are_thirty_at_once(
     assert differences(store, ledger, "growing-1") == []
 
 
+@pytest.mark.slow
 def test_more_seeds_are_further_searches_only(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)
     before = content(ledger, "growing-1")
@@ -64,6 +66,7 @@ def test_all_that_is_asked_for_is_there(study: Path, store: Store, ledger: Ledge
     assert ledger.campaign("growing-1") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "line"),
     [
@@ -82,6 +85,7 @@ def test_less_is_told_and_changes_nothing(
     assert content(ledger, "growing-1") == before
 
 
+@pytest.mark.slow
 def test_an_arm_may_come_go_and_come_back(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store, "seeds=1")
     arms = "arms={random: {strategy: random}, gp: {strategy: quasi_random}}"
@@ -93,6 +97,7 @@ def test_an_arm_may_come_go_and_come_back(study: Path, store: Store, ledger: Led
     assert differences(store, ledger, "growing-1") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "item"),
     [
@@ -115,6 +120,7 @@ def test_another_study_is_the_next_campaign_and_what_changed_is_told(
     )
 
 
+@pytest.mark.slow
 def test_other_code_is_the_next_campaign_unless_accepted(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)
     code = study.parent / "growing_code.py"
@@ -130,6 +136,7 @@ def test_other_code_is_the_next_campaign_unless_accepted(study: Path, store: Sto
     assert len(ledger.trials(search="growing-2/tpe/0")) == 6
 
 
+@pytest.mark.slow
 def test_a_budget_of_another_kind_goes_on_from_what_is_there(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -143,6 +150,7 @@ def test_a_budget_of_another_kind_goes_on_from_what_is_there(
     assert 0.4 < sum(trial.device_seconds for trial in trials) < 0.7
 
 
+@pytest.mark.slow
 def test_a_search_that_a_limit_ended_goes_on(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store, "limits.trials=7")
     assert len(ledger.trials(campaign="growing-1")) == 7
@@ -155,6 +163,7 @@ def test_a_search_that_a_limit_ended_goes_on(study: Path, store: Store, ledger: 
     assert ledger.campaign("growing-1") == before, "a lower limit ends nothing that has ended"
 
 
+@pytest.mark.slow
 def test_a_new_campaign_has_seeds_that_none_had(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)
     assert run(study, store, fresh=True) == "growing-2"
@@ -164,6 +173,7 @@ def test_a_new_campaign_has_seeds_that_none_had(study: Path, store: Store, ledge
     assert seeds == [[0, 1], [2, 3], [4, 5], [0, 1]]
 
 
+@pytest.mark.slow
 def test_seeds_that_a_campaign_has_added_by_itself_count_as_well(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -173,6 +183,7 @@ def test_seeds_that_a_campaign_has_added_by_itself_count_as_well(
     assert {search.seed for search in ledger.searches("growing-2")} == {8, 9}
 
 
+@pytest.mark.slow
 def test_what_has_other_seeds_than_its_file_grows_as_well(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store)
     run(study, store, fresh=True)
@@ -183,6 +194,7 @@ def test_what_has_other_seeds_than_its_file_grows_as_well(study: Path, store: St
     assert len(ledger.trials(campaign="growing-2")) == 24
 
 
+@pytest.mark.slow
 def test_more_of_what_is_there(study: Path, store: Store, ledger: Ledger) -> None:
     with pytest.raises(UserError, match="only a campaign can be given more, but growing has none"):
         run(study, store, more=Addition(seeds=1))
@@ -199,6 +211,7 @@ def test_more_of_what_is_there(study: Path, store: Store, ledger: Ledger) -> Non
         run(study, store, more=Addition(device_seconds=3.0))
 
 
+@pytest.mark.slow
 def test_more_device_seconds_from_the_command_line(
     study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +229,7 @@ def test_more_device_seconds_from_the_command_line(
     assert [row.spec["budget"]["device_seconds"] for row in ledger.campaigns()] == [0.5]
 
 
+@pytest.mark.slow
 def test_a_growth_that_is_interrupted_goes_on(
     study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ def study(workspace: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_winner_that_stays_keeps_its_retrainings_and_is_scored_once(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_winner_that_stays_keeps_its_retrainings_and_is_scored_once(
     assert differences(store, ledger, "growing-1") == []
 
 
+@pytest.mark.slow
 def test_a_new_winner_is_retrained_with_the_seeds_that_it_would_have_had(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_new_winner_is_retrained_with_the_seeds_that_it_would_have_had(
     assert differences(store, ledger, "growing-1") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", ["searches", "trials"])
 def test_a_search_of_a_table_goes_on(workspace: Path, store: Store, ledger: Ledger, record: str) -> None:
     toy_benchmark.write(workspace / "toy.npz")

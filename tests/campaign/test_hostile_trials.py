@@ -71,6 +71,7 @@ def run(study: Path, store: Store, *overrides: str) -> str:
     return run_campaign(load_study(study, overrides), store=store, progress=QuietProgress())
 
 
+@pytest.mark.slow
 def test_a_campaign_holds(study: Path, store: Store, ledger: Ledger, tmp_path: Path) -> None:
     campaign = run(study, store, "arms.grid={strategy: {quasi_random: {}}}", "budget.trials=40")
     report = collect(ledger, campaign)
@@ -87,6 +88,7 @@ def test_a_campaign_holds(study: Path, store: Store, ledger: Ledger, tmp_path: P
     assert failed <= {1, 2, 3, 4, 5, 6, 7, 15}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["tpe", "cmaes", "regularized_evolution", "local_search"])
 def test_strategies_and_pruners_hold(strategy: str, study: Path, store: Store, ledger: Ledger) -> None:
     fix = "space={name: 'hostile_code:SPACE', fix: {x: 1.0, long: ''}}"

@@ -71,6 +71,7 @@ def automl(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["executor=local", pytest.param(RAY, marks=pytest.mark.ray)])
 def test_standard_output_is_one_json_object(executor: str, tmp_path: Path) -> None:
     done = automl(tmp_path, "run", "noisy.yaml", "--json", "--progress", "quiet", "--set", executor)
@@ -88,6 +89,7 @@ def test_checking_prints_one_object_too(tmp_path: Path) -> None:
     assert done.returncode == 0 and json.loads(done.stdout)["study"] == "noisy"
 
 
+@pytest.mark.slow
 def test_the_working_folder_may_change(tmp_path: Path) -> None:
     done = automl(tmp_path, "run", "noisy.yaml", "--set", "evaluator.function.call=noisy_code:moves")
     assert done.returncode == 0 and "noisy-1" in done.stdout, done.stderr
@@ -95,6 +97,7 @@ def test_the_working_folder_may_change(tmp_path: Path) -> None:
     assert (tmp_path / ".automl" / "ledger.db").exists() and not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.slow
 def test_names_are_shown_on_a_terminal_without_their_characters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +106,7 @@ def test_names_are_shown_on_a_terminal_without_their_characters(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["executor=local", pytest.param(RAY, marks=pytest.mark.ray)])
 def test_files_with_names_of_libraries_hide_none_and_are_told(executor: str, tmp_path: Path) -> None:
     for name in ("profile", "numpy", "code", "optuna"):

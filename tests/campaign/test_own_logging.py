@@ -145,6 +145,7 @@ def test_a_trial_runs_without_its_run_while_mlflow_is_away(
     assert len(runs) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_it_lands_there_on_ray_too(study: Path, store: Store, ledger: Ledger) -> None:
     runs = run(study, store, ledger, "executor={ray: {trials_at_once: 1, cpus: 1}}")

@@ -60,6 +60,7 @@ def run(study: Path, store: Store, *overrides: str, told: Told | None = None) ->
     return run_campaign(load_study(study, overrides), store=store, progress=told or Told())
 
 
+@pytest.mark.slow
 def test_a_quota_that_is_used_up_ends_a_campaign_which_can_be_resumed(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -119,6 +120,7 @@ def test_the_quotas_of_others_are_no_matter(study: Path, store: Store, ledger: L
     assert row is not None and row.reason is None and row.begun_by == "ann"
 
 
+@pytest.mark.slow
 def test_priority_and_what_follows_a_quota_may_change_between_runs(
     study: Path, store: Store, ledger: Ledger
 ) -> None:

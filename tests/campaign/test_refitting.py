@@ -67,6 +67,7 @@ def refits(ledger: Ledger) -> list[TrialRow]:
     return [trial for trial in ledger.trials(campaign="towns-1") if trial.kind == "refit"]
 
 
+@pytest.mark.slow
 def test_it_is_the_tested_model_on_all_rows_and_has_no_value(
     study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +87,7 @@ def test_it_is_the_tested_model_on_all_rows_and_has_no_value(
     assert (found.opening, found.left.trial, found.left.workdir) == (opening.id, final.id, final.workdir)
 
 
+@pytest.mark.slow
 def test_it_predicts_and_what_is_measured_is_the_model_of_the_training_rows(
     study: Path, store: Store, ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ def test_it_predicts_and_what_is_measured_is_the_model_of_the_training_rows(
         assert folder is not None and folder.parent.name == "refit-0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "in"])
 def test_after_a_kill_it_is_made_once(
     study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -131,6 +134,7 @@ def test_after_a_kill_it_is_made_once(
     assert "is complete" in run(study, store)[-1] and len(refits(ledger)) == 1
 
 
+@pytest.mark.slow
 def test_without_time_it_is_told_and_more_time_makes_it(
     study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +149,7 @@ def test_without_time_it_is_told_and_more_time_makes_it(
     assert len(refits(ledger)) == 1 and predictor(ledger, "towns-1").rows == ROWS
 
 
+@pytest.mark.slow
 def test_a_finished_campaign_grows_by_it(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store, "final={seeds: 1}")
     assert not refits(ledger) and predictor(ledger, "towns-1").trial.endswith("final-0")

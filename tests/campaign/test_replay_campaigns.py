@@ -110,6 +110,7 @@ def test_the_report_is_as_for_other_studies(study: Path, store: Store) -> None:
             assert search["anytime"][-1][1] == search["best"]["value"]
 
 
+@pytest.mark.slow
 def test_trials_may_also_be_recorded_one_by_one(study: Path, store: Store) -> None:
     """`record: trials` runs each look-up as a trial of its own, and finds exactly the same."""
     replayed = report(store, run(study, store))
@@ -127,6 +128,7 @@ def test_trials_may_also_be_recorded_one_by_one(study: Path, store: Store) -> No
     assert found.different == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_campaign_runs_only_what_is_missing(
     study: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,6 +145,7 @@ def test_slot_seconds_are_summed_over_trials_side_by_side(monkeypatch: pytest.Mo
     assert slots.slot_seconds() == 11.0
 
 
+@pytest.mark.slow
 def test_two_campaigns_share_and_the_second_gets_what_the_first_gives_back(any_ledger: Ledger) -> None:
     one, two = Campaign(any_ledger, "one", 100), Campaign(any_ledger, "two", 3)
     with one.sharing.followed():
@@ -173,6 +174,7 @@ def test_a_larger_priority_gets_more(any_ledger: Ledger) -> None:
         assert any_ledger.queue()[0].campaign.id == "one-1"
 
 
+@pytest.mark.slow
 def test_what_a_campaign_can_run_is_known_to_the_others_before_it_runs(any_ledger: Ledger) -> None:
     one, two = Campaign(any_ledger, "one", 1), Campaign(any_ledger, "two", 100)
     with one.sharing.followed(), two.sharing.followed():

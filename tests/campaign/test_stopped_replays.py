@@ -54,6 +54,7 @@ def test_a_stopped_campaign_of_replays_is_whole_when_it_was_resumed(
     assert ledger.openings("toytable-1"), "the test set is opened at its real end"
 
 
+@pytest.mark.slow
 def test_one_stopped_replay_leaves_the_others(study: Path, store: Store, ledger: Ledger) -> None:
     run_campaign(load_study(study, []), store=store, progress=Asks(ledger, ("toytable-1/tpe/1", "stop")))
     trials = {search.id: len(ledger.trials(search=search.id)) for search in ledger.searches("toytable-1")}
@@ -64,6 +65,7 @@ def test_one_stopped_replay_leaves_the_others(study: Path, store: Store, ledger:
     assert row is not None and row.reason is None
 
 
+@pytest.mark.slow
 def test_a_killed_driver_leaves_a_stop_to_the_next(
     study: Path, store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,7 @@ def files_in_mlflow(store: Store, client: MlflowClient) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_a_campaign_leaves_everything_in_a_bucket(
     bucket: Bucket, workspace: Path, store: Store, node: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_campaign_leaves_everything_in_a_bucket(
         assert left == {(search.winner or "").rpartition("/")[2]}
 
 
+@pytest.mark.slow
 def test_what_a_campaign_has_in_a_bucket_goes_with_it(
     bucket: Bucket, workspace: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +102,7 @@ def test_what_a_campaign_has_in_a_bucket_goes_with_it(
     assert set(bucket.objects()) == {"automl/of-others"}
 
 
+@pytest.mark.slow
 def test_a_lost_model_is_trained_again_before_the_test_is_opened(
     workspace: Path, store: Store, tmp_path: Path, node: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +135,7 @@ def test_a_lost_model_is_trained_again_before_the_test_is_opened(
     assert faults == {}
 
 
+@pytest.mark.slow
 def test_without_a_shared_folder_the_end_says_what_to_do_and_the_same_command_goes_on(
     workspace: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +171,7 @@ def test_without_a_shared_folder_the_end_says_what_to_do_and_the_same_command_go
         ]
 
 
+@pytest.mark.slow
 def test_a_listed_artifact_that_mlflow_lacks_is_a_fault_and_repaired(
     workspace: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +186,7 @@ def test_a_listed_artifact_that_mlflow_lacks_is_a_fault_and_repaired(
     assert json.loads(first.read_text())
 
 
+@pytest.mark.slow
 def test_a_retraining_whose_model_cannot_be_kept_is_tried_again(
     workspace: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def test_the_executor_comes_before_the_variable_which_is_told(tmp_path: Path) ->
     ]
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match=r"AUTOML_STORAGE: a storage must take, give back and delete a file"):

@@ -41,6 +41,7 @@ def study(workspace: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_each_winner_is_trained_on_each_dataset_and_scored_on_its_test_set(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -78,6 +79,7 @@ def ledger_winner(ledger: Ledger, search: str) -> str:
     return next(row.winner or "" for row in ledger.searches(search.partition("/")[0]) if row.id == search)
 
 
+@pytest.mark.slow
 def test_datasets_are_added_to_a_finished_campaign_and_stay(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -96,6 +98,7 @@ def test_datasets_are_added_to_a_finished_campaign_and_stay(
     assert len(ledger.transfer_openings(at_once)) == 8  # of the new seed as well
 
 
+@pytest.mark.slow
 def test_a_new_winner_is_transferred_and_more_seeds_are_added(
     study: Path, store: Store, ledger: Ledger
 ) -> None:
@@ -111,6 +114,7 @@ def test_a_new_winner_is_transferred_and_more_seeds_are_added(
     assert len([trial for trial in trials if trial.kind == "transfer"]) == (3 if winner.id == first else 5)
 
 
+@pytest.mark.slow
 def test_changed_data_of_a_transfer_make_another_campaign(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store, *SMALL)
     table = study.parent / "beans.csv"
@@ -123,6 +127,7 @@ def test_changed_data_of_a_transfer_make_another_campaign(study: Path, store: St
     assert any("belongs to another study: transfer.beans.columns.drop" in line for line in told.lines)
 
 
+@pytest.mark.slow
 def test_a_dataset_that_is_kept_must_be_as_it_was(study: Path, store: Store, ledger: Ledger) -> None:
     run(study, store, *SMALL)
     table = study.parent / "beans.csv"
@@ -138,6 +143,7 @@ def test_a_dataset_that_is_kept_must_be_as_it_was(study: Path, store: Store, led
     assert content(ledger, "growing-1") == before
 
 
+@pytest.mark.slow
 def test_what_was_guessed_in_other_data_is_told(study: Path, store: Store) -> None:
     rows = "\n".join(f"{n % 7},007{n % 3},{'ab'[n % 7 > 3]}" for n in range(120))
     (study.parent / "beans.csv").write_text(f"long,code,kind\n{rows}\n")

@@ -188,6 +188,7 @@ def test_one_seed_is_no_evidence(ledger: Ledger) -> None:
     shown(tables.history(found, 60), 60)
 
 
+@pytest.mark.slow
 def test_the_work_for_a_campaign_does_not_grow_with_their_number(ledger: Ledger) -> None:
     made = [noise(i) for i in range(1, 41)]
     for one in made:

@@ -111,6 +111,7 @@ def test_an_old_certificate_trains(fresh_program: Program, study: str, options: 
     assert (Path(trained["folder"]) / "config.json").is_file()
 
 
+@pytest.mark.slow
 def test_an_interrupted_function_continues(fresh_program: Program) -> None:
     before = rows(fresh_program.home, ENDED.format("function-cut"))
     fresh_program("run", "studies/function_cut.yaml")

@@ -101,6 +101,7 @@ def test_every_revision_has_a_store() -> None:
     assert set(REVISIONS) == setup.known_revisions()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_an_upgraded_store_keeps_its_report(
     make: Callable[[str], dict[str, str]], said: Said, tmp_path: Path, revision: str
@@ -117,6 +118,7 @@ def test_an_upgraded_store_keeps_its_report(
     assert said(environ, "audit", "upgraded")[0] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_the_first_use_migrates_where_a_version_only_adds(tmp_path: Path, said: Said, revision: str) -> None:
     environ = sqlite_store(tmp_path, revision)
@@ -156,6 +158,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["batch_alter_table", "add_column", "create_table"])
 def test_an_upgrade_that_dies_between_two_revisions_has_changed_nothing(
     make: Callable[[str], dict[str, str]], said: Said, operation: str

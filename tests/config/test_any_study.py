@@ -29,6 +29,7 @@ _arms = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     name=_names,
     evaluator=_plugins,
@@ -68,6 +69,7 @@ _values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.dictionaries(st.sampled_from(_KEYS), _values, max_size=3),
@@ -86,6 +88,7 @@ def test_anything_gives_a_study_or_a_user_error(tmp_path: Path, changes: Any, te
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(

@@ -240,6 +240,7 @@ def test_rules(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     assert all("\n" not in line and line.count(": ") >= 2 for line in found)
 
 
+@pytest.mark.slow
 def test_one_mistake_gives_one_line(tmp_path: Path) -> None:
     for changes, message in RULES:
         if changes not in ({"space": "flat"}, {"space": "unsearchable"}) and "task__dataset" not in changes:

@@ -16,6 +16,7 @@ CHECKS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 def test_executor(check: Check) -> None:
     check.run()

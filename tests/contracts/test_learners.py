@@ -62,6 +62,7 @@ def test_every_learner_keeps_the_contract(check: Check) -> None:
     check.run()
 
 
+@pytest.mark.slow
 def test_a_learner_from_a_users_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "learners").mkdir()
     (tmp_path / "learners" / "own.py").write_text(OWN, encoding="utf-8")

@@ -104,6 +104,7 @@ def test_baselines_remember_and_learn_nothing() -> None:
     assert {"random", "quasi_random", "grid"} == set(STRATEGIES) - set(REMEMBERING)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "names"), [("fresh", STRATEGIES), ("remembering", REMEMBERING)])
 def test_other_process_same_search(what: str, names: list[str]) -> None:
     script = Path(histories.__file__)

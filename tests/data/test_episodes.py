@@ -91,6 +91,7 @@ def test_fixed_episodes_depend_on_the_seed_alone() -> None:
     assert not torch.equal(other.query_x, torch.stack(together))
 
 
+@pytest.mark.slow
 def test_another_process_draws_the_same() -> None:
     drawn = "next(sampler(9).fixed(5, 5)).query_x.sum()"
     code = f"from tests.data.test_episodes import sampler; print(float({drawn}))"

@@ -26,6 +26,7 @@ def test_blocks_are_right(page: Page, tmp_path: Path, monkeypatch: pytest.Monkey
         sandbox.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
 def test_blocks_run(page: Page, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert store.folder == tmp_path / ".automl"

@@ -85,6 +85,7 @@ def searched(context: FakeContext) -> Any:
     return Supernet(SupernetOptions(epochs=1, batch_size=16)).evaluate({}, context)
 
 
+@pytest.mark.slow
 def test_a_one_shot_search_chooses_a_network_that_keeps_its_bounds(tmp_path: Path) -> None:
     free = searched(one_shot(tmp_path / "free", 1e9))
     assert free.note == "", "nothing had to be changed"

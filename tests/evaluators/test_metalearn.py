@@ -69,6 +69,7 @@ def test_a_spent_budget_is_reported_after_the_iteration(tmp_path: Path) -> None:
     assert [step for step, _, _ in context.reports] == [1]
 
 
+@pytest.mark.slow
 def test_functions_are_learnt(tmp_path: Path) -> None:
     task = functions_task()
     errors_of_zero = [float((torch.as_tensor(part.y) ** 2).mean()) for part in (task.train, task.validation)]
@@ -107,6 +108,7 @@ def test_only_training_classes_are_turned_when_asked(tmp_path: Path) -> None:
         assert torch.equal(a.query_x, b.query_x)
 
 
+@pytest.mark.slow
 def test_a_final_model_is_read_back_and_predicts_equally(tmp_path: Path) -> None:
     task, context_seed = episodic_task(), 2
     batch = next(EpisodeSampler(task.validation, scores.episodes_of(task), seed=0).fixed(4, 4))

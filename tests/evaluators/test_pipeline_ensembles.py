@@ -172,6 +172,7 @@ def test_intervals_are_made_of_the_errors_of_what_predicts_and_stay_with_its_ref
     assert conformal.read_calibration(tmp_path / "refit/model") == found
 
 
+@pytest.mark.slow
 def test_a_real_selection_is_told_and_the_same_again(tmp_path: Path) -> None:
     given = read_task(0)
     for part in (given.train, given.validation):

@@ -73,6 +73,7 @@ def test_artifacts_tell_the_search(tmp_path: Path) -> None:
     assert all(0 < entry["train_loss"] < 3 and 0 < entry["validation_loss"] < 3 for entry in epochs[1:])
 
 
+@pytest.mark.slow
 def test_same_seed_equal_other_seed_different(tmp_path: Path) -> None:
     seen = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -87,6 +88,7 @@ class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"order": 1}, {"order": 2}], ids=str)
 @pytest.mark.parametrize("saves", [1, 2, 3, 4, 5])
 def test_a_killed_trial_ends_as_an_uninterrupted_one(

@@ -32,6 +32,7 @@ final: {seeds: 0}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.parametrize("variable", ["TMPDIR", "RAY_TMPDIR"])
 def test_ray_runs_elsewhere_and_this_is_told(

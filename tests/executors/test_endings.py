@@ -40,12 +40,14 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
     made.close()
 
 
+@pytest.mark.slow
 def test_a_trial_has_the_priority_of_its_driver(executor: Any, tmp_path: Path) -> None:
     source = QueueSource([job("niceness", tmp_path)])
     executor.run(source)
     assert source.outcomes["niceness"].values == [os.nice(0)]
 
 
+@pytest.mark.slow
 def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
     names = ["good", "logs", *ENDINGS, "swallows", "wraps"]
     stop_at = {"swallows": 2, "wraps": 2}
@@ -77,6 +79,7 @@ def test_every_ending_is_taken_down(executor: Any, tmp_path: Path) -> None:
         assert source.outcomes[name].reason == "pruned"
 
 
+@pytest.mark.slow
 def test_a_trial_is_ended_at_its_deadline(executor: Any, tmp_path: Path) -> None:
     source = QueueSource([job("hangs", tmp_path, deadline=0.5), job("good", tmp_path)])
     executor.run(source)
@@ -87,6 +90,7 @@ def test_a_trial_is_ended_at_its_deadline(executor: Any, tmp_path: Path) -> None
     assert source.outcomes["good"].state is TrialState.COMPLETE
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_a_dead_or_stopped_worker_loses_only_its_trial(tmp_path: Path) -> None:
     executor = make("ray", trials_at_once=2)
@@ -105,6 +109,7 @@ def test_a_dead_or_stopped_worker_loses_only_its_trial(tmp_path: Path) -> None:
     assert source.outcomes["stops_itself"].reason.startswith("deadline")
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_resources_that_no_node_has_are_refused_at_once() -> None:
     with pytest.raises(UserError, match=r"must fit on one node, but it asks for cpus=1 gpus=0\.25"):

@@ -84,6 +84,7 @@ def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
     made.close()
 
 
+@pytest.mark.slow
 def test_every_hostile_trial_ends_alone(executor: Any, tmp_path: Path) -> None:
     names = [*FAILURES, *PRUNED, *VALUES]
     if executor.options != Local.Options():
@@ -120,6 +121,7 @@ def _said(outcome: Outcome, state: TrialState, words: str) -> bool:
     return outcome.state is state and words in outcome.reason
 
 
+@pytest.mark.slow
 def test_what_is_reported_is_plain(executor: Any, tmp_path: Path) -> None:
     source = QueueSource([job("fine", tmp_path)], stop_at={"fine": 2**63})
     executor.run(source)
@@ -130,6 +132,7 @@ def test_what_is_reported_is_plain(executor: Any, tmp_path: Path) -> None:
     assert outcome.reason == "metrics that are not finite are not kept: bad (nan at step 1)"
 
 
+@pytest.mark.slow
 def test_a_trial_that_records_no_gradients_decides_for_itself_alone(executor: Any, tmp_path: Path) -> None:
     plain = job("without_gradients", tmp_path)
     source = QueueSource([replace(plain, trial=f"t{n}", token=f"t{n}") for n in range(3)])

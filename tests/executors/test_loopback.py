@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.slow
 def test_everything_listens_on_loopback() -> None:
     plugin = plugins.load("executors", "ray")
     executor = plugin(plugin.Options())

@@ -47,6 +47,7 @@ def run(store: Store, folder: Path, target: str, metric: str) -> str:
     return run_campaign(load_study(folder / "towns.yaml"), store=store, progress=QuietProgress())
 
 
+@pytest.mark.slow
 def test_columns_rows_and_groups_of_numbers(store: Store, tmp_path: Path) -> None:
     campaign = run(store, tmp_path, "price", "rmse")
     with open_ledger(store) as ledger:
@@ -63,6 +64,7 @@ def test_columns_rows_and_groups_of_numbers(store: Store, tmp_path: Path) -> Non
     assert worst.loss == pytest.approx(abs(worst.truth - worst.prediction)) and worst.cells["town"] == "Bonn"
 
 
+@pytest.mark.slow
 def test_the_command_shows_and_prints_json(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +91,7 @@ def test_the_command_shows_and_prints_json(
     )
 
 
+@pytest.mark.slow
 def test_changed_data_are_refused(store: Store, tmp_path: Path) -> None:
     campaign = run(store, tmp_path, "price", "rmse")
     file = tmp_path / "towns.csv"

@@ -64,6 +64,7 @@ def trained(name: str, folder: Path) -> Path:
     return folder / "model"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maml", "protonet", "embedding"])
 def test_it_adapts_without_this_package(tmp_path: Path, name: str) -> None:
     model, output = trained(name, tmp_path), tmp_path / "exported"

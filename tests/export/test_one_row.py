@@ -69,6 +69,7 @@ def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         predictions(fitted, described, frame(ROWS[0]))
 
 
+@pytest.mark.slow
 def test_a_folder_by_itself_takes_few_rows_so_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = few_examples.fitted("extra_trees", 2)
     saved.save(made, saved.Described(READING, ("no", "yes")), tmp_path)

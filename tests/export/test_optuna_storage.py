@@ -13,6 +13,7 @@ from automl.ledger import Ledger, NewTrial
 from automl.strategies.optuna_storage import IDENTITY, export_optuna
 
 
+@pytest.mark.slow
 def test_every_trial_arrives_once(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/optuna.db"
     names = export_optuna(finished_ledger, finished.campaign, url)

@@ -54,6 +54,7 @@ def run(store: Store, folder: Path, seeds: int = 1) -> str:
     return run_campaign(load_study(folder / "towns.yaml"), store=store, progress=QuietProgress())
 
 
+@pytest.mark.slow
 def test_new_rows_get_a_class_and_its_probability(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_new_rows_get_a_class_and_its_probability(
             CliRunner().invoke(app, ["predict", "towns", "new.csv", *words], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_what_was_not_fitted_cannot_predict(store: Store, tmp_path: Path) -> None:
     campaign = run(store, tmp_path, seeds=0)
     with (
@@ -93,6 +95,7 @@ def test_what_was_not_fitted_cannot_predict(store: Store, tmp_path: Path) -> Non
         predictor(ledger, campaign)
 
 
+@pytest.mark.slow
 def test_a_model_of_an_earlier_version_is_told(store: Store, tmp_path: Path) -> None:
     campaign = run(store, tmp_path)
     (fitted,) = store.folder.glob("work/*/*/final-0/model/model.skops")
@@ -110,6 +113,7 @@ def test_rows_must_be_a_table(tmp_path: Path) -> None:
         next(row_parts(str(tmp_path / "rows.docx"), ReadSpec()))
 
 
+@pytest.mark.slow
 def test_parts_of_a_file_are_predicted_as_the_whole(store: Store, tmp_path: Path) -> None:
     campaign = run(store, tmp_path)
     written(tmp_path / "new.csv", rows(range(ROWS, 100)))
@@ -121,6 +125,7 @@ def test_parts_of_a_file_are_predicted_as_the_whole(store: Store, tmp_path: Path
     assert "".join(part.text for part in parts) == whole.text
 
 
+@pytest.mark.slow
 def test_nothing_is_written_where_a_later_row_is_refused(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

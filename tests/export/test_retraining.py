@@ -30,6 +30,7 @@ def best(finished: Any, finished_ledger: Ledger, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_registered_model_scores_the_same_to_the_last_digit(
     finished: Any, best: Path, tmp_path: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_model_of_mlflow_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["MLmodel"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [False, True])
 def test_a_table_needs_its_libraries_alone(tmp_path: Path, together: bool) -> None:
     """In a process that cannot import this package, and through MLflow."""

@@ -42,6 +42,7 @@ with torch.inference_mode():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", ["resnet", "tpe"])
 def test_equal_logits_without_this_package(
     finished: Any, finished_ledger: Ledger, tmp_path: Path, arm: str

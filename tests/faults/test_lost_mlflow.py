@@ -86,6 +86,7 @@ def leave_a_log(file: Path) -> None:
     file.with_name("mlflow.db-wal").write_bytes(log)
 
 
+@pytest.mark.slow
 def test_what_mlflow_had_is_forgotten_before_there_is_a_file_again(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def test_what_mlflow_had_is_forgotten_before_there_is_a_file_again(
         assert {trial.recorded for trial in ledger.trials()} == {0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lose", [damage, break_inside, delete, leave_a_log])
 def test_a_repair_writes_all_of_it(
     file: Path, lose: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

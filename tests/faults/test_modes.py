@@ -98,6 +98,7 @@ def test_a_whole_campaign(
     assert mode == 0o666 & ~umask, "what a user asks for elsewhere is the user's"
 
 
+@pytest.mark.slow
 def test_the_files_beside_a_database_are_like_it(umask: int, workspace: Path) -> None:
     """SQLite's write-ahead log while the store is open."""
     code = (

@@ -123,6 +123,7 @@ def test_what_is_of_the_wrong_kind_is_told_and_not_called(
     assert not (workspace / "called").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["check"], ["run", "--progress", "quiet"], ["schedule", "add"]])
 def test_code_elsewhere_is_refused_unless_trusted(
     command: list[str],

@@ -247,6 +247,7 @@ def test_a_file_that_is_no_ledger(
     check_all(monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_a_ledger_that_another_process_locks(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

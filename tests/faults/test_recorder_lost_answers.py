@@ -68,6 +68,7 @@ def break_calls(faults: pytest.MonkeyPatch, dice: random.Random, part: float) ->
         faults.setattr(MlflowClient, name, broken(getattr(MlflowClient, name)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_calls_fail_before_or_after_they_worked(
     filled: Filled, faults: pytest.MonkeyPatch, seed: int
@@ -85,6 +86,7 @@ def test_calls_fail_before_or_after_they_worked(
     assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 12, "runs": 12, **CLEAN}
 
 
+@pytest.mark.slow
 def test_no_trial_waits_for_a_server_that_does_not_answer(filled: Filled, faults: pytest.MonkeyPatch) -> None:
     answers, called = threading.Event(), threading.Event()
     search_runs = MlflowClient.search_runs
@@ -125,6 +127,7 @@ def test_away_for_good(filled: Filled, faults: pytest.MonkeyPatch) -> None:
     assert audit(filled.store, filled.ledger, filled.id).to_json() == {"trials": 5, "runs": 5, **CLEAN}
 
 
+@pytest.mark.slow
 def test_two_recorders_at_once(filled: Filled) -> None:
     """A stopped driver that wakes up beside its successor leaves duplicates at worst; repair removes them."""
     for number in range(10):

@@ -25,6 +25,7 @@ def lines(store: Store, table: Path, *overrides: str, minutes: float = 1.0) -> s
     return "\n".join([outcome.arm or "", *outcome.lines])
 
 
+@pytest.mark.slow
 def test_a_model_its_test_and_its_verdict(store: Store, tmp_path: Path) -> None:
     found = lines(store, written(tmp_path / "homes.csv", homes()))
     assert "predicts: the same, fitted again on all 80 rows (homes-1/" in found
@@ -33,6 +34,7 @@ def test_a_model_its_test_and_its_verdict(store: Store, tmp_path: Path) -> None:
     assert "verdict: cannot tell yet whether tpe is better than random" in found
 
 
+@pytest.mark.slow
 def test_a_time_without_a_model_says_what_would_be_enough(store: Store, tmp_path: Path) -> None:
     table = written(tmp_path / "homes.csv", homes())
     with pytest.raises(RunError, match=r"homes-1 found no model in 0.05 minutes: .*; try --minutes 0\.[12]"):

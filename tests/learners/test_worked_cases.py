@@ -95,6 +95,7 @@ def test_permuting_labels_permutes_logits_where_the_head_starts_alike_for_all_cl
     torch.testing.assert_close(made.adapt(x, order[y])(query)[:, order], made.adapt(x, y)(query))
 
 
+@pytest.mark.slow
 def test_adapting_for_more_steps_than_trained_improves() -> None:
     plugin = plugins.load("learners", "maml")
     made = plugin(plugin.Options(outer_rate=3e-3), Backbone("mlp", (1,), 40), ways=0, seed=0)

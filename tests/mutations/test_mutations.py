@@ -56,6 +56,7 @@ def test_what_once_went_wrong(by_kind: dict[str, Mutator], kind: str) -> None:
     assert tally.wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.logs_errors
 @pytest.mark.postgres
 def test_rows_of_postgresql(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

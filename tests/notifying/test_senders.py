@@ -22,6 +22,7 @@ MESSAGE = trial_message("mine")
 URL = Target(url_from="HOOK")
 
 
+@pytest.mark.slow
 def test_a_webhook_takes_a_message_through_apprise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with webhook() as hook:
         monkeypatch.setenv("HOOK", f"json://127.0.0.1:{hook.port}/abc")
@@ -43,6 +44,7 @@ def test_a_slow_webhook_is_left_when_its_time_is_over(
         assert send(URL, MESSAGE, tmp_path, 1.0) == "no answer within 1 s"
 
 
+@pytest.mark.slow
 def test_an_address_that_is_none_is_told_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

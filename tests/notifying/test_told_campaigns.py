@@ -64,6 +64,7 @@ def run(store: Store, told: Told, wanted: Wanted | None = None) -> str:
     return run_campaign(study, store=store, wanted=wanted or Wanted(), progress=told)
 
 
+@pytest.mark.slow
 def test_the_end_is_told_once_also_when_the_campaign_is_run_again(store: Store, hook: Webhook) -> None:
     told = Told()
     campaign = run(store, told)
@@ -89,6 +90,7 @@ def killed(*_: object) -> None:
     raise Killed
 
 
+@pytest.mark.slow
 def test_what_a_killed_driver_has_left_is_told_with_the_same_id(
     store: Store, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +107,7 @@ def test_what_a_killed_driver_has_left_is_told_with_the_same_id(
         assert ledger.owed("told-1") == [] and {row.state for row in ledger.notices()} == {"sent"}
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_before_it_wrote_anything_down_is_made_up_for(
     store: Store, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +122,7 @@ def test_a_driver_that_is_killed_before_it_wrote_anything_down_is_made_up_for(
     assert hook.events == ["has ended"]
 
 
+@pytest.mark.slow
 def test_a_campaign_that_finds_nothing_and_an_error_are_failures(
     store: Store, hook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +142,7 @@ def test_a_campaign_that_finds_nothing_and_an_error_are_failures(
     assert hook.events == ["has failed"] * 2 + ["has ended"]
 
 
+@pytest.mark.slow
 def test_a_target_that_fails_is_tried_again_then_told_and_noted(store: Store, hook: Webhook) -> None:
     hook.statuses = [500, 503]
     run(store, Told())
@@ -169,6 +174,7 @@ def test_what_cannot_be_told_is_told_before_anything_runs(
         assert ledger.campaigns() == []
 
 
+@pytest.mark.slow
 def test_a_promotion_is_told_to_those_whom_the_campaign_names(store: Store, hook: Webhook) -> None:
     campaign = run(store, Told())
     with Ledger(store) as ledger:
@@ -202,6 +208,7 @@ def test_a_collapse_is_told_when_its_alarm_has_rung(store: Store, hook: Webhook)
     assert "darts, seed 0: collapsed after epoch 7 (skip connections)" in body
 
 
+@pytest.mark.slow
 def test_no_secret_is_anywhere(
     hook: Webhook, workspace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,6 +61,7 @@ def skips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 # --- what is told -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_epoch_is_told_as_it_ends(tmp_path: Path) -> None:
     ctx = context(tmp_path)
     result = evaluate(ctx, eigenvalue_every=1)
@@ -79,6 +80,7 @@ def test_every_epoch_is_told_as_it_ends(tmp_path: Path) -> None:
     assert 0 < result.metrics["search_health_seconds"] < result.metrics["search_seconds"]
 
 
+@pytest.mark.slow
 def test_watching_changes_nothing_in_the_search(tmp_path: Path) -> None:
     found = []
     for every in (0, 1, 2):
@@ -171,6 +173,7 @@ def test_warn_goes_on(tmp_path: Path, skips: list[int]) -> None:
     assert (result.metrics["search_collapsed"], result.metrics["search_stopped"]) == (1, 0)
 
 
+@pytest.mark.slow
 def test_skips_before_the_start_count_only_at_the_end(
     tmp_path: Path, skips: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +200,7 @@ def test_without_a_healthy_epoch_the_fewest_skips_are_taken(tmp_path: Path, skip
     assert result.derived == artifact(ctx, "health.json")["epochs"][2]["genotype"]
 
 
+@pytest.mark.slow
 def test_the_eigenvalue_alarm_goes_back_to_its_own_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +219,7 @@ def test_the_eigenvalue_alarm_goes_back_to_its_own_epoch(
     assert result.metrics["search_alarm_eigenvalue"] == 4
 
 
+@pytest.mark.slow
 def test_a_collapse_survives_a_kill(tmp_path: Path, skips: list[int]) -> None:
     """After the epoch of the alarm, the interrupted search goes back as the whole one did."""
 
@@ -293,6 +298,7 @@ def test_a_selection_knows_its_time_and_trains() -> None:
     assert chooser.left() < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "options"),
     [("spos", {"population": 4, "generations": 2}), ("darts_pt", {"tuning": 1, "epochs": 1})],

@@ -31,6 +31,7 @@ def aliases(store: Store) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_first_winner_becomes_the_champion(judged: Any, judged_ledger: Ledger) -> None:
     decision = promote(judged_ledger, judged.store, "gated-1", WANTED)
     assert (decision.action, decision.version, decision.previous) == ("promote", 1, None)

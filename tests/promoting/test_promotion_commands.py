@@ -26,6 +26,7 @@ def said(judged: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return call
 
 
+@pytest.mark.slow
 def test_a_refusal_names_its_condition_and_exits_with_1(said: Any, judged: Any) -> None:
     gate = "promote: {beats: champion, fresh_at_least: 0.45}\n"
     judged.file.write_text(judged.file.read_text() + gate)

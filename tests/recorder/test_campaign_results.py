@@ -40,6 +40,7 @@ def test_numbers_and_words_of_the_winner(store: Store, ledger: Ledger) -> None:
     assert found.tags["automl.verdict.sentence"] in found.sentences
 
 
+@pytest.mark.slow
 def test_they_are_in_mlflow_and_an_audit_looks_at_them(filled_either: Filled) -> None:
     store, ledger = filled_either.store, filled_either.ledger
     filled_and_found(store, ledger, 0.5)

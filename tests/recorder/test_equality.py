@@ -175,6 +175,7 @@ def both(store: Store, campaign: Any) -> tuple[MlflowClient, list[tuple[Writer, 
     return client, [(direct, first), (ClientWriter(client, second, campaign, staging), second)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("source", [ledger_images, lambda filled: odd_images()], ids=["campaign", "odd"])
 def test_same_as_log_batch(any_store: Store, any_ledger: Ledger, source: Any, times: int) -> None:
@@ -210,6 +211,7 @@ def test_same_when_appended(store: Store, ledger: Ledger) -> None:
     assert repr(seen[0]) == repr(seen[1])
 
 
+@pytest.mark.slow
 def test_same_order_by_metric(store: Store, ledger: Ledger) -> None:
     filled = Filled(store, ledger)
     client, writers = both(store, filled.campaign)

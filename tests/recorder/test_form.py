@@ -96,6 +96,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch, filled: Filled) -> None:
             recorder.drain()
 
 
+@pytest.mark.slow
 def test_runs_of_an_earlier_version_are_clean_and_told_and_a_repair_renews_them(
     filled_either: Filled, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from automl.recorder.experiments import make_client
 from automl.recorder.follower import Follower
 
 
+@pytest.mark.slow
 def test_interrupted_and_continued(filled_either: Filled, clock: Clock) -> None:
     filled = filled_either
     trial = filled.start(1)

@@ -27,6 +27,7 @@ def recorded(request: pytest.FixtureRequest, filled: Filled, monkeypatch: pytest
     return filled
 
 
+@pytest.mark.slow
 def test_what_never_came_is_a_fault_until_it_comes(
     recorded: Filled, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -211,6 +211,7 @@ with open_ledger(store) as ledger:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["", "sqlite:///elsewhere.db"])
 def test_leaves_nothing_in_the_working_directory(tmp_path: Path, store: Store, uri: str) -> None:
     """Whatever MLFLOW_TRACKING_URI says, only the store is written."""

@@ -43,6 +43,7 @@ def test_registers_and_loads_back(store: Store, folder: Path, tmp_path: Path) ->
     }
 
 
+@pytest.mark.slow
 def test_mlflow_itself_finds_the_files(store: Store, folder: Path, tmp_path: Path) -> None:
     register_model(store, name="demo", folder=folder, run=RUN)
     source = make_client(store).get_model_version_by_alias("demo", "candidate").source

@@ -83,6 +83,7 @@ def test_trials_searches_and_campaign_say_what_was_found_there(store: Store, led
     assert "on wine: tpe is worse than random" in whole.tags["mlflow.note.content"]
 
 
+@pytest.mark.slow
 def test_an_audit_wants_a_run_of_each_and_a_repair_writes_it(filled_either: Filled) -> None:
     store, ledger = filled_either.store, filled_either.ledger
     ledger.finish_campaign(filled_either.id, filled_either.token)

@@ -38,6 +38,7 @@ def test_the_axis_is_device_seconds_whatever_a_step_counts(filled: Filled) -> No
     assert (curve["xAxisKey"], curve["selectedXAxisMetricKey"]) == ("metric", "device_seconds")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("letters", "charts", "stored"), [(10, 9, True), (150, 4, True), (240, 0, False)])
 def test_no_view_is_longer_than_a_tag(
     store: Store, ledger: Ledger, letters: int, charts: int, stored: bool

@@ -93,6 +93,7 @@ def asked(store: Store, search: str) -> list[Any]:
         return [row.config for row in ledger.trials(search=search)]
 
 
+@pytest.mark.slow
 def test_without_the_key_nothing_is_remembered(run: Run, store: Store) -> None:
     run()
     campaign = run()
@@ -101,6 +102,7 @@ def test_without_the_key_nothing_is_remembered(run: Run, store: Store) -> None:
         assert collect(ledger, campaign).to_json().get("remembered") is None
 
 
+@pytest.mark.slow
 def test_the_best_of_the_last_campaign_come_first_and_baselines_get_none(run: Run, store: Store) -> None:
     first = run()
     arms = "{tpe: {strategy: tpe, twin: true}, qmc: {strategy: quasi_random}, ls: {strategy: local_search}}"
@@ -123,6 +125,7 @@ def test_the_best_of_the_last_campaign_come_first_and_baselines_get_none(run: Ru
     assert any("what memory gave" in line for line in told)
 
 
+@pytest.mark.slow
 def test_a_first_campaign_says_that_there_is_nothing_yet(run: Run, store: Store) -> None:
     campaign = run("first", "last")
     assert plan(store, campaign) == ArmMemory()
@@ -130,6 +133,7 @@ def test_a_first_campaign_says_that_there_is_nothing_yet(run: Run, store: Store)
         assert "remembers nothing" in lines(collect(ledger, campaign).remembered)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("memory", "sources"),
     [
@@ -150,6 +154,7 @@ def test_sources_by_name(run: Run, store: Store, memory: str, sources: list[str]
     assert [source.campaign for source in plan(store, campaign).sources] == sources
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("memory", "message"),
     [
@@ -177,6 +182,7 @@ def test_names_that_cannot_be_remembered_end_before_anything_begins(
         assert ledger.campaigns("own") == []
 
 
+@pytest.mark.slow
 def test_all_passes_over_what_is_not_alike_and_says_why(run: Run, store: Store) -> None:
     run()
     run("upward", metrics="{loss: maximize}")
@@ -190,6 +196,7 @@ def test_all_passes_over_what_is_not_alike_and_says_why(run: Run, store: Store) 
     assert found.sources[0].trials == 0
 
 
+@pytest.mark.slow
 def test_a_narrower_space_converts_numbers_and_drops_options(run: Run, store: Store) -> None:
     first = run(trials=20)
     narrow = '{name: "objective:PLUGIN", narrow: {x: [-1, 1]}, fix: {m: a}}'
@@ -202,6 +209,7 @@ def test_a_narrower_space_converts_numbers_and_drops_options(run: Run, store: St
     assert all(abs(float(str(trial.config["x"]))) < 1 for trial in found.trials)
 
 
+@pytest.mark.slow
 def test_a_campaign_that_runs_cannot_be_remembered_by_name_and_is_no_last_one(
     run: Run, store: Store, tmp_path: Path
 ) -> None:
@@ -215,6 +223,7 @@ def test_a_campaign_that_runs_cannot_be_remembered_by_name_and_is_no_last_one(
     assert [source.campaign for source in plan(store, run("own", "first")).sources] == ["first-1"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_campaign_goes_on_with_the_memory_it_began_with(
     run: Run, store: Store, tmp_path: Path
 ) -> None:
@@ -245,6 +254,7 @@ def delete(store: Store, campaign: str) -> None:
         database.execute("DELETE FROM campaigns WHERE id = ?", (campaign,))
 
 
+@pytest.mark.slow
 def test_two_studies_may_remember_each_other(run: Run, store: Store) -> None:
     run("a")
     run("b", "a")
@@ -255,6 +265,7 @@ def test_two_studies_may_remember_each_other(run: Run, store: Store) -> None:
     assert plan(store, fourth).sources[0].trials <= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -277,6 +288,7 @@ def test_a_damaged_memory_is_told_as_such(run: Run, store: Store, content: str) 
         collect(ledger, campaign)
 
 
+@pytest.mark.slow
 def test_every_strategy_that_remembers_runs_with_a_memory(run: Run, store: Store) -> None:
     names = [name for name in plugins.names("strategies") if name not in ("proxy_screen", "gp")]
     remembering = [name for name in names if plugins.load("strategies", name).remembers != "nothing"]

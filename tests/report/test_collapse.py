@@ -132,6 +132,7 @@ def test_a_long_search_keeps_some_epochs_of_its_strengths() -> None:
     assert len(entry.curves["entropy"]) == 200
 
 
+@pytest.mark.slow
 def test_the_figures_mark_the_alarm_and_the_way_back() -> None:
     (entry,) = collect(campaign(), ID).collapse
     pictures = course_pictures(entry.course)

@@ -16,6 +16,7 @@ def by_seed(values: Iterable[float]) -> dict[int, float | None]:
     return dict(enumerate(values))
 
 
+@pytest.mark.slow
 def test_false_verdicts_of_a_family_stay_at_five_percent_with_looks_after_every_seed() -> None:
     # two arms that equal random in truth, 3 to 8 seeds; 400 studies: sigma = sqrt(0.05 · 0.95 / 400) = 0.011
     rng, alarms = np.random.default_rng(3), 0
@@ -61,6 +62,7 @@ def test_arms_within_the_margin_are_equivalent(shift: float, margin: float | Non
     assert (found.more_seeds == 0) == (answer != "undecided")
 
 
+@pytest.mark.slow
 def test_equivalence_of_arms_at_the_margin_is_false_at_most_in_two_and_a_half_percent() -> None:
     # 600 pairs that differ by the margin exactly: sigma = sqrt(0.025 · 0.975 / 600) = 0.0064
     rng, false = np.random.default_rng(1), 0

@@ -53,6 +53,7 @@ def test_values_without_spread_get_the_p_value_of_a_permutation_test() -> None:
     assert welch([], [0.4]) == (None, None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [True, False])
 def test_false_answers_stay_at_five_percent(paired: bool) -> None:
     # 3,000 pairs of equal arms: sigma = sqrt(0.05 · 0.95 / 3000) = 0.004; at most 4 sigmas above

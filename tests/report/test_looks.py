@@ -37,6 +37,7 @@ def test_a_plan_decides_falsely_as_often_as_it_says(plan: Plan, alpha: float) ->
     assert abs(crossed(plan, plan.level(alpha)) - alpha) < 0.0022
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [2, 3, 5, 10])
 def test_a_campaign_that_grows_keeps_a_little_for_later_looks(first: int) -> None:
     plan = Plan(first)
@@ -47,6 +48,7 @@ def test_a_campaign_that_grows_keeps_a_little_for_later_looks(first: int) -> Non
     assert sum(plan.weight(n) for n in plan.looks(10**6)[-12:]) < 2 * looks.FAR
 
 
+@pytest.mark.slow
 def test_looking_after_every_seed_at_five_percent_is_false_in_23_percent() -> None:
     """The known cost of repeated tests: each look from 3 to 20 with the whole weight."""
     naive = np.any([single_p(n) <= 0.05 for n in range(3, 21)], axis=0).mean()
@@ -56,6 +58,7 @@ def test_looking_after_every_seed_at_five_percent_is_false_in_23_percent() -> No
     assert plan.p_value(0.05) == pytest.approx(0.2298, abs=0.0005)
 
 
+@pytest.mark.slow
 def test_more_points_change_no_level(monkeypatch: pytest.MonkeyPatch) -> None:
     plans = [Plan(3, 20), Plan(3), Plan(2, 40)]
     coarse = [plan.level(alpha) for plan in plans for alpha in (0.05, 0.01)]
@@ -98,6 +101,7 @@ def test_a_pair_that_lost_seeds_is_judged_by_the_others() -> None:
     assert Plan(3, 20).of_fewer(1) == Plan(3, 20)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_at_every_look_and_agrees_with_the_p_value() -> None:
     # 80 campaigns: at most 0.05 + 4 sigmas
     plan, missed = Plan(3, 12), 0

@@ -36,6 +36,7 @@ final: {seeds: 0}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "words"),
     [
@@ -69,6 +70,7 @@ def test_it_ends_as_a_failure_with_the_reason(
     assert json.loads(capsys.readouterr().out)["campaign"] == "fruitless-2"
 
 
+@pytest.mark.slow
 def test_a_campaign_with_a_result_is_a_success_that_names_its_failures(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_campaign_with_a_result_is_a_success_that_names_its_failures(
     assert "automl export fruitless-1" in told
 
 
+@pytest.mark.slow
 def test_an_arm_without_a_result_ends_as_a_failure_when_all_is_reported(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,6 +34,7 @@ def test_interval_covers_the_truth(n: int) -> None:
     assert abs(covered - 0.95) < 0.0138
 
 
+@pytest.mark.slow
 def test_family_wise_false_alarms_stay_at_five_percent() -> None:
     # three arms that equal random in truth, one shared baseline, 5 seeds; 1,500 studies:
     # sigma = sqrt(0.05 · 0.95 / 1500) = 0.0056; at most 0.05 + 4 sigmas, and not far below (0.04 is

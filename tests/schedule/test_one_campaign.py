@@ -248,6 +248,7 @@ def machine(prepared: Store, examples: int, steps: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_whatever_is_killed(prepared_store: Store) -> None:
     machine(prepared_store, 8, 25)
 

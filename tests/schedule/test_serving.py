@@ -66,6 +66,7 @@ def test_a_ready_slot_that_nobody_looked_for_is_skipped_too(
     assert states(any_ledger) == [(1, "skipped")]
 
 
+@pytest.mark.slow
 def test_clocks_that_jump(any_ledger: Ledger, any_store: Store, planned: Any) -> None:
     """Forward 3 h, back 2 h, right again: every slot has one row, and none starts twice."""
     planned()
@@ -83,6 +84,7 @@ def test_clocks_that_jump(any_ledger: Ledger, any_store: Store, planned: Any) ->
     assert len(runs.started) == 4
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_years_ahead_does_not_silence_a_schedule(
     any_ledger: Ledger, any_store: Store, planned: Any
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_clock_that_was_years_ahead_does_not_silence_a_schedule(
         assert firing.slot == NOON + hours * HOUR
 
 
+@pytest.mark.slow
 def test_a_failure_is_reported_and_the_next_slot_starts(
     any_ledger: Ledger, any_store: Store, planned: Any
 ) -> None:
@@ -105,6 +108,7 @@ def test_a_failure_is_reported_and_the_next_slot_starts(
     assert firing.state == "done"
 
 
+@pytest.mark.slow
 def test_what_failed_while_running_is_continued_after_a_while_but_not_for_ever(
     any_ledger: Ledger, any_store: Store, planned: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +140,7 @@ def test_the_campaign_is_noted(any_ledger: Ledger, any_store: Store, planned: An
     assert firing.campaign == "nightly-1"
 
 
+@pytest.mark.slow
 def test_a_study_never_overlaps_itself_and_never_blocks_another(
     any_ledger: Ledger, any_store: Store, planned: Any
 ) -> None:
@@ -204,6 +209,7 @@ def test_the_real_command_gets_file_and_store(store: Store, tmp_path: Path, monk
     assert (tmp_path / "log").read_text() == f"-P -m automl.cli run --firing 7 s.yaml {store.folder}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_daemon_ends_when_it_is_asked_to(store: Store, number: signal.Signals) -> None:
     code = "from automl.schedule import serve; from automl.ledger import resolve_store\n"

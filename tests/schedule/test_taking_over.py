@@ -112,6 +112,7 @@ def test_a_campaign_that_outlived_its_daemon_is_waited_for_not_doubled(
     assert (firing.state, firing.campaign, runs.started) == ("done", "nightly-1", [])
 
 
+@pytest.mark.slow
 def test_a_campaign_that_is_killed_is_tried_again_but_not_for_ever(
     any_ledger: Ledger, any_store: Store, planned: Any
 ) -> None:

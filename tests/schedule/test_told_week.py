@@ -18,6 +18,7 @@ def told_week(folder: Path, store: Store) -> Week:
     return week
 
 
+@pytest.mark.slow
 def test_a_night_that_cannot_start_is_told_once(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ def check_memories(ledger: Ledger) -> None:
         assert "what memory gave" in told[-1] and "tpe-without-memory" in told[-1]
 
 
+@pytest.mark.slow
 def test_two_nights_on_data_that_grew_between(store: Store, tmp_path: Path) -> None:
     week = Week(tmp_path, store)
     week.run([1])
@@ -50,6 +51,7 @@ def test_two_nights_on_data_that_grew_between(store: Store, tmp_path: Path) -> N
         assert source.distance is not None and 0 < source.distance < 0.1 and not source.comparable
 
 
+@pytest.mark.slow
 def test_a_night_without_change_is_skipped_and_told(store: Store, tmp_path: Path) -> None:
     week = Week(tmp_path, store, when="changed", trials=2)
     week.run([1, 2])

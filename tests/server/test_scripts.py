@@ -99,6 +99,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, st
     )
 
 
+@pytest.mark.slow
 def test_a_backup_restores_everything(stores: Any, tmp_path: Path) -> None:
     filled, empty = stores
     source = resolve_store(filled, tmp_path)
@@ -124,6 +125,7 @@ def test_a_backup_restores_everything(stores: Any, tmp_path: Path) -> None:
     assert rows(target) == moved(rows(source), source, target)
 
 
+@pytest.mark.slow
 def test_a_damaged_backup_is_refused(store: Store, tmp_path: Path) -> None:
     fill(store)
     environ = {"AUTOML_STORE": str(store.folder)}
@@ -155,6 +157,7 @@ def test_wrong_arguments_say_the_usage(script: str, arguments: list[str], tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_wrong_store_is_refused(tmp_path: Path) -> None:
     for script, arguments in (("serve.sh", []), ("backup.sh", ["backups"]), ("retain.sh", ["3"])):
         refused = run(script, *arguments, store={"AUTOML_STORE": "mysql://x/y"}, cwd=tmp_path)
@@ -163,6 +166,7 @@ def test_a_wrong_store_is_refused(tmp_path: Path) -> None:
         assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_retention_keeps_what_is_needed(store: Store, tmp_path: Path) -> None:
     from mlflow import MlflowClient
     from mlflow.entities import ViewType
@@ -313,6 +317,7 @@ def test_beyond_this_machine_it_wants_tls(
     assert "has no TLS, but AUTOML_HOST is" in refused.stderr and "--insecure" in refused.stderr
 
 
+@pytest.mark.slow
 def test_accounts_need_a_secret_key_and_a_long_password(store: Store, tmp_path: Path) -> None:
     environ = {"AUTOML_STORE": str(store.folder)}
     refused = run("serve.sh", "--auth", store=environ, cwd=tmp_path)

@@ -79,6 +79,7 @@ def test_fills_with_random_ones_failures_leave_no_trace() -> None:
     assert child is not None and changes(child, parent) == 1
 
 
+@pytest.mark.slow
 def test_with_two_metrics_no_dominated_one_of_the_sample_is_a_parent() -> None:
     metrics = (Metric("accuracy", Direction.MAXIMIZE), SIZE)
     search = searcher("regularized_evolution", metrics=metrics, population=6, sample=200)

@@ -173,6 +173,7 @@ def test_reports_of_a_running_trial_are_restored() -> None:
     assert rebuilt._memory.study.trials[3].intermediate_values == {1: 1.0, 2: 1.0}
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(40))
 @given(st.integers(0, 10_000), st.integers(1, 5), st.floats(0, 1))
 def test_random_orders_of_events_restore(seed: int, parallel: int, share: float) -> None:

@@ -142,6 +142,7 @@ def toy(seed: int = 0) -> tuple[Darts, tuple[torch.Tensor, torch.Tensor]]:
     return method, (torch.randn(6, 1, 8, 8, dtype=torch.float64), torch.arange(6) % 3)
 
 
+@pytest.mark.slow
 def test_the_eigenvalue_is_the_whole_hessians() -> None:
     method, batch = toy()
     weights = {name: weight.detach() for name, weight in method.weights.items()}

@@ -229,6 +229,7 @@ def test_only_allowed_operations_have_strength_and_are_derived() -> None:
     assert torch.isfinite(darts.alpha).all()
 
 
+@pytest.mark.slow
 def test_alpha_finds_the_useful_operation() -> None:
     """Targets made by a tanh network: alpha must move towards it, in every one of three seeds."""
     for seed in range(3):

@@ -67,6 +67,7 @@ def members(classes: int, *families: str) -> list[TableModel]:
     return [few_examples.fitted(family, classes) for family in families]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [0, 2, 3])
 def test_an_ensemble(classes: int) -> None:
     models = members(classes, "linear", "extra_trees", "gradient_boosting", "knn")
@@ -139,6 +140,7 @@ def test_a_pipeline_of_other_steps_goes_the_usual_way() -> None:
     assert len(predicted(made, NEW.iloc[:1], 0)) == 1 and not takes_few(made)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_gone_leaves_nothing() -> None:
     made = Ensemble(members(0, "linear", "knn"), [0.5, 0.5])
     check_few(made.fitted, 0)

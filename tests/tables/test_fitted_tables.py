@@ -89,6 +89,7 @@ def test_another_version_of_scikit_learn_is_refused(tmp_path: Path) -> None:
     saved.load(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", boosters.installed())
 def test_another_version_of_a_booster_is_refused_by_its_name(family: str, tmp_path: Path) -> None:
     saved.save(model(family, 0), saved.Described(READING, ()), tmp_path)

@@ -39,6 +39,7 @@ def test_delong_by_hand() -> None:
     assert (area, variance) == pytest.approx((0.75, 1 / 48 + 1 / 16))
 
 
+@pytest.mark.slow
 def test_delong_is_what_the_bootstrap_finds() -> None:
     y, p = classes(400, 2, 1)
     area, variance = delong_variance(y, p[:, 1])

@@ -42,6 +42,7 @@ def share_right(model: TableModel) -> float:
     return float((model.predict(X[FIT:]).argmax(1) == Y[FIT:]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_words_alone_tell_is_learnt_and_saved(family: str, tmp_path: Path) -> None:
     """Chance is 50 %; of 200 rows, 65 % and more has p < 0.0001."""
@@ -63,6 +64,7 @@ def test_parts_of_words_tell_too() -> None:
     assert (model.predict(other[FIT:]).argmax(1) == Y[FIT:]).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_rows_are_predicted_alike_alone_and_together() -> None:
     for text in ("words", "characters"):
         model = fitted("gradient_boosting", text=text)

@@ -55,6 +55,7 @@ class _Known(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", ["f1", "balanced_accuracy", "accuracy"])
 def test_it_is_that_of_scikit_learn_or_better(name: str, seed: int) -> None:

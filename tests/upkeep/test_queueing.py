@@ -46,6 +46,7 @@ def driven(ledger: Ledger, study: str, asks: Asks, priority: int = 10) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_the_queue_shows_who_holds_what_and_who_waits(cli: Call, opened: Ledger) -> None:
     driven(opened, "one", Asks(6, 6, 6, open_seconds=9.0, ends_in=60.0))
     driven(opened, "two", Asks(6, 0, 0), priority=20)
@@ -62,11 +63,13 @@ def test_the_queue_shows_who_holds_what_and_who_waits(cli: Call, opened: Ledger)
     assert code == 0 and "cluster: 2 machines, 6 CPUs, 1 GPUs" in out
 
 
+@pytest.mark.slow
 def test_an_empty_queue_is_told(cli: Call, opened: Ledger) -> None:
     assert cli("queue")[:2] == (0, "no campaign is driven now\n")
     assert json.loads(cli("queue", "--json")[1]) == {"campaigns": [], "places": [], "changed": []}
 
 
+@pytest.mark.slow
 def test_a_priority_is_changed_and_taken_back(cli: Call, opened: Ledger) -> None:
     driven(opened, "one", Asks(6, 0, 0))
     code, out, _ = cli("queue", "--priority", "one=high")
@@ -78,6 +81,7 @@ def test_a_priority_is_changed_and_taken_back(cli: Call, opened: Ledger) -> None
         assert cli("queue", "--priority", wrong)[0] == 2, wrong
 
 
+@pytest.mark.slow
 def test_quotas_are_set_listed_and_removed(cli: Call, opened: Ledger) -> None:
     code, out, _ = cli("quota", "set", "40", "--user", "ann", "--per", "week")
     assert code == 0 and "40 device-hours a week of user ann" in out
@@ -94,6 +98,7 @@ def test_quotas_are_set_listed_and_removed(cli: Call, opened: Ledger) -> None:
     assert cli("quota", "list")[1] == "there is no quota\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

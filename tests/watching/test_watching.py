@@ -110,6 +110,7 @@ def test_nobody_who_stops_reading_stops_a_campaign(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err.count("nobody reads the events any more") == 1
 
 
+@pytest.mark.slow
 def test_a_run_and_a_watch_for_programs(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
