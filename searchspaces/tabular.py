@@ -1,4 +1,4 @@
-"""Pipelines for tables: imputation, scaling, encoding and seven model families with their hyperparameters.
+"""Pipelines for tables: imputation, scaling, encoding and eight model families with their hyperparameters.
 
 For the evaluator `pipeline`, which turns a configuration into a scikit-learn pipeline; it serves
 classification and regression alike. Any subset of these parameters makes a valid space of one's own.
@@ -10,8 +10,8 @@ from automl.contracts import Config
 from automl.searchspaces.tabular_portfolio import PORTFOLIO
 from automl.space import Choice, Float, Int, Parameter, Space
 
-MODELS = ("linear", "knn", "svm", "random_forest", "extra_trees", "gradient_boosting", "mlp")
-SCALED = ["linear", "knn", "svm", "mlp"]
+MODELS = ("linear", "knn", "svm", "random_forest", "extra_trees", "gradient_boosting", "mlp", "mlps")
+SCALED = ["linear", "knn", "svm", "mlp", "mlps"]
 FORESTS = ["random_forest", "extra_trees"]
 DEFAULT: Config = {
     "model": "gradient_boosting",
@@ -32,7 +32,7 @@ def parameters(models: tuple[str, ...]) -> dict[str, Parameter]:
     """The parameters of a space of `models`, those of `MODELS` and families that boost."""
     boosters = [model for model in models if model not in (*SCALED, *FORESTS)]
     others = {"model": [*SCALED, *FORESTS]}
-    linear, knn, svm, mlp = ({"model": family} for family in SCALED)
+    linear, knn, svm, mlp, mlps = ({"model": family} for family in SCALED)
     forest, boosting = {"model": FORESTS}, {"model": boosters}
     return {
         "model": Choice(models),
@@ -62,6 +62,11 @@ def parameters(models: tuple[str, ...]) -> dict[str, Parameter]:
         "mlp_depth": Int(1, 3, when=mlp),
         "mlp_alpha": Float(1e-6, 1e-1, log=True, when=mlp),
         "mlp_rate": Float(1e-4, 1e-1, log=True, when=mlp),
+        "mlps_width": Int(16, 128, log=True, when=mlps),
+        "mlps_depth": Int(1, 3, when=mlps),
+        "mlps_rate": Float(3e-4, 3e-2, log=True, when=mlps),
+        "mlps_dropout": Float(0.0, 0.5, when=mlps),
+        "mlps_decay": Float(1e-4, 1.0, log=True, when=mlps),
         "text": Choice(("words", "characters")),
     }
 

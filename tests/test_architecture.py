@@ -160,6 +160,7 @@ HELD = {
         "checkpoints",
         "executors",
         "export",
+        "tables",  # side_by_side.py: networks of rows
     },
 }
 HEAVY = {

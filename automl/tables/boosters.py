@@ -65,11 +65,12 @@ def lightgbm(c: Values, s: Setting) -> Any:
     )
 
 
-def fit_lightgbm(model: Any, rows: Fitting, s: Setting, patience: int) -> None:
-    """Fit on `rows`; `patience`: rounds without a gain, 0 for all rounds."""
+def fit_lightgbm(model: Any, rows: Fitting, s: Setting, c: Values) -> None:
+    """Fit on `rows`; patience: rounds without a gain, 0 for all rounds."""
     import lightgbm as library  # an extra, which takes a second to import
 
     categories = list(range(s.categories)) if s.categories else "auto"
+    patience = c["boosting_patience"]
     fit, held = _parts(rows, s, patience)
     stop = [library.early_stopping(patience, verbose=False)] if patience else []
     checked: dict[str, Any] = {} if held is None else {"eval_X": held.x, "eval_y": held.y}
@@ -108,12 +109,13 @@ def xgboost(c: Values, s: Setting) -> Any:
     )
 
 
-def fit_xgboost(model: Any, rows: Fitting, s: Setting, patience: int) -> None:
+def fit_xgboost(model: Any, rows: Fitting, s: Setting, c: Values) -> None:
     """See `fit_lightgbm`."""
     from xgboost.callback import TrainingCallback  # an extra, which takes a second to import
 
     if s.categories:
         model.set_params(feature_types=["c"] * s.categories + ["q"] * (rows.x.shape[1] - s.categories))
+    patience = c["boosting_patience"]
     fit, held = _parts(rows, s, patience)
     checked: dict[str, Any] = {} if held is None else {"eval_set": [(held.x, held.y)]}
     if held is not None and held.weights is not None:
@@ -148,11 +150,12 @@ def catboost(c: Values, s: Setting) -> Any:
     )
 
 
-def fit_catboost(model: Any, rows: Fitting, s: Setting, patience: int) -> None:
+def fit_catboost(model: Any, rows: Fitting, s: Setting, c: Values) -> None:
     """See `fit_lightgbm`; categories are texts."""
     import catboost as library  # an extra, which takes a second to import
 
     categories = list(range(s.categories)) or None
+    patience = c["boosting_patience"]
     fit, held = _parts(rows, s, patience)
     checked: dict[str, Any] = {}
     if held is not None:

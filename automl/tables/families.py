@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from automl.tables import boosters
+from automl.tables import boosters, mlps
 from automl.tables.setting import Fitting, Setting
 from automl.tables.values import Values
 
@@ -14,6 +14,7 @@ LIBRARIES: Final = (  # which families and metrics import late
     *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
     *("sklearn.model_selection", "sklearn.neighbors", "sklearn.neural_network", "sklearn.svm"),
     "automl.tables.skops_alone",
+    "torch",
 )
 
 
@@ -22,15 +23,15 @@ class Family:
     """`make(config, setting)` is a model of scikit-learn's conventions, not fitted yet.
 
     `scaled`: it needs numbers of one scale. `boosts`: it may stop early on rows held out. `fit`: of a model
-    of another library, `fit(model, rows, setting, patience)`; it takes targets as they are. `signs`: the
-    parameters that let predictions rise (1) or fall (-1) with each feature, or do either (0); None: it has
-    none. `weighted`: rows may count more or less.
+    that scikit-learn does not fit, `fit(model, rows, setting, config)`; it takes targets as they are.
+    `signs`: the parameters that let predictions rise (1) or fall (-1) with each feature, or do either (0);
+    None: it has none. `weighted`: rows may count more or less.
     """
 
     make: Callable[[Values, Setting], Any]
     scaled: bool = False
     boosts: bool = False
-    fit: Callable[[Any, Fitting, Setting, int], None] | None = None
+    fit: Callable[[Any, Fitting, Setting, Values], None] | None = None
     signs: Callable[[Sequence[int]], dict[str, Any]] | None = None
     weighted: bool = True
 
@@ -127,4 +128,5 @@ FAMILIES: dict[str, Family] = {
     ),
     "catboost": Family(boosters.catboost, boosts=True, fit=boosters.fit_catboost, signs=_signs),
     "mlp": Family(_mlp, scaled=True),
+    "mlps": Family(mlps.mlps, scaled=True, fit=mlps.fit_mlps),
 }

@@ -75,7 +75,8 @@ class TableModel:
         columns = prepared(table, self.config, self.classes, self.seed, self.texts)
         setting = Setting(self.classes, self.seed, len(table), self.threads, columns.categories)
         patience = self._patience(y)
-        model = self._model({**self.config, "boosting_patience": patience}, setting)
+        config = {**self.config, "boosting_patience": patience}
+        model = self._model(config, setting)
         scaling = self._scaler(len(table), columns.categories) if self.scaled else None
         self._fitted = make_pipeline(*(s for s in (columns.transformer, scaling) if s is not None), model)
         with controlled(self.threads), _ended():
@@ -83,7 +84,7 @@ class TableModel:
             if self.family.signs is not None and self.monotone:
                 signs = columns.signs(self.monotone, matrix.shape[1])
                 _inner(model).set_params(**self.family.signs(signs))
-            self._fit(model, Fitting(matrix, y, mean_one(weights)), setting, patience)
+            self._fit(model, Fitting(matrix, y, mean_one(weights)), setting, config)
         _in_order(model)
         return self
 
@@ -101,9 +102,9 @@ class TableModel:
         """Class probabilities (n, classes), or values (n,) for regression."""
         return predicted(self._fitted, x, self.classes, self.threads)
 
-    def _fit(self, model: Any, rows: Fitting, setting: Setting, patience: int) -> None:
+    def _fit(self, model: Any, rows: Fitting, setting: Setting, config: Values) -> None:
         if self.family.fit is not None:
-            self.family.fit(model, rows, setting, patience)
+            self.family.fit(model, rows, setting, config)
         else:
             model.fit(rows.x, rows.y, **({} if rows.weights is None else {"sample_weight": rows.weights}))
 

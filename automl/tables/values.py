@@ -39,6 +39,11 @@ DEFAULTS: Final[Config] = {
     "mlp_depth": 1,
     "mlp_alpha": 1e-4,
     "mlp_rate": 1e-3,
+    "mlps_width": 64,
+    "mlps_depth": 2,
+    "mlps_rate": 3e-3,
+    "mlps_dropout": 0.1,
+    "mlps_decay": 1e-2,
     "text": "words",
 }
 

@@ -3,11 +3,12 @@
     AUTOML_DATA=… python tests/benchmarks/learn_portfolio.py measure scores.jsonl [--part 0/2]
     python tests/benchmarks/learn_portfolio.py choose scores.jsonl [--space tabular] [--size 8]
 
-`measure` fits each candidate of `table_candidates.py` on three folds of at most 2,000 training rows of each
-table, and adds a line to the file; what is in it already is not fitted again. `choose` prints portfolios of a
-space, and what they would have been worth on tables that had no part in choosing them (leave one table out):
-the mean regret after each configuration, against candidates in a random order. Regret: 0 for the best
-candidate of a table, 1 for its median one, at most 1; of classes the mean of log-loss and balanced accuracy.
+`measure` fits each candidate of `table_candidates.py` by one thread on three folds of at most 2,000 training
+rows of each table, and adds a line to the file; what is in it already is not fitted again. `choose` prints
+portfolios of a space, and what they would have been worth on tables that had no part in choosing them (leave
+one table out): the mean regret after each configuration, against candidates in a random order. Regret: 0 for
+the best candidate of a table, 1 for its median one, at most 1; of classes the mean of log-loss and balanced
+accuracy.
 """
 
 from __future__ import annotations
@@ -51,11 +52,11 @@ def measure(file: Path, part: int, parts: int) -> None:
         for config in candidates():
             key = digest(config)
             if (one.name, key) not in known:
-                began = time.monotonic()
+                began = time.process_time()
                 scores = _scores(config, task, METRICS[one.classifies])
                 line = {"set": one.name, "rows": one.rows, "config": key, "scores": scores}
                 with file.open("a", encoding="utf-8") as out:
-                    print(json.dumps({**line, "seconds": round(time.monotonic() - began, 3)}), file=out)
+                    print(json.dumps({**line, "seconds": round(time.process_time() - began, 3)}), file=out)
 
 
 def lines(file: Path) -> list[Json]:

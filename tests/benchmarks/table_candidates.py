@@ -83,6 +83,7 @@ def candidates() -> list[Config]:
         }
         for k, p in ((7, 1), (20, 1), (5, 2))
     ]
+    found += [{**_plain("mlps", "one_hot"), **one} for one in _networks()]
     rng = random.Random(0)
     own = plugins.load("spaces", "tabular")
     found += [own.sample(rng) for _ in range(DRAWN)]
@@ -119,10 +120,30 @@ def _boosting() -> list[Config]:
     ]
 
 
+def _networks() -> list[Config]:
+    usual = {
+        "scaling": "standard",
+        "mlps_width": 64,
+        "mlps_depth": 2,
+        "mlps_rate": 0.003,
+        "mlps_dropout": 0.1,
+        "mlps_decay": 0.01,
+    }
+    return [
+        usual,
+        {**usual, "mlps_width": 32, "mlps_rate": 0.01},
+        {**usual, "mlps_dropout": 0.3},
+        {**usual, "scaling": "quantile", "mlps_rate": 0.01},
+        {**usual, "mlps_depth": 1, "mlps_rate": 0.01, "mlps_dropout": 0.0},
+        {**usual, "mlps_width": 32, "mlps_depth": 3, "mlps_dropout": 0.0, "mlps_decay": 0.3},
+    ]
+
+
 def _plain(model: str, encoding: str) -> Config:
     return {
         "model": model,
         "rare": 1,
+        "text": "words",
         "imputation": "median",
         "indicators": encoding == "target",
         "encoding": encoding,

@@ -27,7 +27,7 @@ def test_a_space_without_an_extra_needs_none() -> None:
 def test_what_no_family_needs_is_not_drawn(space: Space) -> None:
     for seed in range(200):
         config = space.sample(random.Random(seed))
-        scaled = config["model"] in ("linear", "knn", "svm", "mlp")
+        scaled = config["model"] in ("linear", "knn", "svm", "mlp", "mlps")
         boosts = "boosting_rounds" in config
         assert scaled == ("scaling" in config) and config.get("scaling") != "none"
         assert boosts == ("imputation" not in config) == ("boosting_encoding" in config)
