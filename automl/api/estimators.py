@@ -139,6 +139,18 @@ class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         chosen = decided(self.predict_proba(X), self.fitted_.threshold).argmax(axis=1)
         return np.asarray(self.classes_[chosen])
 
+    def predict_set(self, X: Any, level: float = 0.9) -> np.ndarray:
+        """Whether each class (n, classes) is in the set of a row, which the true one is in at the `level`.
+
+        Raises `ValueError` for a level that is no share, or for which there were too few rows.
+        """
+        check_is_fitted(self)
+        try:
+            found: np.ndarray = self.fitted_.predict_set(self._rows(X), level).to_numpy()
+        except UserError as error:  # what scikit-learn's tools expect
+            raise ValueError(str(error)) from error
+        return found
+
 
 class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
     """A regressor that searches a model within `minutes` on the clock, by default by `r2`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -169,11 +170,29 @@ class Fitted:
         """`prediction`, `lower` and `upper` for rows: between the last two lies such a share of the targets.
 
         They are made of the errors of rows that folds held out; `automl.tables.conformal` says what that is
-        worth. Raises `UserError` for a target of classes, a level for which there were too few rows, and a
-        model that was saved without those errors.
+        worth. Raises `UserError` for a target of classes (see `predict_set`), a level for which there were
+        too few rows, and a model that was saved without those errors.
         """
+        if self.classes is not None:
+            raise UserError("intervals need numbers, but the target holds classes; use predict_set")
         self._model.intervals(level)
         return self._predicted(data, level=level)
+
+    def predict_set(self, data: Any, level: float = 0.9) -> pd.DataFrame:
+        """Whether each class (columns, in the order of `classes`) is in the set of a row: True or False.
+
+        The true one is in such a share of the sets, the predicted one in all. They are made of the
+        probabilities of rows that folds held out; `automl.tables.conformal` says what that is worth. Raises
+        `UserError` for a target that holds numbers, and as `predict_interval`.
+        """
+        import pandas as pd  # takes half a second to import
+
+        if self.classes is None:
+            raise UserError("sets need classes, but the target holds numbers; use predict_interval")
+        self._model.intervals(level)
+        sets = self._predicted(data, level=level)["set"].map(json.loads)
+        there = [[label in one for label in self._model.described.labels] for one in sets]
+        return pd.DataFrame(there, index=sets.index, columns=self.classes, dtype=bool)
 
     def leaderboard(self) -> pd.DataFrame:
         """All complete trials, the best first: their score on validation, and the test where it was opened.

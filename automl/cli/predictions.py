@@ -48,13 +48,16 @@ def predict(  # noqa: PLR0913 - each is an option of the command
     arm: Annotated[str | None, typer.Option(help="Use the winner of this arm.")] = None,
     interval: Annotated[
         float | None,
-        typer.Option(metavar="LEVEL", help="Of numbers: lower and upper of intervals, 0.9 for 90 %."),
+        typer.Option(
+            metavar="LEVEL", help="Of numbers: lower and upper of intervals, 0.9 for 90 %; of classes: sets."
+        ),
     ] = None,
 ) -> None:
     """Predict the target of new rows by the fitted winner of a table study.
 
     Writes a row for each row of FILE, in its order: `prediction`, and for classes the probability of each;
-    with --interval `lower` and `upper`, between which such a share of the targets lies.
+    with --interval `lower` and `upper`, between which such a share of the targets lies, or for classes `set`,
+    a JSON list of those among which such a share of the targets is.
     A long file is read and written in parts.
     Example: automl predict houses new.csv -o predictions.csv --keep id
     """

@@ -25,6 +25,9 @@ THRESHOLD_PLAIN: Final = "threshold_plain"
 INTERVAL_LEVEL: Final = 0.9
 INTERVAL_SHARE: Final = "interval_share"
 INTERVAL_WIDTH: Final = "interval_width"
+# of prediction sets: the share of rows whose class is in theirs, and how many classes they have on average
+SET_SHARE: Final = "set_share"
+SET_SIZE: Final = "set_size"
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ class Pipeline(Evaluator):
         found = intervals.interval(names[0], data.y, seen_by(names[0], predictions, threshold), data.groups)
         scores = {**score(names, data.y, predictions, threshold), **intervals.named(names[0], found)}
         scores |= self._groups.differences(data.x, data.y, predictions, threshold)
-        return scores if task.classes else {**scores, **measured(model, data, predictions)}
+        return {**scores, **measured(model, data, predictions, threshold)}
 
     def _again(
         self, described: Json, task: Task, names: list[str], threads: int = 1
@@ -198,7 +198,7 @@ class Pipeline(Evaluator):
         model = self._again(described, context.task, names, _threads(context))
         folder = context.workdir / "model"
         keep_model(model, context.task, described, folder)
-        notes = [] if context.task.classes else copy_calibration(context, folder)
+        notes = copy_calibration(context, folder)
         return Result({}, {"rows": len(context.task.train)}, note="; ".join(notes))
 
     def _fit_final(self, config: Config, context: Context, names: list[str]) -> Result:
@@ -224,7 +224,7 @@ class Pipeline(Evaluator):
         keep_model(fitted.model, task, described, context.workdir / "model")
         context.report(1, values[names[0]], **{name: values[name] for name in names[1:]})
         notes = [*fitted.notes]
-        if options.ensemble and not task.classes:
+        if options.ensemble:
             notes += keep_calibration(context, options.folds, fitted.held, context.workdir / "model")
         return Result(metrics.finite(values, names), {**fitted.metrics, **more}, note="; ".join(notes))
 

@@ -31,7 +31,7 @@ class TablePredictor:
     """The fitted winner of a table study. `trial`: the one that left it; `read`: the study's.
 
     `rows`: all that there are, where it was fitted on those; None: on the training rows. `calibration`: what
-    intervals are made of, None where that was not kept.
+    intervals or sets are made of, None where that was not kept.
     """
 
     trial: str
@@ -60,14 +60,14 @@ class TablePredictor:
     def predict(self, table: Any, level: float | None = None) -> tuple[Any, list[str]]:
         """Predictions for the rows of the DataFrame `table`, and notes; see `predictions`.
 
-        `level`: of intervals.
+        `level`: of intervals or sets.
         """
         calibration = None if level is None else self.intervals(level)
         return predictions(self.fitted, self.described, table, calibration, level or 0.0)
 
     def intervals(self, level: float) -> Calibration:
-        """What intervals of a `level` are made of. Raises `UserError` where there are none."""
-        found = calibrated(self.calibration, self.described.labels)
+        """What intervals or sets of a `level` are made of. Raises `UserError` where there are none."""
+        found = calibrated(self.calibration)
         found.quantile(level)
         return found
 
@@ -117,7 +117,7 @@ def predicted_file(
     """Predictions for the rows of a table file, in its order, with its columns `keep` before them.
 
     With a `query`, `source` is the address of a database. `size` rows are in memory at a
-    time. `level`: of intervals. Raises `UserError` for rows that are not read as those of the study.
+    time. `level`: of intervals or sets. Raises `UserError` for rows that are not read as those of the study.
     """
     first = True
     for table, notes in row_parts(source, model.read, query, size):

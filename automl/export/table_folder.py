@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from automl.data.reading.rows import feature_columns
 from automl.export.source import TABLES, Flattened
@@ -22,7 +25,7 @@ _MODULE = '''\
     from model import load_model
     model = load_model()
     predictions = model(rows)    # a DataFrame with the columns of the table that it was made from
-    intervals = model(rows, interval=0.9)    # of a target that holds numbers: with `lower` and `upper`
+    intervals = model(rows, interval=0.9)    # of numbers with `lower` and `upper`, of classes with `set`
 
 `model.skops` holds the fitted pipeline, `table.json` how rows are read, `requirements.txt` the
 libraries that it needs, in the versions that fitted it.
@@ -52,7 +55,7 @@ class TableModelOfFolder:
 
     def __call__(self, rows: Any, interval: float | None = None) -> Any:
         """A DataFrame with a row for each of the DataFrame `rows`; see `predictions`. Notes are warnings."""
-        calibration = None if interval is None else calibrated(self.calibration, self.described.labels)
+        calibration = None if interval is None else calibrated(self.calibration)
         found, notes = predictions(self.fitted, self.described, rows, calibration, interval or 0.0)
         for note in notes:
             warnings.warn(note, stacklevel=2)
@@ -65,8 +68,9 @@ def predictions(
     """A DataFrame with a row for each of the DataFrame `table`, and notes of what was left out.
 
     It has `prediction`, a class's name or a number, and for classes `probability_NAME` of each; with a
-    `calibration` of numbers `lower` and `upper`, the interval of that `level`. Raises `UserError` for rows
-    that cannot be read as the training rows were, and for a level for which there are too few residuals.
+    `calibration` of numbers `lower` and `upper`, the interval of that `level`, and of classes `set`, a JSON
+    list of those among which the true one is at that level. Raises `UserError` for rows that cannot be read
+    as the training rows were, and for a level for which there are too few residuals.
     """
     import pandas as pd  # pandas takes half a second to import
 
@@ -79,9 +83,16 @@ def predictions(
             half = calibration.half_width(features, level)
             found = found.assign(lower=values - half, upper=values + half)
         return found, notes
-    chosen = [labels[number] for number in decided(values, described.threshold).argmax(1)]
-    columns = {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
-    return pd.DataFrame({"prediction": chosen, **columns}, index=table.index), notes
+    chosen = decided(values, described.threshold).argmax(1)
+    columns: dict[str, Any] = {"prediction": [labels[number] for number in chosen]}
+    columns |= {f"probability_{label}": values[:, number] for number, label in enumerate(labels)}
+    if calibration is not None:
+        columns["set"] = [_json_of(labels, row) for row in calibration.sets(values, chosen, level)]
+    return pd.DataFrame(columns, index=table.index), notes
+
+
+def _json_of(labels: tuple[str, ...], row: np.ndarray) -> str:
+    return json.dumps([label for label, there in zip(labels, row, strict=True) if there], ensure_ascii=False)
 
 
 def module(winner: Winner) -> str:

@@ -32,7 +32,8 @@ def described_for_mlflow(described: Described, intervals: bool = False) -> dict[
     outputs += [_column(f"probability_{label}", "double") for label in described.labels]
     parameter = {"name": "interval", "type": "double", "default": None, "shape": None}
     params = json.dumps([parameter]) if intervals else None
-    outputs += [_column(name, "double", required=False) for name in ("lower", "upper") if intervals]
+    more = {"set": "string"} if described.labels else {"lower": "double", "upper": "double"}
+    outputs += [_column(name, kind, required=False) for name, kind in more.items() if intervals]
     return {
         "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": params},
         "saved_input_example_info": {

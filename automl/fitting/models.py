@@ -99,7 +99,7 @@ def table(report: CampaignReport, found: list[Model]) -> Any:
         shown.caption += ", of an ensemble those of its fits"
     if report.chosen is not None and (by := report.chosen.search.deciding) is not None:
         shown.caption += f"; of the winner {by.told(report.metric.name)}"
-    if report.chosen is not None and (told := of_intervals(report.chosen.search.intervals)):
+    if (won := report.chosen) is not None and (told := of_intervals(won.search.intervals, won.search.sets)):
         shown.caption += f"; of the exported winner, {told}"
     if report.chosen is not None and (refit := report.chosen.search.refit) is not None:
         shown.caption += (

@@ -77,8 +77,9 @@ def _lines(report: CampaignReport, found: Chosen, is_winner: bool, test_rows: in
         value = fmean(found.search.test)
         within = units.within(found.search.test_interval)
         yield f"test: {label} {units.value(value)} on {test_rows} rows that no search has seen{within}"
-        if told := of_intervals(found.search.intervals):
-            yield f"intervals: {told}: automl predict {report.study} new.csv --interval {INTERVAL_LEVEL:g}"
+        if told := of_intervals(found.search.intervals, found.search.sets):
+            kind = "intervals" if found.search.sets is None else "sets"
+            yield f"{kind}: {told}: automl predict {report.study} new.csv --interval {INTERVAL_LEVEL:g}"
     else:
         yield "test: sealed still, since no time was left to open it; more --minutes do"
     yield from kept(report, found)

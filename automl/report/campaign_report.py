@@ -29,7 +29,7 @@ from automl.report.settings import StudySettings
 from automl.report.transferred import Transferred
 from automl.report.wording import Units
 
-LATER: Final = ("refit", "intervals", "deciding")  # keys of a search in the JSON, where it has them
+LATER: Final = ("refit", "intervals", "sets", "deciding")  # keys of a search in the JSON, where it has them
 ADDED: Final = ("pairs", "places", "optimism", "reevaluated")  # behind the older keys of the JSON
 
 

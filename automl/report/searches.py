@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from automl.contracts import INTERVAL_SHARE, INTERVAL_WIDTH, LARGEST_VALUE, Config, Direction, TrialState
+from automl.contracts import LARGEST_VALUE, Config, Direction, TrialState
 from automl.ledger.winners import refit_of, retrainings, winner_opening
+from automl.report import uncertainty
 from automl.report.combined import Combined, combined
 from automl.report.deciding import Deciding, deciding
 from automl.report.plain import finite
@@ -83,7 +84,8 @@ class SearchReport:
     `device_seconds` is what the search itself spent: all its trials, without what follows. `refit`: None when
     there is none; what it has cost is part of `final_device_seconds`. `test_interval`: of 95 %, of the one
     value on the test by the choice of its rows or episodes, where it was measured. `intervals`: the share of
-    test rows in the prediction intervals of the only model, and their mean width.
+    test rows in the prediction intervals of the only model, and their mean width; `sets`: of classes, the
+    share in its prediction sets, and how many classes they have on average.
     """
 
     seed: int
@@ -104,6 +106,7 @@ class SearchReport:
     test_interval: tuple[float, float] | None = None
     deciding: Deciding | None = None
     intervals: tuple[float, float] | None = None
+    sets: tuple[float, float] | None = None
 
     def has_ended(self, level: Level, finals: int) -> bool:
         """Whether its value of this level is the last one. `finals`: its retrainings."""
@@ -156,23 +159,15 @@ def search_report(
         combined=combined(finals),
         refit=None if selected is None else _refit(selected.derived or selected.config, rows),
         deciding=deciding(finals),
-        test_interval=_pair(opening, f"{metric}_low", f"{metric}_high"),
-        intervals=_pair(opening, INTERVAL_SHARE, INTERVAL_WIDTH),
+        test_interval=uncertainty.of_test(opening, metric),
+        intervals=uncertainty.of_intervals(opening),
+        sets=uncertainty.of_sets(opening),
     )
 
 
 def _refit(trained: Config, rows: Sequence[TrialRow]) -> Refit | None:
     found = refit_of(trained, rows)
     return None if found is None else Refit(found.id, round((found.metrics or {}).get("rows", 0)))
-
-
-def _pair(opening: OpeningRow | None, one: str, other: str) -> tuple[float, float] | None:
-    """What was measured of the only model that was tested; several differ by their seeds, too."""
-    details = (opening.details if opening else None) or ()
-    if len(details) != 1:
-        return None
-    first, second = details[0].get(one), details[0].get(other)
-    return None if first is None or second is None else (first, second)
 
 
 def tell_order(trial: TrialRow) -> tuple[float, int]:

@@ -71,7 +71,7 @@ def _values(search: SearchReport, units: Units, chosen: Chosen | None) -> str:
     values += [f"fresh {units.value(fmean(search.fresh))}"] if search.fresh else []
     within = units.within(search.test_interval)
     values += [f"test {units.value(fmean(search.test))}{within}"] if search.test else []
-    values += [told] if (told := of_intervals(search.intervals)) else []
+    values += [told] if (told := of_intervals(search.intervals, search.sets)) else []
     trial = escape(search.best.trial.rpartition("/")[2]) if search.best else ""
     star = f"{STAR} " if chosen is not None and search is chosen.search else ""
     return f"<strong>{star}seed {search.seed}</strong>, trial {trial}<br>{' · '.join(values)}"

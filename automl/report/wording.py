@@ -97,13 +97,16 @@ def p_text(p_value: float) -> str:
     return f"p = {p_value:.4f}" if 0.045 < p_value < 0.055 else f"p = {p_value:.2g}"
 
 
-def of_intervals(found: tuple[float, float] | None) -> str:
-    """What prediction intervals have done on the test rows; "" where nothing was measured."""
-    if found is None:
-        return ""
-    share, width = found
-    level, held = 100 * INTERVAL_LEVEL, 100 * share
-    return f"{level:.0f} % intervals hold {held:.1f} % of the test rows, mean width {width:.4g}"
+def of_intervals(intervals: tuple[float, float] | None, sets: tuple[float, float] | None) -> str:
+    """What prediction intervals or sets have done on the test rows; "" where nothing was measured."""
+    level = f"{100 * INTERVAL_LEVEL:.0f} %"
+    if intervals is not None:
+        share, width = intervals
+        return f"{level} intervals hold {100 * share:.1f} % of the test rows, mean width {width:.4g}"
+    if sets is not None:
+        share, size = sets
+        return f"{level} sets hold {100 * share:.1f} % of the test rows, {size:.3g} classes on average"
+    return ""
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

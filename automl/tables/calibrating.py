@@ -1,4 +1,4 @@
-"""How wide intervals must be, by the residuals of rows that folds held out; see `automl.tables.conformal`."""
+"""How wide intervals and how large sets must be, by rows that folds held out: `automl.tables.conformal`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from automl.contracts import (
     INTERVAL_LEVEL,
     INTERVAL_SHARE,
     INTERVAL_WIDTH,
+    SET_SHARE,
+    SET_SIZE,
     Config,
     Context,
     RunError,
@@ -32,6 +34,7 @@ from automl.tables.conformal import (
     write_calibration,
 )
 from automl.tables.conformal import DIFFICULTY as DIFFICULTY_FILE
+from automl.tables.deciding import decided
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
 
@@ -54,10 +57,11 @@ DIFFICULTY: Final[Config] = {
 def keep_calibration(context: Context, count: int, held: np.ndarray | None, folder: Path) -> list[str]:
     """Keep in the model's `folder` what intervals are made of, and say what should be known of it.
 
-    `held` (n,): predictions of the rows that `count` folds held out; None where they are not known.
+    `held` (n,) or (n, classes): predictions of the rows that `count` folds held out; None where they are
+    not known.
     """
     if held is None:
-        return ["there are no prediction intervals: the errors of rows held out are not known"]
+        return [f"{_none(context.task)}: the errors of rows held out are not known"]
     threads = max(1, int(context.devices))
 
     def left() -> float:
@@ -69,7 +73,7 @@ def keep_calibration(context: Context, count: int, held: np.ndarray | None, fold
     except Exception as error:  # such as too little memory: the model predicts without
         if (end := ended_by(error)) is not error:
             raise end from None
-        return [f"there are no prediction intervals: {type(error).__name__}: {error}"]
+        return [f"{_none(context.task)}: {type(error).__name__}: {error}"]
     return notes
 
 
@@ -81,19 +85,31 @@ def copy_calibration(context: Context, folder: Path) -> list[str]:
                 if (tested / name).is_file():
                     write_atomically(folder / name, (tested / name).read_bytes())
     except (RunError, OSError) as error:
-        return [f"there are no prediction intervals: {error}"]
+        return [f"{_none(context.task)}: {error}"]
     return []
 
 
-def measured(folder: Path, data: Split, predictions: np.ndarray) -> dict[str, float]:
+def _none(task: Task) -> str:
+    return f"there are no prediction {'sets' if task.classes else 'intervals'}"
+
+
+def measured(
+    folder: Path, data: Split, predictions: np.ndarray, threshold: float | None = None
+) -> dict[str, float]:
     """What intervals of the model in `folder` do on `data` of which it made `predictions` (n,).
 
-    Nothing where it has none of `INTERVAL_LEVEL` that can be read.
+    Of classes, predictions (n, classes), what sets do; `threshold`: by which it predicts. Nothing where it
+    has none of `INTERVAL_LEVEL` that can be read.
     """
     try:
         found = read_calibration(folder)
         if found is None:
             return {}
+        if found.classes:
+            chosen = decided(predictions, threshold).argmax(axis=1)
+            sets = found.sets(predictions, chosen, INTERVAL_LEVEL)
+            held = sets[np.arange(len(data)), data.y]
+            return {SET_SHARE: float(held.mean()), SET_SIZE: float(sets.sum(axis=1).mean())}
         half = found.half_width(data.x, INTERVAL_LEVEL)
     except UserError:
         return {}
@@ -106,12 +122,14 @@ def calibrate(
 ) -> tuple[Calibration, list[str]]:
     """What intervals are made of, and what should be known of it.
 
-    `predictions` (n,): of the rows that `count` folds held out, fold after fold; `left`: wall seconds. With a
-    difficulty where that makes intervals narrower on average, at the same coverage of these rows; of each row
-    it is expected by residuals of other folds.
+    `predictions` (n,) or (n, classes): of the rows that `count` folds held out, fold after fold; `left`: wall
+    seconds. Of numbers with a difficulty where that makes intervals narrower on average, at the same coverage
+    of these rows; of each row it is expected by residuals of other folds.
     """
     held = [places for _, places in folds(task, count)]
     by = "time" if task.in_time else "rows" if task.train.groups is None else "groups"
+    if task.classes:
+        return calibration_of(misses(task, held, predictions), by, classes=True), []
     found = _Residuals(task, held, residuals(task, held, predictions), seed, threads)
     plain = calibration_of(found.sizes, by)
     if len(found.sizes) < LEAST or not found.sizes.max() > 0:
@@ -132,6 +150,13 @@ def residuals(task: Task, held: Sequence[np.ndarray], predictions: np.ndarray) -
     truth = task.train.y[np.concatenate(held)]
     rounded = np.spacing(np.abs(predictions).astype(np.float32)).astype(np.float64) / 2
     return np.asarray(np.abs(truth - predictions.astype(np.float64)) + rounded)
+
+
+def misses(task: Task, held: Sequence[np.ndarray], predictions: np.ndarray) -> np.ndarray:
+    """1 - the probability of the true class (n,) of the rows `held`, and what rounding may hide of it."""
+    truth = task.train.y[np.concatenate(held)]
+    found = predictions[np.arange(len(truth)), truth].astype(np.float32)
+    return np.asarray(1 - found.astype(np.float64) + np.spacing(found).astype(np.float64) / 2)
 
 
 class _Residuals:

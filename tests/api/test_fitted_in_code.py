@@ -48,8 +48,12 @@ def test_classes_are_those_of_the_table(store: Store, dtype: str) -> None:
     shares = model.predict_proba(new[["town", "sold", "size"]])
     assert list(shares.columns) == [0, 1] and np.allclose(shares.sum(axis=1), 1)
     assert shares.iloc[0, 1] > 0.9
-    with pytest.raises(UserError, match="a target that holds numbers, but this model tells classes"):
+    with pytest.raises(UserError, match="intervals need numbers, but the target holds classes"):
         model.predict_interval(new)
+    sets = model.predict_set(new, 0.8)
+    assert list(sets.columns) == [0, 1] and sets.index.tolist() == new.index.tolist()
+    assert sets.dtypes.eq(bool).all() and sets.to_numpy()[[0, 1], [1, 0]].all()
+    assert "sets: 90 % sets hold " in str(model) and "interval 0.9" in str(model)
     board = model.leaderboard()
     assert board["model"].tolist() == ["gradient_boosting"] * 2 and set(board["arm"]) == {"random", "tpe"}
     assert board["validation"].is_monotonic_decreasing and board["test"].notna().all()

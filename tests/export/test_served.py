@@ -143,6 +143,25 @@ def test_a_table_needs_its_libraries_alone(tmp_path: Path, together: bool) -> No
     assert [line.partition("==")[0] for line in needed] == list(saved.NEEDED)
 
 
+def test_sets_of_classes_are_a_parameter_of_mlflow_and_of_the_plain_folder(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"size": np.arange(80.0), "town": ["Ulm", "Bonn"] * 40})
+    labels = ("dear", "cheap, or free", 'a "bargain"')
+    made = TableModel({"model": "extra_trees", "forest_trees": 5, "forest_leaf": 9}, 3, 0)
+    made.fit(frame, np.arange(80) // 27)
+    columns = (ReadColumn("size", "number"), ReadColumn("town", "category", known=("Bonn", "Ulm")))
+    saved.save(made, saved.Described(TableReading(columns), labels), tmp_path)
+    calibration = conformal.calibration_of(np.linspace(0.05, 0.95, 19), "rows", classes=True)
+    conformal.write_calibration(calibration, tmp_path)
+    serve(tmp_path, winner("pipeline"), "")
+    model, own = load(str(tmp_path)), plain(tmp_path).load_model()
+    assert "set" not in model.predict(frame)
+    found = model.predict(frame, params={"interval": 0.8})
+    assert found.equals(own(frame, interval=0.8)) and list(found.columns)[-1] == "set"
+    p = made.predict(frame)
+    wanted = [[one for one, q in zip(labels, row, strict=True) if q >= 1 - 0.8] for row in p]
+    assert [json.loads(one) for one in found["set"]] == wanted and len({len(one) for one in wanted}) > 1
+
+
 def test_intervals_of_numbers_are_a_parameter_of_mlflow_and_of_the_plain_folder(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"size": rng.uniform(0, 1, 80), "town": ["Ulm", "Bonn"] * 40})

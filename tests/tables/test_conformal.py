@@ -95,12 +95,10 @@ def test_what_is_damaged_is_refused(tmp_path: Path, changes: dict[str, object], 
         read_calibration(tmp_path)
 
 
-def test_classes_and_models_without_residuals_have_none() -> None:
+def test_models_without_residuals_have_none() -> None:
     some = Calibration((1.0,), 1, "rows")
-    assert calibrated(some, ()) is some
-    with pytest.raises(UserError, match="a target that holds numbers, but this model tells classes"):
-        calibrated(some, ("no", "yes"))
+    assert calibrated(some) is some
     with pytest.raises(
         UserError, match=r"was saved without: .*set evaluator: \{pipeline: \{ensemble: 25\}\}"
     ):
-        calibrated(None, ())
+        calibrated(None)
