@@ -160,7 +160,6 @@ HELD = {
         "checkpoints",
         "executors",
         "export",
-        "tables",  # side_by_side.py: networks of rows
     },
 }
 HEAVY = {

@@ -14,7 +14,6 @@ LIBRARIES: Final = (  # which families and metrics import late
     *("sklearn.calibration", "sklearn.compose", "sklearn.ensemble", "sklearn.impute", "sklearn.metrics"),
     *("sklearn.model_selection", "sklearn.neighbors", "sklearn.neural_network", "sklearn.svm"),
     "automl.tables.skops_alone",
-    "torch",
 )
 
 

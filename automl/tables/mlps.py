@@ -1,4 +1,4 @@
-"""Multilayer perceptrons trained side by side by torch; what is kept is one of scikit-learn's.
+"""Multilayer perceptrons trained side by side; what is kept is one of scikit-learn's.
 
 Networks that differ by their first weights and are trained by their own losses predict together, as in the
 packed form of TabM (Gorishniy et al., ICLR 2025). A category has a column of its own, so its row of the
@@ -8,13 +8,12 @@ block-diagonal: nothing but scikit-learn and NumPy is needed to predict.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from automl.tables.setting import Fitting, Setting
-from automl.tables.side_by_side import MEMBERS, trained
+from automl.tables.side_by_side import MEMBERS, Layers, trained
 from automl.tables.values import Values
 
 
@@ -51,26 +50,22 @@ def fit_mlps(model: Any, rows: Fitting, s: Setting, c: Values) -> None:
 
 
 def packed(
-    layers: Sequence[tuple[np.ndarray, np.ndarray]], middle: float = 0.0, spread: float = 1.0
+    layers: Layers, middle: float = 0.0, spread: float = 1.0
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Weights and biases of the one perceptron whose outputs are the mean of the members'.
 
-    `layers`: weights (members, in, out) and biases (members, out) of each. Outputs are multiplied by `spread`
-    and added to `middle`.
+    Outputs are multiplied by `spread` and added to `middle`.
     """
-    weights, biases = [], []
-    for number, (weight, bias) in enumerate(layers):
-        weight, bias = weight.astype(np.float64), bias.astype(np.float64)
-        members, narrow, wide = weight.shape
-        if number == len(layers) - 1:
-            weights.append(weight.reshape(members * narrow, wide) * (spread / members))
-            biases.append(bias.mean(axis=0) * spread + middle)
-            continue
-        if number == 0:
-            weights.append(weight.transpose(1, 0, 2).reshape(narrow, members * wide))
-        else:
-            blocks = np.zeros((members, narrow, members, wide))
-            blocks[np.arange(members), :, np.arange(members)] = weight
-            weights.append(blocks.reshape(members * narrow, members * wide))
-        biases.append(bias.ravel())
-    return weights, biases
+    (first, bias), *others = layers
+    narrow, members, wide = first.shape
+    weights, biases = [first.astype(np.float64).reshape(narrow, members * wide)], [bias.astype(np.float64)]
+    for weight, bias in others:
+        _, narrow, wide = weight.shape
+        blocks = np.zeros((members, narrow, members, wide))
+        blocks[np.arange(members), :, np.arange(members)] = weight
+        weights.append(blocks.reshape(members * narrow, members * wide))
+        biases.append(bias.astype(np.float64))
+    last = weights[-1].reshape(-1, members, wide).sum(axis=1)
+    weights[-1] = last * (spread / members)
+    biases[-1] = biases[-1].mean(axis=0) * spread + middle
+    return weights, [bias.ravel() for bias in biases]

@@ -1,13 +1,16 @@
-"""The training of perceptrons side by side, by torch: they see the same rows, and each has its own loss."""
+"""The training of perceptrons side by side: they see the same rows, and each has its own loss.
+
+In NumPy: layers are so small that what torch adds to each call would be most of the time, and a process that
+has imported torch cannot be forked.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -15,15 +18,17 @@ from automl.tables.boosters import HELD, may_stop
 from automl.tables.setting import Fitting, Setting
 from automl.tables.values import Values
 
-if TYPE_CHECKING:
-    import torch
-
 MEMBERS: Final = 8
 BATCH: Final = (32, 256)  # rows of a step: a sixteenth of all, within these
 EPOCHS: Final = (8, 50)
 STEPS: Final = 1_000  # after which there are no more epochs than the least
 WARM: Final = 0.1  # of the steps: the rate rises, then falls by a cosine
+BETAS: Final = (0.9, 0.95)
+TINY: Final = 1e-8
 PREDICTED: Final = 8_192  # rows at once where held out rows are predicted
+# weights and biases (members, out) of each layer: those of the first (in, members, out), which all see the
+# same rows, of the others (members, in, out)
+Layers: TypeAlias = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -41,145 +46,167 @@ class _Course:
         epochs = int(np.clip(STEPS // each, *EPOCHS))
         return cls(batch, epochs, epochs * each)
 
+    def rate(self, step: int) -> float:
+        """The share of the rate in a step: it rises, then falls by a cosine to 0."""
+        warm = max(1, round(WARM * self.steps))
+        if step < warm:
+            return (step + 1) / warm
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, self.steps - warm)))
 
-def trained(rows: Fitting, s: Setting, c: Values, outputs: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The weights (members, in, out) and biases (members, out) of each layer of the members.
+
+def trained(rows: Fitting, s: Setting, c: Values, outputs: int) -> Layers:
+    """The layers of the members.
 
     Targets are whole numbers from 0 where those are classes. A tenth of the rows is held out where there are
-    enough; the weights of the epoch with the least loss on them are kept. By one thread: digits stay.
+    enough; the weights of the epoch with the least loss on them are kept.
     """
-    import torch  # takes two seconds to import
-
     fit, held = _held_out(rows, s)
-    course = _Course.of(len(fit.y))
-    generator = torch.Generator().manual_seed(s.seed)
+    course, rng = _Course.of(len(fit.y)), np.random.default_rng(s.seed)
     sizes = [rows.x.shape[1], *[c["mlps_width"]] * c["mlps_depth"], outputs]
-    with _one_thread():
-        layers = [_layer(narrow, wide, generator) for narrow, wide in itertools.pairwise(sizes)]
-        optimizer = _optimizer(layers, c)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _Rate(course.steps))
-        x, y, counts = _tensors(fit)
-        best, least = layers, math.inf
-        for _ in range(course.epochs):
-            order = torch.randperm(len(x), generator=generator)
-            for part in order.split(course.batch):  # type: ignore[no-untyped-call]
-                optimizer.zero_grad()
-                found = outputs_of(layers, x[part], c["mlps_dropout"], generator)
-                loss = loss_of(found, y[part], None if counts is None else counts[part])
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                schedule.step()
-            if held is not None and (together := _together(layers, held)) < least:
-                best, least = [(w.detach().clone(), b.detach().clone()) for w, b in layers], together
-    return [(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in best]
+    adam = Adam(drawn(sizes, MEMBERS, rng), c["mlps_rate"], c["mlps_decay"])
+    x, least, best, step = np.ascontiguousarray(fit.x, np.float32), math.inf, adam.values.copy(), 0
+    for _ in range(course.epochs):
+        order = rng.permutation(len(x))
+        for part in np.split(order, range(course.batch, len(x), course.batch)):
+            counts = None if fit.weights is None else fit.weights[part]
+            seen = activations(adam.layers, x[part], c["mlps_dropout"], rng)
+            slopes = slopes_of(seen[-1], fit.y[part], counts)
+            backward(adam.layers, seen, slopes, c["mlps_dropout"], adam.gradients)
+            adam.step(course.rate(step))
+            step += 1
+        if held is not None and (together := _together(adam.layers, held)) < least:
+            best, least = adam.values.copy(), together
+    return adam.viewed(best if held is not None else adam.values)
 
 
-def _optimizer(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], c: Values) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter, ICLR 2019); biases do not decay."""
-    import torch  # takes two seconds to import
-
-    weights, biases = zip(*layers, strict=True)
-    groups = [
-        {"params": weights, "weight_decay": c["mlps_decay"]},
-        {"params": biases, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=c["mlps_rate"], betas=(0.9, 0.95))
+def drawn(sizes: Sequence[int], members: int, rng: np.random.Generator) -> Layers:
+    """Weights by He et al. (2015); biases that spread where units bend."""
+    found = []
+    for number, (narrow, wide) in enumerate(itertools.pairwise(sizes)):
+        shape = (narrow, members, wide) if number == 0 else (members, narrow, wide)
+        weights = rng.normal(size=shape) * math.sqrt(2 / narrow)
+        found.append((weights, rng.uniform(-1, 1, (members, wide)) / math.sqrt(narrow)))
+    return found
 
 
-class _Rate:
-    """The share of the rate in each of so many steps: it rises, then falls by a cosine to 0."""
+class Adam:
+    """AdamW (Loshchilov and Hutter, ICLR 2019) of layers in one array of numbers; biases do not decay."""
 
-    def __init__(self, steps: int) -> None:
-        self.steps, self.warm = steps, max(1, round(WARM * steps))
+    def __init__(self, layers: Layers, rate: float, decay: float, dtype: type = np.float32) -> None:
+        parts = [weights for weights, _ in layers] + [biases for _, biases in layers]
+        self._shapes = [part.shape for part in parts]
+        self.values: np.ndarray = np.concatenate([part.ravel() for part in parts]).astype(dtype)
+        self._decays = sum(weights.size for weights, _ in layers)
+        self.layers = self.viewed(self.values)
+        self._slopes = np.zeros_like(self.values)
+        self.gradients = self.viewed(self._slopes)
+        self._first, self._second = np.zeros_like(self.values), np.zeros_like(self.values)
+        self.rate, self.decay, self._steps = rate, decay, 0
 
-    def __call__(self, step: int) -> float:
-        if step < self.warm:
-            return (step + 1) / self.warm
-        return 0.5 * (1 + math.cos(math.pi * (step - self.warm) / max(1, self.steps - self.warm)))
+    def viewed(self, values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The layers in an array of all numbers."""
+        ends = np.cumsum([math.prod(shape) for shape in self._shapes])[:-1]
+        parts = [one.reshape(shape) for one, shape in zip(np.split(values, ends), self._shapes, strict=True)]
+        return list(zip(parts[: len(parts) // 2], parts[len(parts) // 2 :], strict=True))
+
+    def step(self, share: float) -> None:
+        """A step against `gradients` with a share of the rate."""
+        self._steps += 1
+        rate, (one, two) = self.rate * share, BETAS
+        self._first *= one
+        self._first += (1 - one) * self._slopes
+        self._second *= two
+        self._second += (1 - two) * np.square(self._slopes)
+        self.values[: self._decays] *= 1 - rate * self.decay
+        root = np.sqrt(self._second / (1 - two**self._steps))
+        root += TINY
+        np.divide(self._first, root, out=root)
+        root *= rate / (1 - one**self._steps)
+        self.values -= root
 
 
-def _layer(narrow: int, wide: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights (members, in, out) by He et al. (2015), and biases (members, out)."""
-    import torch  # takes two seconds to import
+def activations(
+    layers: Layers, x: np.ndarray, dropout: float = 0.0, rng: np.random.Generator | None = None
+) -> list[np.ndarray]:
+    """What each layer gets, then the outputs (members, rows, outputs), for rows (rows, features)."""
+    (weights, biases), *rest = layers
+    members, wide = biases.shape
+    flat = x @ weights.reshape(len(weights), members * wide)  # all members at once
+    hidden = (flat.reshape(len(x), members, wide) + biases).transpose(1, 0, 2)
+    seen = [x]
+    for weights, biases in rest:
+        hidden = np.maximum(hidden, 0)
+        if dropout and rng is not None:
+            least = _least(dropout)  # a byte decides: it is cheap
+            kept = rng.integers(0, 256, hidden.shape, np.uint8) >= least
+            hidden *= kept
+            hidden *= 256 / (256 - least)
+        seen.append(hidden)
+        hidden = hidden @ weights + biases[:, None]
+    return [*seen, hidden]
 
-    weight = torch.randn(MEMBERS, narrow, wide, generator=generator) * math.sqrt(2 / narrow)
-    bias = (2 * torch.rand(MEMBERS, wide, generator=generator) - 1) / math.sqrt(narrow)
-    return weight.requires_grad_(), bias.requires_grad_()
+
+def _least(dropout: float) -> int:
+    """Of 256 bytes those below it are dropped: dropout, to the next 1/256."""
+    return min(255, round(256 * dropout))
 
 
-def outputs_of(
-    layers: Sequence[tuple[torch.Tensor, torch.Tensor]],
-    x: torch.Tensor,
-    dropout: float = 0.0,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """The outputs (members, rows, outputs) of all members for rows (rows, features)."""
-    import torch  # takes two seconds to import
-
-    (weight, bias), *rest = layers
-    members, narrow, wide = weight.shape
-    # all members at once: they see the same rows
-    flat = x @ weight.transpose(0, 1).reshape(narrow, members * wide)
-    hidden = flat.reshape(len(x), members, wide).transpose(0, 1) + bias[:, None]
-    for weight, bias in rest:
-        hidden = torch.relu(hidden)
+def backward(
+    layers: Layers, seen: Sequence[np.ndarray], slopes: np.ndarray, dropout: float, gradients: Layers
+) -> None:
+    """Write the gradients of all layers, by what `activations` gave and the `slopes` of its outputs."""
+    scale = 256 / (256 - _least(dropout))
+    for number in range(len(layers) - 1, 0, -1):
+        weights, (of_weights, of_biases) = layers[number][0], gradients[number]
+        np.matmul(seen[number].transpose(0, 2, 1), slopes, out=of_weights)
+        slopes.sum(axis=1, out=of_biases)
+        slopes = slopes @ weights.transpose(0, 2, 1)
+        slopes *= seen[number] > 0  # neither below the bend nor dropped
         if dropout:
-            hidden = hidden * _kept(hidden, dropout, generator)
-        hidden = torch.baddbmm(bias[:, None], hidden, weight)
-    return hidden
+            slopes *= scale
+    flat = slopes.transpose(1, 0, 2).reshape(len(seen[0]), -1)
+    of_weights, of_biases = gradients[0]
+    np.matmul(seen[0].T, flat, out=of_weights.reshape(len(of_weights), -1))
+    slopes.sum(axis=1, out=of_biases)
 
 
-def _kept(hidden: torch.Tensor, dropout: float, generator: torch.Generator | None) -> torch.Tensor:
-    """0 where dropout, to the next 1/256, has hit; else what keeps the mean. A byte decides: it is cheap."""
-    import torch  # takes two seconds to import
+def losses_of(found: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The loss (members, rows) of outputs (members, rows, outputs), by targets (rows,).
 
-    words = torch.empty(math.ceil(hidden.numel() / 8), dtype=torch.int64)
-    words.random_(-(2**63), None, generator=generator)
-    least = round(256 * dropout)
-    kept = words.view(torch.uint8)[: hidden.numel()].view(hidden.shape) >= least
-    return kept.to(hidden.dtype).mul_(256 / (256 - least))
+    Of numbers half the square of the error, of classes the cross-entropy.
+    """
+    if y.dtype.kind == "f":
+        return np.asarray(0.5 * np.square(found[..., 0] - y))
+    if found.shape[-1] == 1:
+        logits = found[..., 0]
+        return np.asarray(np.logaddexp(0, logits) - y * logits)
+    top = found.max(axis=-1)
+    total = top + np.log(np.exp(found - top[..., None]).sum(axis=-1))
+    return np.asarray(total - found[:, np.arange(len(y)), y])
 
 
-def loss_of(found: torch.Tensor, y: torch.Tensor, counts: torch.Tensor | None) -> torch.Tensor:
-    """The sum over members (members, rows, outputs) of their mean losses: each is trained by its own."""
-    from torch.nn import functional  # takes two seconds to import
-
-    members, rows, outputs = found.shape
-    targets = y.expand(members, rows)
-    if outputs > 1:
-        flat = functional.cross_entropy(
-            found.reshape(-1, outputs), targets.reshape(-1).long(), reduction="none"
-        )
-        each = flat.reshape(members, rows)
-    elif y.is_floating_point():
-        each = functional.mse_loss(found[..., 0], targets, reduction="none")
+def slopes_of(found: np.ndarray, y: np.ndarray, counts: np.ndarray | None) -> np.ndarray:
+    """The slopes of the sum over members of their mean `losses_of`, as outputs; `counts`: of rows."""
+    if y.dtype.kind == "f":
+        slopes = found - y[:, None].astype(found.dtype)
+    elif found.shape[-1] == 1:
+        slopes = 0.5 * (1 + np.tanh(0.5 * found)) - y[:, None].astype(found.dtype)
     else:
-        each = functional.binary_cross_entropy_with_logits(
-            found[..., 0], targets.to(found.dtype), reduction="none"
-        )
-    return (each if counts is None else each * counts).mean(dim=1).sum()
+        slopes = np.exp(found - found.max(axis=-1, keepdims=True))
+        slopes /= slopes.sum(axis=-1, keepdims=True)
+        slopes[:, np.arange(len(y)), y] -= 1
+    if counts is not None:
+        slopes *= counts[:, None].astype(found.dtype)
+    return np.asarray(slopes / len(y))
 
 
-def _together(layers: Sequence[tuple[torch.Tensor, torch.Tensor]], held: Fitting) -> float:
-    """The loss on rows held out of the mean of the members' outputs."""
-    import torch  # takes two seconds to import
-
-    x, y, counts = _tensors(held)
-    with torch.no_grad():
-        parts = x.split(PREDICTED)  # type: ignore[no-untyped-call]
-        means = [outputs_of(layers, part).mean(dim=0, keepdim=True) for part in parts]
-        return float(loss_of(torch.cat(means, dim=1), y, counts))
-
-
-def _tensors(rows: Fitting) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Features, targets (whole numbers where those are classes) and weights."""
-    import torch  # takes two seconds to import
-
-    def single(values: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values, np.float32))
-
-    y = torch.from_numpy(rows.y.astype(np.int64)) if rows.y.dtype.kind in "iu" else single(rows.y)
-    return single(rows.x), y, None if rows.weights is None else single(rows.weights)
+def _together(layers: Layers, held: Fitting) -> float:
+    """The mean loss on rows held out of the mean of the members' outputs."""
+    x = np.ascontiguousarray(held.x, np.float32)
+    parts = [x[place : place + PREDICTED] for place in range(0, len(x), PREDICTED)]
+    means = [activations(layers, part)[-1].mean(axis=0, keepdims=True) for part in parts]
+    losses = losses_of(np.concatenate(means, axis=1), held.y)[0]
+    return float(np.mean(losses if held.weights is None else losses * held.weights))
 
 
 def _held_out(rows: Fitting, s: Setting) -> tuple[Fitting, Fitting | None]:
@@ -189,21 +216,6 @@ def _held_out(rows: Fitting, s: Setting) -> tuple[Fitting, Fitting | None]:
     classes = int(rows.y.max()) + 1 if s.classes else 0
     if may_stop(rows.y, classes):
         return rows, None
-    by_class = rows.y if classes else None
-    fit, held = train_test_split(
-        np.arange(len(rows.y)), test_size=HELD, stratify=by_class, random_state=s.seed
-    )
+    by_class, every = rows.y if classes else None, np.arange(len(rows.y))
+    fit, held = train_test_split(every, test_size=HELD, stratify=by_class, random_state=s.seed)
     return rows.at(fit), rows.at(held)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """More threads gain little on matrices so small, and may change digits."""
-    import torch  # takes two seconds to import
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

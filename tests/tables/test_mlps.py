@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 
@@ -15,7 +14,19 @@ from automl.tables import side_by_side
 from automl.tables.mlps import packed
 from automl.tables.model import TableModel
 from automl.tables.setting import Fitting, Setting
-from automl.tables.side_by_side import MEMBERS, loss_of, outputs_of, trained
+from automl.tables.side_by_side import (
+    BETAS,
+    MEMBERS,
+    TINY,
+    Adam,
+    Layers,
+    activations,
+    backward,
+    drawn,
+    losses_of,
+    slopes_of,
+    trained,
+)
 from automl.tables.values import DEFAULTS
 
 SMALL = {"model": "mlps", "mlps_width": 16, "mlps_depth": 1, "mlps_rate": 0.01}
@@ -30,15 +41,9 @@ print(repr(model.fit(x, y).predict(x)[:5, 1]))
 """
 
 
-def layers(*sizes: int, members: int = MEMBERS) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    generator = torch.Generator().manual_seed(0)
-    return [
-        (
-            torch.randn(members, narrow, wide, generator=generator, dtype=torch.float64, requires_grad=True),
-            torch.randn(members, wide, generator=generator, dtype=torch.float64, requires_grad=True),
-        )
-        for narrow, wide in itertools.pairwise(sizes)
-    ]
+def layers(*sizes: int, members: int = MEMBERS) -> Adam:
+    rng = np.random.default_rng(0)
+    return Adam(drawn(sizes, members, rng), 0.01, 0.0, np.float64)
 
 
 def rows(count: int = 300, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -49,57 +54,110 @@ def rows(count: int = 300, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
 
 @pytest.mark.parametrize("sizes", [(3, 4, 1), (3, 5, 4, 2), (3, 2, 4, 3, 1)])
 def test_the_one_perceptron_gives_the_mean_of_the_members(sizes: tuple[int, ...]) -> None:
-    members = layers(*sizes)
-    x = torch.randn(7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    weights, biases = packed([(w.detach().numpy(), b.detach().numpy()) for w, b in members], 5.0, 3.0)
-    hidden = x.numpy()
-    for place, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+    members = layers(*sizes).layers
+    x = np.random.default_rng(1).normal(size=(7, 3))
+    hidden = x
+    for place, (weight, bias) in enumerate(zip(*packed(members, 5.0, 3.0), strict=True)):
         hidden = (hidden if place == 0 else np.maximum(hidden, 0)) @ weight + bias
-    mean = outputs_of(members, x).mean(dim=0).detach().numpy()
+    mean = activations(members, x)[-1].mean(axis=0)
     np.testing.assert_allclose(hidden, 5 + 3 * mean, rtol=1e-12)
+    assert np.abs(mean - activations(members, x)[-1][0]).max() > 0.1, "members differ"
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-@pytest.mark.parametrize("kind", ["numbers", "classes"])
+def targets(kind: str, outputs: int) -> np.ndarray:
+    if kind == "numbers":
+        return np.random.default_rng(3).normal(size=6)
+    return np.arange(6) % max(2, outputs)
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [("numbers", 1), ("classes", 1), ("classes", 3)])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_gradients_are_those_of_finite_differences(outputs: int, kind: str, weighted: bool) -> None:
-    if kind == "numbers" and outputs > 1:
-        return
-    members = layers(2, 3, 4, outputs, members=2)
-    generator = torch.Generator().manual_seed(2)
-    x = torch.randn(5, 2, dtype=torch.float64, generator=generator)
-    y = (
-        torch.randn(5, dtype=torch.float64, generator=generator)
-        if kind == "numbers"
-        else torch.arange(5) % max(2, outputs)
-    )
-    counts = torch.tensor([0.0, 1.0, 2.0, 0.5, 1.5], dtype=torch.float64) if weighted else None
-    flat = [one for layer in members for one in layer]
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_gradients_are_those_of_finite_differences(
+    kind: str, outputs: int, weighted: bool, dropout: float
+) -> None:
+    adam = layers(2, 3, 4, outputs, members=2)
+    x, y = np.random.default_rng(2).normal(size=(6, 2)), targets(kind, outputs)
+    counts = np.array([0.0, 1.0, 2.0, 0.5, 1.5, 1.0]) if weighted else None
 
-    def loss(*given: torch.Tensor) -> torch.Tensor:
-        again = list(zip(given[::2], given[1::2], strict=True))
-        return loss_of(outputs_of(again, x), y, counts)
+    def seen() -> list[np.ndarray]:
+        return activations(adam.layers, x, dropout, np.random.default_rng(5))
 
-    assert torch.autograd.gradcheck(loss, flat)
+    def loss() -> float:
+        found = losses_of(seen()[-1], y)
+        return float((found if counts is None else found * counts).mean(axis=1).sum())
+
+    given = seen()
+    backward(adam.layers, given, slopes_of(given[-1], y, counts), dropout, adam.gradients)
+    exact, wanted, tiny = adam._slopes.copy(), np.zeros(adam.values.size), 1e-6
+    for place in range(adam.values.size):
+        kept = adam.values[place]
+        adam.values[place] = kept + tiny
+        above = loss()
+        adam.values[place] = kept - tiny
+        wanted[place] = (above - loss()) / (2 * tiny)
+        adam.values[place] = kept
+    np.testing.assert_allclose(exact, wanted, rtol=1e-6, atol=1e-8)
+    assert np.abs(exact).max() > 0.01
+
+
+@pytest.mark.parametrize(("kind", "outputs"), [("numbers", 1), ("classes", 1), ("classes", 3)])
+def test_losses_are_those_of_torch(kind: str, outputs: int) -> None:
+    y, found = targets(kind, outputs), np.random.default_rng(4).normal(size=(2, 6, outputs)) * 30
+    logits, truth = torch.from_numpy(found), torch.from_numpy(y).expand(2, 6)
+    if kind == "numbers":
+        wanted = 0.5 * (logits[..., 0] - truth) ** 2
+    elif outputs == 1:
+        wanted = torch.nn.functional.binary_cross_entropy_with_logits(
+            logits[..., 0], truth.double(), reduction="none"
+        )
+    else:
+        flat = (logits.reshape(-1, outputs), truth.reshape(-1))
+        wanted = torch.nn.functional.cross_entropy(*flat, reduction="none").reshape(2, 6)
+    np.testing.assert_allclose(losses_of(found, y), wanted.numpy(), rtol=1e-12, atol=1e-12)
+
+
+def test_steps_are_those_of_torchs_adamw() -> None:
+    adam = Adam(drawn((3, 4, 1), 2, np.random.default_rng(0)), 0.01, 0.3, np.float64)
+    copies = [
+        [torch.from_numpy(one.copy()).requires_grad_() for one in layer]
+        for layer in zip(*adam.layers, strict=True)
+    ]
+    groups = [{"params": copies[0], "weight_decay": 0.3}, {"params": copies[1], "weight_decay": 0.0}]
+    theirs = torch.optim.AdamW(groups, lr=0.01, betas=BETAS, eps=TINY)
+    rng = np.random.default_rng(1)
+    for share in (1.0, 0.5, 0.25):
+        for (weights, biases), *slopes in zip(adam.gradients, *copies, strict=True):
+            for own, their in zip((weights, biases), slopes, strict=True):
+                own[:] = rng.normal(size=own.shape)
+                their.grad = torch.from_numpy(own.copy())
+        for group in theirs.param_groups:
+            group["lr"] = 0.01 * share
+        theirs.step()
+        adam.step(share)
+    for (weights, biases), their_weights, their_biases in zip(adam.layers, *copies, strict=True):
+        np.testing.assert_allclose(weights, their_weights.detach().numpy(), rtol=1e-10)
+        np.testing.assert_allclose(biases, their_biases.detach().numpy(), rtol=1e-10)
 
 
 def test_members_are_trained_by_their_own_losses() -> None:
-    two, one = layers(2, 3, 1, members=2), layers(2, 3, 1, members=2)
-    x, y = torch.randn(4, 2, dtype=torch.float64), torch.arange(4) % 2
-    loss_of(outputs_of(two, x), y, None).backward()
-    first = [(w[:1].detach().requires_grad_(), b[:1].detach().requires_grad_()) for w, b in one]
-    loss_of(outputs_of(first, x), y, None).backward()
-    for (weight, bias), (alone, its) in zip(two, first, strict=True):
-        torch.testing.assert_close(weight.grad[:1], alone.grad)
-        torch.testing.assert_close(bias.grad[:1], its.grad)
+    two = layers(2, 3, 1, members=2)
+    x, y = np.random.default_rng(2).normal(size=(4, 2)), np.arange(4) % 2
+    (first, bends), (last, ends) = two.layers
+    alone = Adam([(first[:, :1], bends[:1]), (last[:1], ends[:1])], 0.01, 0.0, np.float64)
+    for adam in (two, alone):
+        seen = activations(adam.layers, x)
+        backward(adam.layers, seen, slopes_of(seen[-1], y, None), 0.0, adam.gradients)
+    np.testing.assert_allclose(two.gradients[0][0][:, :1], alone.gradients[0][0])
+    np.testing.assert_allclose(two.gradients[1][0][:1], alone.gradients[1][0])
 
 
 def test_dropout_keeps_the_mean_and_hits_every_unit() -> None:
-    hidden = torch.zeros(8, 100, 65)
-    kept = side_by_side._kept(hidden, 0.25, torch.Generator().manual_seed(0))
-    assert kept.mean().item() == pytest.approx(1, abs=0.01)
-    assert (kept == 0).float().mean(dim=(0, 1)).min() > 0.2
-    assert sorted(kept.unique().tolist()) == pytest.approx([0, 4 / 3])
+    ones = [(np.zeros((1, 2, 65)), np.ones((2, 65))), (np.zeros((2, 65, 1)), np.zeros((2, 1)))]
+    kept = activations(ones, np.zeros((400, 1)), 0.25, np.random.default_rng(0))[1]
+    assert kept.mean() == pytest.approx(1, abs=0.02)
+    assert (kept == 0).mean(axis=(0, 1)).min() > 0.18
+    assert sorted(set(kept.ravel().tolist())) == pytest.approx([0, 4 / 3])
 
 
 @pytest.mark.parametrize("classes", [0, 2, 3])
@@ -147,9 +205,8 @@ def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch)
     given = Fitting(x.to_numpy(), y)
     seen: list[list[np.ndarray]] = []
 
-    def together(found: object, _held: Fitting) -> float:
-        assert isinstance(found, list)
-        seen.append([weight.detach().numpy().copy() for weight, _ in found])
+    def together(found: Layers, _held: Fitting) -> float:
+        seen.append([weight.copy() for weight, _ in found])
         return 1.0 if len(seen) == 3 else 2.0
 
     monkeypatch.setattr(side_by_side, "_together", together)
@@ -167,10 +224,3 @@ def test_rows_that_count_nothing_change_nothing_but_the_order() -> None:
     counts = np.where(np.arange(600) % 2, 1.0, 0.0)
     found = TableModel(SMALL, 2, 0).fit(x, wrong, counts).predict(x)
     assert (found.argmax(axis=1) == y).mean() > 0.9
-
-
-def test_threads_of_torch_are_given_back() -> None:
-    before = torch.get_num_threads()
-    x, y = rows(40)
-    TableModel(SMALL, 2, 0).fit(x, y)
-    assert torch.get_num_threads() == before
