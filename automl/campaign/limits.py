@@ -110,10 +110,13 @@ class CampaignLimits:
         return min(left, Left(wall - self.clock.now() - kept, reason))
 
     def for_retraining(self, search: Search) -> Left:
-        """The same for a retraining: the best winner may use all of it, others leave the rest its time."""
+        """The same for a retraining: the best winner may use all of it, others leave the rest its time.
+
+        The fit on all rows follows all tests, so that it may use all of it, too.
+        """
         left, wall = self.left(), self.limits.wall_seconds
         best = by_merit(self.searches)
-        if wall is None or not self.limits.reserve or best[0] is search:
+        if wall is None or not self.limits.reserve or best[0] is search or search.refits:
             return left
         tests = sum(one.outlook.score for one in best if one is search or not one.outlook.missing)
         tests += best[0].outlook.refitted(wall)

@@ -55,7 +55,7 @@ class ListSearch:
         self.stopped, self.outlook, self.needs_value = "", NOTHING, False
         self.remaining: float | None = None
         self.pruned_by: str | None = "pruned"
-        self.runs = False
+        self.runs, self.refits = False, False
         self.candidates = list[Candidate]()
         self._jobs = [f"{self.row.id}/{number}" for number in range(jobs)]
         self._finals = [f"{self.row.id}/final-{number}" for number in range(finals)]

@@ -172,6 +172,17 @@ def test_what_is_left_goes_to_the_best_winner() -> None:
     assert jobs.next_job() is None and other.stopped, "no time is left for the other one"
 
 
+def test_the_fit_on_all_rows_may_use_all_that_is_left() -> None:
+    """Also of a winner that was not the best by its folds."""
+    one = with_value("one", 0.2, Outlook(fit=4.0, score=1.0, refit=1.5), jobs=0)
+    other = with_value("other", 0.3, Outlook(fit=10.0, score=1.0, refit=1.5), jobs=0)
+    jobs, clock = reserving(one, other)
+    clock.seconds = 80.0
+    assert jobs.limits.for_retraining(other).seconds == pytest.approx(20 - 2 * 1.0 - 1.3 * 1.5 * 4.0)
+    other.refits = True
+    assert jobs.limits.for_retraining(other).seconds == 20.0, "the test of the other one is over"
+
+
 def test_an_ensemble_is_fitted_in_the_time_that_the_test_and_other_winners_leave() -> None:
     one = with_value("one", 0.2, Outlook(fit=10.0, missing=1, score=4.0, members=8.0), jobs=0)
     other = with_value("other", 0.3, Outlook(fit=5.0, missing=1, score=1.0, members=30.0), jobs=0)
