@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from automl import templates
 from automl.contracts import Json
 from automl.data.parts import Parts
 from automl.plugins import load
+from automl.tables import boosters
 from automl.tables.monotone import Trend, without_signs
 from automl.tables.weighting import without_weights
 
+BOOSTED: Final = "tabular_boosters"  # the space with the families of the extra `tables`
+
 
 def space_of(monotone: Mapping[str, Trend] | None, weights: str | None) -> str | Json:
-    """The key `space`: without the families that cannot do what is asked for."""
+    """The key `space`: with boosters that are installed, without families that cannot do what is asked."""
+    there = boosters.installed()
+    name = BOOSTED if there else templates.SPACE
     out = {*(without_signs() if monotone else ()), *(without_weights() if weights else ())}
-    if not out:
-        return templates.SPACE
-    models = load("spaces", templates.SPACE).parameters["model"]
+    out |= set(boosters.PACKAGES) - set(there)
+    models = load("spaces", name).parameters["model"]
     left = [family for family in models.options if family not in out]
-    return {"name": templates.SPACE, "narrow": {"model": left}}
+    return name if len(left) == len(models.options) else {"name": name, "narrow": {"model": left}}
+
+
+def about_boosters() -> str:
+    """Which families of other libraries are searched, and what would bring those that are not."""
+    there = boosters.installed()
+    absent = [name for name in boosters.PACKAGES if name not in there]
+    adds = f"; pip install 'automl-orchestrator[tables]' adds {', '.join(absent)}" if absent else ""
+    return f"families: {', '.join(['those of scikit-learn', *there])}{adds}"
 
 
 def about_trends(parts: Parts, trends: Mapping[str, Trend] | None, told: list[str]) -> Json:

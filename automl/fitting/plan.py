@@ -18,7 +18,7 @@ from automl.config.yamltext import yaml_text
 from automl.contracts import Json, UserError
 from automl.data.parts import Parts, split_dataset
 from automl.data.sources import read
-from automl.fitting.families import about_trends, about_weights, space_of
+from automl.fitting.families import about_boosters, about_trends, about_weights, space_of
 from automl.fitting.limits import about, constraints_of
 from automl.fitting.machine_use import MachineUse, machine_use
 from automl.report.wording import plural
@@ -117,6 +117,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     keys["evaluator"]["pipeline"] |= _decides(parts, _overridden(keys, wishes)["task"].get("metric"), told)
     keys["evaluator"]["pipeline"] |= about_trends(parts, wishes.monotone, told)
     told += [*about_weights(wishes.weights), *about(keys.get("constraints", {}))]
+    told += [about_boosters()] if "space" not in _given(wishes) else []
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -171,6 +172,11 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "executor": {"local": {"isolate": True}},
         "final": {"seeds": 1, **({"refit": True} if wishes.refit else {})},
     }
+
+
+def _given(wishes: Wishes) -> set[str]:
+    """The keys of the study that `overrides` set."""
+    return {one.partition("=")[0].partition(".")[0] for one in wishes.overrides}
 
 
 def _overridden(keys: Json, wishes: Wishes) -> Json:

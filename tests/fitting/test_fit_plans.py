@@ -11,6 +11,11 @@ from fitted_tables import homes, written
 from automl.config import load_study
 from automl.contracts import UserError
 from automl.fitting import Plan, Wishes, plan
+from automl.searchspaces.tabular import MODELS
+from automl.tables import boosters
+from automl.tables.boosters import PACKAGES
+
+ADDS = "pip install 'automl-orchestrator[tables]' adds"
 
 
 @pytest.fixture
@@ -53,7 +58,8 @@ def test_columns_to_rise_and_fall_with_are_told_with_what_they_leave_out(table: 
     told = "\n".join(found.told)
     assert "the probability of 'yes' rises with size, falls with rooms; linear, knn, svm, random_" in told
     assert found.keys["evaluator"]["pipeline"]["monotone"] == {"size": "increasing", "rooms": "decreasing"}
-    assert found.keys["space"] == {"name": "tabular", "narrow": {"model": ["gradient_boosting"]}}
+    families = ["gradient_boosting", "lightgbm", "xgboost", "catboost"]
+    assert found.keys["space"] == {"name": "tabular_boosters", "narrow": {"model": families}}
     assert found.study.digest() != planned(table).study.digest()
     assert "monotone" not in planned(table).text
     numbers = planned(table, target="size", monotone={"rooms": "increasing"})
@@ -66,7 +72,33 @@ def test_weights_are_told_with_what_they_leave_out(table: Path) -> None:
     assert "features: sold, rooms, street" in found.told
     assert "knn" not in found.keys["space"]["narrow"]["model"] and found.keys["task"]["weights"] == "size"
     both = planned(table, weights="size", monotone={"rooms": "increasing"})
-    assert both.keys["space"]["narrow"]["model"] == ["gradient_boosting"]
+    assert both.keys["space"]["narrow"]["model"][0] == "gradient_boosting"
+
+
+@pytest.mark.parametrize(
+    ("there", "space", "told"),
+    [
+        (PACKAGES, "tabular_boosters", "those of scikit-learn, lightgbm, xgboost, catboost"),
+        (
+            ("catboost",),
+            {"name": "tabular_boosters", "narrow": {"model": [*MODELS, "catboost"]}},
+            f"those of scikit-learn, catboost; {ADDS} lightgbm, xgboost",
+        ),
+        (
+            (),
+            "tabular",
+            f"those of scikit-learn; {ADDS} lightgbm, xgboost, catboost",
+        ),
+    ],
+)
+def test_boosters_that_are_installed_are_searched(
+    table: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...], space: Any, told: str
+) -> None:
+    monkeypatch.setattr(boosters, "installed", lambda: there)
+    found = planned(table)
+    assert found.keys["space"] == space and f"families: {told}" in found.told
+    given = planned(table, overrides=("space={name: tabular, fix: {model: linear}}",))
+    assert not any(line.startswith("families") for line in given.told)
 
 
 @pytest.mark.parametrize(("minutes", "seconds"), [(0.5, 28.8), (1, 57.5), (5, 297.5)])
