@@ -73,9 +73,10 @@ def run_campaign(
         others = read_transfers(resolved, study.transfer)
         task, reading = _read(study, executor)
         resolved = _counted(resolved, task, reading)
-        check_data(resolved, task)
         check_targets(study)
+        # processes of trials load while the data are checked, which imports much here, too
         executor.examine(needs_of(resolved, task, store), progress.message)
+        check_data(resolved, task)
         with open_ledger(store) as ledger:
             for line in (*(task.notes if task else ()), *notes_of(others)):
                 progress.message(f"data: {line}")
