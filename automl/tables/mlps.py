@@ -24,7 +24,7 @@ def mlps(c: Values, s: Setting) -> Any:
 
     family = MLPClassifier if s.classes else MLPRegressor
     return family(
-        hidden_layer_sizes=(MEMBERS * c["mlps_width"],) * c["mlps_depth"],
+        hidden_layer_sizes=(MEMBERS * c["mlps_width"],) * c["mlps_depth"] + (() if s.classes else (2,)),
         alpha=c["mlps_decay"],
         learning_rate_init=c["mlps_rate"],
         random_state=s.seed,
@@ -46,7 +46,10 @@ def fit_mlps(model: Any, rows: Fitting, s: Setting, c: Values) -> None:
         model.partial_fit(rows.x[first], rows.y[first], classes=labels)
     for name in ("_optimizer", "loss_curve_"):
         vars(model).pop(name, None)
-    model.coefs_, model.intercepts_ = packed(layers, middle, spread)
+    weights, biases = packed(layers, middle, spread)
+    if labels is None:
+        weights, biases = bounded_by(weights, biases, float(y.min()), float(y.max()))
+    model.coefs_, model.intercepts_ = weights, biases
 
 
 def packed(
@@ -69,3 +72,17 @@ def packed(
     weights[-1] = last * (spread / members)
     biases[-1] = biases[-1].mean(axis=0) * spread + middle
     return weights, [bias.ravel() for bias in biases]
+
+
+def bounded_by(
+    weights: list[np.ndarray], biases: list[np.ndarray], low: float, high: float
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The same with an output f that stays between two values: low + max(f - low, 0) - max(f - high, 0).
+
+    Of rows far from all others, networks make far too much; those of RealMLP stay in the range of the
+    training targets, too (Holzmüller et al., NeurIPS 2024).
+    """
+    both = np.concatenate([weights[-1], weights[-1]], axis=1)
+    ends = np.concatenate([biases[-1] - low, biases[-1] - high])
+    last = np.array([[1.0], [-1.0]]), np.array([low])
+    return [*weights[:-1], both, last[0]], [*biases[:-1], ends, last[1]]

@@ -176,6 +176,17 @@ def test_it_learns_what_no_line_divides(classes: int) -> None:
         assert np.abs(found - truth).mean() < 0.4 * np.abs(target.mean() - truth).mean()
 
 
+def test_numbers_stay_between_the_targets() -> None:
+    x, _ = rows()
+    target = 1000.0 + 50.0 * x["a"].to_numpy()
+    model = TableModel(SMALL, 0, 0).fit(x, target)
+    far = pd.DataFrame({"a": [-1e6, 0.0, 1e6], "b": [0.0, 0.0, 0.0]})
+    found = model.predict(far)
+    assert found[[0, 2]] == pytest.approx([target.min(), target.max()]) and found[1] == pytest.approx(
+        1000, abs=20
+    )
+
+
 def test_a_class_that_training_lacks_is_none() -> None:
     x, y = rows()
     found = TableModel(SMALL, 3, 0).fit(x, 2 * y).predict(x)
