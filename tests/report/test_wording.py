@@ -105,5 +105,8 @@ def test_a_difference_of_nothing_has_no_sign(nothing: float) -> None:
 
 
 def test_what_intervals_have_done_is_told_where_it_was_measured() -> None:
-    assert of_intervals(None) == ""
-    assert of_intervals((0.8764, 1234.56)) == "90 % intervals hold 87.6 % of the test rows, mean width 1235"
+    assert of_intervals(None, None) == ""
+    told = of_intervals((0.8764, 1234.56), None)
+    assert told == "90 % intervals hold 87.6 % of the test rows, mean width 1235"
+    told = of_intervals(None, (0.9123, 1.2345))
+    assert told == "90 % sets hold 91.2 % of the test rows, 1.23 classes on average"
