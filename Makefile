@@ -16,8 +16,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make setup        the virtual environment $(VENV) with everything a study needs"
 	@echo "make run          set up, then run studies/quickstart.yaml"
-	@echo "make test         set up for development, then format check, lint, types and the tests: 12 minutes on 2 cores"
-	@echo "make slow         the longer tests: whole studies, kills, Ray; an hour on 2 cores; before a pull request"
+	@echo "make test         set up for development, then format check, lint, types and the tests: 16 minutes on 2 cores"
+	@echo "make slow         the longer tests: whole studies, kills, Ray; over an hour on 2 cores; before a pull request"
 	@echo "make quick        format check, lint, and the unit tests of what changed since main; under a minute"
 	@echo "make gpu          every evaluator on a CUDA GPU, two trials on one, bf16, memory; prints the table of docs/speed.md"
 	@echo "make soak         for MINUTES=10: a nemesis against everything at once, then property tests and mutated input"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -70,7 +71,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             frame[weights] = counts
         digest = hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:8]
         keep = f"task.columns.keep={features}"
-        try:
+        with _value_errors():
             self.fitted_ = fit(
                 frame,
                 target,
@@ -87,8 +88,6 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                 infer_limit=self.infer_limit,
                 size_limit=self.size_limit,
             )
-        except UserError as error:  # what scikit-learn's tools expect
-            raise ValueError(str(error)) from error
         return self
 
     def _rows(self, X: Any) -> pd.DataFrame:
@@ -145,10 +144,8 @@ class AutoMLClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         Raises `ValueError` for a level that is no share, or for which there were too few rows.
         """
         check_is_fitted(self)
-        try:
+        with _value_errors():
             found: np.ndarray = self.fitted_.predict_set(self._rows(X), level).to_numpy()
-        except UserError as error:  # what scikit-learn's tools expect
-            raise ValueError(str(error)) from error
         return found
 
 
@@ -182,12 +179,19 @@ class AutoMLRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         Raises `ValueError` for a level that is no share, or for which there were too few rows.
         """
         check_is_fitted(self)
-        try:
+        with _value_errors():
             found = self.fitted_.predict_interval(self._rows(X), level)
-        except UserError as error:  # what scikit-learn's tools expect
-            raise ValueError(str(error)) from error
         ends: np.ndarray = found[["lower", "upper"]].to_numpy()
         return ends
+
+
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    """Mistakes are raised as what scikit-learn's tools expect."""
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error)) from error
 
 
 def _new(name: str, others: Sequence[str]) -> str:

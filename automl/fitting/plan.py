@@ -117,7 +117,7 @@ def plan(path: Path, wishes: Wishes) -> Plan:
     keys["evaluator"]["pipeline"] |= _decides(parts, _overridden(keys, wishes)["task"].get("metric"), told)
     keys["evaluator"]["pipeline"] |= about_trends(parts, wishes.monotone, told)
     told += [*about_weights(wishes.weights), *about(keys.get("constraints", {}))]
-    told += [about_boosters()] if "space" not in _given(wishes) else []
+    told += [about_boosters()] if _overridden(keys, wishes)["space"] == keys["space"] else []
     use = machine_use(parts.dataset.x, wishes.cpus)
     keys["executor"] = use.executor
     keys["budget"] = {"device_seconds": round(wishes.seconds * use.devices / 2, 1)}
@@ -172,11 +172,6 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "executor": {"local": {"isolate": True}},
         "final": {"seeds": 1, **({"refit": True} if wishes.refit else {})},
     }
-
-
-def _given(wishes: Wishes) -> set[str]:
-    """The keys of the study that `overrides` set."""
-    return {one.partition("=")[0].partition(".")[0] for one in wishes.overrides}
 
 
 def _overridden(keys: Json, wishes: Wishes) -> Json:

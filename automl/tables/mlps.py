@@ -59,19 +59,18 @@ def packed(
 
     Outputs are multiplied by `spread` and added to `middle`.
     """
-    (first, bias), *others = layers
+    (first, bias), *between, (last, ends) = [(w.astype(np.float64), b.astype(np.float64)) for w, b in layers]
     narrow, members, wide = first.shape
-    weights, biases = [first.astype(np.float64).reshape(narrow, members * wide)], [bias.astype(np.float64)]
-    for weight, bias in others:
+    weights, biases = [first.reshape(narrow, members * wide)], [bias.ravel()]
+    for weight, bias in between:
         _, narrow, wide = weight.shape
         blocks = np.zeros((members, narrow, members, wide))
         blocks[np.arange(members), :, np.arange(members)] = weight
         weights.append(blocks.reshape(members * narrow, members * wide))
-        biases.append(bias.astype(np.float64))
-    last = weights[-1].reshape(-1, members, wide).sum(axis=1)
-    weights[-1] = last * (spread / members)
-    biases[-1] = biases[-1].mean(axis=0) * spread + middle
-    return weights, [bias.ravel() for bias in biases]
+        biases.append(bias.ravel())
+    weights.append(last.reshape(-1, last.shape[-1]) * (spread / members))
+    biases.append(ends.mean(axis=0) * spread + middle)
+    return weights, biases
 
 
 def bounded_by(

@@ -82,6 +82,20 @@ def test_a_frame_whose_columns_have_numbers_is_the_same_table_as_its_array() -> 
 
 
 @pytest.mark.slow
+def test_sets_of_classes(store: Store) -> None:
+    frame, y = table()
+    overrides = (*QUICK, "evaluator={pipeline: {folds: 2, ensemble: 25}}")
+    model = automl.AutoMLClassifier(minutes=1, overrides=overrides, store=store.folder).fit(frame, y)
+    sets = model.predict_set(frame, 0.8)
+    assert sets.shape == (90, 2) and sets.dtype == bool
+    assert sets[np.arange(90), np.searchsorted(model.classes_, model.predict(frame))].all()
+    with pytest.raises(ValueError, match="must be between 0 and 1"):
+        model.predict_set(frame, 80)
+    with pytest.raises(ValueError, match=r"a set of the level 0\.999 needs the errors of 999 rows"):
+        model.predict_set(frame, 0.999)
+
+
+@pytest.mark.slow
 def test_numbers(store: Store) -> None:
     frame, _ = table()
     overrides = (*QUICK, "evaluator={pipeline: {folds: 2, ensemble: 25}}")

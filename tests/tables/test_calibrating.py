@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from held_out_rows import held_out
 
 from automl.contracts import Config, Split, Task
 from automl.tables.calibrating import calibrate, measured, residuals
@@ -41,17 +42,8 @@ def task(rows: int, seed: int, spread: Spread = constant) -> Task:
     return Task("t", "table", (2,), 0, split(rows, seed, spread), split(NEW, seed, spread), f"{seed:064d}")
 
 
-def held_out(given: Task) -> np.ndarray:
-    x, y = given.train.x, given.train.y
-    parts = [
-        TableModel(LINEAR, 0, 0).fit(x.iloc[fit], y[fit]).predict(x.iloc[held])
-        for fit, held in folds(given, FOLDS)
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
 def made(given: Task, left: Callable[[], float] = lambda: math.inf) -> tuple[Calibration, list[str]]:
-    return calibrate(given, FOLDS, held_out(given), left, 0)
+    return calibrate(given, FOLDS, held_out(given, LINEAR, FOLDS), left, 0)
 
 
 def covered(given: Task, found: Calibration, level: float) -> np.ndarray:
@@ -145,5 +137,5 @@ def test_the_same_data_give_the_same_intervals() -> None:
     assert one.scores == other.scores and np.array_equal(
         one.half_width(given.validation.x, 0.9), other.half_width(given.validation.x, 0.9)
     )
-    sizes = residuals(given, list(parts(given)), held_out(given))
+    sizes = residuals(given, list(parts(given)), held_out(given, LINEAR, FOLDS))
     assert one.difficulty is not None or one.scores == tuple(np.sort(sizes).tolist())

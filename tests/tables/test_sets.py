@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from held_out_rows import held_out
 
 from automl.contracts import Split, Task, UserError
 from automl.tables.calibrating import calibrate, measured, misses
 from automl.tables.conformal import Calibration, calibration_of, read_calibration, write_calibration
-from automl.tables.folds import folds
 from automl.tables.model import TableModel
 
 FOLDS, TABLES, ROWS, NEW = 5, 4, 200, 2000
@@ -32,17 +32,8 @@ def task(seed: int) -> Task:
     return Task("t", "table", (2,), 3, split(ROWS, seed), split(NEW, seed), f"{seed:064d}")
 
 
-def held_out(given: Task) -> np.ndarray:
-    x, y = given.train.x, given.train.y
-    parts = [
-        TableModel(LINEAR, 3, 0).fit(x.iloc[fit], y[fit]).predict(x.iloc[held])
-        for fit, held in folds(given, FOLDS)
-    ]
-    return np.concatenate(parts).astype(np.float32)
-
-
 def made(given: Task) -> Calibration:
-    found, notes = calibrate(given, FOLDS, held_out(given), lambda: math.inf, 0)
+    found, notes = calibrate(given, FOLDS, held_out(given, LINEAR, FOLDS), lambda: math.inf, 0)
     assert notes == []
     return found
 
