@@ -1,20 +1,23 @@
 """This program against others on tables: the same rows, the same seconds. Run as a script:
 
     AUTOML_DATA=… python tests/benchmarks/bench_tables.py [--sets titanic,adult] [--seconds 60] [--seeds 2]
-        [--own "NAME=PYTHON [OPTION …]" …] [--flaml PYTHON] [--autogluon PYTHON]
+        [--own "NAME=PYTHON [OPTION …]" …] [--flaml PYTHON] [--autogluon PYTHON] [--keep FILE]
 
 Each table is divided, once for each seed, into rows to learn from and a fifth to be predicted. Every program
 gets both as files, in a process of its own, one after the other, in an order that moves on with each table.
 `own`: `automl fit` with further options, such as `--set evaluator.pipeline.ensemble=0`, then `automl
-predict`. `booster`: gradient boosting of scikit-learn with its defaults. FLAML and AutoGluon, each in an
+predict`; `--own ""`: not at all. `booster`: gradient boosting of scikit-learn with its defaults. FLAML and AutoGluon, each in an
 environment of its own, given by its Python; what is not given is said. Seconds are those of the clock, from
 the start of the process to its end, of `own` those of `fit`. Prints Markdown: scores (ROC AUC of two classes,
-log-loss of more, RMSE), mean ranks, in which failures are last, overruns and failures.
+log-loss of more, RMSE), mean ranks, in which failures are last, overruns and failures. `--keep` writes every
+run into a file, a line of JSON each, and takes from it what was run before: so programs can be measured by
+turns, and a benchmark goes on where it was ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
@@ -22,7 +25,9 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +79,26 @@ class Run:
     score: float | None
     seconds: float
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The runs of before, in a file; none: nothing is kept."""
+
+    file: Path | None
+
+    def run(self, key: tuple[str, int, float, str], measure: Callable[[], Run]) -> Run:
+        """What was kept for table, seed, seconds and program, else what `measure` gives, and keep it."""
+        if self.file is None:
+            return measure()
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        before = {tuple(one["key"]): Run(**one["run"]) for one in map(json.loads, lines)}
+        if key in before:
+            return before[key]
+        run = measure()
+        with self.file.open("a") as out:
+            out.write(json.dumps({"key": key, "run": asdict(run)}) + "\n")
+        return run
 
 
 def divide(one: TableSet, folder: Path, seed: int) -> Divided:
@@ -162,7 +187,7 @@ def programs(given: argparse.Namespace) -> list[tuple[str, str]]:
             print(f"{name} takes no part: give its environment by --{name} PYTHON", file=sys.stderr)  # noqa: T201
         else:
             found.append((name, python))
-    return [*found, *(item.split("=", 1) for item in given.own or [f"own={sys.executable}"])]
+    return [*found, *(item.split("=", 1) for item in given.own or [f"own={sys.executable}"] if item)]
 
 
 def main() -> None:
@@ -174,18 +199,21 @@ def main() -> None:
     parser.add_argument("--own", action="append")
     parser.add_argument("--flaml")
     parser.add_argument("--autogluon")
+    parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     wanted = given.sets.split(",")
     known = {one.name: one for one in table_sets()}
-    taking, everything = programs(given), defaultdict(list)
+    taking, everything, kept = programs(given), defaultdict(list), Kept(given.keep)
     with tempfile.TemporaryDirectory() as root:
         rounds = [(seed, name) for seed in range(given.seeds) for name in wanted]
         for number, (seed, name) in enumerate(rounds):
             table = divide(known[name], Path(root) / f"{name}-{seed}", seed)
             runs: dict[str, Run] = {}
             for program, python in [*taking[number % len(taking) :], *taking[: number % len(taking)]]:
-                with_words = own if program not in PROGRAMS else peer
-                runs[program] = with_words(program, python, table, given.seconds)
+                measured = partial(
+                    peer if program in PROGRAMS else own, program, python, table, given.seconds
+                )
+                runs[program] = kept.run((name, seed, given.seconds, program), measured)
             _print(table, runs, given.seconds, everything, first=not number)
     print("\n| program | mean rank | overruns | failures |\n|---|---:|---:|---:|")  # noqa: T201
     for program, rows in everything.items():
