@@ -6,12 +6,12 @@
 Each table is divided, once for each seed, into rows to learn from and a fifth to be predicted. Every program
 gets both as files, in a process of its own, one after the other, in an order that moves on with each table.
 `own`: `automl fit` with further options, such as `--set evaluator.pipeline.ensemble=0`, then `automl
-predict`; `--own ""`: not at all. `booster`: gradient boosting of scikit-learn with its defaults. FLAML and AutoGluon, each in an
-environment of its own, given by its Python; what is not given is said. Seconds are those of the clock, from
-the start of the process to its end, of `own` those of `fit`. Prints Markdown: scores (ROC AUC of two classes,
-log-loss of more, RMSE), mean ranks, in which failures are last, overruns and failures. `--keep` writes every
-run into a file, a line of JSON each, and takes from it what was run before: so programs can be measured by
-turns, and a benchmark goes on where it was ended.
+predict`; with `--own ""` not at all. `booster`: gradient boosting of scikit-learn with its defaults. FLAML
+and AutoGluon, each in an environment of its own, given by its Python; what is not given is said. Seconds are
+those of the clock, from the start of the process to its end, of `own` those of `fit`. Prints Markdown:
+scores (ROC AUC of two classes, log-loss of more, RMSE), mean ranks, in which failures are last, overruns and
+failures. `--keep` writes every run into a file, a line of JSON each, and takes from it what was run before:
+so programs can be measured by turns, and a benchmark goes on where it was ended.
 """
 
 from __future__ import annotations
