@@ -68,10 +68,15 @@ def prepared(table: Any, config: Values, classes: int, seed: int, texts: Collect
     return Prepared(ColumnTransformer(parts), numbers=tuple(numbers))
 
 
-def scaler(name: str, rows: int) -> Any:
-    """A transformer of numbers for `rows` rows; None for `none`."""
+def scaler(name: str, rows: int, *, clipping: bool = False) -> Any:
+    """A transformer of numbers for `rows` rows; None for `none`.
+
+    `clipping`: numbers beyond those of the rows that are fitted count as the last of them, as `quantile` has
+    it anyhow.
+    """
     # scikit-learn takes a second to import
-    from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
     scalers: dict[str, Callable[[], Any]] = {
         "none": lambda: None,
@@ -81,7 +86,10 @@ def scaler(name: str, rows: int) -> Any:
             n_quantiles=min(1000, rows), subsample=rows, output_distribution="normal"
         ),
     }
-    return choice("scaling", {"scaling": name}, scalers)()
+    made = choice("scaling", {"scaling": name}, scalers)()
+    if not clipping or made is None or name == "quantile":
+        return made
+    return make_pipeline(MinMaxScaler(clip=True), made)
 
 
 def _imputer(config: Values) -> Any:

@@ -6,6 +6,7 @@ The numbers are those of the transformers to the last digit, and lie in memory a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -55,8 +56,15 @@ def few_block(transformer: Any, names: Sequence[str] | str) -> Block:
 def few_scaled(transformer: Any) -> Callable[[np.ndarray], np.ndarray]:
     """What a fitted scaler does to numbers (n, features), which it may overwrite."""
     # scikit-learn takes a second to import
-    from sklearn.preprocessing import QuantileTransformer, RobustScaler, StandardScaler
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
+    if type(transformer) is Pipeline:
+        steps = [few_scaled(step) for _, step in transformer.steps]
+        return lambda x: reduce(lambda found, step: step(found), steps, x)
+    if type(transformer) is MinMaxScaler and transformer.clip:
+        low, high = transformer.feature_range
+        return lambda x: np.clip(_affine_of(x, transformer.scale_, transformer.min_), low, high, out=x)
     if type(transformer) is StandardScaler:
         return lambda x: _affine(x, transformer.mean_, transformer.scale_)
     if type(transformer) is RobustScaler:
@@ -184,6 +192,12 @@ def _shares(encoder: Any) -> bool:
 def _affine(x: np.ndarray, middle: np.ndarray, spread: np.ndarray) -> np.ndarray:
     x -= middle
     x /= spread
+    return x
+
+
+def _affine_of(x: np.ndarray, factor: np.ndarray, summand: np.ndarray) -> np.ndarray:
+    x *= factor
+    x += summand
     return x
 
 

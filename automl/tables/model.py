@@ -112,7 +112,7 @@ class TableModel:
         """The scaler of prepared rows; None where categories stay as they are, whose trees need none."""
         how = self.config["scaling"]
         if not categories or how == "none":
-            return scaler(how, rows)
+            return scaler(how, rows, clipping=self.config["clipping"])
         note = f"scaling {how} is left out: categories go to the model as they are"
         self.notes += [] if note in self.notes else [note]
         return None

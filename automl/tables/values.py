@@ -18,6 +18,7 @@ DEFAULTS: Final[Config] = {
     "encoding": "one_hot",
     "rare": 1,
     "scaling": "standard",
+    "clipping": False,
     "linear_c": 1.0,
     "knn_neighbors": 5,
     "knn_weights": "uniform",

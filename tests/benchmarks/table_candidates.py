@@ -8,6 +8,7 @@ from automl import plugins
 from automl.contracts import Config
 
 DRAWN = 20
+CLIPPED = ("standard", "robust")
 
 
 def candidates() -> list[Config]:
@@ -84,12 +85,47 @@ def candidates() -> list[Config]:
         for k, p in ((7, 1), (20, 1), (5, 2))
     ]
     found += [{**_plain("mlps", "one_hot"), **one} for one in _networks()]
+    found = _clipped(found)
     rng = random.Random(0)
     own = plugins.load("spaces", "tabular")
     found += [own.sample(rng) for _ in range(DRAWN)]
     for config in found:
         space.check(config)
     return found
+
+
+def large_candidates() -> list[Config]:
+    """The default, then configurations for tables of many rows: all by hand."""
+    space = plugins.load("spaces", "tabular_boosters")
+    default = space.default_config()
+    shapes = [
+        {"rate": 0.05, "rounds": 1000, "leaves": 31, "leaf": 20, "features": 0.5},
+        {"rate": 0.05, "rounds": 1000, "leaves": 64, "leaf": 20, "features": 0.8, "encoding": "target"},
+        {"rate": 0.03, "rounds": 2000, "leaves": 128, "leaf": 5, "features": 0.5},
+        {"rate": 0.05, "rounds": 1000, "leaves": 16, "leaf": 5, "features": 0.7, "l2": 1.0},
+    ]
+    quick = {"rate": 0.1, "rounds": 1000, "leaves": 64, "leaf": 20}
+    boosted = [(model, shape) for model in ("gradient_boosting", "lightgbm", "xgboost") for shape in shapes]
+    boosted += [("catboost", quick), ("catboost", {**quick, "rate": 0.05, "rounds": 2000})]
+    found = [default]
+    for model, shape in boosted:
+        changed = {f"boosting_{name}": value for name, value in {"patience": 30, **shape}.items()}
+        found.append({**default, "model": model, **changed})
+    found += [
+        {**_plain("extra_trees", "ordinal"), "forest_trees": 150, "forest_features": 0.5, "forest_leaf": 1},
+        {**_plain("extra_trees", "target"), "forest_trees": 150, "forest_features": 1.0, "forest_leaf": 2},
+        {**_plain("random_forest", "ordinal"), "forest_trees": 100, "forest_features": 0.4, "forest_leaf": 2},
+    ]
+    networks = ({}, {"scaling": "quantile", "mlps_rate": 0.01}, {"mlps_width": 128})
+    found += [{**_plain("mlps", "one_hot"), **_networks()[0], **one} for one in networks]
+    found = _clipped(found)
+    for config in found:
+        space.check(config)
+    return found
+
+
+def _clipped(configs: list[Config]) -> list[Config]:
+    return [{**one, "clipping": True} if one.get("scaling") in CLIPPED else one for one in configs]
 
 
 def _boosting() -> list[Config]:

@@ -21,7 +21,13 @@ from automl.tables.model import TableModel, predicted
 
 NEW = few_examples.new_rows()
 PREPARATIONS: tuple[dict[str, Any], ...] = (
-    {"encoding": "ordinal", "scaling": "robust", "imputation": "mean", "text": "characters"},
+    {
+        "encoding": "ordinal",
+        "scaling": "robust",
+        "clipping": True,
+        "imputation": "mean",
+        "text": "characters",
+    },
     {"encoding": "target", "indicators": True, "rare": 5, "scaling": "quantile"},
     {"encoding": "one_hot", "rare": 5, "indicators": True, "imputation": "most_frequent"},
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from automl.tables.columns import LARGE, prepared
+from automl.tables.columns import LARGE, prepared, scaler
 from automl.tables.model import TableModel, tidy
 from automl.tables.values import completed
 
@@ -90,3 +90,22 @@ def test_trees_are_not_scaled_unless_a_configuration_says_so() -> None:
     assert "standardscaler" not in names(model="random_forest")
     assert "robustscaler" in names(model="random_forest", scaling="robust")
     assert "standardscaler" in names(model="knn")
+
+
+@pytest.mark.parametrize("how", ["standard", "robust"])
+def test_numbers_beyond_those_that_were_fitted_are_clipped(how: str) -> None:
+    known = np.array([[0.0, 5.0], [1.0, 7.0], [4.0, 6.0]])
+    beyond = np.array([[-3.0, 6.5], [2.0, 1e6]])
+    clipped, plain = scaler(how, 3, clipping=True).fit(known), scaler(how, 3).fit(known)
+    assert np.allclose(clipped.transform(beyond), plain.transform([[0.0, 6.5], [2.0, 7.0]]))
+    assert np.allclose(clipped.transform(known), plain.transform(known))
+
+
+def test_a_linear_model_does_not_run_away_with_a_huge_number() -> None:
+    x, y = pd.DataFrame({"size": np.arange(50.0)}), 10.0 * np.arange(50)
+    huge = pd.DataFrame({"size": [5000.0]})
+    clipped, plain = (
+        TableModel({"model": "linear", "linear_c": 1e4, "clipping": how}, 0, 0).fit(x, y).predict(huge)[0]
+        for how in (True, False)
+    )
+    assert clipped == pytest.approx(490, rel=0.01) and plain == pytest.approx(50_000, rel=0.01)
