@@ -26,7 +26,11 @@ from automl.tables.monotone import Trend
 
 SHOWN: Final = "study"  # in messages, in the place of a file
 UNKNOWN: Final = "log_loss"  # a metric that keys are checked with before the data have decided
-FOLDS: Final = 5
+FOLDS: Final = {
+    4_000: 5,
+    20_000: 3,
+}  # by the most training rows; each fit of more rows tells more, and takes longer
+FEWEST_FOLDS: Final = 2
 ENSEMBLE: Final = 25  # steps of the selection
 SHARE: Final = 0.4  # of its search's budget that a trial may use before it has a value: it is fitted again
 LONGEST_END: Final = 2.5  # seconds that the report may need after the campaign's own time
@@ -163,7 +167,7 @@ def _keys(path: Path, target: str, wishes: Wishes) -> Json:
         "task": task,
         **({"constraints": limits} if limits else {}),
         "space": space_of(wishes.monotone, wishes.weights),
-        "evaluator": {"pipeline": {"folds": FOLDS, "ensemble": ENSEMBLE}},
+        "evaluator": {"pipeline": {"folds": FEWEST_FOLDS, "ensemble": ENSEMBLE}},
         "budget": {"device_seconds": round(seconds / 2, 1)},
         "limits": {"wall_seconds": round(seconds, 1), "reserve": True},
         "trial": {"share": SHARE},
@@ -223,14 +227,19 @@ def _decides(parts: Parts, metric: str | None, told: list[str]) -> Json:
 
 
 def _folds(parts: Parts, told: list[str]) -> int:
-    """As many folds as the rarest class, or the groups, of the training rows allow."""
+    """By the number of training rows; as many as their rarest class, or their groups, allow."""
     train = parts.rows.train
+    wanted = next((folds for rows, folds in FOLDS.items() if len(train) <= rows), FEWEST_FOLDS)
     most = len(train)
     if parts.labels:
         most = int(np.bincount(parts.dataset.y[train], minlength=len(parts.labels)).min())
     if parts.dataset.groups is not None:
         most = min(most, len(np.unique(parts.dataset.groups[train])))
-    folds = max(2, min(FOLDS, most))
-    if folds < FOLDS:
+    folds = max(FEWEST_FOLDS, min(wanted, most))
+    if folds < wanted:
         told.append(f"folds: {folds}, since the rarest class or group of the training rows has no more")
+    elif wanted < max(FOLDS.values()):
+        told.append(
+            f"folds: {folds}, enough of {len(train):,} training rows; more trials are fitted with fewer"
+        )
     return folds

@@ -153,6 +153,23 @@ def test_rare_classes_have_fewer_folds(tmp_path: Path) -> None:
     assert "folds: 2, since the rarest class or group of the training rows has no more" in found.told
 
 
+@pytest.mark.parametrize(("rows", "folds"), [(5_000, 5), (6_000, 3), (30_000, 2)])
+def test_more_rows_have_fewer_folds(tmp_path: Path, rows: int, folds: int) -> None:
+    """Seven tenths of them are for training."""
+    file = tmp_path / "many.csv"
+    file.write_text("a,y\n" + "\n".join(f"{n % 89},{n % 97 / 7}" for n in range(rows)))
+    found = planned(file, target="y")
+    assert found.study.evaluator.options["folds"] == folds
+    told = [line for line in found.told if line.startswith("folds:")]
+    assert told == (
+        []
+        if folds == 5
+        else [
+            f"folds: {folds}, enough of {7 * rows // 10:,} training rows; more trials are fitted with fewer"
+        ]
+    )
+
+
 def test_a_metric_of_the_study_is_kept(table: Path) -> None:
     found = planned(table, target="size", overrides=("task.metric=rmse",))
     assert found.study.task.metrics[0].name == "rmse"
