@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from automl import metrics
 from automl.contracts import (
@@ -28,39 +27,20 @@ from automl.contracts import (
 from automl.space import Choice, Int, Space
 from automl.tables import boosters, fairness, families, intervals, monotone, thresholds, weighting
 from automl.tables.calibrating import copy_calibration, keep_calibration, measured
-from automl.tables.cross_validation import cross_validate, may_keep
+from automl.tables.cross_validation import Folding, cross_validate, may_keep
 from automl.tables.ensembles import Ensemble
 from automl.tables.final import Combining
 from automl.tables.folders import description, keep_model, predicted_by
 from automl.tables.folds import folds
 from automl.tables.model import TableModel
-from automl.tables.monotone import Trend
 from automl.tables.needs import NEEDS, Allowance, needed
+from automl.tables.options import PipelineOptions
 from automl.tables.requiring import require_predictions, require_table
 from automl.tables.sizes import not_tried
 from automl.tables.thresholds import score, seen_by
 
 COMBINED = 50  # trials that keep predictions for an ensemble
 PROBABILISTIC = {"log_loss", "roc_auc"}
-
-
-class PipelineOptions(EvaluatorOptions):
-    """`folds`: parts of the training rows, each of which is held out once.
-
-    `ensemble`: most steps of the greedy selection of trials that predict together with the winner of a
-    search, 25 say; 0: the winner predicts alone. `threshold`: of two classes, the probability from which on
-    the second one is predicted is chosen for the first metric, on the rows that folds held out. `monotone`:
-    columns of numbers with which predictions, of two classes the probability of the second one, may only
-    rise or fall. `class_weights`: the rows of each class count as much together when models are fitted.
-    `fairness`: a column whose values are groups; how differently they are served is measured.
-    """
-
-    folds: int = Field(5, ge=2, le=50)
-    ensemble: int = Field(0, ge=0, le=200)
-    threshold: bool = False
-    monotone: dict[str, Trend] = Field(default_factory=dict)
-    class_weights: bool = False
-    fairness: str | None = None
 
 
 class Pipeline(Evaluator):
@@ -101,9 +81,8 @@ class Pipeline(Evaluator):
         made = partial(self._made, config, task, names, context.seed, _threads(context))
         measured = [*names, *self._further(context)]
         given = bool(self.options.fairness)
-        done = cross_validate(
-            context, measured, wanted, made, weights=self._weights(task), keep=keep, predictions_too=given
-        )
+        how = Folding(wanted, self._weights(task), keep, given, self.options.rows_first)
+        done = cross_validate(context, measured, made, how)
         further = done.deviations(measured)
         notes = [*done.notes, *([unkept] if unkept else [])]
         if len(done.scores) < wanted:

@@ -16,7 +16,7 @@ import numpy as np
 from automl import metrics
 from automl.checkpoints import write_atomically
 from automl.contracts import KEPT, Context, RunError, State, Task
-from automl.tables.folds import folds
+from automl.tables.folds import fewer, folds
 from automl.tables.model import TableModel
 from automl.tables.needs import needed
 
@@ -69,48 +69,70 @@ class Folded:
         return {f"{name}_fold_std": value for name, value in zip(names, found, strict=True)}
 
 
-def cross_validate(
-    context: Context,
-    names: list[str],
-    count: int,
-    make: Callable[[], TableModel],
-    *,
-    weights: np.ndarray | None,
-    keep: bool,
-    predictions_too: bool = False,
-) -> Folded:
-    """Fit and score `count` folds, reporting the running mean after each; an earlier attempt's are not made.
+@dataclass(frozen=True)
+class Folding:
+    """How a configuration is cross-validated, in `count` folds.
 
-    Fewer, at least one, where the budget is used up and the search has no value yet. `weights`: of the
-    training rows, for fits. `names`: of metrics, also of what a model needs. `keep`: predictions of all rows
-    held out go to the folder `KEPT` once all folds are done. `predictions_too`: they are given.
+    `weights`: of the training rows, for fits. `keep`: predictions of all rows held out go to the folder
+    `KEPT` once all folds are done. `predictions_too`: they are given. `first`: step 0 is a fit on this share
+    of the rows of the first fold, for pruners alone.
+    """
+
+    count: int
+    weights: np.ndarray | None
+    keep: bool
+    predictions_too: bool = False
+    first: float | None = None
+
+
+def cross_validate(
+    context: Context, names: list[str], make: Callable[[], TableModel], how: Folding
+) -> Folded:
+    """Fit and score the folds, reporting the running mean after each; an earlier attempt's are not made.
+
+    Fewer, at least one, where the budget is used up and the search has no value yet: a report would end the
+    trial without one. `names`: of metrics, also of what a model needs.
     """
     task, found = context.task, context.checkpoint.load()
-    predicted = [name for name in names if name not in metrics.RESOURCES]
     done = Folded.of(found[1] if found else None, task.classes)
-    for fold, (fit, held) in enumerate(folds(task, count), start=1):
+    for fold, (fit, held) in enumerate(folds(task, how.count), start=1):
         if fold <= len(done.scores):
             continue
-        model, part = make(), task.train
-        counts = None if weights is None else weights[fit]
-        model.fit(part.x.iloc[fit], part.y[fit], counts)
-        predictions = model.predict(part.x.iloc[held])
-        values = metrics.score(predicted, part.y[held], predictions)
-        needs = needed(model, part.x.iloc[held[:1]], names)
-        context.measured(**needs)
-        values |= needs
+        if how.first is not None and found is None and fold == 1 and not context.needs_value:
+            few, _ = _fold(context, names, make(), (fewer(task, fit, how.first), held), how.weights)
+            context.report(0, few[names[0]], **{name: few[name] for name in names[1:]})
+            context.checkpoint.save(0, done.state)
+        model = make()
+        values, predictions = _fold(context, names, model, (fit, held), how.weights)
         done.notes += [note for note in model.notes if note not in done.notes]
         done.scores.append([values[name] for name in names])
-        if keep or predictions_too:
+        if how.keep or how.predictions_too:
             done.predictions.append(predictions.astype(np.float32))
         if context.needs_value and context.remaining <= 0:
-            break  # a report would end the trial without a value
+            break
         means = dict(zip(names, done.means, strict=True))
         context.report(fold, means[names[0]], **{name: means[name] for name in names[1:]})
         context.checkpoint.save(fold, done.state)
-    if keep and len(done.predictions) == count:
+    if how.keep and len(done.predictions) == how.count:
         write(context.workdir / KEPT, np.concatenate(done.predictions), task.digest)
     return done
+
+
+def _fold(
+    context: Context,
+    names: list[str],
+    model: TableModel,
+    rows: tuple[np.ndarray, np.ndarray],
+    weights: np.ndarray | None,
+) -> tuple[dict[str, float], np.ndarray]:
+    """Fit `model` on the first of `rows`: the metrics `names` and the predictions of the others."""
+    part, (fit, held) = context.task.train, rows
+    model.fit(part.x.iloc[fit], part.y[fit], None if weights is None else weights[fit])
+    predictions = model.predict(part.x.iloc[held])
+    needs = needed(model, part.x.iloc[held[:1]], names)
+    context.measured(**needs)
+    predicted = [name for name in names if name not in metrics.RESOURCES]
+    return {**metrics.score(predicted, part.y[held], predictions), **needs}, predictions
 
 
 def may_keep(task: Task) -> str:

@@ -36,6 +36,17 @@ def folds(task: Task, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     yield from found
 
 
+def fewer(task: Task, rows: np.ndarray, share: float) -> np.ndarray:
+    """A share of the training rows `rows`, at least one of each class among them, by a seed of the data."""
+    rng = np.random.default_rng(derive_seed(task.digest, "fewer"))
+    mixed = rng.permutation(rows)
+    if not task.classes:
+        return np.sort(mixed[: max(2, round(share * len(mixed)))])
+    labels = task.train.y[mixed]
+    of_classes = [mixed[labels == label] for label in range(task.classes)]
+    return np.sort(np.concatenate([one[: max(1, round(share * len(one)))] for one in of_classes]))
+
+
 def _check_count(found: int, need: int, what: str, count: int) -> None:
     if found < need:
         raise UserError(

@@ -1,10 +1,12 @@
 """Learns the portfolios of the spaces for tables from the shared tables. Run as a script, in two steps:
 
-    AUTOML_DATA=… python tests/benchmarks/learn_portfolio.py measure scores.jsonl [--part 0/2]
-    python tests/benchmarks/learn_portfolio.py choose scores.jsonl [--space tabular] [--size 8]
+    AUTOML_DATA=… python tests/benchmarks/learn_portfolio.py measure scores.jsonl [--part 0/2] [--large]
+    python tests/benchmarks/learn_portfolio.py choose scores.jsonl [--space tabular] [--size 8] [--large]
 
 `measure` fits each candidate of `table_candidates.py` by one thread on three folds of at most 2,000 training
-rows of each table, and adds a line to the file; what is in it already is not fitted again. `choose` prints
+rows of each table, and adds a line to the file; what is in it already is not fitted again. `--large`: other
+candidates, on all training rows of tables of 5,000 rows or more, but those of `bench_tables.py`; the list
+that comes of it is for 4,000 training rows and more. `choose` prints
 portfolios of a space, and what they would have been worth on tables that had no part in choosing them (leave
 one table out): the mean regret after each configuration, against candidates in a random order. Regret: 0 for
 the best candidate of a table, 1 for its median one, at most 1; of classes the mean of log-loss and balanced
@@ -23,7 +25,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from table_candidates import candidates
+from bench_tables import SETS
+from table_candidates import candidates, large_candidates
 from table_sets import table_sets
 
 from automl import metrics, plugins
@@ -37,19 +40,22 @@ LARGE, OF_TRAINING = (
     2000,
     1200,
 )  # rows of a table from which on it has a list of its own; for training of them
+MANY, OF_MANY = 5000, 4000  # the same for the list of large tables
 SIGNS = {Direction.MINIMIZE: 1.0, Direction.MAXIMIZE: -1.0}
 LEFT_OUT = {"706_sleuth_case1202", "519_vinnie", "1027_ESL"}  # a few hundred rows, four features or fewer
 METRICS = {True: ("log_loss", "balanced_accuracy"), False: ("rmse",)}
 
 
-def measure(file: Path, part: int, parts: int) -> None:
+def measure(file: Path, part: int, parts: int, *, large: bool) -> None:
     """Add to `file` what it lacks of one part of the tables."""
     known = {(line["set"], line["config"]) for line in lines(file)}
-    for number, one in enumerate(table_sets()):
-        if number % parts != part or one.name in LEFT_OUT:
-            continue
-        task = _fewer(one.task(METRICS[one.classifies][0]))
-        for config in candidates():
+    tables = [one for one in table_sets() if one.name not in LEFT_OUT]
+    if large:
+        tables = [one for one in tables if one.rows >= MANY and one.name not in SETS.split(",")]
+    for one in tables[part::parts]:
+        task = one.task(METRICS[one.classifies][0])
+        task = task if large else _fewer(task)
+        for config in large_candidates() if large else candidates():
             key = digest(config)
             if (one.name, key) not in known:
                 began = time.process_time()
@@ -90,14 +96,16 @@ def _scores(config: Config, task: Task, names: Sequence[str]) -> list[float]:
 class Measured:
     """Regrets and seconds: tables × candidates of a space."""
 
-    def __init__(self, file: Path, space: Space) -> None:
-        self.configs = [config for config in candidates() if space.is_valid(config)]
+    def __init__(self, file: Path, space: Space, *, large: bool) -> None:
+        among = large_candidates() if large else candidates()
+        self.large = large
+        self.configs = [config for config in among if space.is_valid(config)]
         by_place = {(line["set"], line["config"]): line for line in lines(file)}
         keys = [digest(config) for config in self.configs]
         whole = [
             name
             for name in sorted({name for name, _ in by_place})
-            if all((name, key) in by_place for key in map(digest, candidates()))
+            if all((name, key) in by_place for key in map(digest, among))
         ]
         found = [[by_place[name, key] for key in keys] for name in whole]
         self.names = whole
@@ -117,7 +125,7 @@ class Measured:
 
     def weights(self, least: int, without: int | None = None) -> np.ndarray:
         """Of tables for the list of `least` rows: those of its size count five times as much as others."""
-        weights = np.where((self.rows >= LARGE) == (least > 0), 1.0, 0.2)
+        weights = np.where(self.large | ((self.rows >= LARGE) == (least > 0)), 1.0, 0.2)
         if without is not None:
             weights[without] = 0.0
         return weights
@@ -130,13 +138,14 @@ def _regrets(scores: list[list[float]]) -> list[float]:
     return np.clip((table - low) / np.maximum(middle - low, 1e-12), 0, 1).mean(1).tolist()
 
 
-def choose(file: Path, name: str, size: int) -> None:
+def choose(file: Path, name: str, size: int, *, large: bool) -> None:
     """Print the portfolio of the space `name`, and what leaving one table out says of it."""
-    measured = Measured(file, plugins.load("spaces", name))
+    measured = Measured(file, plugins.load("spaces", name), large=large)
     print(f"# {len(measured.names)} tables, {len(measured.configs)} candidates; mean regret after each:")  # noqa: T201
     for what, curve in judged(measured, size).items():
         print(f"# | {what} | {' | '.join(f'{value:.3f}' for value in curve)} |")  # noqa: T201
-    lists = {least: measured.greedy(measured.weights(least), size)[1:] for least in (0, OF_TRAINING)}
+    leasts = (OF_MANY,) if large else (0, OF_TRAINING)
+    lists = {least: measured.greedy(measured.weights(least), size)[1:] for least in leasts}
     print("PORTFOLIO = {")  # noqa: T201
     for least, chosen in lists.items():
         print(f"    {least}: [")  # noqa: T201
@@ -173,12 +182,13 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--part", default="0/1")
     parser.add_argument("--space", default="tabular")
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("--size", type=int, default=9, help="the default and so many less one")
     given = parser.parse_args()
     if given.step == "measure":
-        measure(given.file, *map(int, given.part.split("/")))
+        measure(given.file, *map(int, given.part.split("/")), large=given.large)
     else:
-        choose(given.file, given.space, given.size)
+        choose(given.file, given.space, given.size, large=given.large)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from automl.contracts import Split, Task, UserError
-from automl.tables.folds import folds
+from automl.tables.folds import fewer, folds
 
 
 def task(y: Any, classes: int, groups: np.ndarray | None = None, in_time: bool = False) -> Task:
@@ -35,6 +35,15 @@ def test_folds_in_time_are_fitted_on_what_was_before() -> None:
 def test_folds_are_those_of_the_data() -> None:
     first, again = (list(folds(task(np.arange(60) % 3, 3), 5)) for _ in range(2))
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+
+
+def test_fewer_rows_are_of_all_classes_and_the_same_each_time() -> None:
+    y = np.array([0] * 80 + [1] * 18 + [2] * 2)
+    given, rows = task(y, 3), np.arange(5, 100)
+    found = fewer(given, rows, 0.2)
+    assert np.bincount(y[found]).tolist() == [15, 4, 1] and set(found) <= set(rows.tolist())
+    assert np.array_equal(found, fewer(given, rows, 0.2)) and (np.diff(found) > 0).all()
+    assert len(fewer(task(np.linspace(0, 1, 60), 0), np.arange(60), 0.25)) == 15
 
 
 @pytest.mark.parametrize(
