@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from automl.contracts import Config
+from automl.searchspaces.tabular_large_portfolio import LARGE_BOOSTED
 
 PORTFOLIO: Final[dict[int, list[Config]]] = {
     0: [
@@ -211,4 +212,5 @@ PORTFOLIO: Final[dict[int, list[Config]]] = {
             "text": "words",
         },
     ],
+    4000: LARGE_BOOSTED,
 }

@@ -114,11 +114,15 @@ class Measured:
         self.regrets = np.array([_regrets([one["scores"] for one in row]) for row in found])
 
     def greedy(self, weights: np.ndarray, size: int) -> list[int]:
-        """Candidates in the order of what each takes off the mean regret by its cost, the default first."""
+        """Candidates in the order of what each takes off the mean regret by its cost, the default first.
+
+        Then those that take nothing off it, in their own order.
+        """
         cost = 1 + (weights @ (self.seconds / self.seconds[:, :1])) / weights.sum()
         chosen, best = [0], self.regrets[:, 0]
         while len(chosen) < size:
             gains = weights @ (best[:, None] - np.minimum(best[:, None], self.regrets)) / cost**0.5
+            gains[chosen] = -1.0
             chosen.append(int(gains.argmax()))
             best = np.minimum(best, self.regrets[:, chosen[-1]])
         return chosen
